@@ -1,0 +1,140 @@
+//! The runner's side of the protocol.
+
+use super::protocol::{Failure, PROTOCOL, Prepare, Request, Response, Sampled, decode_values};
+use crate::kernel::Capabilities;
+use std::time::Duration;
+
+/// What went wrong with an executor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FaultKind {
+    /// It answered that the device lacks something.
+    Unsupported,
+    /// It answered that memory does not suffice.
+    OutOfMemory,
+    /// It answered with another error and can go on.
+    Failed,
+    /// It did not answer in time and was ended.
+    Timeout,
+    /// It died, lost the device, or broke the protocol; it was ended.
+    Crashed,
+}
+
+/// A failed request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fault {
+    /// What kind.
+    pub kind: FaultKind,
+    /// In words, with what the driver said.
+    pub reason: String,
+}
+
+impl Fault {
+    /// A fault of `kind`.
+    pub fn new(kind: FaultKind, reason: impl Into<String>) -> Self {
+        Fault { kind, reason: reason.into() }
+    }
+
+    /// Whether all handles are gone because the executor was ended.
+    pub fn is_fatal(&self) -> bool {
+        matches!(self.kind, FaultKind::Timeout | FaultKind::Crashed)
+    }
+}
+
+impl std::fmt::Display for Fault {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.reason)
+    }
+}
+
+/// Anything that answers requests. After a fatal fault all handles are gone and the next request
+/// goes to a fresh executor.
+pub trait Executor {
+    /// Sends one request and waits for the response, at most `deadline`.
+    fn call(&mut self, request: &Request, deadline: Duration) -> Result<Response, Fault>;
+
+    /// Agrees on the protocol and lists the devices. Returns the executor's name and its devices.
+    fn hello(&mut self, deadline: Duration) -> Result<(String, Vec<Capabilities>), Fault> {
+        match self.call(&Request::Hello { protocol: PROTOCOL }, deadline)? {
+            Response::Hello { protocol: PROTOCOL, executor, devices } => Ok((executor, devices)),
+            Response::Hello { protocol, executor, .. } => Err(Fault::new(
+                FaultKind::Failed,
+                format!("{executor} speaks protocol {protocol}, this portamark speaks {PROTOCOL}"),
+            )),
+            other => Err(unexpected("hello", other)),
+        }
+    }
+
+    /// Makes buffers and pipelines; gives the handle, compile time (ns) and bytes held.
+    fn prepare(&mut self, prepare: Prepare, deadline: Duration) -> Result<(u32, u64, u64), Fault> {
+        match self.call(&Request::Prepare(Box::new(prepare)), deadline)? {
+            Response::Prepared { handle, compile_ns, held_bytes } => Ok((handle, compile_ns, held_bytes)),
+            other => Err(unexpected("prepare", other)),
+        }
+    }
+
+    /// Times k executions.
+    fn sample(&mut self, handle: u32, k: u32, first_set: u32, deadline: Duration) -> Result<Sampled, Fault> {
+        match self.call(&Request::Sample { handle, k, first_set }, deadline)? {
+            Response::Sampled(sampled) => Ok(sampled),
+            other => Err(unexpected("sample", other)),
+        }
+    }
+
+    /// Reads output elements, and how many of the whole output are still poisoned.
+    fn read(
+        &mut self,
+        handle: u32,
+        set: u32,
+        elements: &[u64],
+        deadline: Duration,
+    ) -> Result<(Vec<f32>, u64), Fault> {
+        let request = Request::Read { handle, set, elements: elements.to_vec() };
+        match self.call(&request, deadline)? {
+            Response::Values { values, poisoned } => {
+                let values = decode_values(&values).map_err(|e| Fault::new(FaultKind::Crashed, e))?;
+                if values.len() != elements.len() {
+                    let text = format!("asked for {} elements, got {}", elements.len(), values.len());
+                    return Err(Fault::new(FaultKind::Crashed, text));
+                }
+                Ok((values, poisoned))
+            }
+            other => Err(unexpected("read", other)),
+        }
+    }
+
+    /// Fills the outputs with the poison.
+    fn poison(&mut self, handle: u32, deadline: Duration) -> Result<(), Fault> {
+        done("poison", self.call(&Request::Poison { handle }, deadline)?)
+    }
+
+    /// Frees a preparation.
+    fn release(&mut self, handle: u32, deadline: Duration) -> Result<(), Fault> {
+        done("release", self.call(&Request::Release { handle }, deadline)?)
+    }
+}
+
+fn done(request: &str, response: Response) -> Result<(), Fault> {
+    match response {
+        Response::Done => Ok(()),
+        other => Err(unexpected(request, other)),
+    }
+}
+
+fn unexpected(request: &str, response: Response) -> Fault {
+    match response {
+        Response::Error { status, reason } => {
+            let kind = match status {
+                Failure::Unsupported => FaultKind::Unsupported,
+                Failure::OutOfMemory => FaultKind::OutOfMemory,
+                Failure::Failed => FaultKind::Failed,
+                Failure::DeviceLost => FaultKind::Crashed,
+            };
+            Fault::new(kind, reason)
+        }
+        other => {
+            let answer = serde_json::to_string(&other).unwrap_or_default();
+            let answer: String = answer.chars().take(80).collect();
+            Fault::new(FaultKind::Crashed, format!("answered {request} with {answer}"))
+        }
+    }
+}

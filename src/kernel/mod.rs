@@ -1,0 +1,20 @@
+//! HOW a case is computed: variants, pruning by device limits, and the rendering of
+//! `kernels/*.wgsl` into a plan. A plan is data; no GPU library is named here.
+//!
+//! A new kernel costs one WGSL file and one entry in the file of its family.
+
+mod attention;
+mod capabilities;
+mod gemm;
+mod peak;
+mod plan;
+mod registry;
+mod source;
+mod stream;
+mod variant;
+
+pub use capabilities::{Capabilities, DeviceLimits, DeviceType, Feature, MatrixShape, Takes, TimerKind};
+pub use plan::{Binding, Buffer, Content, Plan, Step, spread};
+pub use registry::{Kernel, PlanError, candidates, default_plan, kernels};
+pub use source::KernelSource;
+pub use variant::{Path, Variant};

@@ -1,0 +1,6 @@
+//! Kernels of the `peak` family.
+
+use super::registry::Kernel;
+
+/// Preferred first.
+pub const KERNELS: &[Kernel] = &[];

@@ -1,0 +1,138 @@
+//! A plan: what an executor runs. A pure function of (case, capabilities, variant); only data.
+
+use super::capabilities::Feature;
+use super::variant::Variant;
+use crate::workload::{Grid, Tensor, Tile};
+use serde::{Deserialize, Serialize};
+
+/// Where the contents of a plan's buffer come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "kebab-case", tag = "content")]
+pub enum Content {
+    /// Made by the generator from this tensor number.
+    Generated {
+        /// The generator's tensor number.
+        number: u32,
+        /// The values it is drawn from.
+        grid: Grid,
+        /// Multiplied by 2^scale.
+        scale: i8,
+    },
+    /// Poisoned, then written by the plan, then verified.
+    Output,
+    /// Partial results between steps.
+    Scratch,
+}
+
+/// A buffer of a plan. Elements are stored dense; the buffer is rounded up to 16 bytes so that
+/// kernels may read the last element with a vector load.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct Buffer {
+    /// Name, for messages and `read`.
+    pub name: String,
+    /// Format of an element.
+    pub dtype: crate::workload::DType,
+    /// Number of elements.
+    pub len: u64,
+    /// What it holds.
+    #[serde(flatten)]
+    pub content: Content,
+}
+
+impl Buffer {
+    /// Bytes of the buffer as allocated.
+    pub fn bytes(&self) -> u64 {
+        (self.len * self.dtype.size()).next_multiple_of(16)
+    }
+
+    /// The buffer of a logical tensor.
+    pub fn of(tensor: &Tensor) -> Self {
+        let content = match tensor.role {
+            crate::workload::Role::Input => {
+                Content::Generated { number: tensor.number, grid: tensor.grid, scale: tensor.scale }
+            }
+            crate::workload::Role::Output => Content::Output,
+        };
+        Buffer { name: tensor.name.clone(), dtype: tensor.dtype, len: tensor.len, content }
+    }
+}
+
+/// One binding of a step: buffer number and access.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct Binding {
+    /// Index into [`Plan::buffers`]; bound as `@group(0) @binding(position in the step)`.
+    pub buffer: usize,
+    /// Whether the kernel writes it (`var<storage, read_write>`).
+    pub writes: bool,
+}
+
+/// One dispatch of a plan. Steps run in order, each seeing what the one before wrote.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct Step {
+    /// Complete WGSL text with an entry point `main`.
+    pub wgsl: String,
+    /// Bindings in order.
+    pub bindings: Vec<Binding>,
+    /// Workgroups in x, y, z.
+    pub workgroups: [u32; 3],
+}
+
+/// What an executor runs.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct Plan {
+    /// Buffers; one set of them is made for each rotation.
+    pub buffers: Vec<Buffer>,
+    /// Dispatches of one execution.
+    pub steps: Vec<Step>,
+    /// Features the device must be opened with.
+    pub features: Vec<Feature>,
+    /// Which kernel, with which knobs.
+    pub variant: Variant,
+    /// The part of the output that one workgroup writes.
+    pub tile: Tile,
+}
+
+impl Plan {
+    /// Bytes of one buffer set.
+    pub fn bytes(&self) -> u64 {
+        self.buffers.iter().map(Buffer::bytes).sum()
+    }
+
+    /// SHA-256 of the WGSL of all steps with their dispatch sizes, in hexadecimal.
+    pub fn hash(&self) -> String {
+        use sha2::{Digest, Sha256};
+        let mut digest = Sha256::new();
+        for step in &self.steps {
+            digest.update(format!("dispatch {:?}\n", step.workgroups));
+            digest.update(&step.wgsl);
+        }
+        digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+}
+
+/// `groups` workgroups spread over x and y, since one dimension ends at `limit` (65535 usually).
+///
+/// Kernels recover the linear number as `id.y * groups.x + id.x` and must guard the overshoot.
+pub fn spread(groups: u64, limit: u64) -> [u32; 3] {
+    if groups <= limit {
+        return [groups as u32, 1, 1];
+    }
+    let y = groups.div_ceil(limit);
+    [groups.div_ceil(y) as u32, y as u32, 1]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spread_covers_all_groups_within_the_limit() {
+        assert_eq!(spread(10, 65535), [10, 1, 1]);
+        for groups in [65_536u64, 1_000_000, 65535 * 7 + 3] {
+            let [x, y, z] = spread(groups, 65535);
+            assert!(u64::from(x) * u64::from(y) >= groups);
+            assert!(u64::from(x) * u64::from(y) < groups + u64::from(y));
+            assert!(x <= 65535 && z == 1);
+        }
+    }
+}

@@ -1,0 +1,78 @@
+//! The list of kernels and the choice among them.
+
+use super::capabilities::{Capabilities, Feature};
+use super::plan::Plan;
+use super::source::KernelSource;
+use super::variant::Variant;
+use super::{attention, gemm, peak, stream};
+use crate::workload::{Case, DType};
+
+/// Why there is no plan.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PlanError {
+    /// The device lacks something; the text names it.
+    #[error("{0}")]
+    Unsupported(String),
+    /// A kernel template is broken.
+    #[error("kernel template: {0}")]
+    Template(String),
+    /// A variant was asked for that does not exist.
+    #[error("{0}")]
+    NoSuchVariant(String),
+}
+
+/// One kernel of a family: how it is chosen and how it becomes a plan.
+#[derive(Clone, Copy)]
+pub struct Kernel {
+    /// The workload family that it serves.
+    pub family: &'static str,
+    /// Name within the family.
+    pub name: &'static str,
+    /// One sentence on how it works, for `portamark devices --kernels` and the documentation.
+    pub summary: &'static str,
+    /// The variants worth trying on a device, best first; an error says what the device lacks.
+    /// Variants that break a limit of the device are left out.
+    pub variants: fn(&Case, &Capabilities) -> Result<Vec<Variant>, PlanError>,
+    /// Renders one variant.
+    pub plan: fn(&Case, &Capabilities, &Variant, &KernelSource) -> Result<Plan, PlanError>,
+}
+
+/// All kernels; within a family the preferred ones come first.
+pub fn kernels() -> impl Iterator<Item = &'static Kernel> {
+    [stream::KERNELS, peak::KERNELS, gemm::KERNELS, attention::KERNELS].into_iter().flatten()
+}
+
+/// The feature that the formats of `case` need and `device` lacks.
+fn missing_format(case: &Case, device: &Capabilities) -> Option<PlanError> {
+    let precision = case.precision();
+    let wants_f16 = precision.input == DType::F16 || precision.accumulate == DType::F16;
+    (wants_f16 && !device.has(Feature::ShaderF16)).then(|| {
+        PlanError::Unsupported(format!("needs {}, which this device does not offer", Feature::ShaderF16))
+    })
+}
+
+/// Every variant of every kernel that can run `case` on `device`, preferred first.
+pub fn candidates(case: &Case, device: &Capabilities) -> Result<Vec<(&'static Kernel, Variant)>, PlanError> {
+    if let Some(error) = missing_format(case, device) {
+        return Err(error);
+    }
+    let mut found = Vec::new();
+    let mut first_error = None;
+    for kernel in kernels().filter(|kernel| kernel.family == case.family()) {
+        match (kernel.variants)(case, device) {
+            Ok(variants) => found.extend(variants.into_iter().map(|variant| (kernel, variant))),
+            Err(error) => first_error = first_error.or(Some(error)),
+        }
+    }
+    if found.is_empty() {
+        let none = || PlanError::Unsupported("no kernel serves this case".into());
+        return Err(first_error.unwrap_or_else(none));
+    }
+    Ok(found)
+}
+
+/// The plan that `run` uses: the first candidate.
+pub fn default_plan(case: &Case, device: &Capabilities, source: &KernelSource) -> Result<Plan, PlanError> {
+    let (kernel, variant) = candidates(case, device)?.remove(0);
+    (kernel.plan)(case, device, &variant, source)
+}

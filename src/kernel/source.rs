@@ -1,0 +1,68 @@
+//! The kernel texts: embedded in the binary, or a folder given with `--kernels`.
+
+use super::registry::PlanError;
+use include_dir::{Dir, include_dir};
+use std::path::PathBuf;
+
+static EMBEDDED: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/kernels");
+
+/// Where `*.wgsl` templates come from. Templates are minijinja with `{{ }}` for values and
+/// `{% %}` for loops and conditions; `{% include "family/part.wgsl" %}` and `import` work.
+#[derive(Debug, Clone, Default)]
+pub struct KernelSource {
+    folder: Option<PathBuf>,
+}
+
+impl KernelSource {
+    /// The texts that were compiled in.
+    pub fn embedded() -> Self {
+        KernelSource { folder: None }
+    }
+
+    /// The texts of a folder laid out like `kernels/`, read anew at each rendering.
+    pub fn folder(path: impl Into<PathBuf>) -> Self {
+        KernelSource { folder: Some(path.into()) }
+    }
+
+    /// The raw text of `name`, e.g. `gemm/tiled.wgsl`.
+    pub fn read(&self, name: &str) -> Result<String, String> {
+        match &self.folder {
+            Some(folder) => std::fs::read_to_string(folder.join(name))
+                .map_err(|e| format!("kernel {name}: cannot read {}: {e}", folder.join(name).display())),
+            None => EMBEDDED
+                .get_file(name)
+                .and_then(|file| file.contents_utf8())
+                .map(str::to_owned)
+                .ok_or_else(|| format!("kernel {name} is not embedded")),
+        }
+    }
+
+    /// Renders template `name` with `values`.
+    pub fn render<S: serde::Serialize>(&self, name: &str, values: S) -> Result<String, PlanError> {
+        let mut environment = minijinja::Environment::new();
+        environment.set_undefined_behavior(minijinja::UndefinedBehavior::Strict);
+        let syntax = minijinja::syntax::SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build();
+        environment.set_syntax(syntax.expect("the default delimiters are valid"));
+        let source = self.clone();
+        environment.set_loader(move |name| {
+            source
+                .read(name)
+                .map(Some)
+                .map_err(|e| minijinja::Error::new(minijinja::ErrorKind::TemplateNotFound, e))
+        });
+        let values = minijinja::Value::from(minijinja::value::Serde(values));
+        let rendered = environment.get_template(name).and_then(|template| template.render(values));
+        rendered.map_err(|error| PlanError::Template(format!("{error:#}")))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_missing_kernel_is_named() {
+        let error = KernelSource::embedded().render("no/such.wgsl", ()).unwrap_err();
+        assert!(error.to_string().contains("no/such.wgsl"), "{error}");
+    }
+}

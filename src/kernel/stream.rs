@@ -1,0 +1,6 @@
+//! Kernels of the `stream` family.
+
+use super::registry::Kernel;
+
+/// Preferred first.
+pub const KERNELS: &[Kernel] = &[];

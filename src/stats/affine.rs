@@ -1,0 +1,253 @@
+//! Straight lines T(k) = a + b·k through times of batches of k executions.
+//!
+//! The slope b is the time of one execution and the intercept a the overhead of a batch. A slope
+//! through the origin would be wrong, because a batch of nothing takes time too.
+
+use super::quantile::median_of_unsorted;
+use serde::{Deserialize, Serialize};
+use statrs::distribution::{ContinuousCDF, StudentsT};
+
+/// The confidence level of the intervals of [`least_squares`].
+pub const INTERVAL_LEVEL: f64 = 0.95;
+
+/// A straight line a + b·k.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct Line {
+    /// a, in the unit of the times (seconds).
+    pub intercept: f64,
+    /// b, in the unit of the times per execution (seconds).
+    pub slope: f64,
+}
+
+/// A least-squares line with the uncertainty of its coefficients, in the unit of the times (seconds).
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct AffineFit {
+    /// The overhead of a batch, a.
+    pub intercept: Coefficient,
+    /// The time of one execution, b.
+    pub slope: Coefficient,
+}
+
+/// One coefficient of a fit.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct Coefficient {
+    /// The estimate.
+    pub value: f64,
+    /// Its uncertainty, or none where two distinct numbers of executions fit any line.
+    pub interval: Option<TInterval>,
+}
+
+/// A confidence interval from Student's t distribution with n − 2 degrees of freedom.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct TInterval {
+    /// The standard error of the estimate.
+    pub standard_error: f64,
+    /// The lower end at 95 %.
+    pub lo: f64,
+    /// The upper end at 95 %.
+    pub hi: f64,
+}
+
+/// The ordinary least-squares line through points (k, T), with 95 % t intervals.
+///
+/// With Sxx = Σ(k − k̄)² and Sxy = Σ(k − k̄)(T − T̄): b = Sxy/Sxx and a = T̄ − b·k̄. With
+/// s² = Σ(T − a − b·k)²/(n − 2): SE(b) = √(s²/Sxx), SE(a) = √(s²·(1/n + k̄²/Sxx)), and each interval
+/// is the estimate ± t₀.₉₇₅,ₙ₋₂·SE. N. R. Draper, H. Smith, "Applied Regression Analysis", 3rd ed.,
+/// Wiley, 1998, chapter 1, doi:10.1002/9781118625590.
+///
+/// The intervals take the errors to be independent, normal and as large at one k as at another.
+/// A single outlier moves the line; [`theil_sen`] withstands it.
+///
+/// `None` if a value is not finite or there are fewer than two distinct k. With exactly two, any
+/// line fits, so the coefficients have no interval.
+pub fn least_squares(points: &[(f64, f64)]) -> Option<AffineFit> {
+    let distinct = distinct_abscissae(points)?;
+    let n = points.len() as f64;
+    let mean_k = points.iter().map(|(k, _)| k).sum::<f64>() / n;
+    let mean_t = points.iter().map(|(_, t)| t).sum::<f64>() / n;
+    let (sxx, sxy) = points.iter().fold((0.0, 0.0), |(sxx, sxy), (k, t)| {
+        (sxx + (k - mean_k).powi(2), sxy + (k - mean_k) * (t - mean_t))
+    });
+    let slope = sxy / sxx;
+    let intercept = mean_t - slope * mean_k;
+    if !slope.is_finite() || !intercept.is_finite() {
+        return None;
+    }
+
+    let freedom = n - 2.0;
+    let t_quantile = (distinct > 2)
+        .then(|| StudentsT::new(0.0, 1.0, freedom).ok())
+        .flatten()
+        .map(|t| t.inverse_cdf(0.5 + INTERVAL_LEVEL / 2.0));
+    // Residuals from the centre keep the digits that a + b·k would lose far from the origin.
+    let residual_squares: f64 =
+        points.iter().map(|(k, t)| ((t - mean_t) - slope * (k - mean_k)).powi(2)).sum();
+    let coefficient = |value: f64, variance_factor: f64| Coefficient {
+        value,
+        interval: t_quantile.map(|t| {
+            let standard_error = (residual_squares / freedom * variance_factor).sqrt();
+            TInterval { standard_error, lo: value - t * standard_error, hi: value + t * standard_error }
+        }),
+    };
+    Some(AffineFit {
+        intercept: coefficient(intercept, 1.0 / n + mean_k * mean_k / sxx),
+        slope: coefficient(slope, 1.0 / sxx),
+    })
+}
+
+/// The Theil–Sen line through points (k, T): the slope is the median of the slopes of all pairs of
+/// points with different k, the intercept the median of T − slope·k.
+///
+/// P. K. Sen, "Estimates of the Regression Coefficient Based on Kendall's Tau", JASA 63(324), 1968,
+/// doi:10.1080/01621459.1968.10480934. Up to 29 % of the points can be outliers of any size without
+/// carrying it away, and single outliers are common on shared machines.
+///
+/// `None` if a value is not finite or there are fewer than two distinct k. Takes time and memory for
+/// n²/2 slopes: meant for a calibration of at most a few thousand points.
+pub fn theil_sen(points: &[(f64, f64)]) -> Option<Line> {
+    distinct_abscissae(points)?;
+    let mut slopes: Vec<f64> = Vec::with_capacity(points.len() * (points.len() - 1) / 2);
+    for (i, (k, t)) in points.iter().enumerate() {
+        let later = points[i + 1..].iter().filter(|(other, _)| other != k);
+        slopes.extend(later.map(|(other_k, other_t)| (other_t - t) / (other_k - k)));
+    }
+    let slope = median_of_unsorted(&mut slopes)?;
+    let mut intercepts: Vec<f64> = points.iter().map(|(k, t)| t - slope * k).collect();
+    let intercept = median_of_unsorted(&mut intercepts)?;
+    Some(Line { intercept, slope })
+}
+
+/// The number of distinct k, or `None` if it is below two or a value is not finite.
+fn distinct_abscissae(points: &[(f64, f64)]) -> Option<usize> {
+    if !points.iter().all(|(k, t)| k.is_finite() && t.is_finite()) {
+        return None;
+    }
+    let mut abscissae: Vec<f64> = points.iter().map(|(k, _)| *k).collect();
+    abscissae.sort_unstable_by(f64::total_cmp);
+    abscissae.dedup();
+    Some(abscissae.len()).filter(|&distinct| distinct >= 2)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn close(actual: f64, expected: f64) -> bool {
+        (actual - expected).abs() <= 1e-9 * expected.abs().max(1.0)
+    }
+
+    #[test]
+    fn the_fit_of_three_points_and_its_errors_are_those_computed_by_hand() {
+        // k̄ = 2, T̄ = 11/3, Sxx = 2, Sxy = 5/3 + 0 + 4/3 = 3: b = 3/2, a = 11/3 − 3 = 2/3.
+        // Residuals −1/6, 1/3, −1/6: Σ² = 1/6, s² = 1/6. SE(b) = √(1/12).
+        // SE(a) = √(1/6·(1/3 + 4/2)) = √(7/18). t₀.₉₇₅,₁ = tan(0.95·π/2) = 12.70620473617.
+        let fit = least_squares(&[(1.0, 2.0), (2.0, 4.0), (3.0, 5.0)]).unwrap();
+        let t = (0.95 * std::f64::consts::FRAC_PI_2).tan();
+        assert!(close(t, 12.70620473617));
+        for (coefficient, value, error) in
+            [(fit.slope, 1.5, (1.0f64 / 12.0).sqrt()), (fit.intercept, 2.0 / 3.0, (7.0f64 / 18.0).sqrt())]
+        {
+            let interval = coefficient.interval.unwrap();
+            assert!(close(coefficient.value, value), "{fit:?}");
+            assert!(close(interval.standard_error, error), "{fit:?}");
+            assert!(close(interval.lo, value - t * error), "{fit:?}");
+            assert!(close(interval.hi, value + t * error), "{fit:?}");
+        }
+    }
+
+    #[test]
+    fn the_t_quantile_is_that_of_the_tables_at_every_size_of_calibration() {
+        // The t table at 0.975: 4.302653 (2), 2.228139 (10), 2.042272 (30), 1.983972 (100),
+        // 1.962339 (1000).
+        for (freedom, expected) in
+            [(2, 4.302653), (10, 2.228139), (30, 2.042272), (100, 1.983972), (1000, 1.962339)]
+        {
+            let noise = |i: i32| f64::from(i.pow(2) % 7);
+            let points: Vec<(f64, f64)> =
+                (0..freedom + 2).map(|i| (f64::from(i), f64::from(i) + noise(i))).collect();
+            let slope = least_squares(&points).unwrap().slope;
+            let interval = slope.interval.unwrap();
+            let t = (interval.hi - slope.value) / interval.standard_error;
+            assert!((t - expected).abs() < 1e-6, "{freedom} degrees of freedom: {t}");
+        }
+    }
+
+    #[test]
+    fn points_on_a_line_have_no_error() {
+        // T = 8 + 0.5·k, all exact in binary.
+        let points = [1.0, 2.0, 4.0, 8.0].map(|k| (k, 8.0 + 0.5 * k));
+        let fit = least_squares(&points).unwrap();
+        assert!(close(fit.slope.value, 0.5) && close(fit.intercept.value, 8.0));
+        assert!(fit.slope.interval.unwrap().standard_error < 1e-14);
+        let line = theil_sen(&points).unwrap();
+        assert_eq!((line.intercept, line.slope), (8.0, 0.5));
+    }
+
+    #[test]
+    fn two_distinct_k_give_a_line_without_an_interval() {
+        let fit = least_squares(&[(1.0, 3.0), (1.0, 5.0), (3.0, 8.0)]).unwrap();
+        // Means 4 at k = 1 and 8 at k = 3: slope 2, intercept 2.
+        assert!(close(fit.slope.value, 2.0) && close(fit.intercept.value, 2.0));
+        assert_eq!((fit.slope.interval, fit.intercept.interval), (None, None));
+    }
+
+    #[test]
+    fn what_has_no_line_is_none() {
+        for points in [
+            &[][..],
+            &[(1.0, 1.0)],
+            &[(2.0, 1.0), (2.0, 5.0)],
+            &[(0.0, 1.0), (-0.0, 5.0)],
+            &[(1.0, 1.0), (2.0, f64::NAN), (3.0, 1.0)],
+            &[(1.0, 1.0), (f64::INFINITY, 2.0), (3.0, 1.0)],
+        ] {
+            assert_eq!(least_squares(points), None, "{points:?}");
+            assert_eq!(theil_sen(points), None, "{points:?}");
+        }
+    }
+
+    #[test]
+    fn one_outlier_moves_least_squares_and_leaves_theil_sen() {
+        // T = 10 + 2·k but for the last. Of the ten pair slopes six are 2 and the four with the
+        // outlier are larger, so the median is 2; of T − 2·k four are 10 and one is 1010.
+        let mut points = [1.0, 2.0, 3.0, 4.0, 5.0].map(|k| (k, 10.0 + 2.0 * k));
+        points[4].1 += 1000.0;
+        let line = theil_sen(&points).unwrap();
+        assert_eq!((line.intercept, line.slope), (10.0, 2.0));
+        // Sxy gains (5 − 3)·1000 over Sxx = 10: the least-squares slope is 2 + 200.
+        assert!(close(least_squares(&points).unwrap().slope.value, 202.0));
+    }
+
+    proptest! {
+        #[test]
+        fn the_order_of_the_points_does_not_matter(
+            (points, shuffled) in prop::collection::vec((0.0..64.0f64, 1e-6..1.0f64), 3..40)
+                .prop_flat_map(|points| (Just(points.clone()), Just(points).prop_shuffle())),
+        ) {
+            let (a, b) = (least_squares(&points).unwrap(), least_squares(&shuffled).unwrap());
+            // The condition of the slope is that of the spread of k, which can be small here.
+            let width = a.slope.interval.unwrap().standard_error;
+            prop_assert!((a.slope.value - b.slope.value).abs() <= 1e-9 * (1.0 + width));
+            let (a, b) = (theil_sen(&points).unwrap(), theil_sen(&shuffled).unwrap());
+            prop_assert_eq!(a.slope, b.slope);
+        }
+
+        #[test]
+        fn doubled_times_double_the_coefficients_and_their_errors(
+            points in prop::collection::vec((0.0..64.0f64, 1e-6..1.0f64), 3..40),
+        ) {
+            let doubled: Vec<(f64, f64)> = points.iter().map(|(k, t)| (*k, 2.0 * t)).collect();
+            let (a, b) = (least_squares(&points).unwrap(), least_squares(&doubled).unwrap());
+            for (a, b) in [(a.slope, b.slope), (a.intercept, b.intercept)] {
+                prop_assert_eq!(2.0 * a.value, b.value);
+                let (a, b) = (a.interval.unwrap(), b.interval.unwrap());
+                prop_assert_eq!(2.0 * a.standard_error, b.standard_error);
+                prop_assert_eq!(2.0 * a.lo, b.lo);
+            }
+            let line = theil_sen(&points).unwrap();
+            let expected = Line { intercept: 2.0 * line.intercept, slope: 2.0 * line.slope };
+            prop_assert_eq!(theil_sen(&doubled), Some(expected));
+        }
+    }
+}

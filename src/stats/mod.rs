@@ -1,0 +1,27 @@
+//! Pure mathematics on samples: no clock, no device, no file.
+//!
+//! Every function is a deterministic function of its arguments. Times are in seconds unless a
+//! parameter says otherwise, but nothing here depends on the unit. Inputs must be finite; what is
+//! undefined for an input (too few samples, a zero denominator) is `None`, never NaN or infinity,
+//! because the results are stored as JSON, which has neither.
+
+pub mod affine;
+pub mod bootstrap;
+pub mod convergence;
+pub mod quantile;
+pub mod rank_interval;
+pub mod spread;
+pub mod stopping;
+pub mod summary;
+pub mod trend;
+pub mod tukey;
+
+pub use affine::{AffineFit, Coefficient, Line, TInterval, least_squares, theil_sen};
+pub use bootstrap::{Bootstrap, BootstrapInterval};
+pub use convergence::agrees;
+pub use quantile::{QUANTILE_DEFINITION, Quartiles, median, median_of_unsorted, quantile, sorted_finite};
+pub use rank_interval::{MedianRanks, RankInterval, median_ranks, rank_interval};
+pub use stopping::{StableNoise, StopReason, StoppingConfig, StoppingRule};
+pub use summary::Summary;
+pub use trend::{MannKendall, mann_kendall};
+pub use tukey::{Fences, Label, OutlierCounts};

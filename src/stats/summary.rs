@@ -1,0 +1,184 @@
+//! The statistics of a row, from its samples.
+
+use super::quantile::{Quartiles, sorted_finite};
+use super::rank_interval::rank_interval;
+use super::tukey::{Fences, OutlierCounts};
+use super::{spread, trend};
+use serde::{Deserialize, Serialize};
+
+/// What is reported of the samples of one row.
+///
+/// Times are in the unit of the samples, seconds. What is undefined for the samples (too few of
+/// them, or no spread among them) is none and written as `null`, since JSON has no NaN. The headline
+/// is the median with its interval and quartiles; the mean is for totals, and the least time is
+/// for ceilings.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct Summary {
+    /// The number of samples.
+    pub n: usize,
+    /// The median, in seconds.
+    pub median: f64,
+    /// The first quartile (Hyndman-Fan type 7), in seconds.
+    pub q1: f64,
+    /// The third quartile (Hyndman-Fan type 7), in seconds.
+    pub q3: f64,
+    /// The lower end of the exact rank interval of the median, in seconds; none below six samples at
+    /// 95 %.
+    pub ci_lo: Option<f64>,
+    /// The upper end of the interval, in seconds.
+    pub ci_hi: Option<f64>,
+    /// The coverage of the interval, at least the level that was asked for.
+    pub ci_coverage: Option<f64>,
+    /// The least sample, in seconds.
+    pub min: f64,
+    /// The greatest sample, in seconds.
+    pub max: f64,
+    /// The arithmetic mean, in seconds.
+    pub mean: f64,
+    /// The sample standard deviation (n − 1), in seconds; none for one sample.
+    pub sd: Option<f64>,
+    /// The coefficient of variation sd/mean, a fraction; none for one sample.
+    pub cv: Option<f64>,
+    /// The median absolute deviation times 1.4826, in seconds.
+    pub mad: f64,
+    /// The interquartile range over the median, a fraction; none for a median of 0.
+    pub relative_iqr: Option<f64>,
+    /// How many samples lie outside Tukey's fences. None was dropped.
+    pub outliers: OutlierCounts,
+    /// The drift from the first sample to the last, a fraction of the median (Theil-Sen slope); none
+    /// below three samples.
+    pub drift: Option<f64>,
+    /// The two-sided p-value of the Mann-Kendall test for a trend; none below three samples.
+    pub drift_p: Option<f64>,
+    /// The lag-1 autocorrelation; none below three samples or when all are equal.
+    pub autocorrelation: Option<f64>,
+}
+
+impl Summary {
+    /// The summary of samples in seconds, in the order in which they were taken; `level` is the
+    /// confidence level of the interval of the median.
+    ///
+    /// `None` if there are no samples, if one is not finite, or if they are so large (10¹⁵⁰) that their
+    /// squares overflow.
+    pub fn from_samples(samples: &[f64], level: f64) -> Option<Self> {
+        let sorted = sorted_finite(samples)?;
+        let quartiles = Quartiles::from_sorted(&sorted)?;
+        let interval = rank_interval(&sorted, level);
+        let test = trend::mann_kendall(samples);
+        Some(Self {
+            n: samples.len(),
+            median: quartiles.median,
+            q1: quartiles.q1,
+            q3: quartiles.q3,
+            ci_lo: interval.map(|interval| interval.lo),
+            ci_hi: interval.map(|interval| interval.hi),
+            ci_coverage: interval.map(|interval| interval.ranks.coverage),
+            min: *sorted.first()?,
+            max: *sorted.last()?,
+            mean: spread::mean(samples)?,
+            sd: spread::standard_deviation(samples),
+            cv: spread::coefficient_of_variation(samples),
+            mad: spread::median_absolute_deviation(samples)?,
+            relative_iqr: spread::relative_interquartile_range(samples),
+            outliers: Fences::new(&quartiles).count(samples),
+            drift: test.and_then(|_| trend::drift(samples)),
+            drift_p: test.map(|test| test.p),
+            autocorrelation: trend::lag1_autocorrelation(samples),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn ten_samples_have_the_summary_computed_by_hand() {
+        // 1..9 and 20. Type 7: r = 2.25 → 3.25, 4.5 → 5.5, 6.75 → 7.75; IQR 4.5, fences at 14.5 and 21.25,
+        // so 20 is a mild outlier. Ranks 2 and 9 of ten. Mean 6.5; Σ(x − x̄)² = 285 + 400 − 422.5 = 262.5.
+        // |x − 5.5| = .5 .5 1.5 1.5 2.5 2.5 3.5 3.5 4.5 14.5 → 2.5.
+        let samples = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0, 20.0];
+        let summary = Summary::from_samples(&samples, 0.95).unwrap();
+        assert_eq!(summary.n, 10);
+        assert_eq!((summary.q1, summary.median, summary.q3), (3.25, 5.5, 7.75));
+        assert_eq!((summary.ci_lo, summary.ci_hi), (Some(2.0), Some(9.0)));
+        // P(2 ≤ B ≤ 8) = 1 − 2·11/1024.
+        assert!((summary.ci_coverage.unwrap() - 1002.0 / 1024.0).abs() < 1e-12);
+        assert_eq!((summary.min, summary.max, summary.mean), (1.0, 20.0, 6.5));
+        let sd = (262.5f64 / 9.0).sqrt();
+        assert!((summary.sd.unwrap() - sd).abs() < 1e-12);
+        assert!((summary.cv.unwrap() - sd / 6.5).abs() < 1e-12);
+        assert!((summary.mad - 2.5 * 1.4826).abs() < 1e-12);
+        assert!((summary.relative_iqr.unwrap() - 4.5 / 5.5).abs() < 1e-12);
+        assert_eq!((summary.outliers.normal, summary.outliers.high_mild), (9, 1));
+        // The pair slopes among the first nine are all 1 and make up 36 of 45, so the median is 1.
+        assert!((summary.drift.unwrap() - 10.0 / 5.5).abs() < 1e-12);
+        assert!(summary.drift_p.unwrap() < 0.001);
+    }
+
+    #[test]
+    fn one_sample_has_a_median_and_nothing_that_needs_two() {
+        let summary = Summary::from_samples(&[0.25], 0.95).unwrap();
+        assert_eq!((summary.median, summary.mean, summary.mad), (0.25, 0.25, 0.0));
+        assert_eq!((summary.ci_lo, summary.ci_hi, summary.ci_coverage), (None, None, None));
+        assert_eq!((summary.sd, summary.cv), (None, None));
+        assert_eq!((summary.drift, summary.drift_p, summary.autocorrelation), (None, None, None));
+        assert_eq!(summary.relative_iqr, Some(0.0));
+    }
+
+    #[test]
+    fn what_has_no_summary_is_none() {
+        assert_eq!(Summary::from_samples(&[], 0.95), None);
+        assert_eq!(Summary::from_samples(&[1.0, f64::NAN], 0.95), None);
+        assert_eq!(Summary::from_samples(&[1.0, f64::INFINITY], 0.95), None);
+    }
+
+    #[test]
+    fn undefined_statistics_are_written_as_null_and_read_back() {
+        let summary = Summary::from_samples(&[0.5, 0.5], 0.95).unwrap();
+        let written = serde_json::to_value(&summary).unwrap();
+        assert!(written["ci_lo"].is_null() && written["autocorrelation"].is_null());
+        assert_eq!(written["sd"], 0.0);
+        assert_eq!(serde_json::from_value::<Summary>(written).unwrap(), summary);
+    }
+
+    proptest! {
+        #[test]
+        fn the_parts_of_a_summary_are_in_order_and_all_finite(
+            samples in prop::collection::vec(1e-9..1e3f64, 6..120),
+        ) {
+            let summary = Summary::from_samples(&samples, 0.95).unwrap();
+            let (lo, hi) = (summary.ci_lo.unwrap(), summary.ci_hi.unwrap());
+            prop_assert!(summary.min <= summary.q1 && summary.q1 <= summary.median);
+            prop_assert!(summary.median <= summary.q3 && summary.q3 <= summary.max);
+            prop_assert!(summary.min <= lo && lo <= summary.median);
+            prop_assert!(summary.median <= hi && hi <= summary.max);
+            prop_assert_eq!(summary.outliers.total(), summary.n);
+            // serde_json writes a number that is not finite as null, and then it cannot be read back.
+            let text = serde_json::to_string(&summary).unwrap();
+            prop_assert!(serde_json::from_str::<Summary>(&text).is_ok());
+        }
+
+        #[test]
+        fn only_the_trend_depends_on_the_order(
+            (samples, shuffled) in prop::collection::vec(1e-3..1.0f64, 1..60)
+                .prop_flat_map(|samples| (Just(samples.clone()), Just(samples).prop_shuffle())),
+        ) {
+            let a = Summary::from_samples(&samples, 0.95).unwrap();
+            let b = Summary::from_samples(&shuffled, 0.95).unwrap();
+            prop_assert!((a.mean - b.mean).abs() <= 1e-14);
+            prop_assert!((a.sd.unwrap_or(0.0) - b.sd.unwrap_or(0.0)).abs() <= 1e-14);
+            let without_order = |summary: Summary| Summary {
+                mean: 0.0,
+                sd: None,
+                cv: None,
+                drift: None,
+                drift_p: None,
+                autocorrelation: None,
+                ..summary
+            };
+            prop_assert_eq!(without_order(a), without_order(b));
+        }
+    }
+}

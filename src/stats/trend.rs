@@ -1,0 +1,252 @@
+//! Whether samples in order drift, by how much, and how much each resembles the one before.
+//!
+//! Samples are at equal steps, in the order in which they were taken. All functions give `None` for
+//! a sample that is not finite.
+
+use super::affine::theil_sen;
+use super::quantile::{median_of_unsorted, sorted_finite};
+use serde::{Deserialize, Serialize};
+use statrs::function::erf::erfc;
+
+/// Above this number of samples [`theil_sen_slope`] works on medians of blocks, since the number of
+/// pairs grows with the square.
+pub const MOST_POINTS: usize = 1024;
+
+/// The Mann–Kendall test for a monotone trend.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct MannKendall {
+    /// S, the number of pairs that rise less the number that fall.
+    pub s: i64,
+    /// The variance of S when there is no trend, corrected for ties.
+    pub variance: f64,
+    /// S in standard deviations, with the continuity correction; positive when samples rise.
+    pub z: f64,
+    /// The two-sided probability of such a |z| when there is no trend.
+    pub p: f64,
+}
+
+/// The Mann–Kendall test of at least three samples.
+///
+/// S = Σ sgn(xⱼ − xᵢ) over i < j; Var = (n(n−1)(2n+5) − Σ t(t−1)(2t+5))/18 over groups of t equal
+/// samples; z = (S ∓ 1)/√Var towards 0, and 0 for S = 0; p = 2·(1 − Φ(|z|)). H. B. Mann,
+/// "Nonparametric Tests Against Trend", Econometrica 13(3), 1945, doi:10.2307/1907187; M. G. Kendall,
+/// "Rank Correlation Methods", 4th ed., 1970.
+///
+/// The normal approximation is good from about ten samples on. Samples that resemble their
+/// neighbours without any trend ([`lag1_autocorrelation`]) make p too small. Samples that are all
+/// equal have z = 0 and p = 1. Takes O(n log n) time.
+pub fn mann_kendall(samples: &[f64]) -> Option<MannKendall> {
+    let sorted = sorted_finite(samples)?;
+    let n = samples.len();
+    if n < 3 {
+        return None;
+    }
+    let mut tied_pairs = 0;
+    let mut variance = 0.0;
+    // −0 and 0 are equal samples, so groups are formed by value and not by the total order.
+    for group in sorted.chunk_by(|a, b| a == b) {
+        tied_pairs += pairs(group.len());
+        variance -= variance_term(group.len());
+    }
+    variance = (variance + variance_term(n)) / 18.0;
+    let falling = falling_pairs(&mut samples.to_vec());
+    let s = pairs(n) - tied_pairs - 2 * falling;
+    let z = if s == 0 { 0.0 } else { (s - s.signum()) as f64 / variance.sqrt() };
+    let p = erfc(z.abs() / std::f64::consts::SQRT_2).min(1.0);
+    Some(MannKendall { s, variance, z, p })
+}
+
+/// The Theil–Sen slope: the median change per step over all pairs of samples, in the unit of the
+/// samples. See [`theil_sen`].
+///
+/// Above [`MOST_POINTS`] samples, the samples are first replaced by the medians of consecutive blocks
+/// of ⌈n/[`MOST_POINTS`]⌉ (a last block that is not full is left out) and the slope is divided by the
+/// length of a block. `None` for fewer than two samples.
+pub fn theil_sen_slope(samples: &[f64]) -> Option<f64> {
+    if !samples.iter().all(|x| x.is_finite()) {
+        return None;
+    }
+    let block = samples.len().div_ceil(MOST_POINTS).max(1);
+    let points: Option<Vec<(f64, f64)>> = samples
+        .chunks_exact(block)
+        .enumerate()
+        .map(|(i, chunk)| Some((i as f64, median_of_unsorted(&mut chunk.to_vec())?)))
+        .collect();
+    Some(theil_sen(&points?)?.slope / block as f64)
+}
+
+/// The drift over all samples as a fraction of their median: Theil–Sen slope · n / x̃.
+///
+/// 0.02 means that the last samples are about 2 % slower than the first. `None` for fewer than two
+/// samples and for a median of 0.
+pub fn drift(samples: &[f64]) -> Option<f64> {
+    let slope = theil_sen_slope(samples)?;
+    let median = median_of_unsorted(&mut samples.to_vec())?;
+    Some(slope * samples.len() as f64 / median).filter(|drift| drift.is_finite())
+}
+
+/// The lag-1 autocorrelation ρ₁ = Σ(xᵢ − x̄)(xᵢ₊₁ − x̄)/Σ(xᵢ − x̄)², between −1 and 1.
+///
+/// G. E. P. Box, G. M. Jenkins, "Time Series Analysis", Holden-Day, 1970, section 2.1. Above about
+/// 0.2 the samples are worth markedly fewer independent ones, and intervals from them are too narrow.
+/// `None` for fewer than three samples and for samples that are all equal.
+pub fn lag1_autocorrelation(samples: &[f64]) -> Option<f64> {
+    let first = *samples.first()?;
+    if samples.len() < 3 || samples.iter().all(|&x| x == first) {
+        return None;
+    }
+    let mean = super::spread::mean(samples)?;
+    let squares: f64 = samples.iter().map(|x| (x - mean).powi(2)).sum();
+    let products: f64 = samples.windows(2).map(|pair| (pair[0] - mean) * (pair[1] - mean)).sum();
+    Some(products / squares).filter(|rho| rho.is_finite())
+}
+
+/// The number of pairs among `n`.
+fn pairs(n: usize) -> i64 {
+    (n as i64) * (n as i64 - 1) / 2
+}
+
+/// n(n−1)(2n+5).
+fn variance_term(n: usize) -> f64 {
+    let n = n as f64;
+    n * (n - 1.0) * (2.0 * n + 5.0)
+}
+
+/// The number of pairs i < j with xᵢ > xⱼ, by merge sort; the samples are left sorted.
+fn falling_pairs(samples: &mut [f64]) -> i64 {
+    if samples.len() < 2 {
+        return 0;
+    }
+    let (left, right) = samples.split_at_mut(samples.len() / 2);
+    let mut falling = falling_pairs(left) + falling_pairs(right);
+    let mut merged = Vec::with_capacity(left.len() + right.len());
+    let (mut from_left, mut from_right) = (left.iter().peekable(), right.iter().peekable());
+    while let (Some(&&a), Some(&&b)) = (from_left.peek(), from_right.peek()) {
+        if a > b {
+            falling += from_left.len() as i64;
+            merged.push(b);
+            from_right.next();
+        } else {
+            merged.push(a);
+            from_left.next();
+        }
+    }
+    merged.extend(from_left.chain(from_right));
+    samples.copy_from_slice(&merged);
+    falling
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn close(actual: f64, expected: f64) -> bool {
+        (actual - expected).abs() < 1e-9
+    }
+
+    #[test]
+    fn five_rising_samples_have_the_score_computed_by_hand() {
+        // S = C(5,2) = 10; Var = 5·4·15/18 = 50/3; z = 9/√(50/3) = 2.204541; p = 2·(1 − Φ(z)) = .02749.
+        let test = mann_kendall(&[1.0, 2.0, 3.0, 5.0, 8.0]).unwrap();
+        assert_eq!(test.s, 10);
+        assert!(close(test.variance, 50.0 / 3.0));
+        assert!(close(test.z, 9.0 / (50.0f64 / 3.0).sqrt()));
+        assert!((test.p - 0.02749).abs() < 1e-5, "{test:?}");
+    }
+
+    #[test]
+    fn ties_lower_the_variance_and_falling_samples_have_a_negative_score() {
+        // 4,3,3,1: five pairs fall, one is tied: S = −5.
+        // Var = (4·3·13 − 2·1·9)/18 = 138/18 = 23/3; z = (−5 + 1)/√(23/3).
+        let test = mann_kendall(&[4.0, 3.0, 3.0, 1.0]).unwrap();
+        assert_eq!(test.s, -5);
+        assert!(close(test.variance, 23.0 / 3.0));
+        assert!(close(test.z, -4.0 / (23.0f64 / 3.0).sqrt()));
+    }
+
+    #[test]
+    fn samples_without_a_trend_have_no_score() {
+        // 1,3,2,1 … 2,1,3,2: pairs cancel. All equal: Var = 0 as well.
+        let balanced = mann_kendall(&[2.0, 3.0, 1.0, 2.0]).unwrap();
+        assert_eq!((balanced.s, balanced.z, balanced.p), (-1, 0.0, 1.0));
+        let equal = mann_kendall(&[7.0; 20]).unwrap();
+        assert_eq!((equal.s, equal.variance, equal.z, equal.p), (0, 0.0, 0.0, 1.0));
+    }
+
+    #[test]
+    fn the_theil_sen_slope_is_the_median_of_pair_slopes() {
+        // 0,1,2,30: slopes 1,1,28 · 1,14.5 · 10 → sorted 1,1,1,10,14.5,28 → median 5.5.
+        assert_eq!(theil_sen_slope(&[0.0, 1.0, 2.0, 30.0]), Some(5.5));
+        assert_eq!(theil_sen_slope(&[5.0, 3.0]), Some(-2.0));
+    }
+
+    #[test]
+    fn long_series_keep_their_slope_in_blocks() {
+        // 1500 samples make 750 blocks of two; a straight line keeps its slope, an outlier in every
+        // fourth block as well.
+        let mut samples: Vec<f64> = (0..1500).map(|i| 100.0 + 0.25 * f64::from(i)).collect();
+        assert_eq!(theil_sen_slope(&samples), Some(0.25));
+        samples.iter_mut().step_by(8).for_each(|x| *x += 1e6);
+        let slope = theil_sen_slope(&samples).unwrap();
+        assert!((slope - 0.25).abs() < 0.25, "{slope}");
+    }
+
+    #[test]
+    fn drift_is_the_slope_over_all_samples_relative_to_the_median() {
+        // Slope 1 over 5 samples with median 102: 5/102.
+        let samples = [100.0, 101.0, 102.0, 103.0, 104.0];
+        assert!(close(drift(&samples).unwrap(), 5.0 / 102.0));
+        assert_eq!(drift(&[-1.0, 0.0, 1.0]), None);
+    }
+
+    #[test]
+    fn autocorrelation_of_short_series_is_that_computed_by_hand() {
+        // Deviations −1.5, −.5, .5, 1.5: (.75 − .25 + .75)/5 = .25.
+        assert!(close(lag1_autocorrelation(&[1.0, 2.0, 3.0, 4.0]).unwrap(), 0.25));
+        // Deviations 1, −1, 1, −1: −3/4.
+        assert!(close(lag1_autocorrelation(&[3.0, 1.0, 3.0, 1.0]).unwrap(), -0.75));
+    }
+
+    #[test]
+    fn what_has_no_trend_measure_is_none() {
+        assert_eq!(mann_kendall(&[1.0, 2.0]), None);
+        assert_eq!(mann_kendall(&[1.0, 2.0, f64::NAN]), None);
+        assert_eq!(theil_sen_slope(&[]), None);
+        assert_eq!(theil_sen_slope(&[1.0]), None);
+        assert_eq!(theil_sen_slope(&[1.0, f64::INFINITY, 2.0]), None);
+        assert_eq!(lag1_autocorrelation(&[1.0, 2.0]), None);
+        assert_eq!(lag1_autocorrelation(&[0.1; 10]), None);
+        assert_eq!(lag1_autocorrelation(&[1.0, 2.0, f64::NAN]), None);
+    }
+
+    proptest! {
+        #[test]
+        fn the_score_is_that_of_comparing_all_pairs(
+            samples in prop::collection::vec(-5..5i32, 3..60),
+        ) {
+            let samples: Vec<f64> = samples.into_iter().map(f64::from).collect();
+            let mut s = 0;
+            for (i, a) in samples.iter().enumerate() {
+                for b in &samples[i + 1..] {
+                    s += i64::from(b > a) - i64::from(b < a);
+                }
+            }
+            prop_assert_eq!(mann_kendall(&samples).unwrap().s, s);
+        }
+
+        #[test]
+        fn backwards_the_trend_changes_its_sign_and_the_autocorrelation_does_not(
+            samples in prop::collection::vec(1e-6..1.0f64, 3..60),
+        ) {
+            let backwards: Vec<f64> = samples.iter().rev().copied().collect();
+            let (a, b) = (mann_kendall(&samples).unwrap(), mann_kendall(&backwards).unwrap());
+            prop_assert_eq!((a.s, a.p), (-b.s, b.p));
+            let (a, b) = (theil_sen_slope(&samples).unwrap(), theil_sen_slope(&backwards).unwrap());
+            prop_assert!((a + b).abs() < 1e-12);
+            let a = lag1_autocorrelation(&samples).unwrap();
+            let b = lag1_autocorrelation(&backwards).unwrap();
+            prop_assert!((a - b).abs() < 1e-9 && a.abs() <= 1.0);
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! Units as people read them: decimal prefixes, three significant digits.
+//!
+//! GB/s is 10⁹ B/s and GFLOP/s is 10⁹ FLOP/s throughout; binary prefixes are never used for rates.
+
+const PREFIXES: [(f64, &str); 5] = [(1e15, "P"), (1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")];
+
+/// `value` with three significant digits, without an exponent between 0.001 and 10⁶.
+pub fn significant(value: f64) -> String {
+    if value == 0.0 {
+        return "0".into();
+    }
+    if !value.is_finite() {
+        return "n/a".into();
+    }
+    let magnitude = value.abs().log10().floor() as i32;
+    if !(-3..6).contains(&magnitude) {
+        return format!("{value:.2e}");
+    }
+    let decimals = (2 - magnitude).max(0) as usize;
+    let text = format!("{value:.decimals$}");
+    // 9.999 rounds up to 10.00: one digit too many, so format the rounded number again.
+    match text.parse::<f64>() {
+        Ok(rounded) if rounded != 0.0 && rounded.abs().log10().floor() as i32 > magnitude => {
+            format!("{rounded:.prec$}", prec = (1 - magnitude).max(0) as usize)
+        }
+        _ => text,
+    }
+}
+
+/// `value` with a decimal prefix and `unit`, e.g. `1.23 TFLOP/s`.
+pub fn prefixed(value: f64, unit: &str) -> String {
+    for (scale, prefix) in PREFIXES {
+        if value.abs() >= scale * 0.9995 {
+            return format!("{} {prefix}{unit}", significant(value / scale));
+        }
+    }
+    format!("{} {unit}", significant(value))
+}
+
+/// A rate in FLOP/s.
+pub fn flop_rate(per_second: f64) -> String {
+    prefixed(per_second, "FLOP/s")
+}
+
+/// A rate in bytes per second, decimal.
+pub fn byte_rate(per_second: f64) -> String {
+    prefixed(per_second, "B/s")
+}
+
+/// An amount of memory, decimal.
+pub fn bytes(amount: u64) -> String {
+    prefixed(amount as f64, "B")
+}
+
+/// A duration given in seconds, from nanoseconds to hours.
+pub fn seconds(value: f64) -> String {
+    let size = value.abs();
+    if !value.is_finite() {
+        "n/a".into()
+    } else if size == 0.0 {
+        "0 s".into()
+    } else if size < 0.9995e-6 {
+        format!("{} ns", significant(value * 1e9))
+    } else if size < 0.9995e-3 {
+        format!("{} µs", significant(value * 1e6))
+    } else if size < 0.9995 {
+        format!("{} ms", significant(value * 1e3))
+    } else if size < 119.5 {
+        format!("{} s", significant(value))
+    } else if size < 7200.0 {
+        format!("{:.0} min", value / 60.0)
+    } else {
+        format!("{} h", significant(value / 3600.0))
+    }
+}
+
+/// A ratio as a percentage.
+pub fn percent(ratio: f64) -> String {
+    format!("{} %", significant(ratio * 100.0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn three_digits_are_kept_and_rounding_up_does_not_add_a_fourth() {
+        assert_eq!(significant(1234.0), "1234");
+        assert_eq!(significant(12.345), "12.3");
+        assert_eq!(significant(9.999), "10.0");
+        assert_eq!(significant(99.96), "100");
+        assert_eq!(significant(0.012345), "0.0123");
+        assert_eq!(significant(0.0), "0");
+        assert_eq!(significant(f64::NAN), "n/a");
+    }
+
+    #[test]
+    fn prefixes_are_decimal() {
+        assert_eq!(flop_rate(1.5e12), "1.50 TFLOP/s");
+        assert_eq!(byte_rate(3.35e12), "3.35 TB/s");
+        assert_eq!(byte_rate(999.9e6), "1.00 GB/s");
+        assert_eq!(bytes(1_048_576), "1.05 MB");
+        assert_eq!(bytes(12), "12.0 B");
+    }
+
+    #[test]
+    fn durations_pick_the_unit_a_person_would() {
+        assert_eq!(seconds(1.5e-9), "1.50 ns");
+        assert_eq!(seconds(0.9999e-3), "1.00 ms");
+        assert_eq!(seconds(0.25), "250 ms");
+        assert_eq!(seconds(90.0), "90.0 s");
+        assert_eq!(seconds(600.0), "10 min");
+    }
+}

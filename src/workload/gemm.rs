@@ -1,0 +1,196 @@
+//! Matrix product: C = op(A)·op(B), row-major, C of M × N in the input's format.
+
+use super::case::Workload;
+use super::dtype::Precision;
+use super::parameters::Words;
+use super::tensor::{Expected, Inputs, Tensor};
+use std::collections::HashMap;
+
+/// Which operands are stored transposed. The first letter is A's, the second B's.
+///
+/// `n`: A is stored M × K, B is stored K × N. `t`: A is stored K × M, B is stored N × K.
+/// A linear layer of a transformer (weights stored N × K) is `nt`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Layout {
+    /// A as M × K, B as K × N.
+    NN,
+    /// A as M × K, B as N × K.
+    NT,
+    /// A as K × M, B as K × N.
+    TN,
+}
+
+impl Layout {
+    /// All layouts.
+    pub const ALL: [Layout; 3] = [Layout::NN, Layout::NT, Layout::TN];
+
+    /// The two letters of the key.
+    pub fn name(self) -> &'static str {
+        match self {
+            Layout::NN => "nn",
+            Layout::NT => "nt",
+            Layout::TN => "tn",
+        }
+    }
+
+    /// Whether A is stored K × M.
+    pub fn a_transposed(self) -> bool {
+        self == Layout::TN
+    }
+
+    /// Whether B is stored N × K.
+    pub fn b_transposed(self) -> bool {
+        self == Layout::NT
+    }
+}
+
+/// C (M × N) = op(A) · op(B), 2·M·N·K FLOP.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Gemm {
+    /// Formats of A, B, C and of the accumulator.
+    pub precision: Precision,
+    /// Rows of C.
+    pub m: u64,
+    /// Columns of C.
+    pub n: u64,
+    /// Length of the sum.
+    pub k: u64,
+    /// How A and B are stored.
+    pub layout: Layout,
+}
+
+/// Rounding errors of a sum of K products are independent to first order, so they grow like √K
+/// with high probability (Higham & Mary 2019, doi:10.1137/18M1226312). c = 4 covers every order
+/// of summation seen, and a wrong or missing product of typical size exceeds it by far.
+const BOUND_FACTOR: f64 = 4.0;
+
+impl Workload for Gemm {
+    const FAMILY: &'static str = "gemm";
+
+    fn parse(text: &str) -> Result<Self, String> {
+        let mut words = Words::new(text);
+        let precision = words.first("the format, e.g. f32")?;
+        let precision = Precision::parse(precision)
+            .ok_or(format!("`{precision}` is not a format like f32 or f16.f32"))?;
+        let (m, n, k) = (words.number("m")?, words.number("n")?, words.number("k")?);
+        let layout = Layout::ALL.into_iter().find(|l| words.flag(l.name()));
+        words.finish()?;
+        let layout = layout.ok_or("the layout is missing: nn, nt or tn")?;
+        Ok(Gemm { precision, m, n, k, layout })
+    }
+
+    fn parameters(&self) -> String {
+        format!("{} m{} n{} k{} {}", self.precision, self.m, self.n, self.k, self.layout.name())
+    }
+
+    fn precision(&self) -> Precision {
+        self.precision
+    }
+
+    fn flop(&self) -> u64 {
+        2 * self.m * self.n * self.k
+    }
+
+    fn tensors(&self) -> Vec<Tensor> {
+        let dtype = self.precision.input;
+        vec![
+            Tensor::input("a", 1, dtype, self.m * self.k),
+            Tensor::input("b", 2, dtype, self.k * self.n),
+            Tensor::output("c", dtype, self.m * self.n),
+        ]
+    }
+
+    fn output_shape(&self) -> (u64, u64) {
+        (self.m, self.n)
+    }
+
+    fn bound_factor(&self) -> f64 {
+        BOUND_FACTOR
+    }
+
+    /// Bound: |out − ref| ≤ c·√K·u_acc·Σ|a||b| + u_out·|ref|, plus half the smallest subnormal step.
+    fn expected(&self, inputs: Inputs, points: &[u64]) -> Vec<Expected> {
+        let tensors = self.tensors();
+        let (read_a, read_b) = (inputs.reader(&tensors[0]), inputs.reader(&tensors[1]));
+        let (m, n, k) = (self.m, self.n, self.k);
+        let row = |i: u64| -> Vec<f64> {
+            (0..k).map(|p| read_a(if self.layout.a_transposed() { p * m + i } else { i * k + p })).collect()
+        };
+        let column = |j: u64| -> Vec<f64> {
+            (0..k).map(|p| read_b(if self.layout.b_transposed() { j * k + p } else { p * n + j })).collect()
+        };
+        let mut columns: HashMap<u64, Vec<f64>> = HashMap::new();
+        let mut current: Option<(u64, Vec<f64>)> = None;
+        let growth = BOUND_FACTOR * (k as f64).sqrt() * self.precision.accumulate.unit_roundoff();
+        let output = self.precision.input.unit_roundoff();
+        let mut expected = Vec::with_capacity(points.len());
+        for &point in points {
+            let (i, j) = (point / n, point % n);
+            if current.as_ref().is_none_or(|(at, _)| *at != i) {
+                current = Some((i, row(i)));
+            }
+            let a = &current.as_ref().expect("set above").1;
+            let b = columns.entry(j).or_insert_with(|| column(j));
+            let (mut sum, mut size) = (0.0, 0.0);
+            for (x, y) in a.iter().zip(b.iter()) {
+                sum += x * y;
+                size += (x * y).abs();
+            }
+            expected.push(Expected { value: sum, bound: growth * size + output * sum.abs() + 1e-30 });
+        }
+        expected
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn gemm(key: &str) -> Gemm {
+        Gemm::parse(key).unwrap()
+    }
+
+    #[test]
+    fn counts_are_2mnk_and_each_tensor_once() {
+        let g = gemm("f16.f32 m4096 n512 k14336 nt");
+        assert_eq!(g.flop(), 2 * 4096 * 512 * 14336);
+        assert_eq!(g.bytes(), 2 * (4096 * 14336 + 512 * 14336 + 4096 * 512));
+    }
+
+    #[test]
+    fn layouts_read_the_same_numbers_from_other_places() {
+        // C[1][0] of a 2x1 output with K=2 is a[1][0]·b[0][0] + a[1][1]·b[1][0].
+        let inputs = Inputs { seed: 5, set: 0 };
+        for (key, a, b) in [
+            ("f32 m2 n1 k2 nn", [2, 3], [0, 1]),
+            ("f32 m2 n1 k2 nt", [2, 3], [0, 1]),
+            ("f32 m2 n1 k2 tn", [1, 3], [0, 1]),
+        ] {
+            let g = gemm(key);
+            let t = g.tensors();
+            let (ra, rb) = (inputs.reader(&t[0]), inputs.reader(&t[1]));
+            let by_hand = ra(a[0]) * rb(b[0]) + ra(a[1]) * rb(b[1]);
+            assert_eq!(g.expected(inputs, &[1])[0].value, by_hand, "{key}");
+        }
+    }
+
+    #[test]
+    fn the_bound_is_far_below_one_missing_product_and_far_above_rounding() {
+        let g = gemm("f32 m4 n4 k4096 nn");
+        let points: Vec<u64> = (0..16).collect();
+        let expected = g.expected(Inputs { seed: 1, set: 0 }, &points);
+        for e in &expected {
+            // A typical product of two values uniform in [-1, 1] has size 1/4.
+            assert!(e.bound < 0.05, "{}", e.bound);
+        }
+        // A plain f32 sum in index order stays inside.
+        let t = g.tensors();
+        let inputs = Inputs { seed: 1, set: 0 };
+        let (ra, rb) = (inputs.reader(&t[0]), inputs.reader(&t[1]));
+        for (point, e) in points.iter().zip(&expected) {
+            let (i, j) = (point / 4, point % 4);
+            let sum = (0..4096).fold(0f32, |s, p| s + ra(i * 4096 + p) as f32 * rb(p * 4 + j) as f32);
+            assert!((f64::from(sum) - e.value).abs() <= e.bound);
+        }
+    }
+}

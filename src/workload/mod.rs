@@ -1,0 +1,24 @@
+//! WHAT is computed: one file per family, each with its parameters, its exact FLOP and byte
+//! counts, its inputs, its f64 oracle and its error bound. A workload never sees a GPU.
+//!
+//! A new family costs one file here and one line in the list in `case.rs`.
+
+mod attention;
+mod case;
+mod dtype;
+mod gemm;
+pub mod generator;
+mod parameters;
+mod peak;
+pub mod points;
+mod stream;
+mod tensor;
+
+pub use attention::Attention;
+pub use case::{Case, FAMILIES, ParseCaseError, Workload};
+pub use dtype::{DType, Grid, Precision};
+pub use gemm::{Gemm, Layout};
+pub use peak::{Peak, PeakUnit, STEPS_PER_ROUND};
+pub use points::Tile;
+pub use stream::{READ_BLOCK, Stream, StreamOp};
+pub use tensor::{Expected, Inputs, Role, Tensor};
