@@ -490,7 +490,10 @@ test_drivers() {
   mkdir -p "$cache"
   # Two test runs in one checkout must not build into the same folders.
   exec 9>"$cache/.lock"
+  flock -n 9 || say "waiting for another drivers.sh in this checkout"
   flock -w 1800 9 || die "another drivers.sh has held $cache/.lock for half an hour."
+  # What is shown of it after a failure should be about this call.
+  : >"$apt_log"
   local left
   for left in "$cache"/*.tmp.*; do
     [ -e "$left" ] && remove_tree "$left"

@@ -6,9 +6,11 @@
 //! `record` (rows), `analysis` and `report` (from files alone), `cli`.
 #![deny(missing_docs)]
 
+pub mod cli;
 pub mod error;
 pub mod executor;
 pub mod kernel;
+pub mod measure;
 pub mod record;
 pub mod stats;
 pub mod units;

@@ -1,18 +1,21 @@
 // Fills a tensor with the generator's values: element i is a pure function of (seed, tensor, i).
 // The definition and its test vectors are in src/workload/generator.rs.
 //
-// One invocation writes one 32-bit word: one f32, or two f16 packed low half first.
-// Bindings: 0 the tensor as words.
+// One invocation writes one 32-bit word: one f32, or two f16 packed low half first. Elements
+// beyond the end are zero, so that vector loads may read the padding.
+// Bindings: 0 the tensor as words, 1 the parameters.
 
-const FIRST_KEY: u32 = {{ first }}u;
-const SECOND_KEY: u32 = {{ second }}u;
-const LIMIT: u32 = {{ limit }}u;
-const ELEMENTS: u32 = {{ elements }}u;
-const WORDS: u32 = {{ words }}u;
-// 2^(scale - shift), exact.
-const STEP: f32 = {{ step }};
+struct Parameters {
+    first_key: u32,
+    second_key: u32,
+    limit: u32,
+    elements: u32,
+    words: u32,
+    step: f32, // 2^(scale - shift), exact
+}
 
 @group(0) @binding(0) var<storage, read_write> words: array<u32>;
+@group(0) @binding(1) var<storage, read> parameters: Parameters;
 
 fn mix(value: u32) -> u32 {
     var x = value;
@@ -25,22 +28,23 @@ fn mix(value: u32) -> u32 {
 }
 
 fn element(index: u32) -> f32 {
-    let hash = mix(mix(index ^ FIRST_KEY) + SECOND_KEY);
-    let k = i32(hash % (2u * LIMIT + 1u)) - i32(LIMIT);
-    return f32(k) * STEP;
+    if index >= parameters.elements {
+        return 0.0;
+    }
+    let hash = mix(mix(index ^ parameters.first_key) + parameters.second_key);
+    let k = i32(hash % (2u * parameters.limit + 1u)) - i32(parameters.limit);
+    return f32(k) * parameters.step;
 }
 
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
     let word = id.y * groups.x * 64u + id.x;
-    if word >= WORDS {
+    if word >= parameters.words {
         return;
     }
 {% if bits == 32 %}
-    words[word] = select(0u, bitcast<u32>(element(word)), word < ELEMENTS);
+    words[word] = bitcast<u32>(element(word));
 {% else %}
-    let low = select(0.0, element(2u * word), 2u * word < ELEMENTS);
-    let high = select(0.0, element(2u * word + 1u), 2u * word + 1u < ELEMENTS);
-    words[word] = pack2x16float(vec2<f32>(low, high));
+    words[word] = pack2x16float(vec2<f32>(element(2u * word), element(2u * word + 1u)));
 {% endif %}
 }

@@ -1,6 +1,12 @@
 //! WHERE a plan or case runs: the protocol, and the executors that speak it.
 
+mod child;
 pub mod protocol;
 mod remote;
+mod serve;
+mod wgpu;
 
+pub use child::{ChildExecutor, Program};
 pub use remote::{Executor, Fault, FaultKind};
+pub use serve::{Service, serve};
+pub use wgpu::WgpuService;

@@ -19,7 +19,8 @@ pub struct Line {
     pub slope: f64,
 }
 
-/// A least-squares line with the uncertainty of its coefficients, in the unit of the times (seconds).
+/// A least-squares line with the uncertainty of its coefficients, in the unit of the times
+/// (seconds).
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct AffineFit {
     /// The overhead of a batch, a.
@@ -50,13 +51,13 @@ pub struct TInterval {
 
 /// The ordinary least-squares line through points (k, T), with 95 % t intervals.
 ///
-/// With Sxx = Σ(k − k̄)² and Sxy = Σ(k − k̄)(T − T̄): b = Sxy/Sxx and a = T̄ − b·k̄. With
-/// s² = Σ(T − a − b·k)²/(n − 2): SE(b) = √(s²/Sxx), SE(a) = √(s²·(1/n + k̄²/Sxx)), and each interval
-/// is the estimate ± t₀.₉₇₅,ₙ₋₂·SE. N. R. Draper, H. Smith, "Applied Regression Analysis", 3rd ed.,
-/// Wiley, 1998, chapter 1, doi:10.1002/9781118625590.
+/// With Sxx = Σ(k − k̄)² and Sxy = Σ(k − k̄)(T − T̄): b = Sxy/Sxx and a = T̄ − b·k̄. With s² = Σ(T
+/// − a − b·k)²/(n − 2): SE(b) = √(s²/Sxx), SE(a) = √(s²·(1/n + k̄²/Sxx)), and each interval is the
+/// estimate ± t₀.₉₇₅,ₙ₋₂·SE. N. R. Draper, H. Smith, "Applied Regression Analysis", 3rd ed., Wiley,
+/// 1998, chapter 1, doi:10.1002/9781118625590.
 ///
-/// The intervals take the errors to be independent, normal and as large at one k as at another.
-/// A single outlier moves the line; [`theil_sen`] withstands it.
+/// The intervals take the errors to be independent, normal and as large at one k as at another. A
+/// single outlier moves the line; [`theil_sen`] withstands it.
 ///
 /// `None` if a value is not finite or there are fewer than two distinct k. With exactly two, any
 /// line fits, so the coefficients have no interval.
@@ -84,10 +85,12 @@ pub fn least_squares(points: &[(f64, f64)]) -> Option<AffineFit> {
         points.iter().map(|(k, t)| ((t - mean_t) - slope * (k - mean_k)).powi(2)).sum();
     let coefficient = |value: f64, variance_factor: f64| Coefficient {
         value,
-        interval: t_quantile.map(|t| {
-            let standard_error = (residual_squares / freedom * variance_factor).sqrt();
-            TInterval { standard_error, lo: value - t * standard_error, hi: value + t * standard_error }
-        }),
+        interval: t_quantile
+            .map(|t| {
+                let standard_error = (residual_squares / freedom * variance_factor).sqrt();
+                TInterval { standard_error, lo: value - t * standard_error, hi: value + t * standard_error }
+            })
+            .filter(|interval| interval.lo.is_finite() && interval.hi.is_finite()),
     };
     Some(AffineFit {
         intercept: coefficient(intercept, 1.0 / n + mean_k * mean_k / sxx),
@@ -102,8 +105,8 @@ pub fn least_squares(points: &[(f64, f64)]) -> Option<AffineFit> {
 /// doi:10.1080/01621459.1968.10480934. Up to 29 % of the points can be outliers of any size without
 /// carrying it away, and single outliers are common on shared machines.
 ///
-/// `None` if a value is not finite or there are fewer than two distinct k. Takes time and memory for
-/// n²/2 slopes: meant for a calibration of at most a few thousand points.
+/// `None` if a value is not finite or there are fewer than two distinct k. Takes time and memory
+/// for n²/2 slopes: meant for a calibration of at most a few thousand points.
 pub fn theil_sen(points: &[(f64, f64)]) -> Option<Line> {
     distinct_abscissae(points)?;
     let mut slopes: Vec<f64> = Vec::with_capacity(points.len() * (points.len() - 1) / 2);
@@ -190,6 +193,20 @@ mod tests {
         // Means 4 at k = 1 and 8 at k = 3: slope 2, intercept 2.
         assert!(close(fit.slope.value, 2.0) && close(fit.intercept.value, 2.0));
         assert_eq!((fit.slope.interval, fit.intercept.interval), (None, None));
+    }
+
+    #[test]
+    fn pairs_of_points_with_the_same_k_have_no_slope() {
+        // Slopes to (3, 8): 2.5 and 1.5, median 2; T − 2·k: 1, 3, 2, median 2.
+        let line = theil_sen(&[(1.0, 3.0), (1.0, 5.0), (3.0, 8.0)]).unwrap();
+        assert_eq!((line.intercept, line.slope), (2.0, 2.0));
+    }
+
+    #[test]
+    fn an_interval_that_overflows_is_none() {
+        // The slope is 0 by symmetry; the squares of the residuals are 10⁴⁰⁰.
+        let fit = least_squares(&[(1.0, 1e200), (2.0, -1e200), (3.0, 1e200)]).unwrap();
+        assert_eq!((fit.slope.value, fit.slope.interval), (0.0, None));
     }
 
     #[test]

@@ -5,8 +5,8 @@
 //!
 //! The generator is PCG64 (XSL RR 128/64), M. E. O'Neill, "PCG: A Family of Simple Fast
 //! Space-Efficient Statistically Good Algorithms for Random Number Generation", HMC-CS-2014-0905,
-//! as `rand_pcg` has it. A 64-bit draw x becomes the index ⌊x·n/2⁶⁴⌋, which favours no index by more
-//! than n/2⁶⁴. A test holds the first indices, so that a stored seed keeps its meaning.
+//! as `rand_pcg` has it. A 64-bit draw x becomes the index ⌊x·n/2⁶⁴⌋, which favours no index by
+//! more than n/2⁶⁴. A test holds the first indices, so that a stored seed keeps its meaning.
 
 use super::quantile::{median_of_unsorted, quantile, sorted_finite};
 use rand_pcg::Pcg64;
@@ -71,8 +71,8 @@ impl Bootstrap {
         self.percentiles(statistic(&mut sorted), &replicates)
     }
 
-    /// The interval of the ratio median(`new`)/median(`reference`) of two independent sets of finite
-    /// samples, each resampled by itself; a time ratio below 1 means that `new` is faster.
+    /// The interval of the ratio median(`new`)/median(`reference`) of two independent sets of
+    /// finite samples, each resampled by itself; a time ratio below 1 means that `new` is faster.
     ///
     /// `None` where [`Bootstrap::interval`] is, for either set, and where a median of the reference
     /// is 0.
@@ -92,7 +92,7 @@ impl Bootstrap {
 
     /// The interval from the statistics of the resamples.
     fn percentiles(&self, estimate: f64, replicates: &[f64]) -> Option<BootstrapInterval> {
-        if !estimate.is_finite() || !(self.level > 0.0 && self.level < 1.0) {
+        if !(estimate.is_finite() && self.level > 0.0 && self.level < 1.0) {
             return None;
         }
         let replicates = sorted_finite(replicates)?;

@@ -1,8 +1,8 @@
 //! When warm-up has ended: the last batches took the same time.
 //!
-//! A clock that still rises, a cache that still fills or a driver that still compiles shows as batch
-//! times that still move. Agreement is necessary for a steady state and not proof of one, so drift
-//! is watched afterwards too.
+//! A clock that still rises, a cache that still fills or a driver that still compiles shows as
+//! batch times that still move. Agreement is necessary for a steady state and not proof of one, so
+//! drift is watched afterwards too.
 
 /// How many batches in a row must agree.
 pub const BATCHES: usize = 3;
@@ -11,8 +11,8 @@ pub const BATCHES: usize = 3;
 ///
 /// `times` are in order, each the time of one execution in its batch (the time of the batch divided
 /// by its number of executions), in any one unit; `tolerance` is a fraction, 0.03 in method 1.
-/// Earlier batches do not count. False for fewer than three batches, for a time among the last three
-/// that is not finite and positive, and for a tolerance that is negative or NaN.
+/// Earlier batches do not count. False for fewer than three batches, for a time among the last
+/// three that is not finite and positive, and for a tolerance that is negative or NaN.
 pub fn agrees(times: &[f64], tolerance: f64) -> bool {
     let Some(last) = times.last_chunk::<BATCHES>() else {
         return false;

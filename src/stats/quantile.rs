@@ -123,6 +123,14 @@ mod tests {
     }
 
     #[test]
+    fn rounding_does_not_carry_a_quantile_past_the_next_sample() {
+        // The difference of these two rounds up to 1 + 2⁻⁵², twice as far beyond 1 as it is.
+        let samples = [-1.0, 0.6 * f64::EPSILON];
+        let almost_one = 1.0 - f64::EPSILON / 2.0;
+        assert!(quantile(&samples, almost_one).unwrap() <= samples[1]);
+    }
+
+    #[test]
     fn what_has_no_quantile_is_none() {
         assert_eq!(quantile(&[], 0.5), None);
         assert_eq!(median_of_unsorted(&mut []), None);

@@ -96,10 +96,19 @@ mod tests {
 
     #[test]
     fn a_small_spread_on_a_large_offset_keeps_its_digits() {
-        // Deviations from 10⁹+10: −6, −3, 3, 6 → 90/3 = 30. The one-pass Σx² − n·x̄² loses this wholly.
+        // Deviations from 10⁹+10: −6, −3, 3, 6 → 90/3 = 30. The one-pass Σx² − n·x̄² loses this
+        // wholly.
         let samples = [4.0, 7.0, 13.0, 16.0].map(|x| x + 1e9);
         assert_eq!(mean(&samples), Some(1e9 + 10.0));
         assert_eq!(variance(&samples), Some(30.0));
+    }
+
+    #[test]
+    fn a_million_equal_samples_have_their_own_mean_and_no_variance() {
+        // The plain sum of a million tenths is off by 10⁻¹¹, which the second pass takes back.
+        let samples = vec![0.1; 1_000_000];
+        assert!((mean(&samples).unwrap() - 0.1).abs() < 1e-16);
+        assert!(variance(&samples).unwrap() < 1e-30);
     }
 
     #[test]

@@ -2,11 +2,11 @@
 //!
 //! Two rules, either of which suffices once the least number of samples is there:
 //!
-//! * **target**: half of the rank interval of the median ([`rank_interval`]) is at most a stated part
-//!   of the median. T. Hoefler, R. Belli, "Scientific Benchmarking of Parallel Computing Systems",
-//!   SC 2015, doi:10.1145/2807591.2807644, section 4.2.
-//! * **stable noise**: the relative standard deviation no longer changes, so that more samples would
-//!   not soon reach the target; the second rule of nvbench's `stdrel` criterion.
+//! * **target**: half of the rank interval of the median ([`rank_interval`]) is at most a stated
+//!   part of the median. T. Hoefler, R. Belli, "Scientific Benchmarking of Parallel Computing
+//!   Systems", SC 2015, doi:10.1145/2807591.2807644, section 4.2.
+//! * **stable noise**: the relative standard deviation no longer changes, so that more samples
+//!   would not soon reach the target; the second rule of nvbench's `stdrel` criterion.
 //!
 //! Each look at the samples is a chance to stop on a lucky streak, so looks are spaced. Limits of
 //! time and number are the caller's to watch; their names are in [`StopReason`] too.
@@ -127,8 +127,8 @@ impl StoppingRule {
     /// Why sampling should stop, or none while it should go on: [`StopReason::Target`] or
     /// [`StopReason::StableNoise`].
     ///
-    /// The rule stops at the first look that satisfies it. Samples pushed afterwards (a batch that was
-    /// already on its way) do not take the decision back.
+    /// The rule stops at the first look that satisfies it. Samples pushed afterwards (a batch that
+    /// was already on its way) do not take the decision back.
     pub fn decision(&self) -> Option<StopReason> {
         self.decision
     }
@@ -144,8 +144,8 @@ impl StoppingRule {
         (n > 1).then(|| (self.squares / (n - 1) as f64).sqrt() / self.mean)
     }
 
-    /// Half of the rank interval of the median as a fraction of the median; `None` while there are too
-    /// few samples for an interval.
+    /// Half of the rank interval of the median as a fraction of the median; `None` while there are
+    /// too few samples for an interval.
     pub fn relative_half_width(&self) -> Option<f64> {
         let interval = rank_interval(&self.sorted, self.config.level)?;
         let median = super::quantile::median(&self.sorted)?;
@@ -243,10 +243,8 @@ mod tests {
 
     #[test]
     fn the_interval_is_looked_at_every_fifth_sample_only() {
-        // Twenty equal samples, then ten unequal ones that keep the interval wide at 30? The ranks of 30
-        // are 10 and 21, those of 31 are 10 and 22: with nine samples at 1, twelve at 1.02 and nine at
-        // 1.04 the tenth and the twenty-first are both 1.02. One more at 1.02 changes nothing, so the
-        // rule that missed its look at 30 for want of samples stops at 35.
+        // Equal samples satisfy the target at any look. With at least 31 samples the look at 30 is
+        // too early, and the next is at 35.
         let config = StoppingConfig { min_samples: 31, ..StoppingConfig::default() };
         let mut rule = StoppingRule::new(config);
         for count in 1..=35 {
@@ -258,17 +256,69 @@ mod tests {
 
     #[test]
     fn settled_noise_stops_at_the_first_look_with_enough_estimates() {
-        // 1.0 and 1.2 in turn: the half-width stays .1/1.1 = 9 %, the noise settles near that. Estimates
-        // begin at sample 5, so 64 of them exist at 68; more exist at the next multiple of 16, 80.
+        // 1.0 and 1.2 in turn: the half-width stays .1/1.1 = 9 %, the noise settles near that.
+        // Estimates begin at sample 5, so 64 of them exist at 68; more exist at the next multiple
+        // of 16, 80.
         let samples = (0..200).map(|i| if i % 2 == 0 { 1.0 } else { 1.2 });
         assert_eq!(stops(samples), Some((80, StopReason::StableNoise)));
     }
 
     #[test]
+    fn settled_noise_needs_more_than_the_least_number_of_estimates() {
+        // Looked at after every sample, the 65th estimate at sample 69 is the first that can do.
+        let mut config = StoppingConfig::default();
+        config.stable_noise.every = 1;
+        let mut rule = StoppingRule::new(config);
+        (0..200)
+            .take_while(|i| rule.push(if i % 2 == 0 { 1.0 } else { 1.2 }) && rule.decision().is_none())
+            .for_each(drop);
+        assert_eq!(rule.samples(), 69);
+    }
+
+    #[test]
+    fn the_variance_of_the_noise_is_the_biased_one() {
+        // 1, 1.2 in turn. Five: mean 1.08, s² = .048/4 = .012; six: mean 1.1, s² = .06/5 = .012. So
+        // ν = √.012/1.08 = .10143 and √.012/1.1 = .09959, mean .10051, deviation ±.00092: the biased
+        // one is .0092 of the mean, the unbiased one √2 times that, .0130.
+        let stops_at_six = |relative_deviation: f64| {
+            let mut rule = StoppingRule::new(StoppingConfig {
+                min_samples: 6,
+                stable_noise: StableNoise {
+                    min_estimates: 1,
+                    every: 1,
+                    relative_deviation,
+                    ..StableNoise::default()
+                },
+                ..StoppingConfig::default()
+            });
+            for sample in [1.0, 1.2, 1.0, 1.2, 1.0, 1.2] {
+                rule.push(sample);
+            }
+            rule.decision() == Some(StopReason::StableNoise)
+        };
+        assert!(stops_at_six(0.0093));
+        assert!(!stops_at_six(0.0091));
+    }
+
+    #[test]
     fn noise_that_still_grows_is_not_settled() {
-        // xᵢ = 1.1ⁱ: the noise grows as √(n·ln 1.1/2), by a factor of four from n = 5 to n = 80, which is
+        // xᵢ = rⁱ, r = 1.1, large n: x̄ = rⁿ/(n(r − 1)) and Σx² = r²ⁿ/(r² − 1), so
+        // ν² = n·(r − 1)/(r + 1) − 1 = n/21 − 1. From n = 32 to n = 400 it grows from 0.7 to 4.2,
         // a spread of far more than 5 % within the window.
         assert_eq!(stops((0..400).map(|i| 1.1f64.powi(i))), None);
+    }
+
+    #[test]
+    fn the_window_forgets_the_noise_of_the_beginning() {
+        // The same growth, ν² ~ n − 21. Over the last w estimates ν has about the relative spread
+        // w/(2·√12·(n − 21)), n being the middle of the window: for w = 70 less than 5 % from a
+        // middle of 223 on, that is from sample 258 on, and the next multiple of 16 is 272.
+        let mut config = StoppingConfig::default();
+        config.stable_noise.window = 70;
+        let mut rule = StoppingRule::new(config);
+        (0..400).take_while(|&i| rule.push(1.1f64.powi(i)) && rule.decision().is_none()).for_each(drop);
+        assert_eq!(rule.decision(), Some(StopReason::StableNoise));
+        assert_eq!(rule.samples(), 272);
     }
 
     #[test]

@@ -9,9 +9,9 @@ use serde::{Deserialize, Serialize};
 /// What is reported of the samples of one row.
 ///
 /// Times are in the unit of the samples, seconds. What is undefined for the samples (too few of
-/// them, or no spread among them) is none and written as `null`, since JSON has no NaN. The headline
-/// is the median with its interval and quartiles; the mean is for totals, and the least time is
-/// for ceilings.
+/// them, or no spread among them) is none and written as `null`, since JSON has no NaN. The
+/// headline is the median with its interval and quartiles; the mean is for totals, and the least
+/// time is for ceilings.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Summary {
     /// The number of samples.
@@ -22,8 +22,8 @@ pub struct Summary {
     pub q1: f64,
     /// The third quartile (Hyndman-Fan type 7), in seconds.
     pub q3: f64,
-    /// The lower end of the exact rank interval of the median, in seconds; none below six samples at
-    /// 95 %.
+    /// The lower end of the exact rank interval of the median, in seconds; none below six samples
+    /// at 95 %.
     pub ci_lo: Option<f64>,
     /// The upper end of the interval, in seconds.
     pub ci_hi: Option<f64>,
@@ -45,8 +45,8 @@ pub struct Summary {
     pub relative_iqr: Option<f64>,
     /// How many samples lie outside Tukey's fences. None was dropped.
     pub outliers: OutlierCounts,
-    /// The drift from the first sample to the last, a fraction of the median (Theil-Sen slope); none
-    /// below three samples.
+    /// The drift from the first sample to the last, a fraction of the median (Theil-Sen slope);
+    /// none below three samples.
     pub drift: Option<f64>,
     /// The two-sided p-value of the Mann-Kendall test for a trend; none below three samples.
     pub drift_p: Option<f64>,
@@ -58,8 +58,8 @@ impl Summary {
     /// The summary of samples in seconds, in the order in which they were taken; `level` is the
     /// confidence level of the interval of the median.
     ///
-    /// `None` if there are no samples, if one is not finite, or if they are so large (10¹⁵⁰) that their
-    /// squares overflow.
+    /// `None` if there are no samples, if one is not finite, or if they are so large (10¹⁵⁰) that
+    /// their squares overflow.
     pub fn from_samples(samples: &[f64], level: f64) -> Option<Self> {
         let sorted = sorted_finite(samples)?;
         let quartiles = Quartiles::from_sorted(&sorted)?;
@@ -95,9 +95,9 @@ mod tests {
 
     #[test]
     fn ten_samples_have_the_summary_computed_by_hand() {
-        // 1..9 and 20. Type 7: r = 2.25 → 3.25, 4.5 → 5.5, 6.75 → 7.75; IQR 4.5, fences at 14.5 and 21.25,
-        // so 20 is a mild outlier. Ranks 2 and 9 of ten. Mean 6.5; Σ(x − x̄)² = 285 + 400 − 422.5 = 262.5.
-        // |x − 5.5| = .5 .5 1.5 1.5 2.5 2.5 3.5 3.5 4.5 14.5 → 2.5.
+        // 1..9 and 20. Type 7: r = 2.25 → 3.25, 4.5 → 5.5, 6.75 → 7.75; IQR 4.5, fences at 14.5 and
+        // 21.25, so 20 is a mild outlier. Ranks 2 and 9 of ten. Mean 6.5; Σ(x − x̄)² = 285 + 400 −
+        // 422.5 = 262.5. |x − 5.5| = .5 .5 1.5 1.5 2.5 2.5 3.5 3.5 4.5 14.5 → 2.5.
         let samples = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0, 20.0];
         let summary = Summary::from_samples(&samples, 0.95).unwrap();
         assert_eq!(summary.n, 10);
@@ -138,7 +138,9 @@ mod tests {
     fn undefined_statistics_are_written_as_null_and_read_back() {
         let summary = Summary::from_samples(&[0.5, 0.5], 0.95).unwrap();
         let written = serde_json::to_value(&summary).unwrap();
-        assert!(written["ci_lo"].is_null() && written["autocorrelation"].is_null());
+        for undefined in ["ci_lo", "drift", "autocorrelation"] {
+            assert!(written[undefined].is_null(), "{undefined}");
+        }
         assert_eq!(written["sd"], 0.0);
         assert_eq!(serde_json::from_value::<Summary>(written).unwrap(), summary);
     }
@@ -155,7 +157,8 @@ mod tests {
             prop_assert!(summary.min <= lo && lo <= summary.median);
             prop_assert!(summary.median <= hi && hi <= summary.max);
             prop_assert_eq!(summary.outliers.total(), summary.n);
-            // serde_json writes a number that is not finite as null, and then it cannot be read back.
+            // serde_json writes a number that is not finite as null, and then it cannot be read
+            // back.
             let text = serde_json::to_string(&summary).unwrap();
             prop_assert!(serde_json::from_str::<Summary>(&text).is_ok());
         }

@@ -29,8 +29,8 @@ pub struct MannKendall {
 ///
 /// S = Σ sgn(xⱼ − xᵢ) over i < j; Var = (n(n−1)(2n+5) − Σ t(t−1)(2t+5))/18 over groups of t equal
 /// samples; z = (S ∓ 1)/√Var towards 0, and 0 for S = 0; p = 2·(1 − Φ(|z|)). H. B. Mann,
-/// "Nonparametric Tests Against Trend", Econometrica 13(3), 1945, doi:10.2307/1907187; M. G. Kendall,
-/// "Rank Correlation Methods", 4th ed., 1970.
+/// "Nonparametric Tests Against Trend", Econometrica 13(3), 1945, doi:10.2307/1907187; M. G.
+/// Kendall, "Rank Correlation Methods", 4th ed., 1970.
 ///
 /// The normal approximation is good from about ten samples on. Samples that resemble their
 /// neighbours without any trend ([`lag1_autocorrelation`]) make p too small. Samples that are all
@@ -59,9 +59,9 @@ pub fn mann_kendall(samples: &[f64]) -> Option<MannKendall> {
 /// The Theil–Sen slope: the median change per step over all pairs of samples, in the unit of the
 /// samples. See [`theil_sen`].
 ///
-/// Above [`MOST_POINTS`] samples, the samples are first replaced by the medians of consecutive blocks
-/// of ⌈n/[`MOST_POINTS`]⌉ (a last block that is not full is left out) and the slope is divided by the
-/// length of a block. `None` for fewer than two samples.
+/// Above [`MOST_POINTS`] samples, the samples are first replaced by the medians of consecutive
+/// blocks of ⌈n/[`MOST_POINTS`]⌉ (a last block that is not full is left out) and the slope is
+/// divided by the length of a block. `None` for fewer than two samples.
 pub fn theil_sen_slope(samples: &[f64]) -> Option<f64> {
     if !samples.iter().all(|x| x.is_finite()) {
         return None;
@@ -88,8 +88,8 @@ pub fn drift(samples: &[f64]) -> Option<f64> {
 /// The lag-1 autocorrelation ρ₁ = Σ(xᵢ − x̄)(xᵢ₊₁ − x̄)/Σ(xᵢ − x̄)², between −1 and 1.
 ///
 /// G. E. P. Box, G. M. Jenkins, "Time Series Analysis", Holden-Day, 1970, section 2.1. Above about
-/// 0.2 the samples are worth markedly fewer independent ones, and intervals from them are too narrow.
-/// `None` for fewer than three samples and for samples that are all equal.
+/// 0.2 the samples are worth markedly fewer independent ones, and intervals from them are too
+/// narrow. `None` for fewer than three samples and for samples that are all equal.
 pub fn lag1_autocorrelation(samples: &[f64]) -> Option<f64> {
     let first = *samples.first()?;
     if samples.len() < 3 || samples.iter().all(|&x| x == first) {
@@ -147,7 +147,8 @@ mod tests {
 
     #[test]
     fn five_rising_samples_have_the_score_computed_by_hand() {
-        // S = C(5,2) = 10; Var = 5·4·15/18 = 50/3; z = 9/√(50/3) = 2.204541; p = 2·(1 − Φ(z)) = .02749.
+        // S = C(5,2) = 10; Var = 5·4·15/18 = 50/3; z = 9/√(50/3) = 2.204541; p = 2·(1 − Φ(z)) =
+        // .02749.
         let test = mann_kendall(&[1.0, 2.0, 3.0, 5.0, 8.0]).unwrap();
         assert_eq!(test.s, 10);
         assert!(close(test.variance, 50.0 / 3.0));
@@ -167,9 +168,10 @@ mod tests {
 
     #[test]
     fn samples_without_a_trend_have_no_score() {
-        // 1,3,2,1 … 2,1,3,2: pairs cancel. All equal: Var = 0 as well.
+        // 2,3,1,2: 2–3 and 1–2 rise, 2–1, 3–1 and 3–2 fall, 2–2 is tied: S = −1, corrected to 0.
         let balanced = mann_kendall(&[2.0, 3.0, 1.0, 2.0]).unwrap();
         assert_eq!((balanced.s, balanced.z, balanced.p), (-1, 0.0, 1.0));
+        // All equal: the variance is 0 as well.
         let equal = mann_kendall(&[7.0; 20]).unwrap();
         assert_eq!((equal.s, equal.variance, equal.z, equal.p), (0, 0.0, 0.0, 1.0));
     }
@@ -216,7 +218,11 @@ mod tests {
         assert_eq!(theil_sen_slope(&[1.0]), None);
         assert_eq!(theil_sen_slope(&[1.0, f64::INFINITY, 2.0]), None);
         assert_eq!(lag1_autocorrelation(&[1.0, 2.0]), None);
-        assert_eq!(lag1_autocorrelation(&[0.1; 10]), None);
+        for n in 3..200 {
+            // Without spread, whatever the rounding of their mean.
+            assert_eq!(lag1_autocorrelation(&vec![0.1; n]), None);
+            assert_eq!(lag1_autocorrelation(&vec![1.0 / 3e5; n]), None);
+        }
         assert_eq!(lag1_autocorrelation(&[1.0, 2.0, f64::NAN]), None);
     }
 

@@ -149,8 +149,9 @@ mod tests {
 
     #[test]
     fn the_fences_that_criterion_prints_for_its_example_are_met() {
-        // criterion's book, Fibonacci/Iterative base/tukey.json, prints the fences only. The two low
-        // ones give Q1 = 2·mild − severe, the two high ones Q3; all four must follow from these.
+        // criterion's book, Fibonacci/Iterative base/tukey.json, prints the fences only. The two
+        // low ones give Q1 = 2·mild − severe, the two high ones Q3; all four must follow from
+        // these.
         let printed = [4.258834069177, 4.440709516667, 4.925710709973, 5.107586157463];
         let q1 = 2.0 * printed[1] - printed[0];
         let q3 = 2.0 * printed[2] - printed[3];

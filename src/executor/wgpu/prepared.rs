@@ -1,0 +1,366 @@
+//! A plan made ready on a device: buffers, inputs, pipelines; then sampled and read.
+
+use super::gpu::{Gpu, Problem, buffer};
+use crate::executor::protocol::{Failure, Prepare, Sampled, poison};
+use crate::kernel::{Buffer, Content, Plan, spread};
+use crate::units;
+use crate::workload::generator::Keys;
+use crate::workload::{DType, Inputs};
+use std::rc::Rc;
+use std::time::Instant;
+
+/// Parameters of one writer dispatch lie this far apart, which satisfies every device's alignment.
+const PARAMETER_STRIDE: u64 = 256;
+
+/// What `prepare` made.
+pub struct Prepared {
+    gpu: Rc<Gpu>,
+    plan: Plan,
+    pipelines: Vec<wgpu::ComputePipeline>,
+    /// For each set the bind group of each step.
+    groups: Vec<Vec<wgpu::BindGroup>>,
+    /// For each set the buffers of the plan.
+    sets: Vec<Vec<wgpu::Buffer>>,
+    /// Bound read-write by every dispatch and touched by none: consecutive executions then cannot
+    /// overlap, so that a batch is a sum of kernel times and not pipelined throughput.
+    chain: wgpu::BindGroup,
+    /// Nanoseconds spent compiling.
+    pub compile_ns: u64,
+    /// Bytes of all buffers.
+    pub held_bytes: u64,
+}
+
+/// One buffer to fill: which pipeline, with which parameters.
+struct Fill {
+    buffer: wgpu::Buffer,
+    words: u64,
+    bits: u32,
+    parameters: [u32; 6],
+}
+
+impl Prepared {
+    /// Makes everything that `prepare` asks for.
+    pub fn new(gpu: Rc<Gpu>, prepare: &Prepare) -> Result<Self, Problem> {
+        let plan =
+            prepare.plan.clone().ok_or_else(|| Problem::new(Failure::Failed, "this executor takes plans"))?;
+        let sets = prepare.sets.max(1);
+        let held_bytes = plan.bytes() * u64::from(sets);
+        if held_bytes > prepare.memory_limit {
+            return Err(Problem::new(
+                Failure::OutOfMemory,
+                format!(
+                    "needs {} for {sets} buffer sets, the limit is {}",
+                    units::bytes(held_bytes),
+                    units::bytes(prepare.memory_limit)
+                ),
+            ));
+        }
+        let started = Instant::now();
+        let layouts = gpu.guarded("binding layouts", |gpu| Layouts::new(gpu, &plan))?;
+        let mut pipelines = Vec::new();
+        for (number, step) in plan.steps.iter().enumerate() {
+            let what = format!("compiling step {number} of {}", plan.variant);
+            pipelines.push(gpu.guarded(&what, |gpu| {
+                gpu.pipeline(&step.wgsl, Some(&layouts.pipelines[number]), plan.variant.checks)
+            })?);
+        }
+        let compile_ns = started.elapsed().as_nanos() as u64;
+        let usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC | wgpu::BufferUsages::COPY_DST;
+        let buffers: Vec<Vec<wgpu::Buffer>> = gpu.guarded("making buffers", |gpu| {
+            (0..sets)
+                .map(|_| plan.buffers.iter().map(|b| buffer(&gpu.device, b.bytes(), usage)).collect())
+                .collect()
+        })?;
+        let (groups, chain) = gpu.guarded("binding buffers", |gpu| {
+            let groups = buffers.iter().map(|set| layouts.groups(gpu, &plan, set)).collect();
+            (groups, layouts.chain_group(gpu))
+        })?;
+        let prepared =
+            Prepared { gpu, plan, pipelines, groups, sets: buffers, chain, compile_ns, held_bytes };
+        prepared.fill_inputs(prepare.seed)?;
+        prepared.poison()?;
+        Ok(prepared)
+    }
+
+    fn fill_inputs(&self, seed: u32) -> Result<(), Problem> {
+        let mut fills = Vec::new();
+        for (set, buffers) in self.sets.iter().enumerate() {
+            for (spec, buffer) in self.plan.buffers.iter().zip(buffers) {
+                let Content::Generated { number, grid, scale } = spec.content else { continue };
+                let keys = Keys::new(seed, Inputs { seed, set: set as u32 }.stream(number));
+                let step = 2f32.powi(i32::from(scale) - i32::from(grid.shift));
+                let words = spec.bytes() / 4;
+                let parameters =
+                    [keys.first, keys.second, grid.limit, spec.len as u32, words as u32, step.to_bits()];
+                fills.push(Fill { buffer: buffer.clone(), words, bits: bits(spec.dtype), parameters });
+            }
+        }
+        self.write(&fills, false)
+    }
+
+    /// Fills every output of every set with the poison.
+    pub fn poison(&self) -> Result<(), Problem> {
+        let mut fills = Vec::new();
+        for buffers in &self.sets {
+            for (spec, buffer) in self.plan.buffers.iter().zip(buffers) {
+                if spec.content != Content::Output {
+                    continue;
+                }
+                let pattern = match bits(spec.dtype) {
+                    32 => poison::BITS_32,
+                    _ => u32::from(poison::BITS_16) << 16 | u32::from(poison::BITS_16),
+                };
+                let words = spec.bytes() / 4;
+                let parameters = [pattern, words as u32, 0, 0, 0, 0];
+                fills.push(Fill { buffer: buffer.clone(), words, bits: 0, parameters });
+            }
+        }
+        self.write(&fills, true)
+    }
+
+    /// Runs one writer dispatch for each of `fills`, in submissions of bounded size: a driver's
+    /// watchdog ends what takes seconds.
+    fn write(&self, fills: &[Fill], poison: bool) -> Result<(), Problem> {
+        if fills.is_empty() {
+            return Ok(());
+        }
+        let gpu = &self.gpu;
+        let writers = gpu.writers()?;
+        let mut bytes = vec![0u8; fills.len() * PARAMETER_STRIDE as usize];
+        for (fill, chunk) in fills.iter().zip(bytes.chunks_exact_mut(PARAMETER_STRIDE as usize)) {
+            for (word, place) in fill.parameters.iter().zip(chunk.chunks_exact_mut(4)) {
+                place.copy_from_slice(&word.to_le_bytes());
+            }
+        }
+        let submission = gpu.guarded("filling buffers", |gpu| {
+            let usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_DST;
+            let parameters = buffer(&gpu.device, bytes.len() as u64, usage);
+            gpu.queue.write_buffer(&parameters, 0, &bytes);
+            let mut last = None;
+            for (chunk_number, chunk) in fills.chunks(16).enumerate() {
+                let mut encoder = gpu.device.create_command_encoder(&Default::default());
+                {
+                    let mut pass = encoder.begin_compute_pass(&Default::default());
+                    for (number, fill) in chunk.iter().enumerate() {
+                        let pipeline = match (poison, fill.bits) {
+                            (true, _) => &writers.poison,
+                            (false, 32) => &writers.fill_32,
+                            (false, _) => &writers.fill_16,
+                        };
+                        let offset = (chunk_number * 16 + number) as u64 * PARAMETER_STRIDE;
+                        let group = gpu.device.create_bind_group(&wgpu::BindGroupDescriptor {
+                            label: None,
+                            layout: &pipeline.get_bind_group_layout(0),
+                            entries: &[
+                                wgpu::BindGroupEntry {
+                                    binding: 0,
+                                    resource: fill.buffer.as_entire_binding(),
+                                },
+                                wgpu::BindGroupEntry {
+                                    binding: 1,
+                                    resource: wgpu::BindingResource::Buffer(wgpu::BufferBinding {
+                                        buffer: &parameters,
+                                        offset,
+                                        size: std::num::NonZeroU64::new(24),
+                                    }),
+                                },
+                            ],
+                        });
+                        pass.set_pipeline(pipeline);
+                        pass.set_bind_group(0, &group, &[]);
+                        let [x, y, z] = spread(fill.words.div_ceil(64), gpu.dispatch_limit);
+                        pass.dispatch_workgroups(x, y, z);
+                    }
+                }
+                last = Some(gpu.queue.submit([encoder.finish()]));
+            }
+            last
+        })?;
+        submission.map_or(Ok(()), |submission| gpu.wait(submission))
+    }
+
+    /// Times k executions back to back in one pass; k = 0 times an empty pass.
+    pub fn sample(&self, k: u32, first_set: u32) -> Result<Sampled, Problem> {
+        let gpu = &self.gpu;
+        let (submission, started) = gpu.guarded("running", |gpu| {
+            let mut encoder = gpu.device.create_command_encoder(&Default::default());
+            {
+                let timestamp_writes = gpu.timer.as_ref().map(|timer| wgpu::ComputePassTimestampWrites {
+                    query_set: &timer.queries,
+                    beginning_of_pass_write_index: Some(0),
+                    end_of_pass_write_index: Some(1),
+                });
+                let mut pass = encoder
+                    .begin_compute_pass(&wgpu::ComputePassDescriptor { label: None, timestamp_writes });
+                if k > 0 {
+                    pass.set_bind_group(1, &self.chain, &[]);
+                }
+                for execution in 0..k {
+                    let set = (first_set as usize + execution as usize) % self.groups.len();
+                    for (step, (pipeline, group)) in
+                        self.plan.steps.iter().zip(self.pipelines.iter().zip(&self.groups[set]))
+                    {
+                        pass.set_pipeline(pipeline);
+                        pass.set_bind_group(0, group, &[]);
+                        let [x, y, z] = step.workgroups;
+                        pass.dispatch_workgroups(x, y, z);
+                    }
+                }
+            }
+            if let Some(timer) = &gpu.timer {
+                encoder.resolve_query_set(&timer.queries, 0..2, &timer.resolve, 0);
+                encoder.copy_buffer_to_buffer(&timer.resolve, 0, &timer.read, 0, 16);
+            }
+            let commands = encoder.finish();
+            let started = Instant::now();
+            (gpu.queue.submit([commands]), started)
+        })?;
+        gpu.wait(submission)?;
+        let host_ns = started.elapsed().as_nanos() as u64;
+        let mut sampled = Sampled { device_ns: None, host_ns, invalid: 0 };
+        if let Some(timer) = &gpu.timer {
+            let stamps = self.read_bytes(&timer.read, 16)?;
+            let stamp = |at: usize| u64::from_le_bytes(stamps[at..at + 8].try_into().expect("16 bytes"));
+            let (begin, end) = (stamp(0), stamp(8));
+            if begin == 0 || end == 0 || end <= begin {
+                // A pass without work may begin and end on one tick.
+                sampled.invalid = u32::from(k > 0 || end < begin);
+                sampled.device_ns = (k == 0 && end == begin && end != 0).then_some(0);
+            } else {
+                sampled.device_ns = Some((end.wrapping_sub(begin) as f64 * timer.period).round() as u64);
+            }
+        }
+        Ok(sampled)
+    }
+
+    /// Reads elements of the output of `set`, and counts the poisoned elements of all of it.
+    pub fn read(&self, set: u32, elements: &[u64]) -> Result<(Vec<f32>, u64), Problem> {
+        let missing = || Problem::new(Failure::Failed, "no such buffer set or no output");
+        let buffers = self.sets.get(set as usize).ok_or_else(missing)?;
+        let is_output = |b: &Buffer| b.content == Content::Output;
+        let at = self.plan.buffers.iter().position(is_output).ok_or_else(missing)?;
+        let spec = &self.plan.buffers[at];
+        let usage = wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST;
+        let (staging, submission) = self.gpu.guarded("reading back", |gpu| {
+            let staging = buffer(&gpu.device, spec.bytes(), usage);
+            let mut encoder = gpu.device.create_command_encoder(&Default::default());
+            encoder.copy_buffer_to_buffer(&buffers[at], 0, &staging, 0, spec.bytes());
+            (staging, gpu.queue.submit([encoder.finish()]))
+        })?;
+        self.gpu.wait(submission)?;
+        let bytes = self.read_bytes(&staging, spec.bytes())?;
+        let size = spec.dtype.size() as usize;
+        let used = &bytes[..spec.len as usize * size];
+        let pattern: &[u8] = match size {
+            4 => &poison::BITS_32.to_le_bytes(),
+            _ => &poison::BITS_16.to_le_bytes(),
+        };
+        let poisoned = used.chunks_exact(size).filter(|element| *element == pattern).count() as u64;
+        let value = |&element: &u64| -> Result<f32, Problem> {
+            let place = element as usize * size;
+            let bytes = used.get(place..place + size).ok_or_else(|| {
+                Problem::new(Failure::Failed, format!("element {element} is beyond {}", spec.len))
+            })?;
+            Ok(match spec.dtype {
+                DType::F32 => f32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]),
+                DType::F16 => half::f16::from_le_bytes([bytes[0], bytes[1]]).to_f32(),
+            })
+        };
+        Ok((elements.iter().map(value).collect::<Result<_, _>>()?, poisoned))
+    }
+
+    fn read_bytes(&self, buffer: &wgpu::Buffer, size: u64) -> Result<Vec<u8>, Problem> {
+        let bytes = self.gpu.guarded("mapping", |gpu| {
+            let slice = buffer.slice(0..size);
+            slice.map_async(wgpu::MapMode::Read, |_| {});
+            // The copy has completed, so one poll suffices to call back.
+            let _ = gpu.device.poll(wgpu::PollType::wait_indefinitely());
+            let bytes = slice.get_mapped_range().map(|range| range.to_vec());
+            buffer.unmap();
+            bytes
+        })?;
+        bytes.map_err(|error| Problem::new(Failure::Failed, format!("mapping: {error}")))
+    }
+}
+
+fn bits(dtype: DType) -> u32 {
+    dtype.size() as u32 * 8
+}
+
+/// Layouts of the bindings of a plan's steps.
+struct Layouts {
+    steps: Vec<wgpu::BindGroupLayout>,
+    chain: wgpu::BindGroupLayout,
+    pipelines: Vec<wgpu::PipelineLayout>,
+}
+
+impl Layouts {
+    fn new(gpu: &Gpu, plan: &Plan) -> Self {
+        let entry = |binding: usize, writes: bool| wgpu::BindGroupLayoutEntry {
+            binding: binding as u32,
+            visibility: wgpu::ShaderStages::COMPUTE,
+            ty: wgpu::BindingType::Buffer {
+                ty: wgpu::BufferBindingType::Storage { read_only: !writes },
+                has_dynamic_offset: false,
+                min_binding_size: None,
+            },
+            count: None,
+        };
+        let layout = |entries: &[wgpu::BindGroupLayoutEntry]| {
+            gpu.device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor { label: None, entries })
+        };
+        let chain = layout(&[entry(0, true)]);
+        let steps: Vec<_> = plan
+            .steps
+            .iter()
+            .map(|step| {
+                let entries: Vec<_> =
+                    step.bindings.iter().enumerate().map(|(at, binding)| entry(at, binding.writes)).collect();
+                layout(&entries)
+            })
+            .collect();
+        let pipelines = steps
+            .iter()
+            .map(|step| {
+                gpu.device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
+                    label: None,
+                    bind_group_layouts: &[Some(step), Some(&chain)],
+                    immediate_size: 0,
+                })
+            })
+            .collect();
+        Layouts { steps, chain, pipelines }
+    }
+
+    fn groups(&self, gpu: &Gpu, plan: &Plan, buffers: &[wgpu::Buffer]) -> Vec<wgpu::BindGroup> {
+        plan.steps
+            .iter()
+            .zip(&self.steps)
+            .map(|(step, layout)| {
+                let entries: Vec<_> = step
+                    .bindings
+                    .iter()
+                    .enumerate()
+                    .map(|(at, binding)| wgpu::BindGroupEntry {
+                        binding: at as u32,
+                        resource: buffers[binding.buffer].as_entire_binding(),
+                    })
+                    .collect();
+                gpu.device.create_bind_group(&wgpu::BindGroupDescriptor {
+                    label: None,
+                    layout,
+                    entries: &entries,
+                })
+            })
+            .collect()
+    }
+
+    fn chain_group(&self, gpu: &Gpu) -> wgpu::BindGroup {
+        let chain = buffer(&gpu.device, 16, wgpu::BufferUsages::STORAGE);
+        gpu.device.create_bind_group(&wgpu::BindGroupDescriptor {
+            label: None,
+            layout: &self.chain,
+            entries: &[wgpu::BindGroupEntry { binding: 0, resource: chain.as_entire_binding() }],
+        })
+    }
+}
