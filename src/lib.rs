@@ -11,6 +11,7 @@ pub mod error;
 pub mod executor;
 pub mod kernel;
 pub mod record;
+pub mod report;
 pub mod stats;
 pub mod units;
 pub mod workload;

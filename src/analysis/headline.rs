@@ -65,7 +65,7 @@ pub fn caveats(device: &Device) -> Vec<String> {
     }
     let broken = device.defects() - wrong;
     if broken > 0 {
-        out.push(format!("{} broke off", rows(broken)));
+        out.push(format!("{} failed, timed out or crashed", rows(broken)));
     }
     if device.interrupted() > 0 {
         out.push("the run was interrupted: cases are missing".into());

@@ -13,6 +13,8 @@ mod roofline;
 pub use ceiling::{Ceilings, ComputeCeiling, MemoryCeiling, Unit};
 pub use comparison::{CaseLine, Comparison, Device, Entry, Lead, NotRun};
 pub use headline::{Headline, caveats};
+pub(crate) use headline::{above_roof, above_roof_cause};
 pub use label::clean;
+pub(crate) use label::shorten;
 pub use rate::{Rate, RateUnit};
 pub use roofline::{Placement, Resource, place};
