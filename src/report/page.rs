@@ -3,7 +3,7 @@
 use super::anchor::{Names, slug};
 use super::plot::{Chart, Charts, Ink};
 use super::wording;
-use crate::analysis::{CaseLine, Comparison, Device, Entry, Headline, caveats, clean};
+use crate::analysis::{CaseLine, Comparison, Device, Entry, Headline, Lead, caveats, clean};
 use crate::record::{Outcome, Row, RunFile, Status};
 use crate::units;
 use crate::workload::FAMILIES;
@@ -111,7 +111,14 @@ struct LineView {
     anchor: String,
     parameters: String,
     cells: Vec<CellView>,
-    lead: String,
+    lead: LeadView,
+}
+
+#[derive(Debug, Default, Serialize)]
+struct LeadView {
+    text: String,
+    device: Option<String>,
+    dot: String,
 }
 
 #[derive(Debug, Serialize)]
@@ -153,7 +160,13 @@ impl Page {
             .map(|device| device.entries.iter().map(|entry| row_anchor(device, entry)).collect())
             .collect();
         let (families, without_number) = families(comparison, &rows, &mut names);
-        let rows_of = |family: &str| vec![("rows".to_string(), format!("#family-{family}"))];
+        // A chart can lack the rows of one of its families.
+        let rows_of = |shown: &[&str]| {
+            let anchors = shown.iter().map(|family| format!("family-{family}"));
+            let there = anchors.filter(|anchor| families.iter().any(|family| family.anchor == *anchor));
+            let word = |anchor: &str| anchor.replace("family-", "") + " rows";
+            there.map(|anchor| (word(&anchor), format!("#{anchor}"))).collect::<Vec<_>>()
+        };
         let rooflines = charts
             .rooflines
             .iter()
@@ -164,9 +177,6 @@ impl Page {
                 chart_view(chart, &format!("roofline {}", device.label), vec![rows, ceilings])
             })
             .collect();
-        let mut bandwidth_rows = rows_of("stream");
-        bandwidth_rows[0].0 = "stream rows".into();
-        bandwidth_rows.push(("attention rows".into(), "#family-attention".into()));
         Page {
             title: title(comparison),
             facts: facts(comparison),
@@ -180,9 +190,9 @@ impl Page {
                 .collect(),
             without_number,
             rooflines,
-            gemm: chart_view(&charts.gemm, "gemm", rows_of("gemm")),
-            attention: chart_view(&charts.attention, "attention", rows_of("attention")),
-            bandwidth: chart_view(&charts.bandwidth, "bandwidth", bandwidth_rows),
+            gemm: chart_view(&charts.gemm, "gemm", rows_of(&["gemm"])),
+            attention: chart_view(&charts.attention, "attention", rows_of(&["attention"])),
+            bandwidth: chart_view(&charts.bandwidth, "bandwidth", rows_of(&["stream", "attention"])),
             families,
         }
     }
@@ -190,9 +200,11 @@ impl Page {
 
 fn title(comparison: &Comparison) -> String {
     let labels: Vec<&str> = comparison.devices.iter().map(|device| device.label.as_str()).collect();
-    match labels[..] {
+    // A line must not begin or end with the dot of a label.
+    let labels: Vec<String> = labels.iter().map(|label| label.replace(" · ", "\u{a0}·\u{a0}")).collect();
+    match &labels[..] {
         [] => "No results".into(),
-        [one] => one.into(),
+        [one] => one.clone(),
         [a, b] => format!("{a} and {b}"),
         [a, b, c] => format!("{a}, {b} and {c}"),
         _ => format!("{} devices", labels.len()),
@@ -381,7 +393,7 @@ fn line_view(comparison: &Comparison, line: &CaseLine, rows: &RowAnchors, names:
             share: entry.map_or_else(String::new, wording::share_or_none),
             leads: lead.is_some_and(|lead| lead.clear && lead.device == device),
             status: match status {
-                None => "not asked",
+                None => "no row",
                 Some(Status::Ok) => "no proof",
                 Some(status) => status.name(),
             },
@@ -393,8 +405,19 @@ fn line_view(comparison: &Comparison, line: &CaseLine, rows: &RowAnchors, names:
         anchor: names.take(&format!("case {}", line.key)),
         parameters: line.case.as_ref().map_or_else(|| clean(line.key), |case| case.parameters()),
         cells,
-        lead: lead.map_or_else(|| wording::NONE.into(), |lead| wording::lead(comparison, &lead)),
+        lead: lead_view(comparison, lead),
     }
+}
+
+/// The colour and name of the fastest, and by how much.
+fn lead_view(comparison: &Comparison, lead: Option<Lead>) -> LeadView {
+    let Some(lead) = lead else { return LeadView { text: wording::NONE.into(), ..Default::default() } };
+    let ratio = format!("×{}", units::significant(lead.ratio));
+    if !lead.clear {
+        return LeadView { text: format!("too close, {ratio}"), ..Default::default() };
+    }
+    let device = Some(comparison.devices[lead.device].label.clone());
+    LeadView { text: ratio, device, dot: Ink::Device(lead.device).background_class() }
 }
 
 /// What people call a family.

@@ -30,14 +30,14 @@ pub fn attention(comparison: &Comparison) -> Chart {
             let line = lines.entry((attention.precision, attention.causal)).or_insert_with(|| {
                 let shape = if attention.causal { Shape::Triangle } else { Shape::Circle };
                 let mark = Mark { shape, inside: Inside::of(attention.precision), ink: Ink::Device(index) };
-                let mut name = format!("{}, {}", device.label, attention.precision);
+                let mut what = attention.precision.to_string();
                 if attention.causal {
-                    name += " causal";
+                    what += " causal";
                 }
                 if !alike {
-                    name += &format!(" ({})", words(heads));
+                    what += &format!(" ({})", words(heads));
                 }
-                Series::new(name, mark)
+                Series::new(&device.label, what, mark)
             });
             line.add(attention.queries, rate);
         }

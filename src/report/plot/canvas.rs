@@ -116,19 +116,6 @@ impl<'s> Canvas<'s> {
         self.put(&PathElement::new(path, stroke(ink, width)));
     }
 
-    /// A dashed line from `a` to `b`.
-    pub fn dashes(&self, a: Point, b: Point, ink: Ink, width: f64) {
-        const DASH: f64 = 5.0;
-        const GAP: f64 = 4.0;
-        let length = (b.0 - a.0).hypot(b.1 - a.1);
-        let along = |d: f64| (a.0 + (b.0 - a.0) * d / length, a.1 + (b.1 - a.1) * d / length);
-        let count = (length / (DASH + GAP)).ceil().clamp(0.0, 1000.0) as u32;
-        for i in 0..count {
-            let from = f64::from(i) * (DASH + GAP);
-            self.line(&[along(from), along((from + DASH).min(length))], ink, width);
-        }
-    }
-
     /// A filled rectangle with two opposite corners.
     pub fn bar(&self, a: Point, b: Point, ink: Ink) {
         self.put(&Rectangle::new([at(a), at(b)], ink.drawn().filled()));
@@ -230,12 +217,10 @@ mod tests {
         draw(10, 10, |canvas| {
             for v in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, 1e300] {
                 canvas.line(&[(v, v), (0.0, v)], Ink::Strong, 1.0);
-                canvas.dashes((v, 0.0), (0.0, v), Ink::Strong, 1.0);
                 for shape in [Shape::Circle, Shape::Square, Shape::Triangle, Shape::Diamond] {
                     canvas.mark((v, v), Mark { shape, inside: Inside::Dotted, ink: Ink::Device(3) });
                 }
             }
-            canvas.dashes((1.0, 1.0), (1.0, 1.0), Ink::Strong, 1.0);
         });
     }
 

@@ -22,7 +22,7 @@ pub fn gemm(comparison: &Comparison) -> Chart {
             let line = lines.entry(gemm.precision).or_insert_with(|| {
                 let inside = Inside::of(gemm.precision);
                 let mark = Mark { shape: Shape::Circle, inside, ink: Ink::Device(index) };
-                Series::new(format!("{}, {}", device.label, gemm.precision), mark)
+                Series::new(&device.label, gemm.precision.to_string(), mark)
             });
             line.add(gemm.m, rate);
         }

@@ -3,7 +3,7 @@
 use super::axis::Axis;
 use super::canvas::{Canvas, Drawing, Point, draw};
 use super::frame::{Frame, LINE, Layout, Name, draw_legend, legend_height, spread, widest};
-use super::style::{Ink, Mark, SMALL};
+use super::style::{Ink, Inside, Mark, SMALL, Shape};
 use crate::analysis::Rate;
 use std::collections::BTreeMap;
 
@@ -13,8 +13,10 @@ const NAMES_AT_MOST: f64 = 270.0;
 /// A line.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Series {
-    /// What it is.
-    pub name: String,
+    /// The device that its colour stands for.
+    pub device: String,
+    /// What it is among the lines of its device.
+    pub what: String,
     /// How its points look.
     pub mark: Mark,
     /// The best rate at each size.
@@ -23,8 +25,8 @@ pub struct Series {
 
 impl Series {
     /// A line without points.
-    pub fn new(name: String, mark: Mark) -> Self {
-        Series { name, mark, points: BTreeMap::new() }
+    pub fn new(device: &str, what: String, mark: Mark) -> Self {
+        Series { device: device.into(), what, mark, points: BTreeMap::new() }
     }
 
     /// Adds a rate; of several at one size the highest stays.
@@ -35,18 +37,22 @@ impl Series {
         }
     }
 
+    fn name(&self) -> String {
+        format!("{}, {}", self.device, self.what)
+    }
+
     /// Its main numbers in words.
     pub fn description(&self) -> String {
         let mut points = self.points.iter();
         let (Some((first, low)), last) = (points.next(), points.next_back()) else {
-            return format!("{}: no point", self.name);
+            return format!("{}: no point", self.name());
         };
         let text = |rate: &Rate| crate::report::wording::rate(rate);
         match last {
             Some((last, high)) => {
-                format!("{}: {} at {first} to {} at {last}", self.name, text(low), text(high))
+                format!("{}: {} at {first} to {} at {last}", self.name(), text(low), text(high))
             }
-            None => format!("{}: {} at {first}", self.name, text(low)),
+            None => format!("{}: {} at {first}", self.name(), text(low)),
         }
     }
 }
@@ -77,34 +83,48 @@ impl LineChart {
         self.series.iter().map(Series::description).collect::<Vec<_>>().join(". ")
     }
 
-    fn names(&self) -> Vec<Name> {
-        self.series.iter().map(|s| Name { mark: Some(s.mark), text: s.name.clone() }).collect()
+    /// What the legend says: on a phone every line, elsewhere the colours, as the rest stands beside
+    /// the lines.
+    fn legend(&self, layout: Layout) -> Vec<Name> {
+        let mut names: Vec<Name> = Vec::new();
+        for series in &self.series {
+            let name = match layout {
+                Layout::Narrow => Name { mark: Some(series.mark), text: series.name() },
+                Layout::Wide => {
+                    let mark = Mark { shape: Shape::Circle, inside: Inside::Full, ink: series.mark.ink };
+                    Name { mark: Some(mark), text: series.device.clone() }
+                }
+            };
+            if !names.contains(&name) {
+                names.push(name);
+            }
+        }
+        names
     }
 
     /// The drawing for a screen.
     pub fn draw(&self, layout: Layout) -> Drawing {
-        let names = self.names();
         let width = layout.width();
-        let left = Frame::label_room(&self.y);
-        let (beside, above) = match layout {
-            Layout::Wide => (widest(&names).min(NAMES_AT_MOST) + 16.0, 0.0),
-            Layout::Narrow => (4.0, legend_height(&names, width) + 6.0),
+        let legend = self.legend(layout);
+        let beside: Vec<Name> = match layout {
+            Layout::Wide => {
+                self.series.iter().map(|s| Name { mark: Some(s.mark), text: s.what.clone() }).collect()
+            }
+            Layout::Narrow => Vec::new(),
         };
-        let top = above + 34.0;
+        let room = if beside.is_empty() { 4.0 } else { widest(&beside).min(NAMES_AT_MOST) + 16.0 };
+        let top = legend_height(&legend, width) + 40.0;
         // More names than fit beside the plot area make it higher.
-        let all_names = if layout == Layout::Wide { names.len() as f64 * LINE } else { 0.0 };
-        let bottom = top + layout.plot_height().max(all_names);
-        let frame = Frame { left, top, right: width - beside, bottom };
+        let bottom = top + layout.plot_height().max(beside.len() as f64 * LINE);
+        let frame = Frame { left: Frame::label_room(&self.y), top, right: width - room, bottom };
         draw(width as u32, (bottom + Frame::BELOW).ceil() as u32, |canvas| {
+            draw_legend(canvas, &legend, (0.0, 0.0), width);
             frame.draw_x(canvas, &self.x);
             frame.draw_y(canvas, &self.y, 0.0);
             for series in &self.series {
                 self.draw_series(canvas, &frame, series);
             }
-            match layout {
-                Layout::Narrow => draw_legend(canvas, &names, (0.0, 0.0), width),
-                Layout::Wide => self.draw_names(canvas, &frame, &names, beside - 16.0),
-            }
+            self.draw_names(canvas, &frame, &beside, room - 16.0);
         })
     }
 
@@ -160,7 +180,6 @@ pub fn error_bar(canvas: &Canvas, low: Point, high: Point, ink: Ink) {
 mod tests {
     use super::*;
     use crate::analysis::RateUnit;
-    use crate::report::plot::style::{Inside, Shape};
 
     fn rate(value: f64) -> Rate {
         Rate { value, unit: RateUnit::Flop, interval: Some((value * 0.9, value * 1.1)), half_width: None }
@@ -169,23 +188,23 @@ mod tests {
     #[test]
     fn of_several_rates_at_a_size_the_highest_stays() {
         let mark = Mark { shape: Shape::Circle, inside: Inside::Full, ink: Ink::Device(0) };
-        let mut series = Series::new("a".into(), mark);
-        assert_eq!(series.description(), "a: no point");
+        let mut series = Series::new("a", "b".into(), mark);
+        assert_eq!(series.description(), "a, b: no point");
         series.add(128, rate(1e9));
         series.add(128, rate(3e9));
         series.add(128, rate(2e9));
-        assert_eq!(series.description(), "a: 3.00 GFLOP/s at 128");
+        assert_eq!(series.description(), "a, b: 3.00 GFLOP/s at 128");
         series.add(4096, rate(5e12));
-        assert_eq!(series.description(), "a: 3.00 GFLOP/s at 128 to 5.00 TFLOP/s at 4096");
+        assert_eq!(series.description(), "a, b: 3.00 GFLOP/s at 128 to 5.00 TFLOP/s at 4096");
     }
 
     #[test]
     fn a_chart_without_points_is_none_and_many_series_make_it_higher() {
         let mark = Mark { shape: Shape::Circle, inside: Inside::Full, ink: Ink::Device(0) };
-        assert_eq!(LineChart::new(vec![Series::new("a".into(), mark)], "", ""), None);
+        assert_eq!(LineChart::new(vec![Series::new("a", "b".into(), mark)], "", ""), None);
         let series: Vec<Series> = (0..40)
             .map(|i| {
-                let mut series = Series::new(format!("series {i}"), mark);
+                let mut series = Series::new("a", format!("series {i}"), mark);
                 series.add(64, rate(1e9));
                 series
             })
