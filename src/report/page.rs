@@ -161,19 +161,22 @@ impl Page {
             .collect();
         let (families, without_number) = families(comparison, &rows, &mut names);
         // A chart can lack the rows of one of its families.
-        let rows_of = |shown: &[&str]| {
-            let anchors = shown.iter().map(|family| format!("family-{family}"));
-            let there = anchors.filter(|anchor| families.iter().any(|family| family.anchor == *anchor));
-            let word = |anchor: &str| anchor.replace("family-", "") + " rows";
-            there.map(|anchor| (word(&anchor), format!("#{anchor}"))).collect::<Vec<_>>()
+        let rows_of = |shown: &[&str]| -> Vec<(String, String)> {
+            let link = |family: &&str| {
+                let anchor = format!("family-{family}");
+                let there = families.iter().any(|view| view.anchor == anchor);
+                there
+                    .then(|| (format!("Rows: {}", family_title(family).to_lowercase()), format!("#{anchor}")))
+            };
+            shown.iter().filter_map(link).collect()
         };
         let rooflines = charts
             .rooflines
             .iter()
             .zip(comparison.devices.iter().zip(&devices))
             .map(|(chart, (device, anchor))| {
-                let rows = ("all rows".to_string(), format!("#{anchor}-rows"));
-                let ceilings = ("ceilings".to_string(), format!("#{anchor}-ceilings"));
+                let rows = ("All rows".to_string(), format!("#{anchor}-rows"));
+                let ceilings = ("Ceilings".to_string(), format!("#{anchor}-ceilings"));
                 chart_view(chart, &format!("roofline {}", device.label), vec![rows, ceilings])
             })
             .collect();

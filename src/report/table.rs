@@ -1,18 +1,21 @@
 //! The summary that a terminal shows after a run.
 
 use super::wording;
-use crate::analysis::{Comparison, Device, clean};
+use crate::analysis::{Comparison, Device, Entry, clean};
 use crate::record::{RunFile, Status};
 
 use comfy_table::{
     Cell, CellAlignment, ColumnConstraint, ContentArrangement, LineStyle, Table, TableStyle, Width,
 };
 
-/// Below this width the kernel is left out, since the case and its note say more.
-const WIDTH_WITH_KERNEL: u16 = 110;
-
 /// Below this width a status other than `ok` stands in place of the rate.
-const WIDTH_WITH_STATUS: u16 = 96;
+const WIDTH_WITH_STATUS: usize = 96;
+
+/// Room that notes get, if they need it, before the kernel gets any and keys stay whole.
+const NOTE: usize = 22;
+
+/// Room between two columns.
+const GAP: usize = 2;
 
 /// Every row of `runs` in a table for each device, and after them a line that sums up each device.
 ///
@@ -46,57 +49,78 @@ fn heading(device: &Device) -> String {
     format!("{} ({}, {api}, {driver})", device.label, told.device_type)
 }
 
+/// What a column holds.
+struct Column {
+    name: &'static str,
+    align: CellAlignment,
+    cells: Vec<String>,
+}
+
+impl Column {
+    fn new(
+        name: &'static str,
+        align: CellAlignment,
+        device: &Device,
+        text: impl Fn(&Entry) -> String,
+    ) -> Self {
+        Column { name, align, cells: device.entries.iter().map(text).collect() }
+    }
+
+    /// Room for the longest of its cells on one line, with the gap after it.
+    fn width(&self) -> usize {
+        let lengths = self.cells.iter().map(|cell| cell.chars().count());
+        lengths.chain([self.name.chars().count()]).max().unwrap_or(0) + GAP
+    }
+}
+
 fn table(device: &Device, width: Option<u16>) -> Table {
-    let with_kernel = width.is_none_or(|width| width >= WIDTH_WITH_KERNEL);
-    let with_status = width.is_none_or(|width| width >= WIDTH_WITH_STATUS);
-    let right = |text: String| Cell::new_owned(text).set_alignment(CellAlignment::Right);
+    use CellAlignment::{Left, Right};
+    let room = width.map_or(usize::MAX, |width| usize::from(width.max(40)));
+    let with_status = room >= WIDTH_WITH_STATUS;
+    let rate = |entry: &Entry| match entry.row.status {
+        Status::Ok => wording::rate_or_none(entry),
+        _ if with_status => wording::NONE.into(),
+        status => status.name().into(),
+    };
+    let case = Column::new("case", Left, device, |entry| clean(&entry.row.case));
+    let status = Column::new("status", Left, device, |entry| entry.row.status.name().into());
+    let numbers = [
+        Column::new("rate", Right, device, rate),
+        Column::new("95 %", Right, device, wording::interval_or_none),
+        Column::new("of roof", Right, device, wording::share_or_none),
+    ];
+    let kernel = Column::new("kernel", Left, device, |entry| wording::kernel_short(entry.row));
+    let note = Column::new("note", Left, device, wording::note);
+
+    let least_note = note.width().min(NOTE);
+    let mut fixed: Vec<Column> = Vec::new();
+    fixed.extend(with_status.then_some(status));
+    fixed.extend(numbers);
+    let taken = |fixed: &[Column]| fixed.iter().map(Column::width).sum::<usize>() + least_note;
+    // The kernel is the first to go: the page has it in full.
+    if taken(&fixed) + kernel.width() + case.width() <= room {
+        fixed.push(kernel);
+    }
+    let case_room = case.width().min(room.saturating_sub(taken(&fixed)).max(12));
+    let columns: Vec<Column> = [case].into_iter().chain(fixed).chain([note]).collect();
+
     let mut table = Table::new();
     table.load_style(style(width.is_some()));
-    match width {
-        Some(width) => table.set_width(width.max(40)).set_content_arrangement(ContentArrangement::Dynamic),
-        None => table.set_content_arrangement(ContentArrangement::Disabled),
-    };
-    let columns = |case: Cell, status: Cell, numbers: [Cell; 3], kernel: Cell, note: Cell| {
-        let mut row = vec![case];
-        row.extend(with_status.then_some(status));
-        row.extend(numbers);
-        row.extend(with_kernel.then_some(kernel));
-        row.push(note);
-        row
-    };
-    let head = |text: &str| Cell::new(text);
-    let numbers = ["rate", "95 %", "of roof"].map(|text| right(text.into()));
-    table.set_header(columns(head("case"), head("status"), numbers, head("kernel"), head("note")));
-    for entry in &device.entries {
-        let status = entry.row.status;
-        let rate = match status {
-            Status::Ok => wording::rate_or_none(entry),
-            _ if with_status => wording::NONE.into(),
-            status => status.name().into(),
-        };
-        table.add_row(columns(
-            Cell::new_owned(clean(&entry.row.case)),
-            Cell::new(status),
-            [rate, wording::interval_or_none(entry), wording::share_or_none(entry)].map(right),
-            Cell::new_owned(wording::kernel_short(entry.row)),
-            Cell::new_owned(wording::note(entry)),
-        ));
+    if width.is_some() {
+        table.set_width(room as u16).set_content_arrangement(ContentArrangement::Dynamic);
     }
-    let longest = device.entries.iter().map(|entry| entry.row.case.chars().count() + 2).max().unwrap_or(0);
-    let last = table.column_count() - 1;
+    let cell = |text: &str, column: &Column| Cell::new(text).set_alignment(column.align);
+    table.set_header(columns.iter().map(|column| cell(column.name, column)));
+    for row in 0..device.entries.len() {
+        table.add_row(columns.iter().map(|column| cell(&column.cells[row], column)));
+    }
+    let last = columns.len() - 1;
     for (index, column) in table.column_iter_mut().enumerate() {
-        column.set_padding((0, 2));
-        match width {
-            // A key that breaks is hard to read; a note that breaks is not.
-            Some(width) if index == 0 => {
-                let share = if with_status { width / 20 * 9 } else { width / 3 };
-                let least = longest.min(usize::from(share)) as u16;
-                column.set_constraint(ColumnConstraint::LowerBoundary(Width::Fixed(least)));
-            }
-            _ if index < last => {
-                column.set_constraint(ColumnConstraint::ContentWidth);
-            }
-            _ => {}
+        column.set_padding((0, GAP as u16));
+        if width.is_some() && index == 0 {
+            column.set_constraint(ColumnConstraint::Absolute(Width::Fixed(case_room as u16)));
+        } else if index < last {
+            column.set_constraint(ColumnConstraint::ContentWidth);
         }
     }
     table
@@ -154,6 +178,16 @@ mod tests {
             for line in tables.lines().filter(|line| !line.contains('(')) {
                 assert!(line.chars().count() <= usize::from(width).max(80), "{width}: {line}");
             }
+        }
+    }
+
+    #[test]
+    fn notes_are_never_squeezed_to_a_letter_a_line() {
+        for width in [60, 80, 100, 120, 140] {
+            let text = terminal(&fixture::two_devices(), Some(width));
+            let header = text.lines().find(|line| line.starts_with("case")).unwrap();
+            assert!(header.ends_with("note"), "{width}: {header}");
+            assert!(text.contains("throttled"), "{width}");
         }
     }
 
