@@ -6,12 +6,14 @@
 //! `record` (rows), `analysis` and `report` (from files alone), `cli`.
 #![deny(missing_docs)]
 
+pub mod analysis;
 pub mod cli;
 pub mod error;
 pub mod executor;
 pub mod kernel;
 pub mod measure;
 pub mod record;
+pub mod report;
 pub mod stats;
 pub mod units;
 pub mod workload;

@@ -1,0 +1,413 @@
+//! The rows of several files side by side: devices, and cases across devices.
+
+use super::ceiling::Ceilings;
+use super::label::{clean, labels};
+use super::rate::Rate;
+use super::roofline::{Placement, place};
+use crate::record::{Header, Outcome, Row, RunFile, Status};
+use crate::workload::{Case, FAMILIES};
+use std::cmp::Ordering;
+use std::collections::HashMap;
+
+/// Rates closer than this factor have no leader, however narrow their intervals: runs of different
+/// processes differ by as much.
+const LEAD_MARGIN: f64 = 1.02;
+
+/// One row with what follows from it.
+#[derive(Debug, Clone)]
+pub struct Entry<'a> {
+    /// The row.
+    pub row: &'a Row,
+    /// The header of its file.
+    pub header: &'a Header,
+    /// The case of its key, or why the key is not understood.
+    pub case: Result<Case, String>,
+    /// The headline rate, of proven `ok` rows.
+    pub rate: Option<Rate>,
+    /// Where it lies under the measured roof of its device.
+    pub placement: Option<Placement>,
+}
+
+/// One device with one executor and one version of the method: the newest row of each case.
+#[derive(Debug, Clone)]
+pub struct Device<'a> {
+    /// Short and unique among the devices compared.
+    pub label: String,
+    /// Header of the newest file.
+    pub header: &'a Header,
+    /// All its files, oldest first.
+    pub files: Vec<&'a RunFile>,
+    /// The newest row of each key, in the order of cases.
+    pub entries: Vec<Entry<'a>>,
+    /// Rows left out because a newer one has the same key.
+    pub superseded: usize,
+    /// What it was seen to reach.
+    pub ceilings: Ceilings,
+}
+
+/// A case across devices.
+#[derive(Debug, Clone)]
+pub struct CaseLine<'a> {
+    /// The key as the rows have it.
+    pub key: &'a str,
+    /// What it means; none if the key is not understood.
+    pub case: Option<Case>,
+    /// For each device the place of its row among [`Device::entries`].
+    pub entries: Vec<Option<usize>>,
+}
+
+/// The device with the highest rate of a case.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Lead {
+    /// Which device.
+    pub device: usize,
+    /// The second.
+    pub over: usize,
+    /// Rate of the first over that of the second, at least 1.
+    pub ratio: f64,
+    /// Whether the intervals lie apart and the ratio is 1.02 or more. This is what one run of each
+    /// device shows; it is no verdict, which takes several processes.
+    pub clear: bool,
+}
+
+/// Cases that did not run for the same reason.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NotRun<'a> {
+    /// How they ended.
+    pub status: Status,
+    /// Why, on one line.
+    pub reason: String,
+    /// Their keys.
+    pub cases: Vec<&'a str>,
+}
+
+/// Everything that a set of files says.
+#[derive(Debug, Clone)]
+pub struct Comparison<'a> {
+    /// In the order of the files.
+    pub devices: Vec<Device<'a>>,
+    /// In the order of families, then of keys with their numbers read as numbers.
+    pub cases: Vec<CaseLine<'a>>,
+}
+
+impl<'a> Comparison<'a> {
+    /// Groups the rows of `runs`. Files of the same device, executor and method version become one
+    /// device.
+    pub fn new(runs: &'a [RunFile]) -> Self {
+        let mut groups: Vec<Vec<&RunFile>> = Vec::new();
+        let mut places: HashMap<(&str, &str, u32), usize> = HashMap::new();
+        for run in runs {
+            let executor = run.header.executor.split_whitespace().next().unwrap_or("");
+            let identity = (run.header.device.id.as_str(), executor, run.header.method);
+            let place = *places.entry(identity).or_insert_with(|| {
+                groups.push(Vec::new());
+                groups.len() - 1
+            });
+            groups[place].push(run);
+        }
+        let mut devices: Vec<Device> = groups.into_iter().map(Device::new).collect();
+        let headers: Vec<&Header> = devices.iter().map(|device| device.header).collect();
+        for (device, label) in devices.iter_mut().zip(labels(&headers)) {
+            device.label = label;
+        }
+        let cases = lines(&devices);
+        Comparison { devices, cases }
+    }
+
+    /// The row of device `device` for `line`.
+    pub fn entry(&self, line: &CaseLine, device: usize) -> Option<&Entry<'a>> {
+        let place = line.entries.get(device).copied().flatten()?;
+        self.devices.get(device)?.entries.get(place)
+    }
+
+    /// Which device leads on a case. None with fewer than two rates, or if they were measured by
+    /// different versions of the method.
+    pub fn lead(&self, line: &CaseLine) -> Option<Lead> {
+        let mut rates: Vec<(usize, Rate)> = (0..self.devices.len())
+            .filter_map(|device| Some((device, self.entry(line, device)?.rate?)))
+            .collect();
+        rates.sort_by(|(_, a), (_, b)| b.value.total_cmp(&a.value));
+        let ((device, first), (over, second)) = (rates.first()?, rates.get(1)?);
+        let method = |device: usize| self.devices[device].header.method;
+        if first.unit != second.unit || rates.iter().any(|(d, _)| method(*d) != method(*device)) {
+            return None;
+        }
+        let ratio = first.value / second.value;
+        let apart = match (first.interval, second.interval) {
+            (Some((lo, _)), Some((_, hi))) => lo > hi,
+            _ => false,
+        };
+        let clear = apart && ratio >= LEAD_MARGIN;
+        ratio.is_finite().then_some(Lead { device: *device, over: *over, ratio, clear })
+    }
+}
+
+impl<'a> Device<'a> {
+    fn new(mut files: Vec<&'a RunFile>) -> Self {
+        files.sort_by(|a, b| a.header.started.cmp(&b.header.started));
+        let header = &files.last().expect("a group has a file").header;
+        let mut newest: HashMap<&str, (&'a Header, &'a Row)> = HashMap::new();
+        let mut superseded = 0;
+        for file in &files {
+            for row in &file.rows {
+                match newest.get_mut(row.case.as_str()) {
+                    None => {
+                        newest.insert(&row.case, (&file.header, row));
+                    }
+                    Some(held) => {
+                        superseded += 1;
+                        // Files are in order of time; a row of a resumed file can still be older.
+                        if row.started >= held.1.started {
+                            *held = (&file.header, row);
+                        }
+                    }
+                }
+            }
+        }
+        let mut entries: Vec<Entry> = newest
+            .into_values()
+            .map(|(header, row)| {
+                let case = row.case.parse::<Case>().map_err(|error| clean(&error.message));
+                let rate = Rate::of(case.as_ref().ok(), row);
+                Entry { row, header, case, rate, placement: None }
+            })
+            .collect();
+        entries.sort_by(|a, b| case_order(&a.row.case, &b.row.case));
+        let understood = |entry: &'_ Entry<'a>| Some((entry.case.clone().ok()?, entry.row));
+        let rows: Vec<(Case, &Row)> = entries.iter().filter_map(understood).collect();
+        let ceilings = Ceilings::of(rows.iter().map(|(case, row)| (case, *row)));
+        for entry in &mut entries {
+            entry.placement = entry.case.as_ref().ok().and_then(|case| place(&ceilings, case, entry.row));
+        }
+        Device { label: String::new(), header, files, entries, superseded, ceilings }
+    }
+
+    /// Proven rows with their case and rate.
+    pub fn measured(&self) -> impl Iterator<Item = (&Entry<'a>, &Case, Rate)> {
+        self.entries.iter().filter_map(|entry| Some((entry, entry.case.as_ref().ok()?, entry.rate?)))
+    }
+
+    /// How many rows have `status`.
+    pub fn count(&self, status: Status) -> usize {
+        self.entries.iter().filter(|entry| entry.row.status == status).count()
+    }
+
+    /// How many rows ended as something broken.
+    pub fn defects(&self) -> usize {
+        self.entries.iter().filter(|entry| entry.row.status.is_defect()).count()
+    }
+
+    /// How many rows carry `tag`.
+    pub fn tagged(&self, tag: &str) -> usize {
+        self.entries.iter().filter(|entry| entry.row.tags.iter().any(|t| t == tag)).count()
+    }
+
+    /// How many of its files end before their run did.
+    pub fn interrupted(&self) -> usize {
+        let complete = |file: &&&RunFile| file.end.as_ref().is_some_and(|e| e.outcome == Outcome::Done);
+        self.files.len() - self.files.iter().filter(complete).count()
+    }
+
+    /// What did not run, gathered by status and reason, in the order of [`Status::ALL`].
+    pub fn not_run(&self) -> Vec<NotRun<'a>> {
+        let mut groups: Vec<NotRun> = Vec::new();
+        let mut places: HashMap<(Status, String), usize> = HashMap::new();
+        for entry in self.entries.iter().filter(|entry| entry.row.status != Status::Ok) {
+            let status = entry.row.status;
+            let reason = match entry.row.reason.as_deref().map(clean) {
+                Some(reason) if !reason.is_empty() => reason,
+                _ => "no reason was recorded".into(),
+            };
+            let place = *places.entry((status, reason.clone())).or_insert_with(|| {
+                groups.push(NotRun { status, reason, cases: Vec::new() });
+                groups.len() - 1
+            });
+            groups[place].cases.push(&entry.row.case);
+        }
+        groups.sort_by_key(|group| Status::ALL.iter().position(|status| *status == group.status));
+        groups
+    }
+
+    /// Rows whose key this version does not understand, with the reason.
+    pub fn not_understood(&self) -> impl Iterator<Item = (&'a str, &str)> {
+        self.entries
+            .iter()
+            .filter_map(|entry| Some((entry.row.case.as_str(), entry.case.as_ref().err()?.as_str())))
+    }
+}
+
+fn lines<'a>(devices: &[Device<'a>]) -> Vec<CaseLine<'a>> {
+    let mut cases: Vec<CaseLine> = Vec::new();
+    let mut places: HashMap<&str, usize> = HashMap::new();
+    for (index, device) in devices.iter().enumerate() {
+        for (at, entry) in device.entries.iter().enumerate() {
+            let place = *places.entry(&entry.row.case).or_insert_with(|| {
+                let case = entry.case.clone().ok();
+                cases.push(CaseLine { key: &entry.row.case, case, entries: vec![None; devices.len()] });
+                cases.len() - 1
+            });
+            cases[place].entries[index] = Some(at);
+        }
+    }
+    cases.sort_by(|a, b| case_order(a.key, b.key));
+    cases
+}
+
+/// Families in the order of the list of workloads, unknown ones last; then keys, in which a run of
+/// digits counts as a number.
+fn case_order(a: &str, b: &str) -> Ordering {
+    let family = |key: &str| {
+        let word = key.split_whitespace().next().unwrap_or("");
+        FAMILIES.iter().position(|family| *family == word).unwrap_or(FAMILIES.len())
+    };
+    family(a).cmp(&family(b)).then_with(|| natural_order(a, b))
+}
+
+fn natural_order(a: &str, b: &str) -> Ordering {
+    let (mut left, mut right) = (a, b);
+    loop {
+        let ((word_a, rest_a), (word_b, rest_b)) = (piece(left), piece(right));
+        let digits = |text: &str| text.starts_with(|c: char| c.is_ascii_digit());
+        let order = if digits(word_a) && digits(word_b) {
+            let (x, y) = (word_a.trim_start_matches('0'), word_b.trim_start_matches('0'));
+            x.len().cmp(&y.len()).then_with(|| x.cmp(y))
+        } else {
+            word_a.cmp(word_b)
+        };
+        if order != Ordering::Equal {
+            return order;
+        }
+        if rest_a.is_empty() || rest_b.is_empty() {
+            // Keys that differ in leading zeros alone are still different keys.
+            return rest_a.len().cmp(&rest_b.len()).then_with(|| a.cmp(b));
+        }
+        (left, right) = (rest_a, rest_b);
+    }
+}
+
+/// The longest beginning that is all digits or has none, and the rest.
+fn piece(text: &str) -> (&str, &str) {
+    let digits = text.starts_with(|c: char| c.is_ascii_digit());
+    let end = text.find(|c: char| c.is_ascii_digit() != digits).unwrap_or(text.len());
+    text.split_at(end)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::analysis::fixture;
+
+    fn file(header: Header, rows: Vec<Row>) -> RunFile {
+        fixture::file(header, rows)
+    }
+
+    #[test]
+    fn keys_are_in_the_order_of_families_and_numbers() {
+        let mut keys = [
+            "zzz",
+            "gemm f32 m1024 n1 k1 nn",
+            "gemm f32 m512 n1 k1 nn",
+            "attention f32 b1 hq1 q4 d64",
+            "gemm f16.f32 m2 n1 k1 nn",
+            "stream f32 copy n1024",
+            "",
+            "99999999999999999999999999999",
+        ];
+        keys.sort_by(|a, b| case_order(a, b));
+        assert_eq!(
+            keys,
+            [
+                "stream f32 copy n1024",
+                "gemm f16.f32 m2 n1 k1 nn",
+                "gemm f32 m512 n1 k1 nn",
+                "gemm f32 m1024 n1 k1 nn",
+                "attention f32 b1 hq1 q4 d64",
+                "",
+                "99999999999999999999999999999",
+                "zzz",
+            ]
+        );
+    }
+
+    #[test]
+    fn the_newest_row_of_a_case_wins_and_the_others_are_counted() {
+        let key = "gemm f32 m4 n4 k4 nn";
+        let row =
+            |started: &str, seconds: f64| Row { started: started.into(), ..fixture::ok_row(key, seconds) };
+        let mut old = fixture::h100_header();
+        old.started = "2025-01-01T00:00:00Z".into();
+        let runs = [
+            file(fixture::h100_header(), vec![row("2026-01-02T00:00:00Z", 1.0)]),
+            file(old, vec![row("2025-01-01T00:00:01Z", 2.0), row("2025-01-01T00:00:02Z", 4.0)]),
+        ];
+        let comparison = Comparison::new(&runs);
+        let [device] = &comparison.devices[..] else { panic!("one device") };
+        assert_eq!((device.entries.len(), device.superseded), (1, 2));
+        assert_eq!(device.entries[0].rate.unwrap().value, 128.0);
+        assert_eq!(device.header.started, runs[0].header.started);
+    }
+
+    #[test]
+    fn rows_of_another_method_are_another_device_and_have_no_leader() {
+        let key = "gemm f32 m4 n4 k4 nn";
+        let mut later = fixture::h100_header();
+        later.method += 1;
+        let runs = [
+            file(fixture::h100_header(), vec![fixture::ok_row(key, 1.0)]),
+            file(later, vec![fixture::ok_row(key, 2.0)]),
+        ];
+        let comparison = Comparison::new(&runs);
+        assert_eq!(comparison.devices.len(), 2);
+        assert_eq!(comparison.lead(&comparison.cases[0]), None);
+    }
+
+    #[test]
+    fn a_lead_is_clear_when_intervals_lie_apart_by_more_than_the_margin() {
+        let key = "gemm f32 m4 n4 k4 nn";
+        for (seconds, ratio, clear) in [(2.0, 2.0, true), (1.01, 1.01, false), (0.5, 2.0, true)] {
+            let runs = [
+                file(fixture::h100_header(), vec![fixture::ok_row(key, 1.0)]),
+                file(fixture::software_header(), vec![fixture::ok_row(key, seconds)]),
+            ];
+            let comparison = Comparison::new(&runs);
+            let lead = comparison.lead(&comparison.cases[0]).unwrap();
+            assert!((lead.ratio - ratio).abs() < 1e-12, "{lead:?}");
+            assert_eq!((lead.clear, lead.device), (clear, usize::from(seconds < 1.0)));
+        }
+    }
+
+    #[test]
+    fn what_did_not_run_is_gathered_by_reason() {
+        let failed = |key: &str, status, reason: Option<&str>| fixture::failed_row(key, status, reason);
+        let runs = [file(
+            fixture::software_header(),
+            vec![
+                failed("gemm f16 m4 n4 k4 nn", Status::Unsupported, Some("no\nf16")),
+                failed("gemm f16 m8 n8 k8 nn", Status::Unsupported, Some("no f16")),
+                failed("gemm f32 m8 n8 k8 nn", Status::Crashed, None),
+                failed("what is this", Status::Skipped, Some("")),
+            ],
+        )];
+        let comparison = Comparison::new(&runs);
+        let device = &comparison.devices[0];
+        let groups: Vec<_> =
+            device.not_run().into_iter().map(|g| (g.status, g.reason, g.cases.len())).collect();
+        assert_eq!(
+            groups,
+            [
+                (Status::Crashed, "no reason was recorded".into(), 1),
+                (Status::Unsupported, "no f16".into(), 2),
+                (Status::Skipped, "no reason was recorded".into(), 1),
+            ]
+        );
+        let unknown: Vec<_> = device.not_understood().collect();
+        assert_eq!(unknown.len(), 1);
+        assert!(unknown[0].1.contains("no family `what`"), "{unknown:?}");
+    }
+
+    #[test]
+    fn no_files_are_an_empty_comparison() {
+        let comparison = Comparison::new(&[]);
+        assert!(comparison.devices.is_empty() && comparison.cases.is_empty());
+    }
+}

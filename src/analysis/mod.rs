@@ -1,0 +1,20 @@
+//! What follows from result files alone: measured ceilings, placement under the roofline, and the
+//! rows of several files side by side. Nothing here knows how a row was measured.
+
+mod ceiling;
+mod comparison;
+#[cfg(test)]
+pub(crate) mod fixture;
+mod headline;
+mod label;
+mod rate;
+mod roofline;
+
+pub use ceiling::{Ceilings, ComputeCeiling, MemoryCeiling, Unit};
+pub use comparison::{CaseLine, Comparison, Device, Entry, Lead, NotRun};
+pub use headline::{Headline, caveats};
+pub(crate) use headline::{above_roof, above_roof_cause};
+pub use label::clean;
+pub(crate) use label::shorten;
+pub use rate::{Rate, RateUnit};
+pub use roofline::{Placement, Resource, place};

@@ -1,0 +1,227 @@
+//! The report as GitHub-flavoured Markdown, for a pull request: tables, and charts as files beside it.
+
+use super::page::family_title;
+use super::plot::{Chart, Charts};
+use super::wording;
+use crate::analysis::{CaseLine, Comparison, Device, caveats, clean};
+use crate::units;
+use crate::workload::FAMILIES;
+
+/// Keys listed under one reason at most; the page has them all.
+const KEYS_AT_MOST: usize = 12;
+
+/// Renders the text.
+pub fn render(comparison: &Comparison, charts: &Charts) -> String {
+    let mut out = String::from("# portamark report\n\n");
+    if comparison.devices.is_empty() {
+        out += "No results.\n";
+        return out;
+    }
+    for device in &comparison.devices {
+        out += &format!("- {}\n", escape(&wording::one_look(device)));
+    }
+    out.push('\n');
+    devices(&mut out, comparison);
+    answer(&mut out, comparison);
+    out += "## Charts\n\n";
+    for chart in charts.rooflines.iter().chain([&charts.gemm, &charts.attention, &charts.bandwidth]) {
+        figure(&mut out, chart);
+    }
+    not_run(&mut out, comparison);
+    out += METHOD;
+    out
+}
+
+const METHOD: &str = "## How a number is made\n\n\
+Each result is compared with an oracle in double precision before it has a rate. Rates are the work of one \
+execution over its median time, with the half-width of the 95 % rank interval of the median. A matrix product \
+counts 2·M·N·K FLOP; attention counts 2·(d_qk + d_v) for each query head and each pair of query and key that \
+the mask leaves. Bytes are those that must move, and 1 GB/s is 10⁹ B/s. The share of the roof is the least \
+time by the ceilings measured on the same device over the median time.\n";
+
+/// A table by rows of cells that are Markdown already; columns after the first `left` are numbers.
+fn table(out: &mut String, head: &[String], left: usize, rows: impl Iterator<Item = Vec<String>>) {
+    let rule: Vec<&str> = (0..head.len()).map(|i| if i < left { "---" } else { "---:" }).collect();
+    for line in [head.join(" | "), rule.join(" | ")].into_iter().chain(rows.map(|row| row.join(" | "))) {
+        out.push_str(&format!("| {line} |\n"));
+    }
+    out.push('\n');
+}
+
+fn devices(out: &mut String, comparison: &Comparison) {
+    let head = ["device", "kind", "API and driver", "timer", "method", "begun", "before you believe it"];
+    let rows = comparison.devices.iter().map(|device| {
+        let (header, told) = (device.header, &device.header.device);
+        let kind = if told.is_software() { "software driver".into() } else { told.device_type.to_string() };
+        let caveats = caveats(device);
+        vec![
+            escape(&device.label),
+            kind,
+            escape(&format!("{}, {} {}", told.api, told.driver, told.driver_version)),
+            wording::timer(header.timer.chosen).into(),
+            header.method.to_string(),
+            escape(&header.started),
+            if caveats.is_empty() { wording::NONE.into() } else { escape(&caveats.join("; ")) },
+        ]
+    });
+    table(out, &head.map(String::from), head.len(), rows);
+}
+
+fn answer(out: &mut String, comparison: &Comparison) {
+    out.push_str("## The answer\n\nRate ± half-width of the 95 % interval (share of the measured roof).\n\n");
+    let several = comparison.devices.len() > 1;
+    let mut head = vec!["case".to_string()];
+    head.extend(comparison.devices.iter().map(|device| escape(&device.label)));
+    head.extend(several.then(|| "fastest".to_string()));
+    for family in FAMILIES {
+        let of_family = |line: &&CaseLine| line.case.as_ref().map(|case| case.family()) == Some(*family);
+        let lines: Vec<&CaseLine> = comparison.cases.iter().filter(of_family).collect();
+        if lines.is_empty() {
+            continue;
+        }
+        out.push_str(&format!("### {}\n\n", family_title(family)));
+        let rows = lines.iter().map(|line| {
+            let mut row = vec![code(line.key)];
+            row.extend((0..comparison.devices.len()).map(|device| cell(comparison, line, device)));
+            if several {
+                let lead = comparison.lead(line).map(|lead| wording::lead(comparison, &lead));
+                row.push(lead.map_or(wording::NONE.into(), |text| escape(&text)));
+            }
+            row
+        });
+        table(out, &head, 1, rows);
+    }
+}
+
+fn cell(comparison: &Comparison, line: &CaseLine, device: usize) -> String {
+    let Some(entry) = comparison.entry(line, device) else { return wording::NONE.into() };
+    let Some(rate) = &entry.rate else { return entry.row.status.name().into() };
+    let mut text = wording::rate(rate);
+    if let Some(half_width) = rate.half_width {
+        text += &format!(" {}", wording::half_width(half_width));
+    }
+    if let Some(placement) = entry.placement {
+        text += &format!(" ({})", units::percent(placement.fraction));
+    }
+    text
+}
+
+fn figure(out: &mut String, chart: &Chart) {
+    match chart {
+        Ok(figure) => {
+            let alternative = escape(&format!("{}. {}", figure.title, figure.description));
+            out.push_str(&format!("### {}\n\n", escape(&figure.title)));
+            out.push_str(&format!("![{alternative}](charts/{}.svg)\n\n", figure.name));
+            out.push_str(&format!("{}\n\n", escape(&figure.caption)));
+        }
+        Err(absent) => {
+            out.push_str(&format!("{} is left out. {}\n\n", escape(&absent.title), escape(&absent.why)));
+        }
+    }
+}
+
+fn not_run(out: &mut String, comparison: &Comparison) {
+    out.push_str("## What did not run, and why\n\n");
+    for device in &comparison.devices {
+        out.push_str(&format!("**{}**: ", escape(&device.label)));
+        reasons(out, device);
+    }
+}
+
+fn reasons(out: &mut String, device: &Device) {
+    let groups = device.not_run();
+    if groups.is_empty() && device.not_understood().next().is_none() {
+        out.push_str("every case ran.\n\n");
+        return;
+    }
+    out.push_str("\n\n");
+    for group in groups {
+        let mut keys: Vec<String> = group.cases.iter().take(KEYS_AT_MOST).map(|key| code(key)).collect();
+        if group.cases.len() > KEYS_AT_MOST {
+            keys.push(format!("and {} more", group.cases.len() - KEYS_AT_MOST));
+        }
+        out.push_str(&format!("- {}: {}. {}\n", group.status, escape(&group.reason), keys.join(", ")));
+    }
+    for (key, why) in device.not_understood() {
+        out.push_str(&format!("- not understood: {}, {}\n", code(key), escape(why)));
+    }
+    out.push('\n');
+}
+
+/// `text` as nothing but text: no mark-up, no HTML, no link, no mention.
+fn escape(text: &str) -> String {
+    let text = clean(text);
+    let mut out = String::with_capacity(text.len() + 8);
+    for (at, c) in text.char_indices() {
+        match c {
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '&' => out.push_str("&amp;"),
+            '@' => out.push_str("&#64;"),
+            '\\' | '`' | '*' | '_' | '{' | '}' | '[' | ']' | '!' | '|' | '~' | '$' | '#' => {
+                out.push('\\');
+                out.push(c);
+            }
+            // A list or a rule, but only at the beginning.
+            '-' | '+' | '=' if at == 0 => {
+                out.push('\\');
+                out.push(c);
+            }
+            c => out.push(c),
+        }
+    }
+    // GitHub makes links of bare addresses.
+    out.replace("://", "&#58;//").replace("www.", "www&#46;")
+}
+
+/// A key as code, also within a table.
+fn code(key: &str) -> String {
+    let key = clean(key).replace('`', "'").replace('|', "\\|");
+    if key.is_empty() { "` `".into() } else { format!("`{key}`") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::analysis::fixture;
+
+    fn markdown(runs: &[crate::record::RunFile]) -> String {
+        let comparison = Comparison::new(runs);
+        render(&comparison, &Charts::new(&comparison))
+    }
+
+    #[test]
+    fn the_markdown_of_two_devices_is_as_shown() {
+        insta::assert_snapshot!(markdown(&fixture::two_devices()));
+    }
+
+    #[test]
+    fn a_hostile_text_is_text() {
+        assert_eq!(
+            escape("<b>|[x](https://e.example) @all `c` www.e.example &amp; a_b*"),
+            "&lt;b&gt;\\|\\[x\\](https&#58;//e.example) &#64;all \\`c\\` www&#46;e.example &amp;amp; a\\_b\\*"
+        );
+        assert_eq!(code("a`b|c\u{1b}"), "`a'b\\|c`");
+        assert_eq!(escape("# - &#60;"), "\\# - &amp;\\#60;");
+        assert_eq!(escape("- a"), "\\- a");
+    }
+
+    #[test]
+    fn no_hostile_text_is_live_outside_code() {
+        let text = markdown(&fixture::hostile());
+        assert!(!text.contains('\u{1b}') && !text.contains('\u{202e}'));
+        // Every second piece between backticks that are not escaped is code.
+        let text = text.replace("\\`", "");
+        let outside: String = text.split('`').step_by(2).collect();
+        for live in ["<", "://", "@", "\\|\\|"] {
+            assert!(!outside.contains(live), "{live}: {outside}");
+        }
+        let links: Vec<&str> = outside.split("](").skip(1).collect();
+        assert!(links.iter().all(|link| link.starts_with("charts/") || link.starts_with("https&#58;")));
+    }
+
+    #[test]
+    fn no_files_are_said_to_be_none() {
+        assert_eq!(markdown(&[]), "# portamark report\n\nNo results.\n");
+    }
+}

@@ -1,0 +1,13 @@
+//! What people read: the terminal's summary, Markdown and HTML with charts, from result files alone.
+
+mod anchor;
+mod html;
+mod markdown;
+mod page;
+mod plot;
+mod table;
+mod wording;
+mod writer;
+
+pub use table::terminal;
+pub use writer::{Written, write};

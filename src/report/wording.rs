@@ -1,0 +1,203 @@
+//! The words and numbers that the terminal, Markdown and HTML show alike.
+
+use crate::analysis::{
+    Comparison, Device, Entry, Headline, Lead, Rate, RateUnit, above_roof, above_roof_cause, caveats, clean,
+};
+use crate::record::{Cache, KernelUsed, Row, Status, TimerChoice, Timing};
+use crate::stats::StopReason;
+use crate::units;
+
+/// Shown where there is no number.
+pub const NONE: &str = "–";
+
+/// A rate with its unit, e.g. `1.23 TFLOP/s`.
+pub fn rate(rate: &Rate) -> String {
+    match rate.unit {
+        RateUnit::Bytes => units::byte_rate(rate.value),
+        RateUnit::Flop => units::flop_rate(rate.value),
+    }
+}
+
+/// The rate of an entry, or a dash.
+pub fn rate_or_none(entry: &Entry) -> String {
+    entry.rate.as_ref().map_or(NONE.into(), rate)
+}
+
+/// A part as a percentage with two digits, as befits an uncertainty: `±0.13 %`.
+pub fn half_width(part: f64) -> String {
+    let percent = part * 100.0;
+    if percent < 0.005 {
+        "±0.00 %".into()
+    } else if percent < 0.995 {
+        format!("±{percent:.2} %")
+    } else if percent < 9.95 {
+        format!("±{percent:.1} %")
+    } else {
+        format!("±{} %", units::significant(percent))
+    }
+}
+
+/// The interval of an entry, or a dash.
+pub fn interval_or_none(entry: &Entry) -> String {
+    entry.rate.and_then(|rate| rate.half_width).map_or(NONE.into(), half_width)
+}
+
+/// The share of the measured roof, or a dash.
+pub fn share_or_none(entry: &Entry) -> String {
+    entry.placement.map_or(NONE.into(), |placement| units::percent(placement.fraction))
+}
+
+/// Kernel and path, e.g. `tiled/vector`.
+pub fn kernel_short(row: &Row) -> String {
+    let text = |kernel: &KernelUsed| clean(&format!("{}/{}", kernel.variant.kernel, kernel.variant.path));
+    row.kernel.as_ref().map_or(NONE.into(), text)
+}
+
+/// Kernel, path, knobs and where they came from.
+pub fn kernel_long(row: &Row) -> String {
+    let text = |kernel: &KernelUsed| {
+        let tuned = if kernel.tuned { ", tuned" } else { "" };
+        clean(&format!("{} ({}{tuned})", kernel.variant, kernel.variant.path))
+    };
+    row.kernel.as_ref().map_or(NONE.into(), text)
+}
+
+/// Samples and executions in each, e.g. `31 × 64`.
+pub fn samples(timing: &Timing) -> String {
+    format!("{} × {}", timing.summary.n, timing.k)
+}
+
+/// Why sampling ended.
+pub fn stop(reason: StopReason) -> &'static str {
+    match reason {
+        StopReason::Target => "target",
+        StopReason::StableNoise => "stable noise",
+        StopReason::TimeLimit => "time limit",
+        StopReason::MaxSamples => "most samples",
+    }
+}
+
+/// Which clock.
+pub fn timer(timer: TimerChoice) -> &'static str {
+    match timer {
+        TimerChoice::Device => "device timestamps",
+        TimerChoice::Host => "host clock",
+    }
+}
+
+/// What qualifies a row: the reason if it did not run, otherwise its tags and what is odd about it.
+pub fn note(entry: &Entry) -> String {
+    let row = entry.row;
+    let mut parts: Vec<String> = Vec::new();
+    if row.status != Status::Ok {
+        parts.push(
+            row.reason
+                .as_deref()
+                .map(clean)
+                .filter(|r| !r.is_empty())
+                .unwrap_or_else(|| "no reason was recorded".into()),
+        );
+        if let Some(seconds) = row.predicted_s {
+            parts.push(format!("predicted {}", units::seconds(seconds)));
+        }
+    } else if entry.rate.is_none() {
+        parts.push("no number: without a proof or a usable time".into());
+    }
+    if let Err(why) = &entry.case {
+        parts.push(format!("key not understood: {why}"));
+    }
+    parts.extend(row.tags.iter().map(|tag| clean(tag)));
+    if let Some(timing) = &row.timing {
+        if timing.cache == Cache::Warm && !row.tags.iter().any(|tag| tag == "warm") {
+            parts.push("warm".into());
+        }
+        if !timing.warmup_agreed {
+            parts.push("warm-up did not settle".into());
+        }
+        if timing.invalid > 0 {
+            parts.push(format!("{} invalid stamps", timing.invalid));
+        }
+    }
+    if above_roof(entry) {
+        parts.push(above_roof_cause(entry).into());
+    }
+    parts.retain(|part| !part.is_empty());
+    parts.join("; ")
+}
+
+/// How many rows ended how, e.g. `48 ok, 1 wrong, 2 unsupported`.
+pub fn counts(device: &Device) -> String {
+    let count = |status: Status| match device.count(status) {
+        0 if status != Status::Ok => None,
+        n => Some(format!("{n} {status}")),
+    };
+    Status::ALL.into_iter().filter_map(count).collect::<Vec<_>>().join(", ")
+}
+
+/// A device in one line: best rates, counts, and the caveat that matters most.
+pub fn one_look(device: &Device) -> String {
+    let headline = Headline::of(device);
+    let best: Vec<String> = headline
+        .items()
+        .iter()
+        .filter_map(|(name, entry)| Some(format!("{name} {}", rate(&entry.as_ref()?.rate?))))
+        .collect();
+    let best = if best.is_empty() { "no rate of the usual work".into() } else { best.join(", ") };
+    let caveat = caveats(device).into_iter().next().map(|c| format!("; {c}")).unwrap_or_default();
+    format!("{}: {best}; {}{caveat}", device.label, counts(device))
+}
+
+/// Who leads on a case and by how much, e.g. `NVIDIA H100 · 580 ×93.1`.
+pub fn lead(comparison: &Comparison, lead: &Lead) -> String {
+    let ratio = units::significant(lead.ratio);
+    if lead.clear {
+        format!("{} ×{ratio}", comparison.devices[lead.device].label)
+    } else {
+        format!("too close (×{ratio})")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::analysis::fixture;
+
+    #[test]
+    fn an_uncertainty_has_two_digits() {
+        for (part, text) in [
+            (0.0, "±0.00 %"),
+            (0.00134, "±0.13 %"),
+            (0.00999, "±1.0 %"),
+            (0.0154, "±1.5 %"),
+            (0.0998, "±9.98 %"),
+            (0.1234, "±12.3 %"),
+            (f64::INFINITY, "±n/a %"),
+        ] {
+            assert_eq!(half_width(part), text);
+        }
+    }
+
+    #[test]
+    fn the_one_look_line_has_rates_counts_and_the_worst_caveat() {
+        let runs = fixture::two_devices();
+        let comparison = Comparison::new(&runs);
+        let line = one_look(&comparison.devices[1]);
+        assert!(line.starts_with("llvmpipe · Mesa 22.3.6: f32 GEMM 22"), "{line}");
+        assert!(line.contains("1 wrong, 1 failed, 1 crashed, 1 timeout, 1 out-of-memory"), "{line}");
+        assert!(line.ends_with("; software driver: measures the host CPU"), "{line}");
+    }
+
+    #[test]
+    fn a_note_gives_the_reason_or_what_is_odd() {
+        let runs = fixture::two_devices();
+        let comparison = Comparison::new(&runs);
+        let note_of = |device: usize, key: &str| {
+            let entries = &comparison.devices[device].entries;
+            note(entries.iter().find(|entry| entry.row.case == key).expect("the suite has it"))
+        };
+        assert_eq!(note_of(0, "gemm f32 m4096 n4096 k4096 nn"), "throttled");
+        assert_eq!(note_of(0, "gemm f32 m2048 n2048 k2048 nn"), "");
+        let unknown = note_of(1, "conv f32 n1 c64 h56 w56");
+        assert!(unknown.starts_with("this case is of a later version; key not understood: "), "{unknown}");
+    }
+}
