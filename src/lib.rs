@@ -11,5 +11,6 @@ pub mod executor;
 pub mod kernel;
 pub mod record;
 pub mod stats;
+pub mod suite;
 pub mod units;
 pub mod workload;
