@@ -15,5 +15,6 @@ pub mod measure;
 pub mod record;
 pub mod report;
 pub mod stats;
+pub mod suite;
 pub mod units;
 pub mod workload;

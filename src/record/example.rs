@@ -1,0 +1,135 @@
+//! A small run to test with.
+
+use super::schema::{
+    Cache, End, Header, KernelUsed, Outcome, Row, SCHEMA_VERSION, Spent, Status, TimerChoice, TimerReport,
+    Timing, Verification,
+};
+use crate::kernel::{Capabilities, DeviceLimits, DeviceType, Feature, Path, Takes, TimerKind, Variant};
+use crate::stats::{StopReason, Summary};
+use std::collections::BTreeMap;
+
+/// A header.
+pub(crate) fn header() -> Header {
+    Header {
+        schema: SCHEMA_VERSION,
+        method: 1,
+        portamark: "0.1.0".into(),
+        run: "1f2e3d4c".into(),
+        started: "2026-11-24T08:15:30Z".into(),
+        suite: "quick".into(),
+        seed: 42,
+        device: Capabilities {
+            id: "vulkan/NVIDIA H100 PCIe/580.82.07".into(),
+            name: "NVIDIA H100 PCIe".into(),
+            api: "vulkan".into(),
+            driver: "NVIDIA".into(),
+            driver_version: "580.82.07".into(),
+            vendor_id: 0x10de,
+            device_id: 0x2331,
+            device_type: DeviceType::Discrete,
+            takes: Takes::Plans,
+            features: vec![Feature::ShaderF16, Feature::Subgroup],
+            subgroup_min: 32,
+            subgroup_max: 32,
+            limits: DeviceLimits {
+                workgroup_memory: 49_152,
+                workgroup_size: 1024,
+                dispatch: 65_535,
+                binding_bytes: 2_147_483_644,
+                buffer_bytes: 2_147_483_644,
+                storage_buffers: 8,
+            },
+            matrix_shapes: vec![],
+            timer: TimerKind::PassTimestamps,
+            tick_ns: 1.0,
+        },
+        platform: "linux x86_64 (debian 12)".into(),
+        executor: "wgpu 30.0.1".into(),
+        timer: TimerReport {
+            chosen: TimerChoice::Device,
+            findings: vec![],
+            tick_ns: Some(32.0),
+            empty_host_s: 0.00003125,
+            empty_device_s: Some(0.0000025),
+        },
+        labels: BTreeMap::from([("card".into(), "loan from the lab".into())]),
+        options: BTreeMap::from([("budget".into(), "60s".into())]),
+    }
+}
+
+/// A verified and timed row of `case`. All its times are sums of few powers of two, so they survive
+/// JSON to the last bit.
+pub(crate) fn row(case: &str) -> Row {
+    let device_ns = vec![1_048_576u64; 30];
+    let seconds = [0.0009765625; 30];
+    Row {
+        case: case.into(),
+        status: Status::Ok,
+        reason: None,
+        flop: 268_435_456,
+        bytes: 3_145_728,
+        started: "2026-11-24T08:15:31Z".into(),
+        spent: Spent {
+            total_s: 1.25,
+            prepare_s: 0.25,
+            compile_s: 0.125,
+            verify_s: 0.25,
+            warmup_s: 0.25,
+            sample_s: 0.5,
+        },
+        kernel: Some(KernelUsed {
+            variant: Variant::new("tiled", Path::Vector).with("bm", 64).with("bn", 64),
+            sha256: "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08".into(),
+            steps: 1,
+            held_bytes: 12_582_912,
+            tuned: false,
+        }),
+        verification: Some(Verification {
+            passed: true,
+            checked: 8192,
+            total: 262_144,
+            unwritten: 0,
+            worst_ratio: Some(0.125),
+            worst_error: Some(0.0000152587890625),
+            worst_element: Some(77),
+            bound_factor: 4.0,
+        }),
+        timing: Some(Timing {
+            timer: TimerChoice::Device,
+            k: 1,
+            sets: 4,
+            cache: Cache::Rotated,
+            warmup_batches: 3,
+            warmup_agreed: true,
+            stop: StopReason::Target,
+            host_ns: device_ns.iter().map(|ns| ns + 30_000).collect(),
+            device_ns,
+            invalid: 0,
+            summary: Summary::from_samples(&seconds, 0.95).expect("thirty finite samples"),
+            overhead_s: None,
+            slope_s: None,
+            sentinel_s: vec![],
+        }),
+        predicted_s: None,
+        tags: vec![],
+    }
+}
+
+/// A row of `case` that was not measured.
+pub(crate) fn skipped(case: &str, reason: &str) -> Row {
+    Row {
+        status: Status::Skipped,
+        reason: Some(reason.into()),
+        kernel: None,
+        verification: None,
+        timing: None,
+        spent: Spent::default(),
+        predicted_s: Some(64.0),
+        ..row(case)
+    }
+}
+
+/// A closing line.
+pub(crate) fn end(rows: u64, outcome: Outcome) -> End {
+    End { rows, wall_s: 12.5, outcome }
+}

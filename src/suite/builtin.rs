@@ -1,0 +1,222 @@
+//! The built-in suites. Each holds the one before it.
+
+use crate::workload::Case;
+
+/// A built-in suite.
+pub(super) struct Builtin {
+    pub name: &'static str,
+    pub summary: &'static str,
+    pub cases: fn() -> Vec<Case>,
+}
+
+/// All of them, smallest first.
+pub(super) const SUITES: &[Builtin] = &[
+    Builtin {
+        name: "quick",
+        summary: "about forty cases of every family: a first look, in minutes on a GPU",
+        cases: || parsed(quick()),
+    },
+    Builtin {
+        name: "standard",
+        summary: "quick, the linear layers of an 8B model, and attention with its usual head counts",
+        cases: || parsed([quick(), standard()].concat()),
+    },
+    Builtin {
+        name: "full",
+        summary: "standard, bandwidth over the working set, and the grid of formats, layouts and sizes",
+        cases: || parsed([quick(), standard(), full()].concat()),
+    },
+];
+
+fn parsed(keys: Vec<String>) -> Vec<Case> {
+    keys.iter().map(|key| key.parse().expect("built-in keys are tested")).collect()
+}
+
+const STREAM: [&str; 6] = ["copy", "scale", "add", "triad", "read", "write"];
+
+fn stream(op: &str, n: u64) -> String {
+    format!("stream f32 {op} n{n}")
+}
+
+fn square(format: &str, size: u64, layout: &str) -> String {
+    format!("gemm {format} m{size} n{size} k{size} {layout}")
+}
+
+/// Self-attention over `length` positions, causal as in a prefill.
+fn prefill(heads: u64, kv_heads: u64, length: u64, dim: u64) -> String {
+    format!("attention f16.f32 b1 hq{heads} hkv{kv_heads} q{length} kv{length} d{dim} causal")
+}
+
+/// One new position over a cache of `length`.
+fn decode(batch: u64, heads: u64, kv_heads: u64, length: u64, dim: u64) -> String {
+    format!("attention f16.f32 b{batch} hq{heads} hkv{kv_heads} q1 kv{length} d{dim}")
+}
+
+fn quick() -> Vec<String> {
+    let mut keys = vec![stream("copy", 1 << 20)];
+    // Arrays of 64 MiB; of 128 MiB, which is the largest binding of some software drivers.
+    keys.extend(STREAM.map(|op| stream(op, 1 << 24)));
+    keys.extend(["copy", "read"].map(|op| stream(op, 1 << 25)));
+    for chains in [1u64 << 14, 1 << 18, 1 << 22] {
+        keys.push(format!("peak f32 fma c{chains} s4096"));
+        keys.push(format!("peak f16 fma c{chains} s1024"));
+    }
+    for edge in [8, 16] {
+        keys.extend([1024, 16_384].map(|tiles| format!("peak f16.f32 matrix e{edge} t{tiles} s256")));
+    }
+    keys.extend([256, 512, 1024, 2048, 4096, 8192].map(|size| square("f32", size, "nn")));
+    keys.extend([square("f32", 1024, "nt"), square("f32", 1024, "tn")]);
+    keys.push("gemm f32 m1000 n1001 k1003 nn".into());
+    keys.extend([512, 1024, 2048, 4096, 8192].map(|size| square("f16.f32", size, "nt")));
+    keys.push("attention f32 b1 hq8 hkv8 q512 kv512 d64".into());
+    keys.push("attention f32 b1 hq8 hkv8 q512 kv512 d64 causal".into());
+    keys.extend([512, 2048, 8192].map(|length| prefill(32, 8, length, 128)));
+    keys.extend([1, 8].map(|batch| format!("attention f32 b{batch} hq8 hkv1 q1 kv8192 d128")));
+    keys.push(decode(1, 32, 8, 8192, 128));
+    keys
+}
+
+fn standard() -> Vec<String> {
+    let mut keys = Vec::new();
+    // Outputs and inputs of the linear layers of Llama 3 8B: query and output projections, key and
+    // value projections, gate and up, down.
+    for (n, k) in [(4096, 4096), (1024, 4096), (14_336, 4096), (4096, 14_336)] {
+        keys.extend([1, 16, 512, 2048].map(|m| format!("gemm f16.f32 m{m} n{n} k{k} nt")));
+    }
+    for dim in [64, 128] {
+        // A kv head for each query head, for four of them, and one for all.
+        for kv_heads in [32, 8, 1] {
+            keys.extend([512, 2048].map(|length| prefill(32, kv_heads, length, dim)));
+            keys.extend([1, 8].map(|batch| decode(batch, 32, kv_heads, 4096, dim)));
+        }
+    }
+    keys
+}
+
+fn full() -> Vec<String> {
+    let mut keys = Vec::new();
+    // From well inside the caches to well outside.
+    for n in (14..=25).map(|power| 1u64 << power) {
+        keys.extend(["read", "write"].map(|op| stream(op, n)));
+    }
+    keys.extend([20, 22].iter().flat_map(|power| STREAM.map(|op| stream(op, 1 << power))));
+    for chains in [1u64 << 12, 1 << 16, 1 << 20] {
+        keys.push(format!("peak f32 fma c{chains} s4096"));
+        keys.push(format!("peak f16 fma c{chains} s1024"));
+    }
+    for edge in [8, 16] {
+        keys.extend([64, 256, 4096].map(|tiles| format!("peak f16.f32 matrix e{edge} t{tiles} s256")));
+    }
+    for format in ["f32", "f16.f32"] {
+        for layout in ["nn", "nt", "tn"] {
+            keys.extend((6..=13).map(|power| square(format, 1 << power, layout)));
+        }
+        // One above and one below a multiple of the usual tiles, and a prime.
+        keys.extend([511, 1021, 2049].map(|size| square(format, size, "nn")));
+        // The same work in other shapes: deep, tall and wide.
+        for (m, n, k) in [(256, 256, 65_536), (65_536, 256, 256), (256, 65_536, 256), (64, 64, 262_144)] {
+            keys.push(format!("gemm {format} m{m} n{n} k{k} nn"));
+        }
+    }
+    keys.extend([16, 64, 128, 256].map(|m| format!("gemm f16.f32 m{m} n4096 k4096 nt")));
+    keys.push(square("f16.f32", 16_384, "nt"));
+    for format in ["f32", "f16.f32"] {
+        for (causal, dim) in [("", 64), (" causal", 64), ("", 128), (" causal", 128)] {
+            keys.extend(
+                [128, 1024, 4096]
+                    .map(|q| format!("attention {format} b1 hq8 hkv8 q{q} kv{q} d{dim}{causal}")),
+            );
+        }
+    }
+    // A chunk of a prefill, and speculative decoding, over a cache.
+    keys.extend([4, 512].map(|q| format!("attention f16.f32 b1 hq32 hkv8 q{q} kv8192 d128 causal")));
+    keys.extend([1024, 2048, 16_384, 32_768].map(|length| decode(1, 32, 8, length, 128)));
+    keys.extend([8, 32].map(|batch| decode(batch, 32, 8, 8192, 128)));
+    keys
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Suite, cost};
+    use super::*;
+    use crate::workload::Precision;
+    use std::collections::{BTreeMap, BTreeSet};
+
+    fn all() -> impl Iterator<Item = Suite> {
+        SUITES.iter().map(|suite| Suite::builtin(suite.name).unwrap())
+    }
+
+    #[test]
+    fn every_key_reads_back_and_can_exist() {
+        for suite in all() {
+            for case in &suite.cases {
+                assert_eq!(case.key().parse::<Case>().unwrap(), *case);
+                assert_eq!(case.too_large(), None, "{case}");
+            }
+        }
+    }
+
+    #[test]
+    fn keys_are_written_in_full_and_once_within_each_part() {
+        for keys in [quick(), standard(), full()] {
+            let parsed: Vec<String> = parsed(keys.clone()).iter().map(Case::key).collect();
+            assert_eq!(parsed, keys);
+        }
+        for keys in [quick(), standard()] {
+            assert_eq!(keys.iter().collect::<BTreeSet<_>>().len(), keys.len());
+        }
+    }
+
+    #[test]
+    fn each_suite_holds_the_one_before_it() {
+        let keys = |suite: &Suite| suite.cases.iter().map(Case::key).collect::<BTreeSet<_>>();
+        let suites: Vec<Suite> = all().collect();
+        for pair in suites.windows(2) {
+            assert!(keys(&pair[0]).is_subset(&keys(&pair[1])), "{} in {}", pair[0].name, pair[1].name);
+            assert!(pair[0].cases.len() < pair[1].cases.len());
+        }
+        assert!((30..=45).contains(&suites[0].cases.len()), "{}", suites[0].cases.len());
+        for suite in &suites {
+            assert_eq!(keys(suite).len(), suite.cases.len(), "no case twice");
+        }
+    }
+
+    #[test]
+    fn families_stay_together_and_work_grows_within_each_class() {
+        // The class of a case is its key without sizes: what differs only in them is comparable.
+        let class = |case: &Case| -> String {
+            let sized = |word: &&str| word.ends_with(|c: char| c.is_ascii_digit()) && !word.starts_with('f');
+            case.key().split(' ').filter(|word| !sized(word)).collect::<Vec<_>>().join(" ")
+        };
+        assert_eq!(class(&"gemm f16.f32 m1 n2 k3 nt".parse().unwrap()), "gemm f16.f32 nt");
+        for suite in all() {
+            let mut families: Vec<&str> = suite.cases.iter().map(Case::family).collect();
+            families.dedup();
+            assert_eq!(families, ["stream", "peak", "gemm", "attention"]);
+            let mut last = BTreeMap::new();
+            for case in &suite.cases {
+                let before = last.insert(class(case), cost(case)).unwrap_or(0);
+                assert!(before <= cost(case), "{}: {case} comes too late", suite.name);
+            }
+        }
+    }
+
+    #[test]
+    fn products_and_attention_keep_to_the_precisions_that_kernels_exist_for() {
+        for case in Suite::builtin("full").unwrap().cases {
+            if ["gemm", "attention"].contains(&case.family()) {
+                assert!([Precision::F32, Precision::F16_F32].contains(&case.precision()), "{case}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_quick_suite_fits_the_smallest_binding_of_software_drivers() {
+        for case in Suite::builtin("quick").unwrap().cases {
+            for tensor in case.tensors() {
+                let limit = if case.family() == "gemm" { 256 << 20 } else { 128 << 20 };
+                assert!(tensor.bytes() <= limit, "{case}: {}", tensor.name);
+            }
+        }
+    }
+}
