@@ -1,5 +1,18 @@
 //! WHEN: verification, warm-up, batch size, stopping, rotation, the timer's self-test.
 
+mod budget;
+mod config;
+mod measurement;
+mod result;
+mod rotation;
+mod sampling;
+mod self_test;
 mod verify;
 
+pub use budget::{Budget, Predictor};
+pub use config::{Config, METHOD};
+pub use measurement::{Ended, Measurement, Session, measure};
+pub use result::{Cache, Spent, TimerChoice, TimerReport, Timing, Verification};
+pub use rotation::last_level_cache;
+pub use self_test::self_test;
 pub use verify::{Oracle, Verdict};

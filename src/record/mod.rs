@@ -6,9 +6,7 @@ mod load;
 mod schema;
 mod store;
 
+pub use crate::measure::{Cache, Spent, TimerChoice, TimerReport, Timing, Verification};
 pub use load::{load, load_all, load_readable};
-pub use schema::{
-    Cache, End, Header, KernelUsed, Line, Outcome, Row, SCHEMA_VERSION, Spent, Status, TimerChoice,
-    TimerReport, Timing, Verification,
-};
+pub use schema::{End, Header, KernelUsed, Line, Outcome, Row, SCHEMA_VERSION, Status};
 pub use store::{RunFile, RunWriter, Sink, find_resumable};

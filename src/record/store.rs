@@ -4,8 +4,9 @@
 //! where even that fails (or the power did) the reader in `load` recognises the torn line.
 
 use super::load::{Scan, scan};
-use super::schema::{End, Header, Line, Outcome, Row, Spent, Status};
+use super::schema::{End, Header, Line, Outcome, Row, Status};
 use crate::error::{Error, Result};
+use crate::measure::Spent;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};

@@ -1,0 +1,216 @@
+//! One case from preparation to proof: prepare → verify → warm-up → samples → verify again the
+//! buffer that was timed.
+
+use super::config::Config;
+use super::result::{Spent, TimerReport, Timing, Verification};
+use super::rotation;
+use super::sampling;
+use super::verify::{Oracle, Verdict};
+use crate::executor::protocol::Prepare;
+use crate::executor::{Executor, Fault, FaultKind};
+use crate::kernel::{Capabilities, Plan};
+use crate::workload::{Case, Inputs, Tile};
+use std::time::Instant;
+
+/// An executor with a device whose timer was tested.
+pub struct Session<'a> {
+    /// The executor.
+    pub executor: &'a mut dyn Executor,
+    /// The device.
+    pub device: &'a Capabilities,
+    /// What its timer is worth.
+    pub timer: &'a TimerReport,
+    /// A preparation of a fixed kernel that shows whether the clock holds.
+    pub sentinel: Option<u32>,
+}
+
+/// How a measurement ended.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Ended {
+    /// Proven and timed.
+    Ok,
+    /// The output is not what the oracle says.
+    Wrong(String),
+    /// It would take more than its share of the budget.
+    TooSlow(String),
+    /// The executor failed.
+    Fault(Fault),
+}
+
+/// What is known of a case afterwards.
+#[derive(Debug, Clone)]
+pub struct Measurement {
+    /// How it ended.
+    pub ended: Ended,
+    /// Where its wall time went.
+    pub spent: Spent,
+    /// Bytes held on the device.
+    pub held_bytes: u64,
+    /// Proof.
+    pub verification: Option<Verification>,
+    /// Samples; only when it ended well.
+    pub timing: Option<Timing>,
+    /// Seconds of one execution as first seen.
+    pub first_s: Option<f64>,
+    /// Remarks that qualify the numbers.
+    pub tags: Vec<String>,
+}
+
+/// Measures `case` by `plan`, or by its key where the executor takes cases. `share_s` is what it
+/// may use of the budget.
+pub fn measure(
+    session: &mut Session<'_>,
+    config: &Config,
+    case: &Case,
+    plan: Option<&Plan>,
+    share_s: Option<f64>,
+) -> Measurement {
+    let started = Instant::now();
+    let mut measurement = Measurement {
+        ended: Ended::Ok,
+        spent: Spent::default(),
+        held_bytes: 0,
+        verification: None,
+        timing: None,
+        first_s: None,
+        tags: Vec::new(),
+    };
+    let mut handle = None;
+    match run(session, config, case, plan, share_s, &mut measurement, &mut handle) {
+        Ok(ended) => measurement.ended = ended,
+        Err(fault) => measurement.ended = Ended::Fault(fault),
+    }
+    if measurement.ended != Ended::Ok {
+        measurement.timing = None;
+    }
+    let gone = matches!(&measurement.ended, Ended::Fault(fault) if fault.is_fatal());
+    if let Some(handle) = handle.filter(|_| !gone) {
+        // A failure to release shows at the next request.
+        let _ = session.executor.release(handle, config.timeout);
+    }
+    measurement.spent.total_s = started.elapsed().as_secs_f64();
+    measurement
+}
+
+fn run(
+    session: &mut Session<'_>,
+    config: &Config,
+    case: &Case,
+    plan: Option<&Plan>,
+    share_s: Option<f64>,
+    measurement: &mut Measurement,
+    handle_out: &mut Option<u32>,
+) -> Result<Ended, Fault> {
+    let set_bytes = plan.map_or_else(|| case.tensors().iter().map(|t| t.bytes()).sum(), Plan::bytes);
+    let (sets, cache) = rotation::sets(set_bytes, config.cache_bytes, config.memory_limit);
+    let tile = plan.map_or(Tile::ONE, |plan| plan.tile);
+    let started = Instant::now();
+    let prepare = Prepare {
+        device: session.device.id.clone(),
+        case: case.key(),
+        plan: plan.cloned(),
+        seed: config.seed,
+        sets,
+        memory_limit: config.memory_limit,
+    };
+    let (handle, compile_ns, held_bytes) = session.executor.prepare(prepare, config.timeout)?;
+    *handle_out = Some(handle);
+    measurement.held_bytes = held_bytes;
+    measurement.spent.prepare_s = started.elapsed().as_secs_f64();
+    measurement.spent.compile_s = compile_ns as f64 * 1e-9;
+
+    // Proof before any timing.
+    let first = session.executor.sample(handle, 1, 0, config.timeout)?;
+    let started = Instant::now();
+    let oracle = Oracle::new(case, Inputs { seed: config.seed, set: 0 }, tile);
+    let before = oracle.check(session.executor, handle, config.timeout)?;
+    measurement.spent.verify_s += started.elapsed().as_secs_f64();
+    measurement.verification = Some(verification(case, &[&before]));
+    if let Some(reason) = before.reason() {
+        return Ok(Ended::Wrong(reason));
+    }
+
+    let first_s = first.device_ns.unwrap_or(first.host_ns) as f64 * 1e-9;
+    measurement.first_s = Some(first_s);
+    let mut config = config.clone();
+    if let Some(share_s) = share_s {
+        // Three batches of warm-up and the least number of samples.
+        let needed = first_s * (3 + config.stopping.min_samples) as f64;
+        if needed > share_s {
+            return Ok(Ended::TooSlow(format!(
+                "one execution took {}, {} samples would take {}; its share of the budget is {}",
+                crate::units::seconds(first_s),
+                config.stopping.min_samples,
+                crate::units::seconds(needed),
+                crate::units::seconds(share_s)
+            )));
+        }
+        config.time_limit = config.time_limit.min(std::time::Duration::from_secs_f64(0.6 * share_s));
+    }
+
+    let sampling = sampling::sample(session, &config, handle, sets, cache, first_s)?;
+    measurement.spent.warmup_s = sampling.warmup_s;
+    measurement.spent.sample_s = sampling.sample_s;
+
+    // Proof of the buffer that the last timed execution wrote, on inputs not seen before.
+    let started = Instant::now();
+    let oracle = if sampling.last_set == 0 {
+        oracle
+    } else {
+        Oracle::new(case, Inputs { seed: config.seed, set: sampling.last_set }, tile)
+    };
+    let after = oracle.check(session.executor, handle, config.timeout)?;
+    measurement.spent.verify_s += started.elapsed().as_secs_f64();
+    measurement.verification = Some(verification(case, &[&before, &after]));
+    if let Some(reason) = after.reason() {
+        return Ok(Ended::Wrong(format!("after timing: {reason}")));
+    }
+    let Some(timing) = sampling.timing else {
+        return Err(Fault::new(FaultKind::Failed, "no batch had a usable time"));
+    };
+    measurement.tags = tags(&timing);
+    measurement.timing = Some(timing);
+    Ok(Ended::Ok)
+}
+
+fn verification(case: &Case, verdicts: &[&Verdict]) -> Verification {
+    let worst = verdicts.iter().max_by(|a, b| a.worst_ratio.total_cmp(&b.worst_ratio)).expect("at least one");
+    Verification {
+        passed: verdicts.iter().all(|v| v.passed()),
+        checked: verdicts.iter().map(|v| v.checked).sum(),
+        total: worst.total,
+        unwritten: verdicts.iter().map(|v| v.unwritten).sum(),
+        worst_ratio: Some(worst.worst_ratio).filter(|r| r.is_finite()),
+        worst_error: Some(worst.worst_error).filter(|e| e.is_finite()),
+        worst_element: Some(worst.worst_element),
+        bound_factor: case.bound_factor(),
+    }
+}
+
+/// The clock fell if the sentinel's last third is over 5 % slower than its first.
+const DRIFT: f64 = 1.05;
+/// Half-width of the median's interval that is called noisy.
+const NOISY: f64 = 0.05;
+
+fn tags(timing: &Timing) -> Vec<String> {
+    let mut tags = Vec::new();
+    let third = timing.sentinel_s.len() / 3;
+    if third >= 1 {
+        let median = |part: &[f64]| crate::stats::median_of_unsorted(&mut part.to_vec()).unwrap_or(f64::NAN);
+        let first = median(&timing.sentinel_s[..third]);
+        let last = median(&timing.sentinel_s[timing.sentinel_s.len() - third..]);
+        if last > DRIFT * first {
+            tags.push("throttled".to_string());
+        }
+    }
+    let summary = &timing.summary;
+    if let (Some(lo), Some(hi)) = (summary.ci_lo, summary.ci_hi) {
+        if (hi - lo) / 2.0 > NOISY * summary.median {
+            tags.push("noisy".to_string());
+        }
+    }
+    if !timing.warmup_agreed {
+        tags.push("unsettled".to_string());
+    }
+    tags
+}

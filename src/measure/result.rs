@@ -1,0 +1,114 @@
+//! What measuring a case gives: where its time went, the proof, the samples.
+
+use crate::stats::{StopReason, Summary};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Outcome of the timer self-test.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct TimerReport {
+    /// Which timer the rows use: `device` or `host`.
+    pub chosen: TimerChoice,
+    /// Why; every check that failed by name.
+    pub findings: Vec<String>,
+    /// Smallest non-zero difference of device stamps seen, in nanoseconds.
+    pub tick_ns: Option<f64>,
+    /// Median host time of an empty submission, in seconds.
+    pub empty_host_s: f64,
+    /// Median device time of an empty pass, in seconds.
+    pub empty_device_s: Option<f64>,
+}
+
+/// Which clock the rows use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum TimerChoice {
+    /// Timestamps of the device.
+    Device,
+    /// The host's clock.
+    Host,
+}
+
+/// Wall time of a case by what it was spent on, in seconds.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Spent {
+    /// Whole case.
+    pub total_s: f64,
+    /// Making buffers, inputs and pipelines.
+    pub prepare_s: f64,
+    /// Of that, compiling.
+    pub compile_s: f64,
+    /// Oracle, reading back and comparing.
+    pub verify_s: f64,
+    /// Warm-up batches.
+    pub warmup_s: f64,
+    /// Timed batches and sentinels, host time.
+    pub sample_s: f64,
+}
+
+/// What the oracle found.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Verification {
+    /// Whether every checked element is within its bound and none is unwritten.
+    pub passed: bool,
+    /// Elements compared, before and after timing together.
+    pub checked: u64,
+    /// Elements of the output.
+    pub total: u64,
+    /// Elements that the kernel did not write.
+    pub unwritten: u64,
+    /// Largest |out − reference| / bound; 1 is the limit. None when an element is not a number.
+    pub worst_ratio: Option<f64>,
+    /// Largest |out − reference|.
+    pub worst_error: Option<f64>,
+    /// The element with the largest ratio.
+    pub worst_element: Option<u64>,
+    /// The factor c of the bound.
+    pub bound_factor: f64,
+}
+
+/// Samples and what follows from them.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Timing {
+    /// Which clock the summary uses.
+    pub timer: TimerChoice,
+    /// Executions in each batch.
+    pub k: u32,
+    /// Buffer sets rotated through.
+    pub sets: u32,
+    /// `rotated` over more than twice the last-level cache, or `warm`.
+    pub cache: Cache,
+    /// Batches of the warm-up.
+    pub warmup_batches: u32,
+    /// Whether three consecutive batches agreed at the end of the warm-up.
+    pub warmup_agreed: bool,
+    /// Why sampling ended.
+    pub stop: StopReason,
+    /// Device nanoseconds of each batch, in order; empty without device stamps.
+    pub device_ns: Vec<u64>,
+    /// Host nanoseconds of each batch, in order.
+    pub host_ns: Vec<u64>,
+    /// Batches whose stamps were unusable.
+    pub invalid: u32,
+    /// Seconds of one execution.
+    pub summary: Summary,
+    /// Launch overhead of a batch in seconds, from the affine fit over several k.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub overhead_s: Option<f64>,
+    /// Seconds of one execution by the slope of that fit.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub slope_s: Option<f64>,
+    /// Sentinel kernel, seconds, in order.
+    #[serde(default)]
+    pub sentinel_s: Vec<f64>,
+}
+
+/// State of the caches when an execution begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Cache {
+    /// Buffers rotate over at least twice the last-level cache.
+    Rotated,
+    /// The same buffers each time, or too small a rotation.
+    Warm,
+}

@@ -1,0 +1,200 @@
+//! Batches: size, warm-up, affine fit, sampling until the rule says stop.
+
+use super::config::Config;
+use super::measurement::Session;
+use super::result::{Cache, TimerChoice, TimerReport, Timing};
+use crate::executor::protocol::Sampled;
+use crate::executor::{Executor, Fault};
+use crate::stats::{StopReason, StoppingRule, Summary, agrees, theil_sen};
+use std::time::Instant;
+
+/// A batch lasts at least this many ticks: quantisation then errs by 0.2 % at most.
+const LEAST_TICKS: f64 = 1000.0;
+/// A batch lasts at least this many empty passes.
+const LEAST_EMPTY_PASSES: f64 = 20.0;
+/// Most executions in one batch, to stay clear of drivers' watchdogs and of slow encoding.
+const MOST_EXECUTIONS: f64 = 4096.0;
+/// A batch is never made longer than this.
+const LONGEST_BATCH_S: f64 = 0.1;
+/// Warm-up batches agree within this.
+const AGREEMENT: f64 = 0.03;
+/// Batches between two sentinels.
+const SENTINEL_EVERY: usize = 10;
+
+/// Executions per batch for one execution of `seconds`.
+pub fn batch_size(seconds: f64, timer: &TimerReport) -> u32 {
+    let tick_s = timer.tick_ns.unwrap_or(1.0) * 1e-9;
+    let empty_s = match timer.chosen {
+        TimerChoice::Device => timer.empty_device_s.unwrap_or(0.0),
+        TimerChoice::Host => timer.empty_host_s,
+    };
+    let least_s = (LEAST_TICKS * tick_s).max(LEAST_EMPTY_PASSES * empty_s).min(LONGEST_BATCH_S);
+    (least_s / seconds.max(1e-9)).ceil().clamp(1.0, MOST_EXECUTIONS) as u32
+}
+
+/// Time of a batch by the chosen clock, if it has one.
+fn chosen_s(sampled: &Sampled, choice: TimerChoice) -> Option<f64> {
+    match choice {
+        TimerChoice::Host => Some(sampled.host_ns as f64 * 1e-9),
+        TimerChoice::Device => sampled.device_ns.filter(|ns| *ns > 0).map(|ns| ns as f64 * 1e-9),
+    }
+}
+
+/// What sampling leaves behind.
+pub struct Sampling {
+    /// The samples and statistics; none when no batch had a usable time.
+    pub timing: Option<Timing>,
+    /// The buffer set that the last timed execution wrote.
+    pub last_set: u32,
+    /// Seconds of host time spent warming up.
+    pub warmup_s: f64,
+    /// Seconds of host time spent sampling.
+    pub sample_s: f64,
+}
+
+/// Warms up and samples `handle`, whose single execution took about `seconds`.
+pub fn sample(
+    session: &mut Session<'_>,
+    config: &Config,
+    handle: u32,
+    sets: u32,
+    cache: Cache,
+    seconds: f64,
+) -> Result<Sampling, Fault> {
+    let timer = session.timer.clone();
+    let choice = timer.chosen;
+    let executor: &mut dyn Executor = session.executor;
+    let mut k = batch_size(seconds, &timer);
+    let mut next_set = 0u32;
+    let mut batch = |executor: &mut dyn Executor, k: u32| {
+        let first = next_set;
+        next_set = (next_set + k) % sets;
+        executor.sample(handle, k, first, config.timeout).map(|s| (s, (first + k - 1) % sets))
+    };
+
+    let started = Instant::now();
+    let mut warm = Vec::new();
+    let limit = config.time_limit.mul_f64(0.25).max(config.warmup);
+    loop {
+        let (sampled, _) = batch(executor, k)?;
+        warm.push(chosen_s(&sampled, choice).unwrap_or(sampled.host_ns as f64 * 1e-9) / f64::from(k));
+        if warm.len() == 1 {
+            // The first guess came from a cold execution; size the batch by this one.
+            let better = batch_size(warm[0], &timer);
+            if better > 2 * k {
+                k = better;
+            }
+        }
+        let elapsed = started.elapsed();
+        let agreed = agrees(&warm, AGREEMENT);
+        if warm.len() >= 3 && elapsed >= config.warmup && (agreed || elapsed >= limit) {
+            break;
+        }
+    }
+    let warmup_agreed = agrees(&warm, AGREEMENT);
+    let (overhead_s, slope_s) = affine(executor, &mut batch, k, &warm, choice, config)?;
+    let warmup_s = started.elapsed().as_secs_f64();
+
+    executor.poison(handle, config.timeout)?;
+    let started = Instant::now();
+    let mut rule = StoppingRule::new(config.stopping);
+    let (mut device_ns, mut host_ns, mut samples, mut sentinel_s) = (vec![], vec![], vec![], vec![]);
+    let mut invalid = 0;
+    let mut last_set;
+    let stop = loop {
+        let (sampled, set) = batch(executor, k)?;
+        last_set = set;
+        invalid += sampled.invalid;
+        host_ns.push(sampled.host_ns);
+        device_ns.extend(sampled.device_ns);
+        if let Some(seconds) = chosen_s(&sampled, choice) {
+            samples.push(seconds / f64::from(k));
+            rule.push(seconds / f64::from(k));
+        }
+        if let Some(sentinel) = session.sentinel.filter(|_| host_ns.len() % SENTINEL_EVERY == 1) {
+            let sampled = executor.sample(sentinel, 1, 0, config.timeout)?;
+            sentinel_s.extend(chosen_s(&sampled, choice));
+        }
+        if let Some(reason) = rule.decision() {
+            break reason;
+        }
+        if host_ns.len() >= config.max_samples {
+            break StopReason::MaxSamples;
+        }
+        if host_ns.len() >= config.stopping.min_samples && started.elapsed() >= config.time_limit {
+            break StopReason::TimeLimit;
+        }
+    };
+    let sample_s = started.elapsed().as_secs_f64();
+    let timing = Summary::from_samples(&samples, config.stopping.level).map(|summary| Timing {
+        timer: choice,
+        k,
+        sets,
+        cache,
+        warmup_batches: warm.len() as u32,
+        warmup_agreed,
+        stop,
+        device_ns,
+        host_ns,
+        invalid,
+        summary,
+        overhead_s,
+        slope_s,
+        sentinel_s,
+    });
+    Ok(Sampling { timing, last_set, warmup_s, sample_s })
+}
+
+/// T(k) = a + b·k over three batch sizes: launch overhead a and kernel time b, apart. Left out
+/// where it would cost more than a tenth of the time limit.
+fn affine(
+    executor: &mut dyn Executor,
+    batch: &mut impl FnMut(&mut dyn Executor, u32) -> Result<(Sampled, u32), Fault>,
+    k: u32,
+    warm: &[f64],
+    choice: TimerChoice,
+    config: &Config,
+) -> Result<(Option<f64>, Option<f64>), Fault> {
+    let each = warm.last().copied().unwrap_or(0.0);
+    let unit = (k / 4).max(1);
+    if each * f64::from(unit) * 21.0 > 0.1 * config.time_limit.as_secs_f64() {
+        return Ok((None, None));
+    }
+    let mut points = Vec::new();
+    for _ in 0..3 {
+        for factor in [1, 2, 4] {
+            let (sampled, _) = batch(executor, unit * factor)?;
+            points.extend(chosen_s(&sampled, choice).map(|seconds| (f64::from(unit * factor), seconds)));
+        }
+    }
+    Ok(match theil_sen(&points) {
+        Some(line) => (Some(line.intercept), Some(line.slope)),
+        None => (None, None),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn timer(chosen: TimerChoice) -> TimerReport {
+        TimerReport {
+            chosen,
+            findings: vec![],
+            tick_ns: Some(10.0),
+            empty_host_s: 50e-6,
+            empty_device_s: Some(1e-6),
+        }
+    }
+
+    #[test]
+    fn a_batch_is_a_thousand_ticks_and_twenty_empty_passes_long() {
+        // Device: max(1000 x 10 ns, 20 x 1 us) = 20 us.
+        assert_eq!(batch_size(1e-6, &timer(TimerChoice::Device)), 20);
+        // Host: 20 x 50 us = 1 ms.
+        assert_eq!(batch_size(1e-4, &timer(TimerChoice::Host)), 10);
+        // A slow kernel is a batch of its own.
+        assert_eq!(batch_size(0.5, &timer(TimerChoice::Host)), 1);
+        assert_eq!(batch_size(0.0, &timer(TimerChoice::Host)), 4096);
+    }
+}
