@@ -22,11 +22,12 @@ pub struct Arguments {
 
 /// How to start the executor: the built-in one, or `command` split at spaces.
 pub fn program(command: Option<&str>) -> Result<Program> {
-    let own = |error| Error::Executor { name: "wgpu".into(), message: format!("cannot find this program: {error}") };
+    let own = |error| Error::Executor {
+        name: "wgpu".into(),
+        message: format!("cannot find this program: {error}"),
+    };
     let (program, arguments) = match command {
-        None => {
-            (std::env::current_exe().map_err(own)?, vec!["executor".to_string(), "wgpu".to_string()])
-        }
+        None => (std::env::current_exe().map_err(own)?, vec!["executor".to_string(), "wgpu".to_string()]),
         Some(command) => {
             let mut words = command.split_whitespace().map(str::to_owned);
             let program = words.next().ok_or_else(|| Error::usage("--executor needs a command"))?;

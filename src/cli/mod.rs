@@ -10,9 +10,14 @@ use clap::{Parser, Subcommand};
 
 /// Verified matrix and attention kernels on every accelerator, with honest error bars.
 #[derive(Debug, Parser)]
-#[command(name = "portamark", version, max_term_width = 100, after_help = "\
+#[command(
+    name = "portamark",
+    version,
+    max_term_width = 100,
+    after_help = "\
 Exit codes: 0 done; 1 a gate failed (a wrong or failed case); 2 wrong usage or unreadable input; \
-3 no usable device; 4 interrupted, what was measured is saved and --resume continues.")]
+3 no usable device; 4 interrupted, what was measured is saved and --resume continues."
+)]
 pub struct Arguments {
     #[command(subcommand)]
     command: Command,

@@ -6,7 +6,8 @@ use crate::executor::protocol::Prepare;
 use crate::executor::{ChildExecutor, Executor, Fault, FaultKind, Program};
 use crate::kernel::{Capabilities, KernelSource, Plan, Takes, default_plan};
 use crate::measure::{
-    Budget, Config, Ended, METHOD, Measurement, Predictor, Session, TimerReport, last_level_cache, measure, self_test,
+    Budget, Config, Ended, METHOD, Measurement, Predictor, Session, TimerReport, last_level_cache, measure,
+    self_test,
 };
 use crate::record::{
     self, End, Header, KernelUsed, Outcome, Row, RunWriter, SCHEMA_VERSION, Status, find_resumable,
@@ -92,7 +93,11 @@ fn parse_time(text: &str) -> std::result::Result<Duration, String> {
         _ => return Err(format!("`{unit}` is not a unit of time; use ms, s, m or h")),
     };
     let seconds: f64 = number.parse().map_err(|_| format!("`{text}` is not a time"))?;
-    if seconds > 0.0 { Ok(Duration::from_secs_f64(seconds * factor)) } else { Err("a time is above zero".into()) }
+    if seconds > 0.0 {
+        Ok(Duration::from_secs_f64(seconds * factor))
+    } else {
+        Err("a time is above zero".into())
+    }
 }
 
 /// One device during a run.
@@ -444,7 +449,8 @@ fn plan_for(track: &Track, case: &Case, source: &KernelSource) -> std::result::R
     let most = limits.binding_bytes.min(limits.buffer_bytes);
     if largest.bytes() > most {
         let (name, size) = (&largest.name, units::bytes(largest.bytes()));
-        let reason = format!("buffer {name} takes {size}; one binding of this device holds {}", units::bytes(most));
+        let reason =
+            format!("buffer {name} takes {size}; one binding of this device holds {}", units::bytes(most));
         return Err((Status::Unsupported, reason));
     }
     if plan.bytes() > track.config.memory_limit {

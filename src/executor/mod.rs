@@ -1,9 +1,10 @@
 //! WHERE a plan or case runs: the protocol, and the executors that speak it.
 
 mod child;
+pub mod fake;
 pub mod protocol;
 mod remote;
-mod serve;
+pub mod serve;
 mod wgpu;
 
 pub use child::{ChildExecutor, Program};

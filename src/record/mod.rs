@@ -3,10 +3,12 @@
 #[cfg(test)]
 pub(crate) mod example;
 mod load;
+mod provenance;
 mod schema;
 mod store;
 
 pub use crate::measure::{Cache, Spent, TimerChoice, TimerReport, Timing, Verification};
 pub use load::{load, load_all, load_readable};
+pub use provenance::{now, platform, redact, run_id};
 pub use schema::{End, Header, KernelUsed, Line, Outcome, Row, SCHEMA_VERSION, Status};
 pub use store::{RunFile, RunWriter, Sink, find_resumable};

@@ -262,9 +262,8 @@ mod tests {
     const CASES: [&str; 3] =
         ["gemm f32 m512 n512 k512 nn", "stream f32 copy n1048576", "peak f32 fma c64 s128"];
 
-    fn json_lines_of(rows: &[Row]) -> String {
-        let line = |row: &Row| serde_json::to_string(&Line::Row(Box::new(row.clone()))).unwrap() + "\n";
-        rows.iter().map(line).collect()
+    fn json_of(row: &Row) -> String {
+        serde_json::to_string(&Line::Row(Box::new(row.clone()))).unwrap() + "\n"
     }
 
     /// A disk with room for `room` bytes.
@@ -336,7 +335,7 @@ mod tests {
     #[test]
     fn a_disk_that_fills_up_keeps_the_rows_before_and_says_how_many() {
         let row = example::row(CASES[0]);
-        let line = json_lines_of(&[row.clone()]).len();
+        let line = json_of(&row).len();
         for short_by in [1, 10, line / 2, line - 1] {
             let disk = Disk { bytes: vec![], room: 3 * line - short_by };
             let mut writer = RunWriter::over(disk, "full.jsonl".into());
@@ -349,7 +348,7 @@ mod tests {
             // Someone makes room.
             writer.sink.room = 9 * line;
             writer.append(&row).unwrap();
-            assert_eq!(writer.sink.bytes, json_lines_of(&[row.clone(), row.clone(), row.clone()]).as_bytes());
+            assert_eq!(writer.sink.bytes, json_of(&row).repeat(3).as_bytes());
         }
     }
 
@@ -401,7 +400,7 @@ mod tests {
 
     #[test]
     fn resuming_cuts_a_row_torn_at_any_byte_and_keeps_the_rest() {
-        let torn = json_lines_of(&[example::row(CASES[2])]);
+        let torn = json_of(&example::row(CASES[2]));
         for kept in (0..torn.len() - 1).step_by(37) {
             resumed(&torn.as_bytes()[..kept]);
         }
