@@ -204,10 +204,10 @@ fn tags(timing: &Timing) -> Vec<String> {
         }
     }
     let summary = &timing.summary;
-    if let (Some(lo), Some(hi)) = (summary.ci_lo, summary.ci_hi) {
-        if (hi - lo) / 2.0 > NOISY * summary.median {
-            tags.push("noisy".to_string());
-        }
+    if let (Some(lo), Some(hi)) = (summary.ci_lo, summary.ci_hi)
+        && (hi - lo) / 2.0 > NOISY * summary.median
+    {
+        tags.push("noisy".to_string());
     }
     if !timing.warmup_agreed {
         tags.push("unsettled".to_string());

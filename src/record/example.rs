@@ -1,10 +1,10 @@
 //! A small run to test with.
 
-use super::schema::{
+use crate::kernel::{Capabilities, DeviceLimits, DeviceType, Feature, Path, Takes, TimerKind, Variant};
+use crate::record::{
     Cache, End, Header, KernelUsed, Outcome, Row, SCHEMA_VERSION, Spent, Status, TimerChoice, TimerReport,
     Timing, Verification,
 };
-use crate::kernel::{Capabilities, DeviceLimits, DeviceType, Feature, Path, Takes, TimerKind, Variant};
 use crate::stats::{StopReason, Summary};
 use std::collections::BTreeMap;
 
