@@ -164,9 +164,10 @@ fn an_endless_loop_is_ended_at_its_deadline_and_the_next_case_runs() {
     let device = &devices[0];
     let (case, mut plan) = copy_plan(device);
     let text = &mut plan.steps[0].wgsl;
+    // Two loops deep: stock lavapipe ends a single loop after 65536 turns.
     *text = text.replace(
         "y[i] = a[i];",
-        "var x = a[i]; while x.x < 2.0 { x = min(x + a[i] * 0.0, vec4<f32>(1.0)); } y[i] = x;",
+        "var x = a[i]; while x.x < 2.0 { while x.y < 2.0 { x = min(x + a[i] * 0.0, vec4<f32>(1.0)); } } y[i] = x;",
     );
     plan.variant.checks = false;
     let prepare = Prepare {

@@ -67,10 +67,7 @@ pub fn least_squares(points: &[(f64, f64)]) -> Option<AffineFit> {
     let mean_k = points.iter().map(|(k, _)| k).sum::<f64>() / n;
     let mean_t = points.iter().map(|(_, t)| t).sum::<f64>() / n;
     let (sxx, sxy) = points.iter().fold((0.0, 0.0), |(sxx, sxy), (k, t)| {
-        (
-            sxx + (k - mean_k).powi(2),
-            sxy + (k - mean_k) * (t - mean_t),
-        )
+        (sxx + (k - mean_k).powi(2), sxy + (k - mean_k) * (t - mean_t))
     });
     let slope = sxy / sxx;
     let intercept = mean_t - slope * mean_k;
@@ -84,20 +81,14 @@ pub fn least_squares(points: &[(f64, f64)]) -> Option<AffineFit> {
         .flatten()
         .map(|t| t.inverse_cdf(0.5 + INTERVAL_LEVEL / 2.0));
     // Residuals from the centre keep the digits that a + b·k would lose far from the origin.
-    let residual_squares: f64 = points
-        .iter()
-        .map(|(k, t)| ((t - mean_t) - slope * (k - mean_k)).powi(2))
-        .sum();
+    let residual_squares: f64 =
+        points.iter().map(|(k, t)| ((t - mean_t) - slope * (k - mean_k)).powi(2)).sum();
     let coefficient = |value: f64, variance_factor: f64| Coefficient {
         value,
         interval: t_quantile
             .map(|t| {
                 let standard_error = (residual_squares / freedom * variance_factor).sqrt();
-                TInterval {
-                    standard_error,
-                    lo: value - t * standard_error,
-                    hi: value + t * standard_error,
-                }
+                TInterval { standard_error, lo: value - t * standard_error, hi: value + t * standard_error }
             })
             .filter(|interval| interval.lo.is_finite() && interval.hi.is_finite()),
     };
@@ -157,10 +148,9 @@ mod tests {
         let fit = least_squares(&[(1.0, 2.0), (2.0, 4.0), (3.0, 5.0)]).unwrap();
         let t = (0.95 * std::f64::consts::FRAC_PI_2).tan();
         assert!(close(t, 12.70620473617));
-        for (coefficient, value, error) in [
-            (fit.slope, 1.5, (1.0f64 / 12.0).sqrt()),
-            (fit.intercept, 2.0 / 3.0, (7.0f64 / 18.0).sqrt()),
-        ] {
+        for (coefficient, value, error) in
+            [(fit.slope, 1.5, (1.0f64 / 12.0).sqrt()), (fit.intercept, 2.0 / 3.0, (7.0f64 / 18.0).sqrt())]
+        {
             let interval = coefficient.interval.unwrap();
             assert!(close(coefficient.value, value), "{fit:?}");
             assert!(close(interval.standard_error, error), "{fit:?}");
@@ -173,24 +163,16 @@ mod tests {
     fn the_t_quantile_is_that_of_the_tables_at_every_size_of_calibration() {
         // The t table at 0.975: 4.302653 (2), 2.228139 (10), 2.042272 (30), 1.983972 (100),
         // 1.962339 (1000).
-        for (freedom, expected) in [
-            (2, 4.302653),
-            (10, 2.228139),
-            (30, 2.042272),
-            (100, 1.983972),
-            (1000, 1.962339),
-        ] {
+        for (freedom, expected) in
+            [(2, 4.302653), (10, 2.228139), (30, 2.042272), (100, 1.983972), (1000, 1.962339)]
+        {
             let noise = |i: i32| f64::from(i.pow(2) % 7);
-            let points: Vec<(f64, f64)> = (0..freedom + 2)
-                .map(|i| (f64::from(i), f64::from(i) + noise(i)))
-                .collect();
+            let points: Vec<(f64, f64)> =
+                (0..freedom + 2).map(|i| (f64::from(i), f64::from(i) + noise(i))).collect();
             let slope = least_squares(&points).unwrap().slope;
             let interval = slope.interval.unwrap();
             let t = (interval.hi - slope.value) / interval.standard_error;
-            assert!(
-                (t - expected).abs() < 1e-6,
-                "{freedom} degrees of freedom: {t}"
-            );
+            assert!((t - expected).abs() < 1e-6, "{freedom} degrees of freedom: {t}");
         }
     }
 

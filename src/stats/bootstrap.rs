@@ -40,11 +40,7 @@ pub struct BootstrapInterval {
 impl Bootstrap {
     /// 10 000 resamples at 95 %, from `seed`.
     pub fn seeded(seed: u64) -> Self {
-        Self {
-            resamples: 10_000,
-            level: 0.95,
-            seed,
-        }
+        Self { resamples: 10_000, level: 0.95, seed }
     }
 
     /// The interval of any statistic of finite samples.
@@ -71,9 +67,7 @@ impl Bootstrap {
             draw(&mut generator, &sorted, &mut resample);
             statistic(&mut resample)
         };
-        let replicates: Vec<f64> = std::iter::repeat_with(replicates)
-            .take(self.resamples)
-            .collect();
+        let replicates: Vec<f64> = std::iter::repeat_with(replicates).take(self.resamples).collect();
         self.percentiles(statistic(&mut sorted), &replicates)
     }
 
@@ -139,10 +133,7 @@ mod tests {
     }
 
     fn quick(seed: u64) -> Bootstrap {
-        Bootstrap {
-            resamples: 200,
-            ..Bootstrap::seeded(seed)
-        }
+        Bootstrap { resamples: 200, ..Bootstrap::seeded(seed) }
     }
 
     #[test]
@@ -150,10 +141,7 @@ mod tests {
         // Computed apart from this crate, by a Python transcription of PCG32 seeding and PCG64.
         let mut generator = Pcg64::seed_from_u64(2026);
         let drawn: Vec<usize> = (0..20).map(|_| draw_index(&mut generator, 10)).collect();
-        assert_eq!(
-            drawn,
-            [6, 6, 2, 3, 3, 5, 2, 1, 0, 2, 0, 7, 5, 6, 7, 2, 9, 3, 3, 5]
-        );
+        assert_eq!(drawn, [6, 6, 2, 3, 3, 5, 2, 1, 0, 2, 0, 7, 5, 6, 7, 2, 9, 3, 3, 5]);
     }
 
     #[test]
@@ -162,20 +150,14 @@ mod tests {
         // P(≤ 40) = .0284, so the .025 quantile is .40, and by symmetry the other is .60.
         let samples: Vec<f64> = (0..100).map(|i| f64::from(i % 2)).collect();
         let interval = Bootstrap::seeded(1).interval(&samples, mean).unwrap();
-        assert_eq!(
-            (interval.estimate, interval.lo, interval.hi),
-            (0.5, 0.40, 0.60)
-        );
+        assert_eq!((interval.estimate, interval.lo, interval.hi), (0.5, 0.40, 0.60));
         assert_eq!(interval.bootstrap, Bootstrap::seeded(1));
     }
 
     #[test]
     fn samples_without_spread_have_an_interval_without_width() {
         let interval = quick(3).median_ratio(&[3.0; 8], &[2.0; 5]).unwrap();
-        assert_eq!(
-            (interval.estimate, interval.lo, interval.hi),
-            (1.5, 1.5, 1.5)
-        );
+        assert_eq!((interval.estimate, interval.lo, interval.hi), (1.5, 1.5, 1.5));
     }
 
     #[test]
@@ -183,10 +165,7 @@ mod tests {
         // One sample of 6 over {1, 2}: medians of the reference 1, 1.5, 2 with ¼, ½, ¼.
         // The .025 and .975 quantiles lie in the outer quarters: 6/2 and 6/1.
         let interval = quick(5).median_ratio(&[6.0], &[1.0, 2.0]).unwrap();
-        assert_eq!(
-            (interval.estimate, interval.lo, interval.hi),
-            (4.0, 3.0, 6.0)
-        );
+        assert_eq!((interval.estimate, interval.lo, interval.hi), (4.0, 3.0, 6.0));
     }
 
     #[test]
@@ -199,11 +178,7 @@ mod tests {
         assert_eq!(quick(0).median_ratio(&[], &ones), None);
         assert_eq!(quick(0).median_ratio(&ones, &[0.0, 0.0]), None);
         for (resamples, level) in [(0, 0.95), (10, 0.0), (10, 1.0), (10, f64::NAN)] {
-            let bootstrap = Bootstrap {
-                resamples,
-                level,
-                seed: 0,
-            };
+            let bootstrap = Bootstrap { resamples, level, seed: 0 };
             assert_eq!(bootstrap.interval(&ones, mean), None, "{bootstrap:?}");
         }
     }

@@ -19,8 +19,7 @@ pub fn agrees(times: &[f64], tolerance: f64) -> bool {
     };
     let shortest = last.iter().copied().fold(f64::INFINITY, f64::min);
     let longest = last.iter().copied().fold(0.0, f64::max);
-    last.iter().all(|time| time.is_finite() && *time > 0.0)
-        && longest <= shortest * (1.0 + tolerance)
+    last.iter().all(|time| time.is_finite() && *time > 0.0) && longest <= shortest * (1.0 + tolerance)
 }
 
 #[cfg(test)]

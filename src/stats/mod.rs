@@ -21,9 +21,7 @@ pub use affine::{AffineFit, Coefficient, Line, TInterval, least_squares, theil_s
 pub use bootstrap::{Bootstrap, BootstrapInterval};
 pub use convergence::agrees;
 pub use noise::{NoiseWindow, StableNoise};
-pub use quantile::{
-    QUANTILE_DEFINITION, Quartiles, median, median_of_unsorted, quantile, sorted_finite,
-};
+pub use quantile::{QUANTILE_DEFINITION, Quartiles, median, median_of_unsorted, quantile, sorted_finite};
 pub use rank_interval::{MedianRanks, RankInterval, median_ranks, rank_interval};
 pub use stopping::{StopReason, StoppingConfig, StoppingRule};
 pub use summary::Summary;

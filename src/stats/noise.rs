@@ -24,12 +24,7 @@ pub struct StableNoise {
 impl Default for StableNoise {
     /// The numbers of nvbench: 512 estimates, more than 64, every 16 samples, 5 %.
     fn default() -> Self {
-        Self {
-            window: 512,
-            min_estimates: 64,
-            every: 16,
-            relative_deviation: 0.05,
-        }
+        Self { window: 512, min_estimates: 64, every: 16, relative_deviation: 0.05 }
     }
 }
 
@@ -51,13 +46,7 @@ pub struct NoiseWindow {
 impl NoiseWindow {
     /// A window that has seen no samples.
     pub fn new(rule: StableNoise) -> Self {
-        Self {
-            rule,
-            samples: 0,
-            mean: 0.0,
-            squares: 0.0,
-            estimates: VecDeque::new(),
-        }
+        Self { rule, samples: 0, mean: 0.0, squares: 0.0, estimates: VecDeque::new() }
     }
 
     /// Takes the next sample, which must be finite and positive.
@@ -183,10 +172,7 @@ mod tests {
         // The same growth, ν² ~ n − 21. Over the last w estimates ν has about the relative spread
         // w/(2·√12·(n − 21)), n being the middle of the window: for w = 70 less than 5 % from a
         // middle of 223 on, that is from sample 258 on, and the next multiple of 16 is 272.
-        let rule = StableNoise {
-            window: 70,
-            ..StableNoise::default()
-        };
+        let rule = StableNoise { window: 70, ..StableNoise::default() };
         assert_eq!(settles(rule, growing()), Some(272));
     }
 }

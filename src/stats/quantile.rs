@@ -57,11 +57,7 @@ pub fn median_of_unsorted(samples: &mut [f64]) -> Option<f64> {
         return None;
     }
     let (lower_half, &mut upper, _) = samples.select_nth_unstable_by(n / 2, f64::total_cmp);
-    let lower = if n % 2 == 1 {
-        upper
-    } else {
-        lower_half.iter().copied().max_by(f64::total_cmp)?
-    };
+    let lower = if n % 2 == 1 { upper } else { lower_half.iter().copied().max_by(f64::total_cmp)? };
     Some(between(lower, upper, 0.5)).filter(|median| median.is_finite())
 }
 
@@ -87,11 +83,7 @@ pub struct Quartiles {
 impl Quartiles {
     /// The quartiles of ascending, finite samples; `None` where [`quantile`] is.
     pub fn from_sorted(sorted: &[f64]) -> Option<Self> {
-        Some(Self {
-            q1: quantile(sorted, 0.25)?,
-            median: median(sorted)?,
-            q3: quantile(sorted, 0.75)?,
-        })
+        Some(Self { q1: quantile(sorted, 0.25)?, median: median(sorted)?, q3: quantile(sorted, 0.75)? })
     }
 
     /// The interquartile range Q3 − Q1, in the unit of the samples.
@@ -110,24 +102,14 @@ mod tests {
         // r = p·3: .75 → 10 + .75·10 = 17.5; 1.5 → 20 + .5·10 = 25; 2.25 → 30 + .25·10 = 32.5.
         // The nearest-rank definition of nvbench gives 20, 30, 30 for the same samples.
         let quartiles = Quartiles::from_sorted(&[10.0, 20.0, 30.0, 40.0]).unwrap();
-        assert_eq!(
-            quartiles,
-            Quartiles {
-                q1: 17.5,
-                median: 25.0,
-                q3: 32.5
-            }
-        );
+        assert_eq!(quartiles, Quartiles { q1: 17.5, median: 25.0, q3: 32.5 });
         assert_eq!(quartiles.interquartile_range(), 15.0);
     }
 
     #[test]
     fn the_median_of_an_even_number_of_samples_is_halfway_between_the_middle_two() {
         assert_eq!(median(&[1.0, 2.0, 3.0, 4.0]), Some(2.5));
-        assert_eq!(
-            median_of_unsorted(&mut [4.0, 1.0, 3.0, 2.0, 9.0, 0.0]),
-            Some(2.5)
-        );
+        assert_eq!(median_of_unsorted(&mut [4.0, 1.0, 3.0, 2.0, 9.0, 0.0]), Some(2.5));
     }
 
     #[test]

@@ -61,11 +61,7 @@ pub fn median_ranks(n: usize, level: f64) -> Option<MedianRanks> {
         covered += mass;
         let coverage = covered / total;
         if coverage >= level - ROUNDING {
-            return Some(MedianRanks {
-                lower: successes,
-                upper: n + 1 - successes,
-                coverage,
-            });
+            return Some(MedianRanks { lower: successes, upper: n + 1 - successes, coverage });
         }
     }
     None
@@ -81,11 +77,7 @@ pub fn rank_interval(sorted: &[f64], level: f64) -> Option<RankInterval> {
         return None;
     }
     let ranks = median_ranks(sorted.len(), level)?;
-    Some(RankInterval {
-        lo: sorted[ranks.lower - 1],
-        hi: sorted[ranks.upper - 1],
-        ranks,
-    })
+    Some(RankInterval { lo: sorted[ranks.lower - 1], hi: sorted[ranks.upper - 1], ranks })
 }
 
 /// The probabilities of {i, n − i} under Bin(n, ½), for i = ⌊n/2⌋, ⌊n/2⌋ − 1, …, relative to that
@@ -119,10 +111,7 @@ mod tests {
         ] {
             let ranks = median_ranks(n, 0.95).unwrap();
             assert_eq!((ranks.lower, ranks.upper), (lower, upper), "n = {n}");
-            assert!(
-                (ranks.coverage - coverage).abs() < 5e-5,
-                "n = {n}: {ranks:?}"
-            );
+            assert!((ranks.coverage - coverage).abs() < 5e-5, "n = {n}: {ranks:?}");
         }
     }
 
@@ -191,9 +180,7 @@ mod tests {
     fn ranks_agree_with_counting_subsets_for_every_small_n() {
         for n in 1..=60 {
             for level in [0.5, 0.9, 0.95, 0.99] {
-                let counted = (1..=n / 2)
-                    .rev()
-                    .find(|&lower| coverage_by_counting(n, lower) >= level);
+                let counted = (1..=n / 2).rev().find(|&lower| coverage_by_counting(n, lower) >= level);
                 let ranks = median_ranks(n, level);
                 assert_eq!(ranks.map(|r| r.lower), counted, "n = {n}, level {level}");
                 if let Some(ranks) = ranks {

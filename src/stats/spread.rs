@@ -91,10 +91,7 @@ mod tests {
         assert_eq!(mean(&samples), Some(5.0));
         assert!(close(variance(&samples), 32.0 / 7.0));
         assert!(close(standard_deviation(&samples), (32.0f64 / 7.0).sqrt()));
-        assert!(close(
-            coefficient_of_variation(&samples),
-            (32.0f64 / 7.0).sqrt() / 5.0
-        ));
+        assert!(close(coefficient_of_variation(&samples), (32.0f64 / 7.0).sqrt() / 5.0));
     }
 
     #[test]
@@ -117,19 +114,13 @@ mod tests {
     #[test]
     fn the_median_absolute_deviation_ignores_the_size_of_one_outlier() {
         // Median 3, deviations 2, 1, 0, 1, 97 → median 1.
-        assert_eq!(
-            median_absolute_deviation(&[1.0, 2.0, 3.0, 4.0, 100.0]),
-            Some(1.4826)
-        );
+        assert_eq!(median_absolute_deviation(&[1.0, 2.0, 3.0, 4.0, 100.0]), Some(1.4826));
     }
 
     #[test]
     fn the_relative_interquartile_range_divides_by_the_median() {
         // Type 7 quartiles 17.5, 25, 32.5: 15/25.
-        assert_eq!(
-            relative_interquartile_range(&[40.0, 10.0, 30.0, 20.0]),
-            Some(0.6)
-        );
+        assert_eq!(relative_interquartile_range(&[40.0, 10.0, 30.0, 20.0]), Some(0.6));
     }
 
     #[test]

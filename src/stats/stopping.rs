@@ -71,12 +71,7 @@ pub struct StoppingRule {
 impl StoppingRule {
     /// A rule that has seen no samples.
     pub fn new(config: StoppingConfig) -> Self {
-        Self {
-            config,
-            sorted: Vec::new(),
-            noise: NoiseWindow::new(config.stable_noise),
-            decision: None,
-        }
+        Self { config, sorted: Vec::new(), noise: NoiseWindow::new(config.stable_noise), decision: None }
     }
 
     /// Takes the next sample, in seconds (the rule is the same in any unit).
@@ -138,8 +133,7 @@ impl StoppingRule {
     }
 
     fn target_reached(&self) -> bool {
-        self.relative_half_width()
-            .is_some_and(|width| width <= self.config.relative_half_width)
+        self.relative_half_width().is_some_and(|width| width <= self.config.relative_half_width)
     }
 }
 
@@ -167,10 +161,7 @@ mod tests {
 
     #[test]
     fn samples_without_noise_stop_at_the_least_number() {
-        assert_eq!(
-            stops(std::iter::repeat_n(1e-3, 100)),
-            Some((30, StopReason::Target))
-        );
+        assert_eq!(stops(std::iter::repeat_n(1e-3, 100)), Some((30, StopReason::Target)));
     }
 
     #[test]
@@ -187,10 +178,7 @@ mod tests {
     fn the_interval_is_looked_at_every_fifth_sample_only() {
         // Equal samples satisfy the target at any look. With at least 31 samples the look at 30 is
         // too early, and the next is at 35.
-        let config = StoppingConfig {
-            min_samples: 31,
-            ..StoppingConfig::default()
-        };
+        let config = StoppingConfig { min_samples: 31, ..StoppingConfig::default() };
         let mut rule = StoppingRule::new(config);
         for count in 1..=35 {
             assert_eq!(rule.decision(), None, "before sample {count}");
@@ -201,10 +189,7 @@ mod tests {
 
     #[test]
     fn an_interval_that_is_never_looked_at_never_stops() {
-        let mut rule = StoppingRule::new(StoppingConfig {
-            interval_every: 0,
-            ..StoppingConfig::default()
-        });
+        let mut rule = StoppingRule::new(StoppingConfig { interval_every: 0, ..StoppingConfig::default() });
         (0..100).for_each(|_| assert!(rule.push(1.0)));
         assert_eq!(rule.decision(), None);
     }
@@ -246,19 +231,10 @@ mod tests {
 
     #[test]
     fn reasons_are_written_in_kebab_case() {
-        let written = [
-            StopReason::Target,
-            StopReason::StableNoise,
-            StopReason::TimeLimit,
-            StopReason::MaxSamples,
-        ]
-        .map(|reason| serde_json::to_string(&reason).unwrap());
-        let expected = [
-            "\"target\"",
-            "\"stable-noise\"",
-            "\"time-limit\"",
-            "\"max-samples\"",
-        ];
+        let written =
+            [StopReason::Target, StopReason::StableNoise, StopReason::TimeLimit, StopReason::MaxSamples]
+                .map(|reason| serde_json::to_string(&reason).unwrap());
+        let expected = ["\"target\"", "\"stable-noise\"", "\"time-limit\"", "\"max-samples\""];
         assert_eq!(written, expected);
     }
 

@@ -111,10 +111,7 @@ mod tests {
         assert!((summary.cv.unwrap() - sd / 6.5).abs() < 1e-12);
         assert!((summary.mad - 2.5 * 1.4826).abs() < 1e-12);
         assert!((summary.relative_iqr.unwrap() - 4.5 / 5.5).abs() < 1e-12);
-        assert_eq!(
-            (summary.outliers.normal, summary.outliers.high_mild),
-            (9, 1)
-        );
+        assert_eq!((summary.outliers.normal, summary.outliers.high_mild), (9, 1));
         // The pair slopes among the first nine are all 1 and make up 36 of 45, so the median is 1.
         assert!((summary.drift.unwrap() - 10.0 / 5.5).abs() < 1e-12);
         assert!(summary.drift_p.unwrap() < 0.001);
@@ -123,19 +120,10 @@ mod tests {
     #[test]
     fn one_sample_has_a_median_and_nothing_that_needs_two() {
         let summary = Summary::from_samples(&[0.25], 0.95).unwrap();
-        assert_eq!(
-            (summary.median, summary.mean, summary.mad),
-            (0.25, 0.25, 0.0)
-        );
-        assert_eq!(
-            (summary.ci_lo, summary.ci_hi, summary.ci_coverage),
-            (None, None, None)
-        );
+        assert_eq!((summary.median, summary.mean, summary.mad), (0.25, 0.25, 0.0));
+        assert_eq!((summary.ci_lo, summary.ci_hi, summary.ci_coverage), (None, None, None));
         assert_eq!((summary.sd, summary.cv), (None, None));
-        assert_eq!(
-            (summary.drift, summary.drift_p, summary.autocorrelation),
-            (None, None, None)
-        );
+        assert_eq!((summary.drift, summary.drift_p, summary.autocorrelation), (None, None, None));
         assert_eq!(summary.relative_iqr, Some(0.0));
     }
 

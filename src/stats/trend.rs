@@ -51,11 +51,7 @@ pub fn mann_kendall(samples: &[f64]) -> Option<MannKendall> {
     variance = (variance + variance_term(n)) / 18.0;
     let falling = falling_pairs(&mut samples.to_vec());
     let s = pairs(n) - tied_pairs - 2 * falling;
-    let z = if s == 0 {
-        0.0
-    } else {
-        (s - s.signum()) as f64 / variance.sqrt()
-    };
+    let z = if s == 0 { 0.0 } else { (s - s.signum()) as f64 / variance.sqrt() };
     let p = erfc(z.abs() / std::f64::consts::SQRT_2).min(1.0);
     Some(MannKendall { s, variance, z, p })
 }
@@ -100,10 +96,7 @@ pub fn lag1_autocorrelation(samples: &[f64]) -> Option<f64> {
     }
     let mean = super::spread::mean(samples)?;
     let squares: f64 = samples.iter().map(|x| (x - mean).powi(2)).sum();
-    let products: f64 = samples
-        .windows(2)
-        .map(|pair| (pair[0] - mean) * (pair[1] - mean))
-        .sum();
+    let products: f64 = samples.windows(2).map(|pair| (pair[0] - mean) * (pair[1] - mean)).sum();
     Some(products / squares).filter(|rho| rho.is_finite())
 }
 
@@ -179,10 +172,7 @@ mod tests {
         assert_eq!((balanced.s, balanced.z, balanced.p), (-1, 0.0, 1.0));
         // All equal: the variance is 0 as well.
         let equal = mann_kendall(&[7.0; 20]).unwrap();
-        assert_eq!(
-            (equal.s, equal.variance, equal.z, equal.p),
-            (0, 0.0, 0.0, 1.0)
-        );
+        assert_eq!((equal.s, equal.variance, equal.z, equal.p), (0, 0.0, 0.0, 1.0));
     }
 
     #[test]
@@ -223,15 +213,9 @@ mod tests {
     #[test]
     fn autocorrelation_of_short_series_is_that_computed_by_hand() {
         // Deviations −1.5, −.5, .5, 1.5: (.75 − .25 + .75)/5 = .25.
-        assert!(close(
-            lag1_autocorrelation(&[1.0, 2.0, 3.0, 4.0]).unwrap(),
-            0.25
-        ));
+        assert!(close(lag1_autocorrelation(&[1.0, 2.0, 3.0, 4.0]).unwrap(), 0.25));
         // Deviations 1, −1, 1, −1: −3/4.
-        assert!(close(
-            lag1_autocorrelation(&[3.0, 1.0, 3.0, 1.0]).unwrap(),
-            -0.75
-        ));
+        assert!(close(lag1_autocorrelation(&[3.0, 1.0, 3.0, 1.0]).unwrap(), -0.75));
     }
 
     #[test]

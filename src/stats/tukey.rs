@@ -42,9 +42,7 @@ pub enum Label {
 }
 
 /// How many samples bear each label.
-#[derive(
-    Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema,
-)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct OutlierCounts {
     /// Samples labelled [`Label::LowSevere`].
     pub low_severe: usize,
@@ -121,11 +119,7 @@ mod tests {
 
     /// Q1 = 10, Q3 = 14, so the range is 4 and the fences are −2, 4, 20, 26.
     fn fences() -> Fences {
-        Fences::new(&Quartiles {
-            q1: 10.0,
-            median: 12.0,
-            q3: 14.0,
-        })
+        Fences::new(&Quartiles { q1: 10.0, median: 12.0, q3: 14.0 })
     }
 
     #[test]
@@ -148,13 +142,7 @@ mod tests {
     #[test]
     fn each_sample_is_counted_once_under_its_label() {
         let counts = fences().count(&[-9.0, 0.0, 1.0, 11.0, 12.0, 13.0, 25.0, 99.0, 98.0, 97.0]);
-        let expected = OutlierCounts {
-            low_severe: 1,
-            low_mild: 2,
-            normal: 3,
-            high_mild: 1,
-            high_severe: 3,
-        };
+        let expected = OutlierCounts { low_severe: 1, low_mild: 2, normal: 3, high_mild: 1, high_severe: 3 };
         assert_eq!(counts, expected);
         assert_eq!((counts.outliers(), counts.total()), (7, 10));
     }
@@ -164,25 +152,11 @@ mod tests {
         // criterion's book, Fibonacci/Iterative base/tukey.json, prints the fences only. The two
         // low ones give Q1 = 2·mild − severe, the two high ones Q3; all four must follow from
         // these.
-        let printed = [
-            4.258834069177,
-            4.440709516667,
-            4.925710709973,
-            5.107586157463,
-        ];
+        let printed = [4.258834069177, 4.440709516667, 4.925710709973, 5.107586157463];
         let q1 = 2.0 * printed[1] - printed[0];
         let q3 = 2.0 * printed[2] - printed[3];
-        let fences = Fences::new(&Quartiles {
-            q1,
-            median: 4.670911442470985,
-            q3,
-        });
-        let ours = [
-            fences.low_severe,
-            fences.low_mild,
-            fences.high_mild,
-            fences.high_severe,
-        ];
+        let fences = Fences::new(&Quartiles { q1, median: 4.670911442470985, q3 });
+        let ours = [fences.low_severe, fences.low_mild, fences.high_mild, fences.high_severe];
         for (ours, printed) in ours.iter().zip(printed) {
             assert!((ours - printed).abs() < 1e-11, "{ours} is not {printed}");
         }
