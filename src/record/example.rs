@@ -1,6 +1,6 @@
 //! A small run to test with.
 
-use super::schema::{
+use super::{
     Cache, End, Header, KernelUsed, Outcome, Row, SCHEMA_VERSION, Spent, Status, TimerChoice, TimerReport,
     Timing, Verification,
 };
@@ -19,13 +19,13 @@ pub(crate) fn header() -> Header {
         suite: "quick".into(),
         seed: 42,
         device: Capabilities {
-            id: "vulkan/NVIDIA H100 PCIe/580.82.07".into(),
-            name: "NVIDIA H100 PCIe".into(),
+            id: "vulkan/Example GPU/1.2.3".into(),
+            name: "Example GPU".into(),
             api: "vulkan".into(),
-            driver: "NVIDIA".into(),
-            driver_version: "580.82.07".into(),
-            vendor_id: 0x10de,
-            device_id: 0x2331,
+            driver: "Example driver".into(),
+            driver_version: "1.2.3".into(),
+            vendor_id: 4660,
+            device_id: 22_136,
             device_type: DeviceType::Discrete,
             takes: Takes::Plans,
             features: vec![Feature::ShaderF16, Feature::Subgroup],
