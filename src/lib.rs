@@ -6,6 +6,7 @@
 //! `record` (rows), `analysis` and `report` (from files alone), `cli`.
 #![deny(missing_docs)]
 
+pub mod cli;
 pub mod error;
 pub mod executor;
 pub mod kernel;
