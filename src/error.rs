@@ -54,6 +54,8 @@ pub enum Error {
     NoDevice {
         /// What was looked for and not found.
         message: String,
+        /// Whether the reasons were printed already.
+        explained: bool,
     },
     /// The executor could not be started or broke the protocol.
     #[error("executor {name}: {message}")]
@@ -118,6 +120,7 @@ impl Error {
                 }
                 _ => None,
             },
+            Error::NoDevice { explained: true, .. } => None,
             Error::NoDevice { .. } => Some("`portamark doctor` explains why and what to do".into()),
             Error::Executor { .. } => Some("`portamark doctor` starts it by hand".into()),
             Error::Gate(_) | Error::Interrupted(_) => None,

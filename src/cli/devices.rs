@@ -48,7 +48,7 @@ pub fn discover(program: &Program) -> Result<(String, Vec<Capabilities>)> {
 /// Devices that `wanted` names: indices, `all`, or parts of the id.
 pub fn choose(devices: &[Capabilities], wanted: &[String]) -> Result<Vec<Capabilities>> {
     if devices.is_empty() {
-        return Err(Error::NoDevice { message: "no device was found".into() });
+        return Err(Error::NoDevice { message: "no device was found".into(), explained: false });
     }
     let mut chosen: Vec<Capabilities> = Vec::new();
     for want in wanted {
@@ -105,7 +105,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         super::print(&format!("{text}\n"));
     }
     if devices.is_empty() {
-        return Err(Error::NoDevice { message: "no device was found".into() });
+        return Err(Error::NoDevice { message: "no device was found".into(), explained: false });
     }
     if !arguments.json {
         super::print(&table(&devices));

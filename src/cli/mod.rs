@@ -1,6 +1,7 @@
 //! The command line: one file for each subcommand. Parsed flags are not resolved options.
 
 mod devices;
+pub mod doctor;
 mod executor;
 mod report;
 mod run;
@@ -27,6 +28,8 @@ pub struct Arguments {
 enum Command {
     /// List the devices that can be measured here.
     Devices(devices::Arguments),
+    /// Explain why no device, or only a software device, is found, and what to do.
+    Doctor(doctor::Arguments),
     /// Measure a suite on devices and record it.
     Run(Box<run::Arguments>),
     /// Draw report.html and report.md from result files.
@@ -40,6 +43,7 @@ enum Command {
 pub fn run(arguments: Arguments) -> Result<()> {
     match arguments.command {
         Command::Devices(arguments) => devices::run(&arguments),
+        Command::Doctor(arguments) => doctor::run(&arguments),
         Command::Run(arguments) => run::run(&arguments),
         Command::Report(arguments) => report::run(&arguments),
         Command::Executor(kind) => executor::run(&kind),

@@ -2,6 +2,7 @@
 
 mod child;
 pub mod fake;
+pub mod loader;
 pub mod protocol;
 mod remote;
 pub mod serve;

@@ -207,3 +207,89 @@ pub enum Outcome {
     /// Stopped by the user.
     Interrupted,
 }
+
+/// The JSON schema of a line, as in `results/schema.json`.
+pub fn json_schema() -> String {
+    let schema = schemars::schema_for!(Line);
+    serde_json::to_string_pretty(&schema).expect("a schema is JSON") + "\n"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::example;
+    use super::*;
+    use crate::stats::Summary;
+    use std::path::{Path, PathBuf};
+
+    fn results(name: &str) -> PathBuf {
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("results").join(name)
+    }
+
+    #[test]
+    fn the_stored_schema_is_that_of_the_types() {
+        let path = results("schema.json");
+        if std::env::var_os("UPDATE_SCHEMA").is_some() {
+            std::fs::write(&path, json_schema()).unwrap();
+        }
+        let stored = std::fs::read_to_string(&path).unwrap_or_default().replace("\r\n", "\n");
+        assert!(
+            stored == json_schema(),
+            "results/schema.json is not the schema of the types in src/record/schema.rs. A field that \
+             is added keeps the version; one that is renamed or gone needs a new SCHEMA_VERSION. If \
+             the change is meant: UPDATE_SCHEMA=1 cargo test --lib the_stored_schema"
+        );
+    }
+
+    /// The lines in the README's blocks of JSON.
+    fn documented() -> Vec<Line> {
+        let readme = std::fs::read_to_string(results("README.md")).unwrap();
+        let blocks = readme.split("```json\n").skip(1).map(|rest| rest.split("```").next().unwrap());
+        blocks.map(|block| serde_json::from_str(block).unwrap_or_else(|e| panic!("{e}:\n{block}"))).collect()
+    }
+
+    #[test]
+    fn the_examples_in_the_readme_are_lines() {
+        let lines = documented();
+        let [Line::Header(header), Line::Row(row), Line::Row(skipped), Line::End(end)] = &lines[..] else {
+            panic!("a header, two rows and an end are documented, not {lines:?}");
+        };
+        assert_eq!(**header, example::header());
+        assert!(row.case.parse::<crate::workload::Case>().is_ok());
+        assert_eq!((row.status, skipped.status, end.rows), (Status::Ok, Status::Skipped, 2));
+        // An example that contradicts itself teaches nothing.
+        let timing = row.timing.as_ref().unwrap();
+        assert_eq!(row.flop, 2 * 512 * 512 * 512);
+        assert_eq!(timing.summary.n, timing.device_ns.len());
+        assert_eq!(timing.device_ns.len(), timing.host_ns.len());
+        let seconds: Vec<f64> =
+            timing.device_ns.iter().map(|ns| *ns as f64 * 1e-9 / f64::from(timing.k)).collect();
+        let summary = Summary::from_samples(&seconds, 0.95).unwrap();
+        assert!((timing.summary.median - summary.median).abs() < 1e-12);
+    }
+
+    #[test]
+    fn the_readme_explains_every_field() {
+        let readme = std::fs::read_to_string(results("README.md")).unwrap();
+        let schema: serde_json::Value = serde_json::from_str(&json_schema()).unwrap();
+        for kind in ["Header", "TimerReport", "Row", "Spent", "KernelUsed", "Verification", "Timing", "End"] {
+            let fields = schema["$defs"][kind]["properties"].as_object();
+            for field in fields.unwrap_or_else(|| panic!("the schema has no {kind}")).keys() {
+                assert!(readme.contains(&format!("`{field}`")), "{kind}.{field} is not explained");
+            }
+        }
+    }
+
+    #[test]
+    fn words_of_files_stay_as_they_are() {
+        for status in Status::ALL {
+            assert_eq!(serde_json::to_value(status).unwrap(), status.name());
+        }
+        let text = serde_json::to_string(&Line::End(example::end(3, Outcome::Interrupted))).unwrap();
+        assert_eq!(text, r#"{"type":"end","rows":3,"wall_s":12.5,"outcome":"interrupted"}"#);
+        let skipped = example::skipped("gemm f32 m1 n1 k1 nn", "too slow");
+        let text = serde_json::to_string(&Line::Row(Box::new(skipped))).unwrap();
+        assert!(text.starts_with(
+            r#"{"type":"row","case":"gemm f32 m1 n1 k1 nn","status":"skipped","reason":"too slow","flop":"#
+        ));
+    }
+}

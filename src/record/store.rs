@@ -303,7 +303,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let mut writer = RunWriter::create(folder.path(), example::header()).unwrap();
         let path = writer.path().to_path_buf();
-        let expected = "vulkan-nvidia-h100-pcie-580.82.07/20261124T081530Z_quick_1f2e3d4c.jsonl";
+        let expected = "vulkan-example-gpu-1.2.3/20261124T081530Z_quick_1f2e3d4c.jsonl";
         assert_eq!(path, folder.path().join(expected));
         for (done, case) in CASES.iter().enumerate() {
             assert_eq!(load(&path).unwrap().rows.len(), done);
