@@ -371,7 +371,7 @@ mod tests {
         assert_eq!(timing.device_ns.len(), timing.host_ns.len());
         let seconds: Vec<f64> =
             timing.device_ns.iter().map(|ns| *ns as f64 * 1e-9 / f64::from(timing.k)).collect();
-        let summary = Summary::from_samples(&seconds, 0.95).unwrap();
+        let summary = crate::stats::Summary::from_samples(&seconds, 0.95).unwrap();
         assert!((timing.summary.median - summary.median).abs() < 1e-12);
     }
 
