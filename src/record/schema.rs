@@ -210,8 +210,30 @@ pub enum Outcome {
 
 /// The JSON schema of a line, as in `results/schema.json`.
 pub fn json_schema() -> String {
-    let schema = schemars::schema_for!(Line);
+    let mut schema = schemars::schema_for!(Line).to_value();
+    unwrap_descriptions(&mut schema);
     serde_json::to_string_pretty(&schema).expect("a schema is JSON") + "\n"
+}
+
+/// Joins the lines of doc comments, so that wrapping them anew changes no schema, and takes out the
+/// brackets of links that lead nowhere outside the code.
+fn unwrap_descriptions(schema: &mut serde_json::Value) {
+    match schema {
+        serde_json::Value::Object(fields) => {
+            for (name, value) in fields {
+                match value {
+                    serde_json::Value::String(text) if name == "description" => {
+                        let paragraphs = text.split("\n\n").map(|paragraph| paragraph.replace('\n', " "));
+                        let joined = paragraphs.collect::<Vec<_>>().join("\n\n");
+                        *text = joined.replace("[`", "`").replace("`]", "`");
+                    }
+                    other => unwrap_descriptions(other),
+                }
+            }
+        }
+        serde_json::Value::Array(values) => values.iter_mut().for_each(unwrap_descriptions),
+        _ => {}
+    }
 }
 
 #[cfg(test)]
@@ -263,7 +285,7 @@ mod tests {
         assert_eq!(timing.device_ns.len(), timing.host_ns.len());
         let seconds: Vec<f64> =
             timing.device_ns.iter().map(|ns| *ns as f64 * 1e-9 / f64::from(timing.k)).collect();
-        let summary = Summary::from_samples(&seconds, 0.95).unwrap();
+        let summary = crate::stats::Summary::from_samples(&seconds, 0.95).unwrap();
         assert!((timing.summary.median - summary.median).abs() < 1e-12);
     }
 
