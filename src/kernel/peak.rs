@@ -1,6 +1,154 @@
 //! Kernels of the `peak` family.
 
-use super::registry::Kernel;
+use super::capabilities::{Capabilities, Feature, MatrixShape};
+use super::plan::{Binding, Buffer, Plan, Step, spread};
+use super::registry::{Kernel, PlanError};
+use super::source::KernelSource;
+use super::variant::{Path, Variant};
+use crate::workload::{Case, DType, Peak, PeakUnit, Role, STEPS_PER_ROUND, Tile, Workload};
+use serde_json::json;
 
 /// Preferred first.
-pub const KERNELS: &[Kernel] = &[];
+pub const KERNELS: &[Kernel] = &[
+    Kernel {
+        family: Peak::FAMILY,
+        name: "fma",
+        summary: "independent vec4 chains of multiply-adds in registers",
+        variants: fma_variants,
+        plan: fma_plan,
+    },
+    Kernel {
+        family: Peak::FAMILY,
+        name: "matrix",
+        summary: "independent cooperative-matrix accumulators in each subgroup",
+        variants: matrix_variants,
+        plan: matrix_plan,
+    },
+];
+
+fn peak(case: &Case) -> &Peak {
+    match case {
+        Case::Peak(peak) => peak,
+        _ => unreachable!("kernels are chosen by family"),
+    }
+}
+
+/// The plan of one dispatch over all tensors of `case`.
+fn one_step(case: &Case, variant: &Variant, wgsl: String, workgroups: [u32; 3], tile: Tile) -> Plan {
+    let tensors = case.tensors();
+    let mut features = Vec::new();
+    if tensors.iter().any(|tensor| tensor.dtype == DType::F16) {
+        features.push(Feature::ShaderF16);
+    }
+    if variant.path == Path::Coopmat {
+        features.push(Feature::CooperativeMatrix);
+    }
+    Plan {
+        buffers: tensors.iter().map(Buffer::of).collect(),
+        steps: vec![Step {
+            wgsl,
+            bindings: (0..tensors.len())
+                .map(|buffer| Binding { buffer, writes: tensors[buffer].role == Role::Output })
+                .collect(),
+            workgroups,
+        }],
+        features,
+        variant: variant.clone(),
+        tile,
+    }
+}
+
+fn fma_variants(case: &Case, device: &Capabilities) -> Result<Vec<Variant>, PlanError> {
+    let PeakUnit::Fma { .. } = peak(case).unit else { return Ok(Vec::new()) };
+    let variant = |threads: u32, per: u32, fused: u32| {
+        Variant::new("fma", Path::Vector).with("threads", threads).with("per", per).with("fused", fused)
+    };
+    // A software driver has 16 vector registers and a vec4 takes four of them.
+    let (threads, pers): (&[u32], &[u32]) =
+        if device.is_software() { (&[8, 64], &[2, 3, 4]) } else { (&[256, 64], &[8, 4]) };
+    let mut variants = Vec::new();
+    for &per in pers {
+        for &threads in threads.iter().filter(|t| u64::from(**t) <= device.limits.workgroup_size) {
+            variants.push(variant(threads, per, 1));
+            if device.is_software() {
+                variants.push(variant(threads, per, 0));
+            }
+        }
+    }
+    Ok(variants)
+}
+
+fn fma_plan(
+    case: &Case,
+    device: &Capabilities,
+    variant: &Variant,
+    source: &KernelSource,
+) -> Result<Plan, PlanError> {
+    let work = peak(case);
+    let PeakUnit::Fma { chains } = work.unit else {
+        return Err(PlanError::NoSuchVariant("fma serves chains, not tiles".into()));
+    };
+    let (threads, per) = (variant.knob("threads"), variant.knob("per"));
+    let vectors = chains / 4;
+    let values = json!({
+        "element": work.precision.input.name(),
+        "half": work.precision.input == DType::F16,
+        "vectors": vectors,
+        "rounds": work.steps / STEPS_PER_ROUND,
+        "links": STEPS_PER_ROUND,
+        "threads": threads,
+        "per": per,
+        "fused": variant.knob("fused") == 1,
+    });
+    let wgsl = source.render("peak/fma.wgsl", values)?;
+    let workgroups = spread(vectors.div_ceil(u64::from(threads * per)), device.limits.dispatch);
+    let tile = Tile { rows: 1, columns: u64::from(threads * per) * 4 };
+    Ok(one_step(case, variant, wgsl, workgroups, tile))
+}
+
+fn matrix_variants(case: &Case, device: &Capabilities) -> Result<Vec<Variant>, PlanError> {
+    let work = peak(case);
+    let PeakUnit::Matrix { edge, tiles } = work.unit else { return Ok(Vec::new()) };
+    let shape =
+        MatrixShape { edge: edge as u32, input: work.precision.input, accumulate: work.precision.accumulate };
+    if !device.has(Feature::CooperativeMatrix) || !device.matrix_shapes.contains(&shape) {
+        return Err(PlanError::Unsupported(format!(
+            "needs cooperative matrices of {shape}, which this device does not offer"
+        )));
+    }
+    let threads = device.subgroup_max.max(1);
+    let size = |per: u32| u64::from(per) * edge * edge * work.precision.accumulate.size();
+    Ok([4u32, 8, 2]
+        .into_iter()
+        .filter(|&per| tiles.is_multiple_of(u64::from(per)) && size(per) <= device.limits.workgroup_memory)
+        .map(|per| Variant::new("matrix", Path::Coopmat).with("threads", threads).with("per", per))
+        .collect())
+}
+
+fn matrix_plan(
+    case: &Case,
+    device: &Capabilities,
+    variant: &Variant,
+    source: &KernelSource,
+) -> Result<Plan, PlanError> {
+    let work = peak(case);
+    let PeakUnit::Matrix { edge, tiles } = work.unit else {
+        return Err(PlanError::NoSuchVariant("matrix serves tiles, not chains".into()));
+    };
+    let per = u64::from(variant.knob("per"));
+    let count = tiles / per;
+    let values = json!({
+        "element": work.precision.input.name(),
+        "accumulate": work.precision.accumulate.name(),
+        "half": work.precision.input == DType::F16 || work.precision.accumulate == DType::F16,
+        "edge": edge,
+        "count": count,
+        "rounds": work.steps / STEPS_PER_ROUND,
+        "links": STEPS_PER_ROUND,
+        "threads": variant.knob("threads"),
+        "per": per,
+    });
+    let wgsl = source.render("peak/matrix.wgsl", values)?;
+    let workgroups = spread(count, device.limits.dispatch);
+    Ok(one_step(case, variant, wgsl, workgroups, Tile { rows: per, columns: edge * edge }))
+}
