@@ -102,6 +102,33 @@ fn stream_kernels_are_right() {
 }
 
 #[test]
+fn peak_kernels_are_right() {
+    prove_all(&[
+        "peak f32 fma c4096 s64",
+        "peak f32 fma c64 s4096",
+        "peak f16 fma c4096 s256",
+        "peak f16.f32 matrix e8 t16 s64",
+        "peak f16.f32 matrix e16 t16 s64",
+    ]);
+}
+
+#[test]
+fn gemm_kernels_are_right() {
+    let mut keys = Vec::new();
+    for precision in ["f32", "f16.f32"] {
+        for layout in ["nn", "nt", "tn"] {
+            // One, primes, and one more and one less than what tiles are made of.
+            for (m, n, k) in
+                [(1, 1, 1), (64, 64, 64), (128, 132, 72), (127, 129, 65), (97, 31, 257), (1, 512, 96)]
+            {
+                keys.push(format!("gemm {precision} m{m} n{n} k{k} {layout}"));
+            }
+        }
+    }
+    prove_all(&keys.iter().map(String::as_str).collect::<Vec<_>>());
+}
+
+#[test]
 fn formats_that_a_device_lacks_are_unsupported_by_name() {
     let Some((_, devices)) = start() else { return };
     for device in devices.iter().filter(|d| !d.has(Feature::ShaderF16)) {
