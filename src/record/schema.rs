@@ -240,7 +240,6 @@ fn unwrap_descriptions(schema: &mut serde_json::Value) {
 mod tests {
     use super::super::example;
     use super::*;
-    use crate::stats::Summary;
     use std::path::{Path, PathBuf};
 
     fn results(name: &str) -> PathBuf {
