@@ -11,7 +11,8 @@
 // edge are clamped and their results dropped.
 //
 // Bindings: 0 a, 1 b, 2 c. Knobs: threads per workgroup; rows of C of each lane; cols, the vec4
-// columns of C of each workgroup.
+// columns of C of each workgroup; broadcast, 1 when each lane loads its share of B and hands it to
+// the others (nn and nt only), for drivers that do not see that an address is uniform.
 
 {% if half %}
 enable f16;
@@ -63,8 +64,19 @@ fn main(
 {% endif %}
     let column = column_tile * {{ 4 * cols }}u;
 {% if b_transposed %}
+{% if broadcast %}
+{% for g in range(4 * cols // threads) %}
+    let b{{ g }} = min(column + {{ g * threads }}u + lane, N - 1u) * (K / 4u);
+{% endfor %}
+{% else %}
 {% for j in range(4 * cols) %}
     let b{{ j }} = min(column + {{ j }}u, N - 1u) * (K / 4u);
+{% endfor %}
+{% endif %}
+{% elif broadcast %}
+{% for g in range(4 * cols // threads) %}
+    let f{{ g }} = {{ g * threads }}u + lane;
+    let b{{ g }} = f{{ g }} / {{ cols }}u * (N / 4u) + min(column / 4u + f{{ g }} % {{ cols }}u, N / 4u - 1u);
 {% endfor %}
 {% else %}
 {% for q in range(cols) %}
@@ -93,10 +105,19 @@ fn main(
 {% for r in range(rows) %}
         let x{{ r }} = Vec(a[a{{ r }} + p]);
 {% endfor %}
+{% if broadcast %}
+{% for g in range(4 * cols // threads) %}
+        let own{{ g }} = Vec(b[b{{ g }} + {{ "p" if b_transposed else "p * N" }}]);
+{% endfor %}
+{% endif %}
 {% if b_transposed %}
 {% for q in range(cols) %}
 {% for j in range(4) %}
+{% if broadcast %}
+        let y{{ 4 * q + j }} = subgroupBroadcast(own{{ (4 * q + j) // threads }}, {{ (4 * q + j) % threads }}u);
+{% else %}
         let y{{ 4 * q + j }} = Vec(b[b{{ 4 * q + j }} + p]);
+{% endif %}
 {% endfor %}
 {% for s in part %}
         let z{{ q }}{{ s }} = Vec(y{{ 4 * q }}.{{ s }}, y{{ 4 * q + 1 }}.{{ s }}, y{{ 4 * q + 2 }}.{{ s }}, y{{ 4 * q + 3 }}.{{ s }});
@@ -107,9 +128,14 @@ fn main(
 {% endfor %}
 {% else %}
 {% for s in part %}
+{% set first = loop.index0 * cols %}
         let at{{ s }} = (4u * p + {{ loop.index0 }}u) * (N / 4u);
 {% for q in range(cols) %}
+{% if broadcast %}
+        let y{{ q }}{{ s }} = subgroupBroadcast(own{{ (first + q) // threads }}, {{ (first + q) % threads }}u);
+{% else %}
         let y{{ q }}{{ s }} = Vec(b[at{{ s }} + b{{ q }}]);
+{% endif %}
 {% for r in range(rows) %}
         c{{ r }}_{{ q }} = fma(Vec(x{{ r }}.{{ s }}), y{{ q }}{{ s }}, c{{ r }}_{{ q }});
 {% endfor %}

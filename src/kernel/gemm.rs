@@ -65,6 +65,13 @@ fn values(work: &Gemm, more: Value) -> Value {
 /// The plan of one dispatch with A, B and C bound in this order.
 fn one_step(case: &Case, variant: &Variant, wgsl: String, workgroups: [u32; 3], tile: Tile) -> Plan {
     let tensors = case.tensors();
+    let mut features = Vec::new();
+    if is_half(gemm(case)) {
+        features.push(Feature::ShaderF16);
+    }
+    if variant.path == Path::Subgroup {
+        features.push(Feature::Subgroup);
+    }
     Plan {
         buffers: tensors.iter().map(Buffer::of).collect(),
         steps: vec![Step {
@@ -74,7 +81,7 @@ fn one_step(case: &Case, variant: &Variant, wgsl: String, workgroups: [u32; 3], 
                 .collect(),
             workgroups,
         }],
-        features: if is_half(gemm(case)) { vec![Feature::ShaderF16] } else { Vec::new() },
+        features,
         variant: variant.clone(),
         tile,
     }
@@ -87,20 +94,28 @@ fn direct_variants(case: &Case, device: &Capabilities) -> Result<Vec<Variant>, P
     if !device.is_software() || !a_run.is_multiple_of(4) || !b_run.is_multiple_of(4) {
         return Ok(Vec::new());
     }
-    let threads = device.fixed_subgroup().unwrap_or(8);
+    let subgroup = device.fixed_subgroup();
+    let threads = subgroup.unwrap_or(8);
     // (rows of a lane, vec4 columns of a workgroup)
-    let shapes: &[(u32, u32)] =
-        &[(4, 4), (2, 4), (4, 2), (2, 8), (4, 8), (1, 4), (8, 2), (8, 4), (1, 8), (8, 1)];
-    Ok(shapes
-        .iter()
-        .filter(|(rows, _)| !work.layout.a_transposed() || rows % 4 == 0)
-        .map(|&(rows, cols)| {
-            Variant::new("direct", Path::Vector)
+    let shapes: &[(u32, u32)] = &[(4, 4), (8, 4), (4, 8), (8, 2), (4, 2), (2, 8), (2, 4)];
+    let mut variants = Vec::new();
+    for &(rows, cols) in shapes {
+        if work.layout.a_transposed() && !rows.is_multiple_of(4) {
+            continue;
+        }
+        let variant = |broadcast: u32| {
+            Variant::new("direct", if broadcast == 1 { Path::Subgroup } else { Path::Vector })
                 .with("threads", threads)
                 .with("rows", rows)
                 .with("cols", cols)
-        })
-        .collect())
+                .with("broadcast", broadcast)
+        };
+        if subgroup.is_some() && !work.layout.a_transposed() && (4 * cols).is_multiple_of(threads) {
+            variants.push(variant(1));
+        }
+        variants.push(variant(0));
+    }
+    Ok(variants)
 }
 
 fn direct_plan(
@@ -117,6 +132,7 @@ fn direct_plan(
         "threads": threads,
         "rows": rows,
         "cols": cols,
+        "broadcast": variant.knob("broadcast") == 1,
         "row_tiles": row_tiles,
         "column_tiles": column_tiles,
     });
@@ -286,7 +302,7 @@ mod tests {
     fn a_missing_matrix_shape_is_named() {
         let device = device(false, 32, &[Feature::ShaderF16]);
         let case: Case = "peak f16.f32 matrix e16 t64 s64".parse().unwrap();
-        let error = candidates(&case, &device).unwrap_err();
+        let error = candidates(&case, &device).err().expect("no such shape");
         assert!(error.to_string().contains("16x16x16 f16.f32"), "{error}");
     }
 }
