@@ -44,8 +44,8 @@ fn main(
 {% endfor %}
     let right = coopLoadT<coop_mat{{ edge }}x{{ edge }}<{{ element }}, B>>(&b[0u], {{ edge }}u);
     for (var round = 0u; round < ROUNDS; round++) {
-        let from = round * TILE;
-        let left = coopLoadT<coop_mat{{ edge }}x{{ edge }}<{{ element }}, A>>(&a[from], {{ edge }}u);
+        let start = round * TILE;
+        let left = coopLoadT<coop_mat{{ edge }}x{{ edge }}<{{ element }}, A>>(&a[start], {{ edge }}u);
 {% for link in range(links) %}
 {% for j in range(per) %}
         d{{ j }} = coopMultiplyAdd(left, right, d{{ j }});
