@@ -97,10 +97,10 @@ fn direct_variants(case: &Case, device: &Capabilities) -> Result<Vec<Variant>, P
     let subgroup = device.fixed_subgroup();
     let threads = subgroup.unwrap_or(8);
     // (rows of a lane, vec4 columns of a workgroup)
-    let shapes: &[(u32, u32)] = match (threads, work.layout.b_transposed()) {
-        (..=4, _) => &[(8, 4), (8, 2), (4, 4), (4, 8)],
-        (_, false) => &[(2, 8), (4, 4), (4, 8), (8, 4), (2, 4)],
-        (_, true) => &[(4, 8), (8, 4), (4, 4), (2, 8)],
+    let shapes: &[(u32, u32)] = if threads <= 4 {
+        &[(8, 4), (8, 2), (4, 4), (4, 8)]
+    } else {
+        &[(4, 8), (8, 4), (4, 4), (2, 8), (2, 4)]
     };
     let mut variants = Vec::new();
     for &(rows, cols) in shapes {
