@@ -9,13 +9,29 @@ use crate::workload::{Case, DType, Gemm, Role, Tile, Workload};
 use serde_json::{Value, json};
 
 /// Preferred first.
-pub const KERNELS: &[Kernel] = &[Kernel {
-    family: Gemm::FAMILY,
-    name: "reference",
-    summary: "one element of C per invocation, any format, layout and size",
-    variants: reference_variants,
-    plan: reference_plan,
-}];
+pub const KERNELS: &[Kernel] = &[
+    Kernel {
+        family: Gemm::FAMILY,
+        name: "direct",
+        summary: "register tiles without workgroup memory, for software drivers",
+        variants: direct_variants,
+        plan: direct_plan,
+    },
+    Kernel {
+        family: Gemm::FAMILY,
+        name: "tiled",
+        summary: "tiles in workgroup memory, register tiles of whole vec4s",
+        variants: tiled_variants,
+        plan: tiled_plan,
+    },
+    Kernel {
+        family: Gemm::FAMILY,
+        name: "reference",
+        summary: "one element of C per invocation, any format, layout and size",
+        variants: reference_variants,
+        plan: reference_plan,
+    },
+];
 
 fn gemm(case: &Case) -> &Gemm {
     match case {
@@ -49,6 +65,13 @@ fn values(work: &Gemm, more: Value) -> Value {
 /// The plan of one dispatch with A, B and C bound in this order.
 fn one_step(case: &Case, variant: &Variant, wgsl: String, workgroups: [u32; 3], tile: Tile) -> Plan {
     let tensors = case.tensors();
+    let mut features = Vec::new();
+    if is_half(gemm(case)) {
+        features.push(Feature::ShaderF16);
+    }
+    if variant.path == Path::Subgroup {
+        features.push(Feature::Subgroup);
+    }
     Plan {
         buffers: tensors.iter().map(Buffer::of).collect(),
         steps: vec![Step {
@@ -58,10 +81,129 @@ fn one_step(case: &Case, variant: &Variant, wgsl: String, workgroups: [u32; 3], 
                 .collect(),
             workgroups,
         }],
-        features: if is_half(gemm(case)) { vec![Feature::ShaderF16] } else { Vec::new() },
+        features,
         variant: variant.clone(),
         tile,
     }
+}
+
+fn direct_variants(case: &Case, device: &Capabilities) -> Result<Vec<Variant>, PlanError> {
+    let work = gemm(case);
+    let a_run = if work.layout.a_transposed() { work.m } else { work.k };
+    let b_run = if work.layout.b_transposed() { work.k } else { work.n };
+    if !device.is_software() || !a_run.is_multiple_of(4) || !b_run.is_multiple_of(4) {
+        return Ok(Vec::new());
+    }
+    let subgroup = device.fixed_subgroup();
+    let threads = subgroup.unwrap_or(8);
+    // (rows of a lane, vec4 columns of a workgroup)
+    let shapes: &[(u32, u32)] = if threads <= 4 {
+        &[(8, 4), (8, 2), (4, 4), (4, 8)]
+    } else {
+        &[(4, 8), (8, 4), (4, 4), (2, 8), (2, 4)]
+    };
+    let mut variants = Vec::new();
+    for &(rows, cols) in shapes {
+        if work.layout.a_transposed() && !rows.is_multiple_of(4) {
+            continue;
+        }
+        let variant = |broadcast: u32| {
+            Variant::new("direct", if broadcast == 1 { Path::Subgroup } else { Path::Vector })
+                .with("threads", threads)
+                .with("rows", rows)
+                .with("cols", cols)
+                .with("broadcast", broadcast)
+        };
+        if subgroup.is_some() && !work.layout.a_transposed() && (4 * cols).is_multiple_of(threads) {
+            variants.push(variant(1));
+        }
+        variants.push(variant(0));
+    }
+    Ok(variants)
+}
+
+fn direct_plan(
+    case: &Case,
+    device: &Capabilities,
+    variant: &Variant,
+    source: &KernelSource,
+) -> Result<Plan, PlanError> {
+    let work = gemm(case);
+    let (threads, rows, cols) = (variant.knob("threads"), variant.knob("rows"), variant.knob("cols"));
+    let tile = Tile { rows: u64::from(threads * rows), columns: u64::from(4 * cols) };
+    let (row_tiles, column_tiles) = (work.m.div_ceil(tile.rows), work.n.div_ceil(tile.columns));
+    let more = json!({
+        "threads": threads,
+        "rows": rows,
+        "cols": cols,
+        "broadcast": variant.knob("broadcast") == 1,
+        "row_tiles": row_tiles,
+        "column_tiles": column_tiles,
+    });
+    let wgsl = source.render("gemm/direct.wgsl", values(work, more))?;
+    let workgroups = spread(row_tiles * column_tiles, device.limits.dispatch);
+    Ok(one_step(case, variant, wgsl, workgroups, tile))
+}
+
+fn tiled_variants(case: &Case, device: &Capabilities) -> Result<Vec<Variant>, PlanError> {
+    let size = gemm(case).precision.accumulate.size();
+    // (bm, bn, bk, tm, tn); a software driver keeps one small shape for comparison.
+    let shapes: &[[u32; 5]] = if device.is_software() {
+        &[[32, 32, 16, 8, 8]]
+    } else {
+        &[
+            [128, 128, 16, 8, 8],
+            [128, 128, 8, 8, 8],
+            [64, 128, 16, 8, 8],
+            [128, 64, 16, 8, 8],
+            [64, 64, 16, 8, 8],
+            [64, 64, 16, 4, 4],
+            [32, 64, 16, 4, 4],
+            [32, 32, 16, 4, 4],
+        ]
+    };
+    let fits = |&&[bm, bn, bk, tm, tn]: &&[u32; 5]| {
+        let memory = u64::from(bk * (bm + bn + 8)) * size;
+        u64::from((bm / tm) * (bn / tn)) <= device.limits.workgroup_size
+            && memory <= device.limits.workgroup_memory
+    };
+    Ok(shapes
+        .iter()
+        .filter(fits)
+        .map(|&[bm, bn, bk, tm, tn]| {
+            Variant::new("tiled", Path::Vector)
+                .with("bm", bm)
+                .with("bn", bn)
+                .with("bk", bk)
+                .with("tm", tm)
+                .with("tn", tn)
+        })
+        .collect())
+}
+
+fn tiled_plan(
+    case: &Case,
+    device: &Capabilities,
+    variant: &Variant,
+    source: &KernelSource,
+) -> Result<Plan, PlanError> {
+    let work = gemm(case);
+    let tile = Tile { rows: variant.knob("bm").into(), columns: variant.knob("bn").into() };
+    let (row_tiles, column_tiles) = (work.m.div_ceil(tile.rows), work.n.div_ceil(tile.columns));
+    let a_run = if work.layout.a_transposed() { work.m } else { work.k };
+    let b_run = if work.layout.b_transposed() { work.k } else { work.n };
+    let mut more = json!({
+        "row_tiles": row_tiles,
+        "column_tiles": column_tiles,
+        "a_vector": a_run.is_multiple_of(4),
+        "b_vector": b_run.is_multiple_of(4),
+    });
+    for (knob, value) in &variant.knobs {
+        more[knob] = json!(value);
+    }
+    let wgsl = source.render("gemm/tiled.wgsl", values(work, more))?;
+    let workgroups = spread(row_tiles * column_tiles, device.limits.dispatch);
+    Ok(one_step(case, variant, wgsl, workgroups, tile))
 }
 
 fn reference_variants(_: &Case, device: &Capabilities) -> Result<Vec<Variant>, PlanError> {
@@ -80,4 +222,91 @@ fn reference_plan(
     let wgsl = source.render("gemm/reference.wgsl", values(work, json!({ "threads": threads })))?;
     let workgroups = spread((work.m * work.n).div_ceil(u64::from(threads)), device.limits.dispatch);
     Ok(one_step(case, variant, wgsl, workgroups, Tile { rows: 1, columns: u64::from(threads) }))
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::kernel::{
+        Capabilities, DeviceLimits, DeviceType, Feature, KernelSource, MatrixShape, TimerKind,
+    };
+    use crate::kernel::{Takes, candidates};
+    use crate::workload::{Case, DType};
+
+    fn device(software: bool, subgroup: u32, features: &[Feature]) -> Capabilities {
+        let shape = MatrixShape { edge: 16, input: DType::F16, accumulate: DType::F32 };
+        Capabilities {
+            id: "vulkan/test/1".into(),
+            name: "test".into(),
+            api: "vulkan".into(),
+            driver: "test".into(),
+            driver_version: "1".into(),
+            vendor_id: 0,
+            device_id: 0,
+            device_type: if software { DeviceType::Software } else { DeviceType::Discrete },
+            takes: Takes::Plans,
+            features: features.to_vec(),
+            subgroup_min: subgroup,
+            subgroup_max: subgroup,
+            limits: DeviceLimits {
+                workgroup_memory: 32 << 10,
+                workgroup_size: 256,
+                dispatch: 65535,
+                binding_bytes: 1 << 30,
+                buffer_bytes: 1 << 30,
+                storage_buffers: 8,
+            },
+            matrix_shapes: if features.contains(&Feature::CooperativeMatrix) { vec![shape] } else { vec![] },
+            timer: TimerKind::PassTimestamps,
+            tick_ns: 1.0,
+        }
+    }
+
+    #[test]
+    fn every_gemm_and_peak_variant_is_valid_wgsl() {
+        let devices = [
+            device(true, 8, &[Feature::ShaderF16, Feature::Subgroup]),
+            device(true, 4, &[Feature::Subgroup]),
+            device(false, 32, &[Feature::ShaderF16, Feature::Subgroup, Feature::CooperativeMatrix]),
+        ];
+        let mut keys = vec!["peak f32 fma c4096 s64".to_owned(), "peak f16 fma c4096 s64".to_owned()];
+        keys.push("peak f16.f32 matrix e16 t64 s64".to_owned());
+        for size in ["m64 n64 k64", "m33 n17 k29", "m36 n20 k28", "m1 n4096 k4096"] {
+            for layout in ["nn", "nt", "tn"] {
+                for format in ["f32", "f16.f32"] {
+                    keys.push(format!("gemm {format} {size} {layout}"));
+                }
+            }
+        }
+        let source = KernelSource::embedded();
+        let mut validated = 0;
+        for key in &keys {
+            let case: Case = key.parse().unwrap();
+            for device in &devices {
+                let Ok(found) = candidates(&case, device) else { continue };
+                for (kernel, variant) in found {
+                    let plan = (kernel.plan)(&case, device, &variant, &source).unwrap();
+                    for step in &plan.steps {
+                        let module = naga::front::wgsl::parse_str(&step.wgsl)
+                            .unwrap_or_else(|e| panic!("{key} {variant}: {}", e.emit_to_string(&step.wgsl)));
+                        naga::valid::Validator::new(
+                            naga::valid::ValidationFlags::all(),
+                            naga::valid::Capabilities::all(),
+                        )
+                        .validate(&module)
+                        .unwrap_or_else(|e| panic!("{key} {variant}: {}", e.emit_to_string(&step.wgsl)));
+                        validated += 1;
+                    }
+                }
+            }
+        }
+        assert!(validated > 100, "{validated}");
+    }
+
+    #[test]
+    fn a_missing_matrix_shape_is_named() {
+        let device = device(false, 32, &[Feature::ShaderF16]);
+        let case: Case = "peak f16.f32 matrix e16 t64 s64".parse().unwrap();
+        let error = candidates(&case, &device).err().expect("no such shape");
+        assert!(error.to_string().contains("16x16x16 f16.f32"), "{error}");
+    }
 }

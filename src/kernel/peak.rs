@@ -65,7 +65,7 @@ fn fma_variants(case: &Case, device: &Capabilities) -> Result<Vec<Variant>, Plan
     };
     // A software driver has 16 vector registers and a vec4 takes four of them.
     let (threads, pers): (&[u32], &[u32]) =
-        if device.is_software() { (&[8, 64], &[2, 3, 4]) } else { (&[256, 64], &[8, 4]) };
+        if device.is_software() { (&[8, 64], &[3, 2, 4]) } else { (&[256, 64], &[8, 4]) };
     let mut variants = Vec::new();
     for &per in pers {
         for &threads in threads.iter().filter(|t| u64::from(**t) <= device.limits.workgroup_size) {
