@@ -107,7 +107,7 @@ struct Track {
     writer: RunWriter,
     timer: TimerReport,
     sentinel: Option<u32>,
-    /// Starts of the child that the sentinel belongs to.
+    /// Generation of the child that the sentinel belongs to.
     sentinel_of: u32,
     config: Config,
     predictor: Predictor,
@@ -478,12 +478,12 @@ fn affordable(track: &Track, row: &Row, share_s: Option<f64>) -> std::result::Re
 
 /// Makes the sentinel anew when there is none in the present child.
 fn ready_sentinel(track: &mut Track, source: &KernelSource) {
-    if track.sentinel.is_some() && track.sentinel_of == track.executor.starts() {
+    if track.sentinel.is_some() && track.sentinel_of == track.executor.generation() {
         return;
     }
     let key = "peak f32 fma c16384 s256";
     track.sentinel = fixed_work(&mut track.executor, &track.device, &track.config, source, key).ok();
-    track.sentinel_of = track.executor.starts();
+    track.sentinel_of = track.executor.generation();
 }
 
 fn fill(row: &mut Row, measured: Measurement, plan: Option<&Plan>) {

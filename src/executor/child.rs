@@ -61,6 +61,11 @@ impl ChildExecutor {
         self.starts
     }
 
+    /// Which child answers the next request: a handle of an earlier one is worth nothing.
+    pub fn generation(&self) -> u32 {
+        self.starts + u32::from(self.running.is_none())
+    }
+
     /// Ends the child; the next request starts a new one.
     pub fn stop(&mut self) {
         if let Some(mut running) = self.running.take() {

@@ -137,7 +137,7 @@ fn full() -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Suite, cost};
+    use super::super::cases::{Suite, cost};
     use super::*;
     use crate::workload::Precision;
     use std::collections::{BTreeMap, BTreeSet};

@@ -18,8 +18,8 @@
 //! In a sweep numbers are sizes (`m = 512` is `m512` in the key), `true` adds the name itself
 //! (`causal = true`), and `precision`, `layout`, `op` and `unit` are words of the key.
 
+use super::cases::{Suite, nearest};
 use super::filter::parse_list;
-use super::{Suite, nearest};
 use crate::error::{Error, Result};
 use crate::workload::{Case, FAMILIES};
 use serde::Deserialize;

@@ -1,0 +1,53 @@
+//! The subcommands and what they have in common on the outside.
+
+use super::{devices, doctor, executor, report, run as run_command};
+use crate::error::Result;
+use clap::{Parser, Subcommand};
+
+/// Verified matrix and attention kernels on every accelerator, with honest error bars.
+#[derive(Debug, Parser)]
+#[command(
+    name = "portamark",
+    version,
+    max_term_width = 100,
+    after_help = "\
+Exit codes: 0 done; 1 a gate failed (a wrong or failed case); 2 wrong usage or unreadable input; \
+3 no usable device; 4 interrupted, what was measured is saved and --resume continues."
+)]
+pub struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// List the devices that can be measured here.
+    Devices(devices::Arguments),
+    /// Explain why no device, or only a software device, is found, and what to do.
+    Doctor(doctor::Arguments),
+    /// Measure a suite on devices and record it.
+    Run(Box<run_command::Arguments>),
+    /// Draw report.html and report.md from result files.
+    Report(report::Arguments),
+    /// Serve the executor protocol on stdin and stdout.
+    #[command(hide = true, subcommand)]
+    Executor(executor::Kind),
+}
+
+/// Runs the command that was asked for.
+pub fn run(arguments: Arguments) -> Result<()> {
+    match arguments.command {
+        Command::Devices(arguments) => devices::run(&arguments),
+        Command::Doctor(arguments) => doctor::run(&arguments),
+        Command::Run(arguments) => run_command::run(&arguments),
+        Command::Report(arguments) => report::run(&arguments),
+        Command::Executor(kind) => executor::run(&kind),
+    }
+}
+
+/// Prints data to stdout. A reader that went away is not an error.
+pub(super) fn print(text: &str) {
+    use std::io::Write;
+    let mut out = std::io::stdout().lock();
+    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+}

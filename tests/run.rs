@@ -1,0 +1,285 @@
+//! The policy of `portamark run`, from the command line, on a scripted executor.
+
+use assert_cmd::Command;
+use predicates::prelude::*;
+use predicates::str::contains;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Small cases of two families, so that a run takes a second or two.
+const SUITE: &str = r#"
+name = "small"
+[[case]]
+key = "stream f32 copy n4096"
+[[case]]
+key = "gemm f32 m32 n32 k32 nn"
+[[case]]
+key = "gemm f32 m48 n48 k48 nn"
+[[case]]
+key = "gemm f16.f32 m32 n32 k32 nt"
+[[case]]
+key = "gemm f32 m64 n64 k64 nn"
+"#;
+
+struct Bench {
+    folder: tempfile::TempDir,
+}
+
+impl Bench {
+    fn new(script: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("small.toml"), SUITE).unwrap();
+        fs::write(folder.path().join("script.toml"), script).unwrap();
+        Bench { folder }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn run(&self, arguments: &[&str]) -> Command {
+        let program = env!("CARGO_BIN_EXE_portamark");
+        let mut command = Command::new(program);
+        command.current_dir(self.folder.path());
+        command.args(["run", "small.toml", "-d", "all", "-o", "results"]);
+        command.arg("--executor").arg(format!("{program} executor fake --script script.toml"));
+        command.args(arguments);
+        command
+    }
+
+    /// The result files.
+    fn files(&self) -> Vec<PathBuf> {
+        fn walk(folder: &Path, into: &mut Vec<PathBuf>) {
+            for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+                if entry.path().is_dir() { walk(&entry.path(), into) } else { into.push(entry.path()) }
+            }
+        }
+        let mut files = Vec::new();
+        walk(&self.path("results"), &mut files);
+        files.sort();
+        files
+    }
+
+    /// Case and status of every row of the only file, in order.
+    fn rows(&self) -> Vec<(String, String)> {
+        let files = self.files();
+        assert_eq!(files.len(), 1, "{files:?}");
+        let run = portamark::record::load(&files[0]).unwrap();
+        assert_eq!(run.problems, Vec::<String>::new());
+        run.rows.iter().map(|row| (row.case.clone(), row.status.to_string())).collect()
+    }
+
+    fn statuses(&self) -> Vec<String> {
+        self.rows().into_iter().map(|(_, status)| status).collect()
+    }
+}
+
+fn rule(case: &str, on: &str, act: &str) -> String {
+    format!("[[rules]]\ncase = '{case}'\non = '{on}'\nact = '{act}'\n")
+}
+
+#[test]
+fn a_good_run_has_a_row_for_each_case_a_table_and_a_report() {
+    let bench = Bench::new("");
+    bench
+        .run(&["--report", "report", "--label", "card=none"])
+        .assert()
+        .success()
+        .stdout(contains("gemm f32 m64 n64 k64 nn").and(contains("report.html")));
+    assert_eq!(bench.statuses(), ["ok"; 5]);
+    assert!(fs::read_to_string(bench.path("report/report.html")).unwrap().contains("gemm f16.f32"));
+    let run = portamark::record::load(&bench.files()[0]).unwrap();
+    assert_eq!(run.header.labels["card"], "none");
+    for row in &run.rows {
+        let timing = row.timing.as_ref().unwrap();
+        assert!(timing.host_ns.len() >= 30, "{}", row.case);
+        assert!(row.verification.as_ref().unwrap().passed);
+    }
+}
+
+#[test]
+fn a_wrong_or_unwritten_result_has_no_throughput_and_exit_1() {
+    for (act, words) in [("wrong", "times its bound"), ("unwritten", "were not written")] {
+        let bench = Bench::new(&rule("gemm f32 m48*", "prepare", act));
+        bench.run(&[]).assert().code(1).stderr(contains("1 cases did not end well"));
+        assert_eq!(bench.statuses(), ["ok", "ok", "wrong", "ok", "ok"], "{act}");
+        let run = portamark::record::load(&bench.files()[0]).unwrap();
+        let row = &run.rows[2];
+        assert!(row.reason.as_ref().unwrap().contains(words), "{:?}", row.reason);
+        assert!(row.timing.is_none() && row.flop_rate().is_none());
+        assert!(!row.verification.as_ref().unwrap().passed);
+    }
+}
+
+#[test]
+fn output_that_goes_wrong_only_while_it_is_timed_is_found_too() {
+    let script = format!("{}after = 12\n", rule("gemm f32 m48*", "sample", "wrong"));
+    let bench = Bench::new(&script);
+    bench.run(&[]).assert().code(1);
+    let run = portamark::record::load(&bench.files()[0]).unwrap();
+    assert!(run.rows[2].reason.as_ref().unwrap().starts_with("after timing: "), "{:?}", run.rows[2].reason);
+}
+
+#[test]
+fn an_executor_that_misbehaves_costs_one_row_and_the_run_goes_on() {
+    for (act, status, words) in [
+        ("hang", "timeout", "no answer within 1.00 s"),
+        ("exit", "crashed", "exit code 3"),
+        ("abort", "crashed", "ended by SIG"),
+        ("garbage", "crashed", "is not a response"),
+        ("half-line", "crashed", "ended early"),
+        ("error", "failed", "as the script says"),
+    ] {
+        for on in ["prepare", "sample"] {
+            let bench = Bench::new(&rule("gemm f32 m48*", on, act));
+            bench.run(&["--timeout", "1s"]).assert().code(1);
+            assert_eq!(bench.statuses(), ["ok", "ok", status, "ok", "ok"], "{act} on {on}");
+            let run = portamark::record::load(&bench.files()[0]).unwrap();
+            let reason = run.rows[2].reason.clone().unwrap();
+            assert!(reason.contains(words), "{act} on {on}: {reason}");
+        }
+    }
+}
+
+#[test]
+fn what_a_device_lacks_is_unsupported_and_exit_0() {
+    let bench = Bench::new("[[devices]]\nfeatures = []\n");
+    bench.run(&[]).assert().success();
+    let run = portamark::record::load(&bench.files()[0]).unwrap();
+    assert_eq!(run.rows[3].status.to_string(), "unsupported");
+    assert_eq!(run.rows[3].reason.as_deref(), Some("needs shader-f16, which this device does not offer"));
+}
+
+#[test]
+fn what_the_budget_cannot_pay_is_skipped_with_the_prediction() {
+    // 2·64³ FLOP at 1 µs each take half a second; thirty of them do not fit.
+    let bench = Bench::new("seconds_per_flop = 1e-6\n");
+    bench.run(&["--budget", "10s"]).assert().success();
+    let run = portamark::record::load(&bench.files()[0]).unwrap();
+    let row = run.rows.iter().find(|row| row.case.contains("m64")).unwrap();
+    assert_eq!(row.status.to_string(), "skipped");
+    assert!(row.reason.as_ref().unwrap().contains("predicted 52"), "{:?}", row.reason);
+    assert!(row.predicted_s.is_some());
+}
+
+#[test]
+fn a_run_that_is_killed_goes_on_where_it_stopped() {
+    let bench = Bench::new(&rule("gemm f16.f32*", "sample", "hang"));
+    let mut child = std::process::Command::new(env!("CARGO_BIN_EXE_portamark"))
+        .current_dir(bench.folder.path())
+        .args(["run", "small.toml", "-d", "all", "-o", "results", "--timeout", "100s", "--executor"])
+        .arg(format!("{} executor fake --script script.toml", env!("CARGO_BIN_EXE_portamark")))
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    // Three rows are there when the fourth hangs.
+    let started = std::time::Instant::now();
+    while bench.files().is_empty() || fs::read_to_string(&bench.files()[0]).unwrap().lines().count() < 4 {
+        assert!(started.elapsed().as_secs() < 60, "the run does not get to its third row");
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    // The power fails in the middle of a line.
+    let path = bench.files().remove(0);
+    let before = fs::read_to_string(&path).unwrap();
+    fs::write(&path, format!("{before}{{\"type\":\"row\",\"case\":\"gem")).unwrap();
+    fs::write(bench.path("script.toml"), "").unwrap();
+
+    bench.run(&["--resume"]).assert().success().stderr(contains("resuming"));
+    let after = fs::read_to_string(&path).unwrap();
+    assert!(after.starts_with(&before), "finished rows stay as they were");
+    assert_eq!(bench.statuses(), ["ok"; 5]);
+    let mut keys: Vec<String> = bench.rows().into_iter().map(|(key, _)| key).collect();
+    keys.dedup();
+    assert_eq!(keys.len(), 5);
+}
+
+#[test]
+fn without_an_interrupted_run_resume_starts_a_new_one() {
+    let bench = Bench::new("");
+    bench.run(&["--resume"]).assert().success();
+    bench.run(&["--resume"]).assert().success();
+    assert_eq!(bench.files().len(), 2, "a finished run is not gone on with");
+}
+
+#[test]
+fn devices_are_measured_side_by_side_each_into_a_file_of_its_own() {
+    let bench = Bench::new("[[devices]]\nid = 'fake/A/1'\n[[devices]]\nid = 'fake/B/1'\n");
+    bench.run(&[]).assert().success();
+    let runs = portamark::record::load_all(&bench.files()).unwrap();
+    let devices: Vec<_> = runs.iter().map(|run| run.header.device.id.as_str()).collect();
+    assert_eq!(devices, ["fake/A/1", "fake/B/1"]);
+    assert_eq!(runs[0].header.run, runs[1].header.run);
+    assert!(runs.iter().all(|run| run.rows.len() == 5));
+}
+
+#[test]
+fn no_device_is_exit_3_with_a_hint() {
+    let bench = Bench::new("devices = []\n");
+    bench.run(&[]).assert().code(3).stderr(contains("no device").and(contains("portamark doctor")));
+}
+
+#[test]
+fn a_timer_that_lies_is_not_used_and_the_file_says_why() {
+    for (timer, words) in [
+        ("zero", "zero"),
+        ("negative", "go backwards"),
+        ("above-host", "exceeds host time"),
+        ("constant", "twice the work"),
+        ("none", "zero or missing"),
+    ] {
+        let bench = Bench::new(&format!("timer = '{timer}'\n"));
+        bench.run(&["-k", "gemm f32 m32*"]).assert().success();
+        let header = portamark::record::load(&bench.files()[0]).unwrap().header;
+        assert_eq!(header.timer.chosen, portamark::record::TimerChoice::Host, "{timer}");
+        assert!(header.timer.findings.join("; ").contains(words), "{timer}: {:?}", header.timer.findings);
+    }
+}
+
+#[test]
+fn wrong_usage_is_one_clear_error_and_exit_2() {
+    let bench = Bench::new("[[devices]]\nid = 'fake/A/1'\n[[devices]]\nid = 'fake/AB/1'\n");
+    let portamark = |arguments: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_portamark"));
+        command.current_dir(bench.folder.path()).args(arguments);
+        command.assert().code(2)
+    };
+    portamark(&["run", "quik"]).stderr(contains("quik").and(contains("quick")));
+    portamark(&["run", "missing.toml"]).stderr(contains("missing.toml"));
+    fs::write(bench.path("bad.toml"), "[[case]]\nkey = \"gemm f32 m0\"\n").unwrap();
+    portamark(&["run", "bad.toml"]).stderr(contains("bad.toml").and(contains("sizes start at 1")));
+    portamark(&["report", "nowhere"]).stderr(contains("nowhere"));
+    fs::write(bench.path("future.jsonl"), "{\"type\":\"header\",\"schema\":9,\"portamark\":\"7.0\"}\n")
+        .unwrap();
+    portamark(&["report", "future.jsonl"]).stderr(contains("schema 9").and(contains("update portamark")));
+    fs::write(bench.path("noise.jsonl"), [0u8, 159, 146, 150, 10]).unwrap();
+    portamark(&["report", "noise.jsonl"]).stderr(contains("noise.jsonl"));
+    let mut ambiguous = bench.run(&["-d", "fake/A"]);
+    ambiguous.assert().code(2).stderr(contains("matches 2 devices: fake/A/1; fake/AB/1"));
+    assert!(bench.files().is_empty(), "nothing is written");
+}
+
+#[test]
+fn a_full_disk_is_an_error_that_says_so() {
+    if !Path::new("/dev/full").exists() {
+        return;
+    }
+    let bench = Bench::new("");
+    // A results folder that cannot hold anything: a file stands in its place.
+    fs::write(bench.path("results"), "").unwrap();
+    bench.run(&[]).assert().code(2).stderr(contains("results"));
+    assert_eq!(fs::read_to_string(bench.path("results")).unwrap(), "", "nothing is overwritten");
+}
+
+#[test]
+fn a_dry_run_lists_cases_and_kernels_and_writes_nothing() {
+    let bench = Bench::new("");
+    bench
+        .run(&["--dry-run"])
+        .assert()
+        .success()
+        .stdout(contains("gemm f32 m64 n64 k64 nn").and(contains("524 kFLOP")));
+    assert!(bench.files().is_empty());
+}
