@@ -155,7 +155,7 @@ fn lanes_variants(case: &Case, device: &Capabilities) -> Result<Vec<Variant>, Pl
     // A row of an invocation keeps two vectors of the head dimension.
     let most = if work.dim > 128 { 1 } else { 4 };
     let mut variants = Vec::new();
-    for (span, limit, block) in [(64, most, 4), (32, most, 2), (64, 1, 4), (128, most, 1)] {
+    for (span, limit, block) in [(64, most, 1), (128, most, 1), (128, 1, 1)] {
         let pack = pack(work.group(), limit);
         let variant = Variant::new("lanes", Path::Vector)
             .with("threads", threads)
@@ -261,7 +261,7 @@ fn direct_variants(case: &Case, device: &Capabilities) -> Result<Vec<Variant>, P
     }
     let threads = device.fixed_subgroup().unwrap_or(8);
     let choices: &[(u32, u32)] =
-        if work.dim > 128 { &[(1, 2), (1, 4)] } else { &[(1, 8), (2, 4), (1, 4), (2, 8), (4, 2)] };
+        if work.dim > 128 { &[(1, 2), (1, 4)] } else { &[(4, 2), (8, 2), (4, 1), (2, 4)] };
     Ok(choices
         .iter()
         .map(|&(per, block)| {
