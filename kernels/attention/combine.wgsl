@@ -1,0 +1,41 @@
+// Second step of a decode step of attention: combines the partial results of each row, weighted by
+// exp(m - max m) (log-sum-exp; Flash-Decoding, Dao et al. 2023).
+//
+// Reads d + 2 words and computes 2 d FLOP for each row and part, writes d elements for each row.
+// One workgroup combines one row; invocations take vectors of the row THREADS apart.
+// Bindings: 0 partial sums (f32), 1 pairs (m, l), 2 o. Knob: threads per workgroup.
+
+{% include "attention/sizes.wgsl" %}
+const PARTS: u32 = {{ parts }}u;
+
+@group(0) @binding(0) var<storage, read> sums: array<vec4<f32>>;
+@group(0) @binding(1) var<storage, read> states: array<vec2<f32>>;
+@group(0) @binding(2) var<storage, read_write> o: array<Stored>;
+
+@compute @workgroup_size(THREADS)
+fn main(
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(num_workgroups) groups: vec3<u32>,
+    @builtin(local_invocation_index) lane: u32,
+) {
+    let row = group.y * groups.x + group.x;
+    if row >= ROWS {
+        return;
+    }
+    var top = LOWEST;
+    for (var part = 0u; part < PARTS; part++) {
+        top = max(top, states[row * PARTS + part].x);
+    }
+    for (var column = lane; column < D4; column += THREADS) {
+        var sum = vec4<f32>(0.0);
+        var total = 0.0;
+        for (var part = 0u; part < PARTS; part++) {
+            let at = row * PARTS + part;
+            let state = states[at];
+            let weight = exp2(state.x - top);
+            total += weight * state.y;
+            sum += weight * sums[at * D4 + column];
+        }
+        o[row * D4 + column] = Stored(sum / total);
+    }
+}
