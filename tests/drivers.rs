@@ -6,8 +6,8 @@
 use portamark::executor::protocol::Prepare;
 use portamark::executor::{ChildExecutor, Executor, Fault, Program};
 use portamark::kernel::{Capabilities, Feature, KernelSource, Plan, candidates, default_plan};
-use portamark::measure::{Oracle, Verdict};
-use portamark::workload::{Case, Inputs};
+use portamark::measure::{self, Config, Verdict};
+use portamark::workload::Case;
 use std::collections::HashSet;
 use std::time::Duration;
 
@@ -33,28 +33,17 @@ fn case(key: &str) -> Case {
     key.parse().unwrap_or_else(|e| panic!("{e}"))
 }
 
-/// Runs `plan` once on poisoned output and compares every chosen element.
+fn config() -> Config {
+    Config { seed: 7, timeout: DEADLINE, memory_limit: 2 << 30, ..Config::default() }
+}
+
 fn prove(
     executor: &mut dyn Executor,
     device: &Capabilities,
     case: &Case,
     plan: Plan,
 ) -> Result<Verdict, Fault> {
-    let tile = plan.tile;
-    let prepare = Prepare {
-        device: device.id.clone(),
-        case: case.key(),
-        plan: Some(plan),
-        seed: 7,
-        sets: 2,
-        memory_limit: 2 << 30,
-    };
-    let (handle, ..) = executor.prepare(prepare, DEADLINE)?;
-    // The second set, so that a kernel cannot get by with the first one's inputs.
-    executor.sample(handle, 1, 1, DEADLINE)?;
-    let verdict = Oracle::new(case, Inputs { seed: 7, set: 1 }, tile).check(executor, handle, DEADLINE)?;
-    executor.release(handle, DEADLINE)?;
-    Ok(verdict)
+    measure::prove(executor, device, &config(), case, Some(plan)).map(|(verdict, _)| verdict)
 }
 
 /// How many variants of each kernel are proven.
@@ -136,8 +125,8 @@ fn peak_kernels_are_right() {
 
 #[test]
 fn every_gemm_variant_is_right() {
-    let layouts = ["nn", "nt", "tn"];
-    prove_all(Depth::All, &keys(&[&["gemm"], &["f32", "f16.f32"], &["m132 n136 k72"], &layouts]));
+    let shapes = ["f32 m132 n136 k72 nn", "f16.f32 m132 n136 k72 nt", "f32 m132 n136 k72 tn"];
+    prove_all(Depth::All, &keys(&[&["gemm"], &shapes]));
 }
 
 #[test]
@@ -164,8 +153,8 @@ fn prefill_kernels_are_right_on_ragged_shapes() {
 
 #[test]
 fn decode_kernels_are_right() {
-    let shapes = ["b1 hq8 hkv2 q1 kv1000 d128", "b2 hq4 hkv1 q1 kv515 d64"];
-    prove_all(Depth::All, &keys(&[&["attention"], &["f32", "f16.f32"], &shapes]));
+    let shapes = ["f32 b1 hq8 hkv2 q1 kv1000 d128", "f16.f32 b2 hq4 hkv1 q1 kv515 d64"];
+    prove_all(Depth::All, &keys(&[&["attention"], &shapes]));
     let shapes = ["b1 hq8 hkv8 q1 kv1 d64", "b3 hq4 hkv4 q1 kv65 d64", "b1 hq32 hkv8 q1 kv2048 d128 causal"];
     prove_all(Depth::Preferred, &keys(&[&["attention"], &["f32", "f16.f32"], &shapes]));
 }

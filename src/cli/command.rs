@@ -1,6 +1,6 @@
 //! The subcommands and what they have in common on the outside.
 
-use super::{devices, doctor, executor, report, run as run_command};
+use super::{devices, doctor, executor, report, run as run_command, verify};
 use crate::error::Result;
 use clap::{Parser, Subcommand};
 
@@ -27,6 +27,8 @@ enum Command {
     Doctor(doctor::Arguments),
     /// Measure a suite on devices and record it.
     Run(Box<run_command::Arguments>),
+    /// Check every kernel variant against the oracle; time nothing.
+    Verify(Box<verify::Arguments>),
     /// Draw report.html and report.md from result files.
     Report(report::Arguments),
     /// Serve the executor protocol on stdin and stdout.
@@ -40,6 +42,7 @@ pub fn run(arguments: Arguments) -> Result<()> {
         Command::Devices(arguments) => devices::run(&arguments),
         Command::Doctor(arguments) => doctor::run(&arguments),
         Command::Run(arguments) => run_command::run(&arguments),
+        Command::Verify(arguments) => verify::run(&arguments),
         Command::Report(arguments) => report::run(&arguments),
         Command::Executor(kind) => executor::run(&kind),
     }

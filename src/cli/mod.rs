@@ -6,6 +6,7 @@ pub mod doctor;
 mod executor;
 mod report;
 mod run;
+mod verify;
 
 use command::print;
 pub use command::{Arguments, run};

@@ -16,6 +16,8 @@ pub struct Config {
     /// Sampling ends here even when the rule is not satisfied, but not before the least number of
     /// samples.
     pub time_limit: Duration,
+    /// Sampling goes on at least so long.
+    pub min_time: Duration,
     /// Most samples of a case.
     pub max_samples: usize,
     /// The least warm-up.
@@ -34,6 +36,7 @@ impl Default for Config {
             seed: 1,
             stopping: StoppingConfig::default(),
             time_limit: Duration::from_secs(5),
+            min_time: Duration::ZERO,
             max_samples: 1000,
             warmup: Duration::from_millis(200),
             timeout: Duration::from_secs(60),

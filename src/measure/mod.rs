@@ -3,6 +3,7 @@
 mod budget;
 mod config;
 mod measurement;
+mod prove;
 mod result;
 mod rotation;
 mod sampling;
@@ -12,6 +13,7 @@ mod verify;
 pub use budget::{Budget, Predictor};
 pub use config::{Config, METHOD};
 pub use measurement::{Ended, Measurement, Session, measure};
+pub use prove::prove;
 pub use result::{Cache, Spent, TimerChoice, TimerReport, Timing, Verification};
 pub use rotation::last_level_cache;
 pub use self_test::self_test;

@@ -115,7 +115,7 @@ pub fn sample(
             let sampled = executor.sample(sentinel, 1, 0, config.timeout)?;
             sentinel_s.extend(chosen_s(&sampled, choice));
         }
-        if let Some(reason) = rule.decision() {
+        if let Some(reason) = rule.decision().filter(|_| started.elapsed() >= config.min_time) {
             break reason;
         }
         if host_ns.len() >= config.max_samples {

@@ -1,0 +1,182 @@
+//! The flags of `portamark run`, and what they resolve to.
+
+use crate::error::{Error, Result};
+use crate::kernel::{Capabilities, KernelSource};
+use crate::measure::{Config, last_level_cache};
+use crate::stats::StoppingConfig;
+use crate::suite::{Pattern, Suite, parse_list};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Measuring time of the `quick` suite on one device.
+const QUICK_BUDGET: Duration = Duration::from_secs(90);
+
+/// Measures a suite on devices and records it, row by row.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Arguments {
+    /// Suite: quick, standard, full, or a TOML file.
+    #[arg(default_value = "quick")]
+    pub(super) suite: String,
+    /// Device: its number, part of its name, or `all`; may be given several times.
+    #[arg(short, long, value_name = "DEVICE", default_value = "0")]
+    pub(super) device: Vec<String>,
+    /// Only cases whose key matches: text, a glob with `*`, or a regular expression `/…/`.
+    #[arg(short = 'k', long, value_name = "PATTERN")]
+    pub(super) filter: Vec<String>,
+    /// Replace m of matrix products: a list `256,512` or a range `256:4096:*2`.
+    #[arg(long, value_name = "LIST")]
+    pub(super) m: Option<String>,
+    /// Replace n of matrix products.
+    #[arg(long, value_name = "LIST")]
+    pub(super) n: Option<String>,
+    /// Replace k of matrix products.
+    #[arg(long, value_name = "LIST")]
+    pub(super) k: Option<String>,
+    /// Measuring time for each device, e.g. 90s or 5m. `quick` has 90s unless told otherwise.
+    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    pub(super) budget: Option<Duration>,
+    /// Deadline of one message to the executor.
+    #[arg(long, value_name = "TIME", value_parser = parse_time, default_value = "60s")]
+    pub(super) timeout: Duration,
+    /// Sample each case at least so long, even when its median is known.
+    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    pub(super) min_time: Option<Duration>,
+    /// Sample no case longer than this, even when its median is not known.
+    #[arg(long, value_name = "TIME", value_parser = parse_time, default_value = "5s")]
+    pub(super) max_time: Duration,
+    /// Stop sampling when the median is known within this fraction.
+    #[arg(long, value_name = "FRACTION", default_value_t = 0.005)]
+    pub(super) max_noise: f64,
+    /// Seed of inputs and of the elements that are verified.
+    #[arg(long, default_value_t = 1)]
+    pub(super) seed: u32,
+    /// Words of your own about this run, kept in the file.
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub(super) label: Vec<String>,
+    /// Print the cases and, where rows of an earlier run tell, the predicted time; run nothing.
+    #[arg(long)]
+    pub(super) dry_run: bool,
+    /// Go on with the newest interrupted run of this suite on this device.
+    #[arg(long)]
+    pub(super) resume: bool,
+    /// Folder of result files.
+    #[arg(short, long, value_name = "DIR", default_value = "results/local")]
+    pub(super) output: PathBuf,
+    /// Draw a report into this folder afterwards.
+    #[arg(long, value_name = "DIR")]
+    pub(super) report: Option<PathBuf>,
+    /// Read kernel texts from this folder instead of the built-in ones.
+    #[arg(long, value_name = "DIR")]
+    pub(super) kernels: Option<PathBuf>,
+    /// Command of an external executor, instead of the built-in one.
+    #[arg(long, value_name = "COMMAND")]
+    pub(super) executor: Option<String>,
+}
+
+/// Reads `90s`, `1.5m`, `200ms` or plain seconds.
+fn parse_time(text: &str) -> std::result::Result<Duration, String> {
+    let at = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
+    let (number, unit) = text.split_at(at);
+    let factor = match unit {
+        "ms" => 1e-3,
+        "" | "s" => 1.0,
+        "m" | "min" => 60.0,
+        "h" => 3600.0,
+        _ => return Err(format!("`{unit}` is not a unit of time; use ms, s, m or h")),
+    };
+    let seconds: f64 = number.parse().map_err(|_| format!("`{text}` is not a time"))?;
+    if seconds > 0.0 {
+        Ok(Duration::from_secs_f64(seconds * factor))
+    } else {
+        Err("a time is above zero".into())
+    }
+}
+
+impl Arguments {
+    /// Command of an external executor.
+    pub(in crate::cli) fn executor(&self) -> Option<&str> {
+        self.executor.as_deref()
+    }
+
+    /// What was given with `-d`.
+    pub(in crate::cli) fn devices(&self) -> &[String] {
+        &self.device
+    }
+
+    /// The cases: the suite with other sizes, filtered.
+    pub(in crate::cli) fn cases(&self) -> Result<Suite> {
+        let mut suite = Suite::resolve(&self.suite)?;
+        let mut sizes = Vec::new();
+        for (name, list) in [("m", &self.m), ("n", &self.n), ("k", &self.k)] {
+            if let Some(list) = list {
+                sizes.push((name, parse_list(list)?));
+            }
+        }
+        if !sizes.is_empty() {
+            suite = suite.with_sizes(&sizes)?;
+        }
+        let patterns = self.filter.iter().map(|p| Pattern::parse(p)).collect::<Result<Vec<_>>>()?;
+        if patterns.is_empty() { Ok(suite) } else { suite.filtered(&patterns) }
+    }
+
+    /// Where kernel texts come from.
+    pub(in crate::cli) fn source(&self) -> KernelSource {
+        self.kernels.as_ref().map_or_else(KernelSource::embedded, KernelSource::folder)
+    }
+
+    /// The user's words about the run.
+    pub(super) fn labels(&self) -> Result<BTreeMap<String, String>> {
+        labels(&self.label)
+    }
+
+    /// The settings of the method on `device`.
+    pub(in crate::cli) fn config(&self, device: &Capabilities) -> Config {
+        Config {
+            seed: self.seed,
+            timeout: self.timeout,
+            min_time: self.min_time.unwrap_or_default(),
+            time_limit: self.max_time.max(self.min_time.unwrap_or_default()),
+            cache_bytes: last_level_cache(device),
+            stopping: StoppingConfig { relative_half_width: self.max_noise, ..Default::default() },
+            ..Config::default()
+        }
+    }
+
+    /// Measuring time of a device, if it is limited.
+    pub(super) fn budget(&self, suite: &Suite) -> Option<Duration> {
+        self.budget.or((suite.name == "quick").then_some(QUICK_BUDGET))
+    }
+}
+
+fn labels(words: &[String]) -> Result<BTreeMap<String, String>> {
+    words
+        .iter()
+        .map(|word| match word.split_once('=') {
+            Some((key, value)) if !key.is_empty() => Ok((key.to_string(), value.to_string())),
+            _ => Err(Error::usage(format!("--label {word}: expected KEY=VALUE"))),
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_read_with_their_unit() {
+        assert_eq!(parse_time("90"), Ok(Duration::from_secs(90)));
+        assert_eq!(parse_time("1.5m"), Ok(Duration::from_secs(90)));
+        assert_eq!(parse_time("200ms"), Ok(Duration::from_millis(200)));
+        assert!(parse_time("5 parsecs").is_err());
+        assert!(parse_time("0s").is_err());
+        assert!(parse_time("").is_err());
+    }
+
+    #[test]
+    fn a_label_needs_a_key() {
+        assert_eq!(labels(&["card=H20".into()]).unwrap()["card"], "H20");
+        assert!(labels(&["H20".into()]).is_err());
+        assert!(labels(&["=H20".into()]).is_err());
+    }
+}

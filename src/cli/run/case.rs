@@ -1,0 +1,132 @@
+//! One case on one device: plan, price, measure, write down.
+
+use super::track::Track;
+use crate::executor::FaultKind;
+use crate::kernel::{KernelSource, Plan, PlanError, Takes, default_plan};
+use crate::measure::{Ended, Measurement, Session, measure};
+use crate::record::{self, KernelUsed, Row, Status};
+use crate::units;
+use crate::workload::Case;
+use std::time::Instant;
+
+/// Runs one case and writes down what happened, whatever happens.
+pub(super) fn run_case(track: &mut Track, case: &Case, source: &KernelSource) -> Row {
+    let mut row = Row {
+        case: case.key(),
+        status: Status::Ok,
+        reason: None,
+        flop: case.flop(),
+        bytes: case.bytes(),
+        started: record::now(),
+        spent: Default::default(),
+        kernel: None,
+        verification: None,
+        timing: None,
+        predicted_s: track.predictor.predict(case),
+        tags: Vec::new(),
+    };
+    let started = Instant::now();
+    let planned = plan_for(track, case, source);
+    let share_s = track.budget.share_s();
+    let mut used_s = 0.0;
+    match planned.and_then(|plan| affordable(track, &row, share_s).map(|()| plan)) {
+        Err((status, reason)) => {
+            row.status = status;
+            row.reason = Some(record::redact(&reason));
+        }
+        Ok(plan) => {
+            track.ready_sentinel(source);
+            let sentinel = track.sentinel;
+            let mut session = Session {
+                executor: &mut track.executor,
+                device: &track.device,
+                timer: &track.timer,
+                sentinel,
+            };
+            let measured = measure(&mut session, &track.config, case, plan.as_ref(), share_s);
+            used_s = measured.spent.warmup_s + measured.spent.sample_s;
+            if let (Ended::Ok | Ended::TooSlow(_), Some(seconds)) = (&measured.ended, measured.first_s) {
+                let seconds = measured.timing.as_ref().map_or(seconds, |timing| timing.summary.median);
+                track.predictor.note(case, seconds);
+            }
+            fill(&mut row, measured, plan.as_ref());
+        }
+    }
+    track.budget.spend(used_s);
+    row.spent.total_s = started.elapsed().as_secs_f64();
+    row
+}
+
+type Refusal = (Status, String);
+
+fn plan_for(track: &Track, case: &Case, source: &KernelSource) -> std::result::Result<Option<Plan>, Refusal> {
+    if let Some(reason) = case.too_large() {
+        return Err((Status::Unsupported, reason));
+    }
+    if track.device.takes == Takes::Cases {
+        return Ok(None);
+    }
+    let plan = default_plan(case, &track.device, source).map_err(|error| match error {
+        PlanError::Template(_) => (Status::Failed, error.to_string()),
+        _ => (Status::Unsupported, error.to_string()),
+    })?;
+    let limits = &track.device.limits;
+    let largest = plan.buffers.iter().max_by_key(|b| b.bytes()).expect("a plan has buffers");
+    let most = limits.binding_bytes.min(limits.buffer_bytes);
+    if largest.bytes() > most {
+        let (name, size) = (&largest.name, units::bytes(largest.bytes()));
+        let reason =
+            format!("buffer {name} takes {size}; one binding of this device holds {}", units::bytes(most));
+        return Err((Status::Unsupported, reason));
+    }
+    if plan.bytes() > track.config.memory_limit {
+        let (size, limit) = (units::bytes(plan.bytes()), units::bytes(track.config.memory_limit));
+        return Err((Status::Skipped, format!("needs {size}; the memory limit is {limit}")));
+    }
+    Ok(Some(plan))
+}
+
+/// Refuses a case that is predicted to take more than its share.
+fn affordable(track: &Track, row: &Row, share_s: Option<f64>) -> std::result::Result<(), Refusal> {
+    let (Some(predicted_s), Some(share_s)) = (row.predicted_s, share_s) else { return Ok(()) };
+    let executions = (3 + track.config.stopping.min_samples) as f64;
+    if predicted_s * executions <= share_s {
+        return Ok(());
+    }
+    let reason = format!(
+        "predicted {} for one execution, {} with all samples; its share of the budget is {}",
+        units::seconds(predicted_s),
+        units::seconds(predicted_s * executions),
+        units::seconds(share_s)
+    );
+    Err((Status::Skipped, reason))
+}
+
+fn fill(row: &mut Row, measured: Measurement, plan: Option<&Plan>) {
+    (row.status, row.reason) = match measured.ended {
+        Ended::Ok => (Status::Ok, None),
+        Ended::Wrong(reason) => (Status::Wrong, Some(reason)),
+        Ended::TooSlow(reason) => (Status::Skipped, Some(reason)),
+        Ended::Fault(fault) => {
+            let status = match fault.kind {
+                FaultKind::Unsupported => Status::Unsupported,
+                FaultKind::OutOfMemory => Status::OutOfMemory,
+                FaultKind::Failed => Status::Failed,
+                FaultKind::Timeout => Status::Timeout,
+                FaultKind::Crashed => Status::Crashed,
+            };
+            (status, Some(record::redact(&fault.reason)))
+        }
+    };
+    row.spent = measured.spent;
+    row.verification = measured.verification;
+    row.timing = measured.timing;
+    row.tags = measured.tags;
+    row.kernel = plan.map(|plan| KernelUsed {
+        variant: plan.variant.clone(),
+        sha256: plan.hash(),
+        steps: plan.steps.len() as u32,
+        held_bytes: measured.held_bytes,
+        tuned: false,
+    });
+}

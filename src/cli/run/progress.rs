@@ -1,0 +1,67 @@
+//! How far a run is, on stderr.
+
+use crate::kernel::Capabilities;
+use crate::record::{Row, Status};
+use crate::units;
+use crate::workload::Case;
+use std::io::IsTerminal;
+
+/// A bar on a terminal, plain lines otherwise; always on stderr.
+pub(super) struct Progress {
+    bar: Option<indicatif::ProgressBar>,
+    total: usize,
+    at: std::cell::Cell<usize>,
+}
+
+impl Progress {
+    pub(super) fn new(total: usize) -> Self {
+        let bar = std::io::stderr().is_terminal().then(|| {
+            let bar = indicatif::ProgressBar::new(total as u64);
+            let style = indicatif::ProgressStyle::with_template("{bar:24} {pos}/{len} {eta} left  {msg}");
+            bar.set_style(style.expect("a valid template"));
+            bar
+        });
+        Progress { bar, total, at: std::cell::Cell::new(0) }
+    }
+
+    pub(super) fn begin(&self, device: &str, case: &Case) {
+        if let Some(bar) = &self.bar {
+            bar.set_message(format!("{case} on {device}"));
+        }
+    }
+
+    pub(super) fn step(&self) {
+        self.at.set(self.at.get() + 1);
+        if let Some(bar) = &self.bar {
+            bar.inc(1);
+        }
+    }
+
+    pub(super) fn end(&self, device: &Capabilities, row: &Row) {
+        self.step();
+        let what = match (row.status, row.seconds()) {
+            (Status::Ok, Some(seconds)) => match row.flop_rate() {
+                Some(rate) if !row.case.starts_with("stream") => {
+                    format!("{}, {}", units::seconds(seconds), units::flop_rate(rate))
+                }
+                _ => format!(
+                    "{}, {}",
+                    units::seconds(seconds),
+                    units::byte_rate(row.byte_rate().unwrap_or(f64::NAN))
+                ),
+            },
+            (status, _) => format!("{status}: {}", row.reason.as_deref().unwrap_or("no reason given")),
+        };
+        let line = format!("[{}/{}] {}: {}: {what}", self.at.get(), self.total, device.name, row.case);
+        match &self.bar {
+            Some(bar) => bar.println(line),
+            None => eprintln!("{line}"),
+        }
+    }
+
+    pub(super) fn finish(&self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
+}

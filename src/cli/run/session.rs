@@ -1,0 +1,145 @@
+//! The loop of `portamark run`: cases × devices → rows on disk.
+
+use super::super::{devices, print, report};
+use super::arguments::Arguments;
+use super::case::run_case;
+use super::progress::Progress;
+use super::track::{Setup, Track};
+use crate::error::{Error, Result};
+use crate::kernel::{Capabilities, default_plan};
+use crate::measure::{METHOD, Predictor};
+use crate::record::{self, End, Outcome};
+use crate::suite::Suite;
+use crate::units;
+use crate::workload::Case;
+use std::io::IsTerminal;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+/// Measures what the arguments say.
+pub fn run(arguments: &Arguments) -> Result<()> {
+    let suite = arguments.cases()?;
+    let labels = arguments.labels()?;
+    let program = devices::program(arguments.executor.as_deref())?;
+    let (executor_name, found) = devices::discover(&program)?;
+    let chosen = devices::choose(&found, &arguments.device)?;
+    if arguments.dry_run {
+        return dry_run(arguments, &suite, &chosen);
+    }
+    let stop = interrupt_flag();
+    let setup =
+        Setup { program, executor_name, source: arguments.source(), labels, run_id: record::run_id() };
+    let mut tracks = Vec::new();
+    for device in chosen {
+        tracks.push(Track::open(arguments, &suite, &setup, device)?);
+    }
+    let started = Instant::now();
+    let progress = Progress::new(suite.cases.len() * tracks.len());
+    let mut interrupted = false;
+    'cases: for (number, case) in suite.cases.iter().enumerate() {
+        // A B, then B A: devices that share a machine see the same disturbances.
+        let order: Vec<usize> =
+            if number % 2 == 0 { (0..tracks.len()).collect() } else { (0..tracks.len()).rev().collect() };
+        for at in order {
+            if stop.load(Ordering::SeqCst) {
+                interrupted = true;
+                break 'cases;
+            }
+            let track = &mut tracks[at];
+            if track.done.contains_key(&case.key()) {
+                progress.step();
+                continue;
+            }
+            progress.begin(&track.device.name, case);
+            let row = run_case(track, case, &setup.source);
+            track.writer.append(&row)?;
+            track.done.insert(row.case.clone(), row.status);
+            progress.end(&track.device, &row);
+        }
+    }
+    progress.finish();
+    let wall_s = started.elapsed().as_secs_f64();
+    let mut paths = Vec::new();
+    let mut defects = 0;
+    for track in tracks {
+        paths.push(track.writer.path().to_path_buf());
+        defects += track.done.values().filter(|status| status.is_defect()).count();
+        track.writer.finish(End {
+            rows: track.done.len() as u64,
+            wall_s: track.earlier_s + wall_s,
+            outcome: if interrupted { Outcome::Interrupted } else { Outcome::Done },
+        })?;
+    }
+    let runs = record::load_all(&paths)?;
+    let width = std::io::stdout().is_terminal().then(terminal_width);
+    print(&crate::report::terminal(&runs, width));
+    for path in &paths {
+        print(&format!("{}\n", path.display()));
+    }
+    if let Some(folder) = &arguments.report {
+        report::write(&paths, folder)?;
+    }
+    if interrupted {
+        return Err(Error::Interrupted("what was measured is saved; --resume continues".into()));
+    }
+    if defects > 0 {
+        return Err(Error::Gate(format!("{defects} cases did not end well; their rows say why")));
+    }
+    Ok(())
+}
+
+fn terminal_width() -> u16 {
+    terminal_size::terminal_size().map_or(100, |(width, _)| width.0)
+}
+
+/// Prints cases, kernels and, where earlier results of the device tell, the predicted times.
+fn dry_run(arguments: &Arguments, suite: &Suite, devices: &[Capabilities]) -> Result<()> {
+    let source = arguments.source();
+    let earlier = record::load_readable(std::slice::from_ref(&arguments.output))
+        .map(|(runs, _)| runs)
+        .unwrap_or_default();
+    let mut text = String::new();
+    for device in devices {
+        let mut predictor = Predictor::default();
+        for run in
+            earlier.iter().filter(|run| run.header.device.id == device.id && run.header.method == METHOD)
+        {
+            for row in &run.rows {
+                if let (Some(seconds), Ok(case)) = (row.seconds(), row.case.parse::<Case>()) {
+                    predictor.note(&case, seconds);
+                }
+            }
+        }
+        text.push_str(&format!("{}\n", device.id));
+        for case in &suite.cases {
+            let kernel = match default_plan(case, device, &source) {
+                Ok(plan) => plan.variant.to_string(),
+                Err(error) => error.to_string(),
+            };
+            let predicted = predictor.predict(case).map_or("-".to_string(), units::seconds);
+            text.push_str(&format!(
+                "  {:<54} {:>11} {:>8} {predicted:>8}  {kernel}\n",
+                case.key(),
+                units::prefixed(case.flop() as f64, "FLOP"),
+                units::bytes(case.bytes())
+            ));
+        }
+    }
+    text.push_str("columns: case, work, bytes, predicted time of one execution, kernel\n");
+    print(&text);
+    Ok(())
+}
+
+/// Set by Ctrl-C; a second one ends the program at once.
+fn interrupt_flag() -> Arc<AtomicBool> {
+    let flag = Arc::new(AtomicBool::new(false));
+    let shared = Arc::clone(&flag);
+    let _ = ctrlc::set_handler(move || {
+        if shared.swap(true, Ordering::SeqCst) {
+            std::process::exit(crate::error::Exit::Interrupted as i32);
+        }
+        eprintln!("\nfinishing the case that runs; press again to stop at once");
+    });
+    flag
+}

@@ -1,0 +1,172 @@
+//! One device during a run: its executor, its file, its budget.
+
+use super::arguments::Arguments;
+use crate::error::Result;
+use crate::executor::protocol::Prepare;
+use crate::executor::{ChildExecutor, Executor, Fault, FaultKind, Program};
+use crate::kernel::{Capabilities, KernelSource, Takes, default_plan};
+use crate::measure::{Budget, Config, METHOD, Predictor, TimerChoice, TimerReport, self_test};
+use crate::record::{self, Header, RunWriter, SCHEMA_VERSION, Status, find_resumable};
+use crate::suite::Suite;
+use crate::workload::Case;
+use std::collections::BTreeMap;
+
+/// What all devices of a run share.
+pub(super) struct Setup {
+    /// How the executor is started.
+    pub(super) program: Program,
+    /// Its name and version.
+    pub(super) executor_name: String,
+    /// Where kernel texts come from.
+    pub(super) source: KernelSource,
+    /// The user's words.
+    pub(super) labels: BTreeMap<String, String>,
+    /// Identifier of the run.
+    pub(super) run_id: String,
+}
+
+/// One device during a run.
+pub(super) struct Track {
+    pub(super) device: Capabilities,
+    pub(super) executor: ChildExecutor,
+    pub(super) writer: RunWriter,
+    pub(super) timer: TimerReport,
+    pub(super) sentinel: Option<u32>,
+    /// Generation of the child that the sentinel belongs to.
+    pub(super) sentinel_of: u32,
+    pub(super) config: Config,
+    pub(super) predictor: Predictor,
+    pub(super) budget: Budget,
+    pub(super) done: BTreeMap<String, Status>,
+    pub(super) earlier_s: f64,
+}
+
+impl Track {
+    /// Starts an executor for `device`, tests its timer, and makes or reopens its file.
+    pub(super) fn open(
+        arguments: &Arguments,
+        suite: &Suite,
+        setup: &Setup,
+        device: Capabilities,
+    ) -> Result<Self> {
+        let config = arguments.config(&device);
+        let budget = arguments.budget(suite);
+        let mut executor = ChildExecutor::new(setup.program.clone());
+        let timer = test_timer(&mut executor, &device, &config, &setup.source);
+        let timer = timer.unwrap_or_else(|fault| TimerReport {
+            chosen: TimerChoice::Host,
+            findings: vec![format!("the self-test failed: {}", record::redact(&fault.reason))],
+            tick_ns: None,
+            empty_host_s: 0.0,
+            empty_device_s: None,
+        });
+        let header = Header {
+            schema: SCHEMA_VERSION,
+            method: METHOD,
+            portamark: env!("CARGO_PKG_VERSION").into(),
+            run: setup.run_id.clone(),
+            started: record::now(),
+            suite: suite.name.clone(),
+            seed: arguments.seed,
+            device: device.clone(),
+            platform: record::platform(),
+            executor: setup.executor_name.clone(),
+            timer: timer.clone(),
+            labels: setup.labels.clone(),
+            options: BTreeMap::from([
+                ("budget_s".to_string(), budget.map_or("none".to_string(), |b| b.as_secs_f64().to_string())),
+                ("max_noise".to_string(), arguments.max_noise.to_string()),
+                ("cache_bytes".to_string(), config.cache_bytes.to_string()),
+            ]),
+        };
+        let resumable = arguments
+            .resume
+            .then(|| find_resumable(&arguments.output, &device.id, &suite.name, METHOD, Some(arguments.seed)))
+            .flatten();
+        let (writer, earlier) = match resumable {
+            Some(path) => {
+                let (writer, earlier) = RunWriter::resume(&path)?;
+                eprintln!("resuming {} after {} rows", path.display(), earlier.rows.len());
+                for problem in &earlier.problems {
+                    eprintln!("note: {problem}");
+                }
+                (writer, Some(earlier))
+            }
+            None => (RunWriter::create(&arguments.output, header)?, None),
+        };
+        let mut predictor = Predictor::default();
+        let mut done = BTreeMap::new();
+        let mut spent = 0.0;
+        for row in earlier.iter().flat_map(|file| &file.rows) {
+            if let (Some(seconds), Ok(case)) = (row.seconds(), row.case.parse::<Case>()) {
+                predictor.note(&case, seconds);
+            }
+            spent += row.spent.warmup_s + row.spent.sample_s;
+            done.insert(row.case.clone(), row.status);
+        }
+        let left = budget.map(|b| (b.as_secs_f64() - spent).max(1.0));
+        let to_do = suite.cases.iter().filter(|case| !done.contains_key(&case.key())).count();
+        Ok(Track {
+            earlier_s: earlier.as_ref().map_or(0.0, |file| file.wall_s()),
+            device,
+            executor,
+            writer,
+            timer,
+            sentinel: None,
+            sentinel_of: 0,
+            config,
+            predictor,
+            budget: Budget::new(left, to_do),
+            done,
+        })
+    }
+
+    /// Makes the sentinel anew when there is none in the present child.
+    pub(super) fn ready_sentinel(&mut self, source: &KernelSource) {
+        if self.sentinel.is_some() && self.sentinel_of == self.executor.generation() {
+            return;
+        }
+        let key = "peak f32 fma c16384 s256";
+        self.sentinel = fixed_work(&mut self.executor, &self.device, &self.config, source, key).ok();
+        self.sentinel_of = self.executor.generation();
+    }
+}
+
+/// A fixed piece of work: for the timer's self-test, and as the sentinel between samples.
+fn fixed_work(
+    executor: &mut ChildExecutor,
+    device: &Capabilities,
+    config: &Config,
+    source: &KernelSource,
+    key: &str,
+) -> std::result::Result<u32, Fault> {
+    let case: Case = key.parse().expect("a valid key");
+    let plan = match device.takes {
+        Takes::Cases => None,
+        Takes::Plans => Some(
+            default_plan(&case, device, source)
+                .map_err(|error| Fault::new(FaultKind::Unsupported, error.to_string()))?,
+        ),
+    };
+    let prepare = Prepare {
+        device: device.id.clone(),
+        case: case.key(),
+        plan,
+        seed: config.seed,
+        sets: 1,
+        memory_limit: config.memory_limit,
+    };
+    executor.prepare(prepare, config.timeout).map(|(handle, ..)| handle)
+}
+
+fn test_timer(
+    executor: &mut ChildExecutor,
+    device: &Capabilities,
+    config: &Config,
+    source: &KernelSource,
+) -> std::result::Result<TimerReport, Fault> {
+    let handle = fixed_work(executor, device, config, source, "stream f32 scale n262144")?;
+    let report = self_test(executor, device, handle, config.timeout)?;
+    executor.release(handle, config.timeout)?;
+    Ok(report)
+}
