@@ -113,3 +113,12 @@ fn a_closed_pipe_ends_quietly() {
         assert_eq!(said, "", "{arguments:?}");
     }
 }
+
+#[test]
+fn an_error_that_nobody_reads_keeps_its_exit_code() {
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let mut command = Process::new(env!("CARGO_BIN_EXE_portamark"));
+    let status = command.args(["run", "quik"]).stderr(writer).status().unwrap();
+    assert_eq!(status.code(), Some(2), "{status}");
+}
