@@ -2,6 +2,7 @@
 
 use clap::Parser;
 use portamark::error::Exit;
+use std::io::Write;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
@@ -16,10 +17,9 @@ fn main() -> ExitCode {
     match portamark::cli::run(arguments) {
         Ok(()) => ExitCode::from(Exit::Done as u8),
         Err(error) => {
-            eprintln!("error: {error}");
-            if let Some(hint) = error.hint() {
-                eprintln!("hint: {hint}");
-            }
+            // A reader that went away is not worth a panic; the exit code still tells.
+            let hint = error.hint().map(|hint| format!("hint: {hint}\n")).unwrap_or_default();
+            let _ = write!(std::io::stderr(), "error: {error}\n{hint}");
             ExitCode::from(error.exit() as u8)
         }
     }

@@ -1,8 +1,8 @@
 //! The subcommands and what they have in common on the outside.
 
-use super::{devices, doctor, executor, report, run as run_command, verify};
+use super::{completions, devices, doctor, executor, man, report, run as run_command, verify};
 use crate::error::Result;
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
 /// Verified matrix and attention kernels on every accelerator, with honest error bars.
 #[derive(Debug, Parser)]
@@ -31,6 +31,10 @@ enum Command {
     Verify(Box<verify::Arguments>),
     /// Draw report.html and report.md from result files.
     Report(report::Arguments),
+    /// Print completions for a shell.
+    Completions(completions::Arguments),
+    /// Print a manual page.
+    Man(man::Arguments),
     /// Serve the executor protocol on stdin and stdout.
     #[command(hide = true, subcommand)]
     Executor(executor::Kind),
@@ -44,8 +48,21 @@ pub fn run(arguments: Arguments) -> Result<()> {
         Command::Run(arguments) => run_command::run(&arguments),
         Command::Verify(arguments) => verify::run(&arguments),
         Command::Report(arguments) => report::run(&arguments),
+        Command::Completions(arguments) => completions::run(&arguments),
+        Command::Man(arguments) => man::run(&arguments),
         Command::Executor(kind) => executor::run(&kind),
     }
+}
+
+/// The command line without its hidden commands, which generators would show.
+pub(super) fn visible() -> clap::Command {
+    let whole = Arguments::command();
+    clap::Command::new("portamark")
+        .version(env!("CARGO_PKG_VERSION"))
+        .about(whole.get_about().cloned().unwrap_or_default())
+        .after_help(whole.get_after_help().cloned().unwrap_or_default())
+        .subcommand_required(true)
+        .subcommands(whole.get_subcommands().filter(|command| !command.is_hide_set()))
 }
 
 /// Prints data to stdout. A reader that went away is not an error.

@@ -1,9 +1,11 @@
 //! The command line: one file for each subcommand. Parsed flags are not resolved options.
 
 mod command;
+mod completions;
 mod devices;
 pub mod doctor;
 mod executor;
+mod man;
 mod report;
 mod run;
 mod verify;

@@ -14,6 +14,8 @@ const LONGEST_S: f64 = 5.0;
 
 /// Checks every kernel variant against the oracle and times nothing.
 #[derive(Debug, Clone, clap::Args)]
+// Both structs have one name, and clap would give both of their groups it.
+#[group(skip)]
 pub struct Arguments {
     /// Only the variant that `run` would use.
     #[arg(long)]

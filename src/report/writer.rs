@@ -119,16 +119,4 @@ mod tests {
         assert!(start.elapsed().as_secs() < 20, "{:?}", start.elapsed());
         assert!(std::fs::metadata(written.html).unwrap().len() > 1_000_000);
     }
-
-    /// Writes a report of made-up numbers to look at:
-    /// `PORTAMARK_LOOK=folder cargo test --lib report_to_look_at -- --ignored`.
-    #[test]
-    #[ignore = "for looking at the result"]
-    fn report_to_look_at() {
-        let out = PathBuf::from(std::env::var_os("PORTAMARK_LOOK").expect("PORTAMARK_LOOK names a folder"));
-        write(&fixture::three_devices(), &out.join("three")).unwrap();
-        write(&fixture::two_devices(), &out.join("two")).unwrap();
-        write(&fixture::two_devices()[1..], &out.join("one")).unwrap();
-        write(&fixture::hostile(), &out.join("hostile")).unwrap();
-    }
 }

@@ -1,5 +1,4 @@
-//! Charts, one file each, drawn by plotters as SVG. A new chart costs a file and a line in
-//! `Charts`.
+//! Charts, one file each, drawn by plotters as SVG. CONTRIBUTING.md lists what a new one touches.
 
 mod attention;
 mod axis;

@@ -1,0 +1,77 @@
+//! What the host does between measurements and after them: the f64 oracle, and reading and
+//! reporting a large result file. Run with `cargo bench --bench oracle`; no device is needed.
+
+use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
+use portamark::measure::Oracle;
+use portamark::workload::{Case, Inputs, Tile};
+use portamark::{analysis, record, report};
+use std::fmt::Write;
+use std::path::Path;
+
+fn oracle(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("oracle");
+    group.sample_size(10);
+    for key in [
+        "stream f32 triad n16777216",
+        "gemm f32 m512 n512 k512 nn",
+        "gemm f16.f32 m4096 n4096 k4096 nt",
+        "attention f32 b1 hq8 hkv8 q512 kv512 d64 causal",
+        "attention f16.f32 b1 hq32 hkv8 q2048 kv2048 d128 causal",
+        "attention f32 b1 hq8 hkv1 q1 kv8192 d128",
+    ] {
+        let case: Case = key.parse().expect("a valid key");
+        let tile = Tile { rows: 64, columns: 64 };
+        group.bench_function(key, |bencher| {
+            bencher.iter(|| Oracle::new(&case, Inputs { seed: 1, set: 0 }, tile));
+        });
+    }
+    group.finish();
+}
+
+/// A result file of `count` rows, made from the examples in results/README.md.
+fn result_file(path: &Path, count: usize) {
+    let readme = include_str!("../results/README.md");
+    let mut examples = readme.split("```json\n").skip(1).map(|rest| rest.split("```").next().unwrap_or(rest));
+    let mut line = || -> serde_json::Value {
+        serde_json::from_str(examples.next().expect("an example")).expect("examples are JSON")
+    };
+    let (header, mut row) = (line(), line());
+    let mut text = format!("{header}\n");
+    for i in 0..count {
+        let case: Case =
+            format!("gemm f32 m{} n{} k64 nn", 1 + i / 100, 1 + i % 100).parse().expect("a valid key");
+        row["case"] = case.key().into();
+        row["flop"] = case.flop().into();
+        row["bytes"] = case.bytes().into();
+        writeln!(text, "{row}").expect("memory takes it");
+    }
+    std::fs::write(path, text).expect("a file can be written");
+}
+
+fn ten_thousand_rows(criterion: &mut Criterion) {
+    let folder = tempfile::tempdir().expect("a folder can be made");
+    let path = folder.path().join("rows.jsonl");
+    result_file(&path, 10_000);
+    let runs = [record::load(&path).expect("the file is readable")];
+    assert_eq!(runs[0].rows.len(), 10_000, "{:?}", runs[0].problems);
+
+    let mut group = criterion.benchmark_group("10,000 rows");
+    group.sample_size(10);
+    group.bench_function("load", |bencher| bencher.iter_with_large_drop(|| record::load(&path)));
+    group.bench_function("compare", |bencher| {
+        bencher.iter_with_large_drop(|| analysis::Comparison::new(&runs));
+    });
+    group.bench_function("table", |bencher| bencher.iter(|| report::terminal(&runs, None)));
+    group.bench_function("report", |bencher| {
+        bencher.iter_batched(
+            || tempfile::tempdir().expect("a folder can be made"),
+            // The folder is handed back, so that removing it is not timed.
+            |out| report::write(&runs, out.path()).map(|_| out).expect("the report is written"),
+            BatchSize::PerIteration,
+        );
+    });
+    group.finish();
+}
+
+criterion_group!(benches, oracle, ten_thousand_rows);
+criterion_main!(benches);
