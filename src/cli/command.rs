@@ -65,6 +65,12 @@ pub(super) fn visible() -> clap::Command {
         .subcommands(whole.get_subcommands().filter(|command| !command.is_hide_set()))
 }
 
+/// Says something on stderr. A reader that went away is not an error.
+pub(super) fn note(text: &str) {
+    use std::io::Write;
+    let _ = writeln!(std::io::stderr(), "{text}");
+}
+
 /// Prints data to stdout. A reader that went away is not an error.
 pub(super) fn print(text: &str) {
     use std::io::Write;

@@ -10,5 +10,5 @@ mod report;
 mod run;
 mod verify;
 
-use command::print;
 pub use command::{Arguments, run};
+use command::{note, print};

@@ -25,7 +25,7 @@ pub fn write(results: &[PathBuf], output: &Path) -> Result<()> {
     let runs = record::load_all(results)?;
     for run in &runs {
         for problem in &run.problems {
-            eprintln!("note: {}: {problem}", run.path.display());
+            super::note(&format!("note: {}: {problem}", run.path.display()));
         }
     }
     let written = crate::report::write(&runs, output)?;

@@ -1,5 +1,6 @@
 //! How far a run is, on stderr.
 
+use super::super::note;
 use crate::kernel::Capabilities;
 use crate::record::{Row, Status};
 use crate::units;
@@ -55,7 +56,7 @@ impl Progress {
         let line = format!("[{}/{}] {}: {}: {what}", self.at.get(), self.total, device.name, row.case);
         match &self.bar {
             Some(bar) => bar.println(line),
-            None => eprintln!("{line}"),
+            None => note(&line),
         }
     }
 

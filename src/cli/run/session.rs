@@ -1,6 +1,6 @@
 //! The loop of `portamark run`: cases × devices → rows on disk.
 
-use super::super::{devices, print, report};
+use super::super::{devices, note, print, report};
 use super::arguments::Arguments;
 use super::case::run_case;
 use super::progress::Progress;
@@ -139,7 +139,7 @@ fn interrupt_flag() -> Arc<AtomicBool> {
         if shared.swap(true, Ordering::SeqCst) {
             std::process::exit(crate::error::Exit::Interrupted as i32);
         }
-        eprintln!("\nfinishing the case that runs; press again to stop at once");
+        note("\nfinishing the case that runs; press again to stop at once");
     });
     flag
 }

@@ -1,5 +1,6 @@
 //! One device during a run: its executor, its file, its budget.
 
+use super::super::note;
 use super::arguments::Arguments;
 use crate::error::Result;
 use crate::executor::protocol::Prepare;
@@ -86,9 +87,9 @@ impl Track {
         let (writer, earlier) = match resumable {
             Some(path) => {
                 let (writer, earlier) = RunWriter::resume(&path)?;
-                eprintln!("resuming {} after {} rows", path.display(), earlier.rows.len());
+                note(&format!("resuming {} after {} rows", path.display(), earlier.rows.len()));
                 for problem in &earlier.problems {
-                    eprintln!("note: {problem}");
+                    note(&format!("note: {problem}"));
                 }
                 (writer, Some(earlier))
             }
