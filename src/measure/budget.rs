@@ -15,12 +15,13 @@ fn kind(case: &Case) -> String {
     let words = case.parameters();
     let word = |word: &str| word.trim_end_matches(|c: char| c.is_ascii_digit()).to_string();
     let rest: Vec<String> = words.split(' ').skip(1).map(word).collect();
-    format!("{} {} {}", case.family(), case.precision(), rest.join(" "))
+    format!("{} {}", family(case), rest.join(" "))
 }
 
-/// A coarser kind: the family and the formats.
+/// A coarser kind: the family, the formats, and what its work is counted in.
 fn family(case: &Case) -> String {
-    format!("{} {}", case.family(), case.precision())
+    let unit = if case.is_bandwidth() { "bytes" } else { "flop" };
+    format!("{} {} {unit}", case.family(), case.precision())
 }
 
 /// What grows with the time: bytes of a bandwidth case, FLOP of another.
@@ -36,14 +37,13 @@ impl Predictor {
         }
     }
 
-    /// Seconds of one execution of `case`, by the rate of the nearest size that ran.
+    /// Seconds of one execution of `case`, by the best rate of its kind: larger cases are rarely
+    /// less efficient, and a shape that suits a device badly must not speak for the others.
     pub fn predict(&self, case: &Case) -> Option<f64> {
         let work = work(case);
         let seen = self.seen.get(&kind(case)).or_else(|| self.seen.get(&family(case)))?;
-        let distance = |w: f64| (w.max(1.0) / work.max(1.0)).ln().abs();
-        let nearest = seen.iter().min_by(|a, b| distance(a.0).total_cmp(&distance(b.0)))?;
-        // A smaller case may be bound by its launch: it cannot take less than that.
-        Some(nearest.1 * (work / nearest.0.max(1.0)).max(0.05))
+        let best = seen.iter().map(|(w, seconds)| seconds / w.max(1.0)).min_by(f64::total_cmp)?;
+        Some(best * work)
     }
 }
 
@@ -83,18 +83,21 @@ mod tests {
     }
 
     #[test]
-    fn a_bigger_case_is_predicted_by_the_rate_of_the_nearest_smaller_one() {
+    fn a_bigger_case_is_predicted_by_the_best_rate_of_its_kind() {
         let mut predictor = Predictor::default();
         let big = case("gemm f32 m512 n512 k512 nn");
         assert_eq!(predictor.predict(&big), None);
         predictor.note(&case("gemm f32 m128 n128 k128 nn"), 1.0);
         predictor.note(&case("gemm f32 m256 n256 k256 nn"), 2.0);
-        // Eight times the work of 256.
+        // Eight times the work of 256, which was four times as efficient as 128.
         assert_eq!(predictor.predict(&big), Some(16.0));
         // Another layout has not run: the family's rate serves.
         assert_eq!(predictor.predict(&case("gemm f32 m512 n512 k512 nt")), Some(16.0));
         // Another format does not.
         assert_eq!(predictor.predict(&case("gemm f16.f32 m512 n512 k512 nn")), None);
+        // Bytes of a decode step say nothing of the FLOP of a prefill.
+        predictor.note(&case("attention f32 b1 hq1 hkv1 q1 kv64 d64"), 1.0);
+        assert_eq!(predictor.predict(&case("attention f32 b1 hq1 hkv1 q64 kv64 d64")), None);
     }
 
     #[test]

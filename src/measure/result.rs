@@ -36,7 +36,7 @@ pub struct Spent {
     pub total_s: f64,
     /// Making buffers, inputs and pipelines.
     pub prepare_s: f64,
-    /// Of that, compiling.
+    /// Compiling, in `prepare` and at the first execution where the driver waits until then.
     pub compile_s: f64,
     /// Oracle, reading back and comparing.
     pub verify_s: f64,
