@@ -9,6 +9,7 @@ use super::verify::{Oracle, Verdict};
 use crate::executor::protocol::{Prepare, Sampled};
 use crate::executor::{Executor, Fault, FaultKind};
 use crate::kernel::{Capabilities, Plan};
+use crate::stats::median_of_unsorted;
 use crate::workload::{Case, Inputs, Tile};
 use std::time::Instant;
 
@@ -22,6 +23,8 @@ pub struct Session<'a> {
     pub timer: &'a TimerReport,
     /// A preparation of a fixed kernel that shows whether the clock holds.
     pub sentinel: Option<u32>,
+    /// Seconds that the sentinel took when the run began, once known.
+    pub sentinel_start_s: Option<f64>,
 }
 
 /// How a measurement ended.
@@ -174,7 +177,7 @@ fn run(
     let Some(timing) = sampling.timing else {
         return Err(Fault::new(FaultKind::Failed, "no batch had a usable time"));
     };
-    measurement.tags = tags(&timing);
+    measurement.tags = tags(&timing, session.sentinel_start_s);
     measurement.timing = Some(timing);
     Ok(Ended::Ok)
 }
@@ -193,21 +196,17 @@ fn verification(case: &Case, verdicts: &[&Verdict]) -> Verification {
     }
 }
 
-/// The clock fell if the sentinel's last third is over 5 % slower than its first.
+/// The clock fell if the sentinel's median is over 5 % slower than at the start of the run.
 const DRIFT: f64 = 1.05;
 /// Half-width of the median's interval that is called noisy.
 const NOISY: f64 = 0.05;
 
-fn tags(timing: &Timing) -> Vec<String> {
+fn tags(timing: &Timing, sentinel_start_s: Option<f64>) -> Vec<String> {
     let mut tags = Vec::new();
-    let third = timing.sentinel_s.len() / 3;
-    if third >= 1 {
-        let median = |part: &[f64]| crate::stats::median_of_unsorted(&mut part.to_vec()).unwrap_or(f64::NAN);
-        let first = median(&timing.sentinel_s[..third]);
-        let last = median(&timing.sentinel_s[timing.sentinel_s.len() - third..]);
-        if last > DRIFT * first {
-            tags.push("throttled".to_string());
-        }
+    if let (Some(now), Some(start)) = (median_of_unsorted(&mut timing.sentinel_s.clone()), sentinel_start_s)
+        && now > DRIFT * start
+    {
+        tags.push("throttled".to_string());
     }
     let summary = &timing.summary;
     if let (Some(lo), Some(hi)) = (summary.ci_lo, summary.ci_hi)

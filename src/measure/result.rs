@@ -98,7 +98,7 @@ pub struct Timing {
     /// Seconds of one execution by the slope of that fit.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub slope_s: Option<f64>,
-    /// Sentinel kernel, seconds, in order.
+    /// Sentinel kernel, seconds, in order: the fastest of three executions each.
     #[serde(default)]
     pub sentinel_s: Vec<f64>,
 }

@@ -42,6 +42,7 @@ pub(super) fn run_case(track: &mut Track, case: &Case, source: &KernelSource) ->
                 device: &track.device,
                 timer: &track.timer,
                 sentinel,
+                sentinel_start_s: track.sentinel_start_s,
             };
             let measured = measure(&mut session, &track.config, case, plan.as_ref(), share_s);
             used_s = measured.spent.warmup_s + measured.spent.sample_s;
@@ -50,6 +51,7 @@ pub(super) fn run_case(track: &mut Track, case: &Case, source: &KernelSource) ->
                 track.predictor.note(case, seconds);
             }
             fill(&mut row, measured, plan.as_ref());
+            track.note_sentinel(&row);
         }
     }
     track.budget.spend(used_s);

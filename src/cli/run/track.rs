@@ -7,7 +7,8 @@ use crate::executor::protocol::Prepare;
 use crate::executor::{ChildExecutor, Executor, Fault, FaultKind, Program};
 use crate::kernel::{Capabilities, KernelSource, Takes, default_plan};
 use crate::measure::{Budget, Config, METHOD, Predictor, TimerChoice, TimerReport, self_test};
-use crate::record::{self, Header, RunWriter, SCHEMA_VERSION, Status, find_resumable};
+use crate::record::{self, Header, Row, RunWriter, SCHEMA_VERSION, Status, find_resumable};
+use crate::stats::median_of_unsorted;
 use crate::suite::Suite;
 use crate::workload::Case;
 use std::collections::BTreeMap;
@@ -35,6 +36,8 @@ pub(super) struct Track {
     pub(super) sentinel: Option<u32>,
     /// Generation of the child that the sentinel belongs to.
     pub(super) sentinel_of: u32,
+    /// Seconds that the sentinel took during the first rows.
+    pub(super) sentinel_start_s: Option<f64>,
     pub(super) config: Config,
     pub(super) predictor: Predictor,
     pub(super) budget: Budget,
@@ -115,11 +118,20 @@ impl Track {
             timer,
             sentinel: None,
             sentinel_of: 0,
+            sentinel_start_s: None,
             config,
             predictor,
             budget: Budget::new(left, to_do),
             done,
         })
+    }
+
+    /// Takes the sentinel's time of the first row that has one as that of an unthrottled clock.
+    pub(super) fn note_sentinel(&mut self, row: &Row) {
+        if self.sentinel_start_s.is_none() {
+            let times = row.timing.as_ref().map(|timing| timing.sentinel_s.clone());
+            self.sentinel_start_s = times.and_then(|mut times| median_of_unsorted(&mut times));
+        }
     }
 
     /// Makes the sentinel anew when there is none in the present child.
