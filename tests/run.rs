@@ -283,3 +283,32 @@ fn a_dry_run_lists_cases_and_kernels_and_writes_nothing() {
         .stdout(contains("gemm f32 m64 n64 k64 nn").and(contains("524 kFLOP")));
     assert!(bench.files().is_empty());
 }
+
+#[cfg(unix)]
+#[test]
+fn an_interrupted_run_finishes_its_case_says_so_and_exits_4() {
+    let bench = Bench::new(&rule("gemm f16.f32*", "sample", "hang"));
+    let child = std::process::Command::new(env!("CARGO_BIN_EXE_portamark"))
+        .current_dir(bench.folder.path())
+        .args(["run", "small.toml", "-d", "all", "-o", "results", "--timeout", "3s", "--executor"])
+        .arg(format!("{} executor fake --script script.toml", env!("CARGO_BIN_EXE_portamark")))
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let started = std::time::Instant::now();
+    while bench.files().is_empty() || fs::read_to_string(&bench.files()[0]).unwrap().lines().count() < 4 {
+        assert!(started.elapsed().as_secs() < 60, "the run does not get to its third row");
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(4));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("--resume continues"));
+    // The case that was running has its row; the last one has none.
+    assert_eq!(bench.statuses(), ["ok", "ok", "ok", "timeout"]);
+    let run = portamark::record::load(&bench.files()[0]).unwrap();
+    assert_eq!(run.end.unwrap().outcome, portamark::record::Outcome::Interrupted);
+    bench.run(&["--resume"]).assert().code(1);
+    assert_eq!(bench.statuses(), ["ok", "ok", "ok", "timeout", "ok"]);
+}
