@@ -47,6 +47,25 @@ impl Bench {
         command
     }
 
+    /// Starts a run whose fourth case hangs, and waits until three rows are there.
+    fn start_and_hang(&self, timeout: &str) -> std::process::Child {
+        let program = env!("CARGO_BIN_EXE_portamark");
+        let child = std::process::Command::new(program)
+            .current_dir(self.folder.path())
+            .args(["run", "small.toml", "-d", "all", "-o", "results", "--timeout", timeout, "--executor"])
+            .arg(format!("{program} executor fake --script script.toml"))
+            .stdout(std::process::Stdio::null())
+            .stderr(std::process::Stdio::piped())
+            .spawn()
+            .unwrap();
+        let started = std::time::Instant::now();
+        while self.files().is_empty() || fs::read_to_string(&self.files()[0]).unwrap().lines().count() < 4 {
+            assert!(started.elapsed().as_secs() < 60, "the run does not get to its third row");
+            std::thread::sleep(std::time::Duration::from_millis(20));
+        }
+        child
+    }
+
     /// The result files.
     fn files(&self) -> Vec<PathBuf> {
         fn walk(folder: &Path, into: &mut Vec<PathBuf>) {
@@ -165,20 +184,7 @@ fn what_the_budget_cannot_pay_is_skipped_with_the_prediction() {
 #[test]
 fn a_run_that_is_killed_goes_on_where_it_stopped() {
     let bench = Bench::new(&rule("gemm f16.f32*", "sample", "hang"));
-    let mut child = std::process::Command::new(env!("CARGO_BIN_EXE_portamark"))
-        .current_dir(bench.folder.path())
-        .args(["run", "small.toml", "-d", "all", "-o", "results", "--timeout", "100s", "--executor"])
-        .arg(format!("{} executor fake --script script.toml", env!("CARGO_BIN_EXE_portamark")))
-        .stdout(std::process::Stdio::null())
-        .stderr(std::process::Stdio::null())
-        .spawn()
-        .unwrap();
-    // Three rows are there when the fourth hangs.
-    let started = std::time::Instant::now();
-    while bench.files().is_empty() || fs::read_to_string(&bench.files()[0]).unwrap().lines().count() < 4 {
-        assert!(started.elapsed().as_secs() < 60, "the run does not get to its third row");
-        std::thread::sleep(std::time::Duration::from_millis(20));
-    }
+    let mut child = bench.start_and_hang("100s");
     child.kill().unwrap();
     child.wait().unwrap();
     // The power fails in the middle of a line.
@@ -288,19 +294,7 @@ fn a_dry_run_lists_cases_and_kernels_and_writes_nothing() {
 #[test]
 fn an_interrupted_run_finishes_its_case_says_so_and_exits_4() {
     let bench = Bench::new(&rule("gemm f16.f32*", "sample", "hang"));
-    let child = std::process::Command::new(env!("CARGO_BIN_EXE_portamark"))
-        .current_dir(bench.folder.path())
-        .args(["run", "small.toml", "-d", "all", "-o", "results", "--timeout", "3s", "--executor"])
-        .arg(format!("{} executor fake --script script.toml", env!("CARGO_BIN_EXE_portamark")))
-        .stdout(std::process::Stdio::null())
-        .stderr(std::process::Stdio::piped())
-        .spawn()
-        .unwrap();
-    let started = std::time::Instant::now();
-    while bench.files().is_empty() || fs::read_to_string(&bench.files()[0]).unwrap().lines().count() < 4 {
-        assert!(started.elapsed().as_secs() < 60, "the run does not get to its third row");
-        std::thread::sleep(std::time::Duration::from_millis(20));
-    }
+    let child = bench.start_and_hang("3s");
     std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
     let output = child.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(4));

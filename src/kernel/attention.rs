@@ -1,6 +1,6 @@
 //! Kernels of the `attention` family.
 
-use super::capabilities::{Capabilities, Feature};
+use super::capabilities::Capabilities;
 use super::plan::{Binding, Buffer, Content, Plan, Step, spread};
 use super::registry::{Kernel, PlanError};
 use super::source::KernelSource;
@@ -94,11 +94,6 @@ fn rows(work: &Attention) -> u64 {
     work.batch * work.heads * work.queries
 }
 
-/// Q, K and V read, O written.
-fn bindings() -> Vec<Binding> {
-    (0..4).map(|buffer| Binding { buffer, writes: buffer == 3 }).collect()
-}
-
 fn reference_variants(case: &Case, device: &Capabilities) -> Result<Vec<Variant>, PlanError> {
     check(attention(case))?;
     let threads = if device.is_software() { 8 } else { 64.min(device.limits.workgroup_size as u32) };
@@ -113,22 +108,9 @@ fn reference_plan(
 ) -> Result<Plan, PlanError> {
     let work = attention(case);
     let threads = u64::from(variant.knob("threads"));
-    Ok(Plan {
-        buffers: case.tensors().iter().map(Buffer::of).collect(),
-        steps: vec![Step {
-            wgsl: source.render("attention/reference.wgsl", values(work, variant))?,
-            bindings: bindings(),
-            workgroups: spread(rows(work).div_ceil(threads), device.limits.dispatch),
-        }],
-        features: features(work),
-        variant: variant.clone(),
-        tile: Tile { rows: threads, columns: work.dim },
-    })
-}
-
-/// What every kernel of this case needs.
-fn features(work: &Attention) -> Vec<Feature> {
-    if work.precision.input == DType::F16 { vec![Feature::ShaderF16] } else { Vec::new() }
+    let wgsl = source.render("attention/reference.wgsl", values(work, variant))?;
+    let groups = rows(work).div_ceil(threads);
+    Ok(Plan::single(case, device, variant, wgsl, groups, Tile { rows: threads, columns: work.dim }))
 }
 
 /// Query rows that share a kv head.
@@ -255,7 +237,7 @@ fn split_plan(
     Ok(Plan {
         buffers,
         steps: vec![first, second],
-        features: features(work),
+        features: Plan::features(case, variant),
         variant: variant.clone(),
         tile: Tile { rows: 1, columns: work.dim },
     })
@@ -326,23 +308,15 @@ fn flash_plan(
     values["tiles"] = json!(tiles);
     values["groups"] = json!(groups);
     let template = if direct { "attention/direct.wgsl" } else { "attention/flash.wgsl" };
-    Ok(Plan {
-        buffers: case.tensors().iter().map(Buffer::of).collect(),
-        steps: vec![Step {
-            wgsl: source.render(template, values)?,
-            bindings: bindings(),
-            workgroups: spread(groups, device.limits.dispatch),
-        }],
-        features: features(work),
-        variant: variant.clone(),
-        tile: Tile { rows: u64::from(tile), columns: work.dim },
-    })
+    let wgsl = source.render(template, values)?;
+    let tile = Tile { rows: u64::from(tile), columns: work.dim };
+    Ok(Plan::single(case, device, variant, wgsl, groups, tile))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kernel::capabilities::{DeviceLimits, DeviceType, Takes, TimerKind};
+    use crate::kernel::capabilities::{DeviceLimits, DeviceType, Feature, Takes, TimerKind};
     use crate::kernel::registry::candidates;
 
     fn device(device_type: DeviceType, subgroup: u32, features: Vec<Feature>) -> Capabilities {

@@ -1,11 +1,11 @@
 //! Kernels of the `gemm` family.
 
-use super::capabilities::{Capabilities, Feature};
-use super::plan::{Binding, Buffer, Plan, Step, spread};
+use super::capabilities::Capabilities;
+use super::plan::Plan;
 use super::registry::{Kernel, PlanError};
 use super::source::KernelSource;
 use super::variant::{Path, Variant};
-use crate::workload::{Case, DType, Gemm, Role, Tile, Workload};
+use crate::workload::{Case, DType, Gemm, Tile, Workload};
 use serde_json::{Value, json};
 
 /// Preferred first.
@@ -62,31 +62,6 @@ fn values(work: &Gemm, more: Value) -> Value {
     values
 }
 
-/// The plan of one dispatch with A, B and C bound in this order.
-fn one_step(case: &Case, variant: &Variant, wgsl: String, workgroups: [u32; 3], tile: Tile) -> Plan {
-    let tensors = case.tensors();
-    let mut features = Vec::new();
-    if is_half(gemm(case)) {
-        features.push(Feature::ShaderF16);
-    }
-    if variant.path == Path::Subgroup {
-        features.push(Feature::Subgroup);
-    }
-    Plan {
-        buffers: tensors.iter().map(Buffer::of).collect(),
-        steps: vec![Step {
-            wgsl,
-            bindings: (0..tensors.len())
-                .map(|buffer| Binding { buffer, writes: tensors[buffer].role == Role::Output })
-                .collect(),
-            workgroups,
-        }],
-        features,
-        variant: variant.clone(),
-        tile,
-    }
-}
-
 fn direct_variants(case: &Case, device: &Capabilities) -> Result<Vec<Variant>, PlanError> {
     let work = gemm(case);
     let a_run = if work.layout.a_transposed() { work.m } else { work.k };
@@ -141,8 +116,8 @@ fn direct_plan(
         "column_tiles": column_tiles,
     });
     let wgsl = source.render("gemm/direct.wgsl", values(work, more))?;
-    let workgroups = spread(row_tiles * column_tiles, device.limits.dispatch);
-    Ok(one_step(case, variant, wgsl, workgroups, tile))
+    let groups = row_tiles * column_tiles;
+    Ok(Plan::single(case, device, variant, wgsl, groups, tile))
 }
 
 fn tiled_variants(case: &Case, device: &Capabilities) -> Result<Vec<Variant>, PlanError> {
@@ -202,8 +177,8 @@ fn tiled_plan(
         more[knob] = json!(value);
     }
     let wgsl = source.render("gemm/tiled.wgsl", values(work, more))?;
-    let workgroups = spread(row_tiles * column_tiles, device.limits.dispatch);
-    Ok(one_step(case, variant, wgsl, workgroups, tile))
+    let groups = row_tiles * column_tiles;
+    Ok(Plan::single(case, device, variant, wgsl, groups, tile))
 }
 
 fn reference_variants(_: &Case, device: &Capabilities) -> Result<Vec<Variant>, PlanError> {
@@ -220,8 +195,8 @@ fn reference_plan(
     let work = gemm(case);
     let threads = variant.knob("threads");
     let wgsl = source.render("gemm/reference.wgsl", values(work, json!({ "threads": threads })))?;
-    let workgroups = spread((work.m * work.n).div_ceil(u64::from(threads)), device.limits.dispatch);
-    Ok(one_step(case, variant, wgsl, workgroups, Tile { rows: 1, columns: u64::from(threads) }))
+    let groups = (work.m * work.n).div_ceil(u64::from(threads));
+    Ok(Plan::single(case, device, variant, wgsl, groups, Tile { rows: 1, columns: u64::from(threads) }))
 }
 
 #[cfg(test)]

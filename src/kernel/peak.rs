@@ -1,11 +1,11 @@
 //! Kernels of the `peak` family.
 
 use super::capabilities::{Capabilities, Feature, MatrixShape};
-use super::plan::{Binding, Buffer, Plan, Step, spread};
+use super::plan::Plan;
 use super::registry::{Kernel, PlanError};
 use super::source::KernelSource;
 use super::variant::{Path, Variant};
-use crate::workload::{Case, DType, Peak, PeakUnit, Role, STEPS_PER_ROUND, Tile, Workload};
+use crate::workload::{Case, DType, Peak, PeakUnit, STEPS_PER_ROUND, Tile, Workload};
 use serde_json::json;
 
 /// Preferred first.
@@ -30,31 +30,6 @@ fn peak(case: &Case) -> &Peak {
     match case {
         Case::Peak(peak) => peak,
         _ => unreachable!("kernels are chosen by family"),
-    }
-}
-
-/// The plan of one dispatch over all tensors of `case`.
-fn one_step(case: &Case, variant: &Variant, wgsl: String, workgroups: [u32; 3], tile: Tile) -> Plan {
-    let tensors = case.tensors();
-    let mut features = Vec::new();
-    if tensors.iter().any(|tensor| tensor.dtype == DType::F16) {
-        features.push(Feature::ShaderF16);
-    }
-    if variant.path == Path::Coopmat {
-        features.push(Feature::CooperativeMatrix);
-    }
-    Plan {
-        buffers: tensors.iter().map(Buffer::of).collect(),
-        steps: vec![Step {
-            wgsl,
-            bindings: (0..tensors.len())
-                .map(|buffer| Binding { buffer, writes: tensors[buffer].role == Role::Output })
-                .collect(),
-            workgroups,
-        }],
-        features,
-        variant: variant.clone(),
-        tile,
     }
 }
 
@@ -101,9 +76,9 @@ fn fma_plan(
         "fused": variant.knob("fused") == 1,
     });
     let wgsl = source.render("peak/fma.wgsl", values)?;
-    let workgroups = spread(vectors.div_ceil(u64::from(threads * per)), device.limits.dispatch);
+    let groups = vectors.div_ceil(u64::from(threads * per));
     let tile = Tile { rows: 1, columns: u64::from(threads * per) * 4 };
-    Ok(one_step(case, variant, wgsl, workgroups, tile))
+    Ok(Plan::single(case, device, variant, wgsl, groups, tile))
 }
 
 fn matrix_variants(case: &Case, device: &Capabilities) -> Result<Vec<Variant>, PlanError> {
@@ -149,6 +124,6 @@ fn matrix_plan(
         "per": per,
     });
     let wgsl = source.render("peak/matrix.wgsl", values)?;
-    let workgroups = spread(count, device.limits.dispatch);
-    Ok(one_step(case, variant, wgsl, workgroups, Tile { rows: per, columns: edge * edge }))
+    let groups = count;
+    Ok(Plan::single(case, device, variant, wgsl, groups, Tile { rows: per, columns: edge * edge }))
 }

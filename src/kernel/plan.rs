@@ -1,8 +1,8 @@
 //! A plan: what an executor runs. A pure function of (case, capabilities, variant); only data.
 
-use super::capabilities::Feature;
-use super::variant::Variant;
-use crate::workload::{Grid, Tensor, Tile};
+use super::capabilities::{Capabilities, Feature};
+use super::variant::{Path, Variant};
+use crate::workload::{Case, DType, Grid, Role, Tensor, Tile};
 use serde::{Deserialize, Serialize};
 
 /// Where the contents of a plan's buffer come from.
@@ -31,7 +31,7 @@ pub struct Buffer {
     /// Name, for messages and `read`.
     pub name: String,
     /// Format of an element.
-    pub dtype: crate::workload::DType,
+    pub dtype: DType,
     /// Number of elements.
     pub len: u64,
     /// What it holds.
@@ -48,10 +48,10 @@ impl Buffer {
     /// The buffer of a logical tensor.
     pub fn of(tensor: &Tensor) -> Self {
         let content = match tensor.role {
-            crate::workload::Role::Input => {
+            Role::Input => {
                 Content::Generated { number: tensor.number, grid: tensor.grid, scale: tensor.scale }
             }
-            crate::workload::Role::Output => Content::Output,
+            Role::Output => Content::Output,
         };
         Buffer { name: tensor.name.clone(), dtype: tensor.dtype, len: tensor.len, content }
     }
@@ -93,6 +93,47 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// One dispatch that has the tensors of `case` bound in their order. `groups` workgroups are
+    /// spread over x and y.
+    pub fn single(
+        case: &Case,
+        device: &Capabilities,
+        variant: &Variant,
+        wgsl: String,
+        groups: u64,
+        tile: Tile,
+    ) -> Self {
+        let tensors = case.tensors();
+        let bindings = tensors.iter().enumerate();
+        Plan {
+            steps: vec![Step {
+                wgsl,
+                bindings: bindings
+                    .map(|(buffer, t)| Binding { buffer, writes: t.role == Role::Output })
+                    .collect(),
+                workgroups: spread(groups, device.limits.dispatch),
+            }],
+            buffers: tensors.iter().map(Buffer::of).collect(),
+            features: Self::features(case, variant),
+            variant: variant.clone(),
+            tile,
+        }
+    }
+
+    /// What a device must be opened with for the formats of `case` and the path of `variant`.
+    pub fn features(case: &Case, variant: &Variant) -> Vec<Feature> {
+        let mut features = Vec::new();
+        if case.tensors().iter().any(|tensor| tensor.dtype == DType::F16) {
+            features.push(Feature::ShaderF16);
+        }
+        match variant.path {
+            Path::Subgroup => features.push(Feature::Subgroup),
+            Path::Coopmat => features.push(Feature::CooperativeMatrix),
+            Path::Scalar | Path::Vector | Path::Dot4 | Path::Library => {}
+        }
+        features
+    }
+
     /// Bytes of one buffer set.
     pub fn bytes(&self) -> u64 {
         self.buffers.iter().map(Buffer::bytes).sum()

@@ -1,11 +1,11 @@
 //! Kernels of the `stream` family.
 
-use super::capabilities::{Capabilities, Feature};
-use super::plan::{Binding, Buffer, Plan, Step, spread};
+use super::capabilities::Capabilities;
+use super::plan::Plan;
 use super::registry::{Kernel, PlanError};
 use super::source::KernelSource;
 use super::variant::{Path, Variant};
-use crate::workload::{Case, READ_BLOCK, Role, Stream, StreamOp, Tile, Workload};
+use crate::workload::{Case, READ_BLOCK, Stream, StreamOp, Tile, Workload};
 use serde_json::json;
 use std::collections::BTreeMap;
 
@@ -89,19 +89,7 @@ fn vector_plan(
     let wgsl = source.render("stream/stream.wgsl", values)?;
     let groups = vectors.div_ceil(u64::from(threads * per));
     let columns = u64::from(threads * per) * width;
-    Ok(Plan {
-        buffers: tensors.iter().map(Buffer::of).collect(),
-        steps: vec![Step {
-            wgsl,
-            bindings: (0..tensors.len())
-                .map(|buffer| Binding { buffer, writes: tensors[buffer].role == Role::Output })
-                .collect(),
-            workgroups: spread(groups, device.limits.dispatch),
-        }],
-        features: Vec::new(),
-        variant: variant.clone(),
-        tile: Tile { rows: 1, columns },
-    })
+    Ok(Plan::single(case, device, variant, wgsl, groups, Tile { rows: 1, columns }))
 }
 
 fn read_variants(case: &Case, device: &Capabilities) -> Result<Vec<Variant>, PlanError> {
@@ -128,15 +116,5 @@ fn read_plan(
     let single = variant.path == Path::Subgroup;
     let values = json!({ "blocks": blocks, "threads": variant.knob("threads"), "single": single });
     let wgsl = source.render("stream/read.wgsl", values)?;
-    Ok(Plan {
-        buffers: case.tensors().iter().map(Buffer::of).collect(),
-        steps: vec![Step {
-            wgsl,
-            bindings: vec![Binding { buffer: 0, writes: false }, Binding { buffer: 1, writes: true }],
-            workgroups: spread(blocks, device.limits.dispatch),
-        }],
-        features: if single { vec![Feature::Subgroup] } else { Vec::new() },
-        variant: variant.clone(),
-        tile: Tile::ONE,
-    })
+    Ok(Plan::single(case, device, variant, wgsl, blocks, Tile::ONE))
 }
