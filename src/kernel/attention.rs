@@ -1,8 +1,9 @@
 //! Kernels of the `attention` family.
 
 use super::capabilities::Capabilities;
+use super::entry::Kernel;
+use super::error::PlanError;
 use super::plan::{Binding, Buffer, Content, Plan, Step, spread};
-use super::registry::{Kernel, PlanError};
 use super::source::KernelSource;
 use super::variant::{Path, Variant};
 use crate::workload::{Attention, Case, DType, Tile, Workload};

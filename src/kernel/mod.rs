@@ -5,6 +5,8 @@
 
 mod attention;
 mod capabilities;
+mod entry;
+mod error;
 mod gemm;
 mod peak;
 mod plan;
@@ -14,7 +16,9 @@ mod stream;
 mod variant;
 
 pub use capabilities::{Capabilities, DeviceLimits, DeviceType, Feature, MatrixShape, Takes, TimerKind};
+pub use entry::Kernel;
+pub use error::PlanError;
 pub use plan::{Binding, Buffer, Content, Plan, Step, spread};
-pub use registry::{Kernel, PlanError, candidates, default_plan, kernels};
+pub use registry::{candidates, default_plan, kernels};
 pub use source::KernelSource;
 pub use variant::{Path, Variant};

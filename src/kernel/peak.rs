@@ -1,8 +1,9 @@
 //! Kernels of the `peak` family.
 
 use super::capabilities::{Capabilities, Feature, MatrixShape};
+use super::entry::Kernel;
+use super::error::PlanError;
 use super::plan::Plan;
-use super::registry::{Kernel, PlanError};
 use super::source::KernelSource;
 use super::variant::{Path, Variant};
 use crate::workload::{Case, DType, Peak, PeakUnit, STEPS_PER_ROUND, Tile, Workload};

@@ -1,41 +1,13 @@
 //! The list of kernels and the choice among them.
 
 use super::capabilities::{Capabilities, Feature};
+use super::entry::Kernel;
+use super::error::PlanError;
 use super::plan::Plan;
 use super::source::KernelSource;
 use super::variant::Variant;
 use super::{attention, gemm, peak, stream};
 use crate::workload::{Case, DType};
-
-/// Why there is no plan.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum PlanError {
-    /// The device lacks something; the text names it.
-    #[error("{0}")]
-    Unsupported(String),
-    /// A kernel template is broken.
-    #[error("kernel template: {0}")]
-    Template(String),
-    /// A variant was asked for that does not exist.
-    #[error("{0}")]
-    NoSuchVariant(String),
-}
-
-/// One kernel of a family: how it is chosen and how it becomes a plan.
-#[derive(Clone, Copy)]
-pub struct Kernel {
-    /// The workload family that it serves.
-    pub family: &'static str,
-    /// Name within the family.
-    pub name: &'static str,
-    /// One sentence on how it works, for `portamark devices --kernels` and the documentation.
-    pub summary: &'static str,
-    /// The variants worth trying on a device, best first; an error says what the device lacks.
-    /// Variants that break a limit of the device are left out.
-    pub variants: fn(&Case, &Capabilities) -> Result<Vec<Variant>, PlanError>,
-    /// Renders one variant.
-    pub plan: fn(&Case, &Capabilities, &Variant, &KernelSource) -> Result<Plan, PlanError>,
-}
 
 /// All kernels; within a family the preferred ones come first.
 pub fn kernels() -> impl Iterator<Item = &'static Kernel> {

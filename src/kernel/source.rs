@@ -1,6 +1,6 @@
 //! The kernel texts: embedded in the binary, or a folder given with `--kernels`.
 
-use super::registry::PlanError;
+use super::error::PlanError;
 use include_dir::{Dir, include_dir};
 use std::path::PathBuf;
 

@@ -1,8 +1,9 @@
 //! Kernels of the `stream` family.
 
 use super::capabilities::Capabilities;
+use super::entry::Kernel;
+use super::error::PlanError;
 use super::plan::Plan;
-use super::registry::{Kernel, PlanError};
 use super::source::KernelSource;
 use super::variant::{Path, Variant};
 use crate::workload::{Case, READ_BLOCK, Stream, StreamOp, Tile, Workload};

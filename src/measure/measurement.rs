@@ -2,30 +2,17 @@
 //! buffer that was timed.
 
 use super::config::Config;
-use super::result::{Spent, TimerReport, Timing, Verification};
+use super::result::{Spent, Timing, Verification};
 use super::rotation;
 use super::sampling;
+use super::session::Session;
 use super::verify::{Oracle, Verdict};
 use crate::executor::protocol::{Prepare, Sampled};
-use crate::executor::{Executor, Fault, FaultKind};
-use crate::kernel::{Capabilities, Plan};
+use crate::executor::{Fault, FaultKind};
+use crate::kernel::Plan;
 use crate::stats::median_of_unsorted;
 use crate::workload::{Case, Inputs, Tile};
 use std::time::Instant;
-
-/// An executor with a device whose timer was tested.
-pub struct Session<'a> {
-    /// The executor.
-    pub executor: &'a mut dyn Executor,
-    /// The device.
-    pub device: &'a Capabilities,
-    /// What its timer is worth.
-    pub timer: &'a TimerReport,
-    /// A preparation of a fixed kernel that shows whether the clock holds.
-    pub sentinel: Option<u32>,
-    /// Seconds that the sentinel took when the run began, once known.
-    pub sentinel_start_s: Option<f64>,
-}
 
 /// How a measurement ended.
 #[derive(Debug, Clone, PartialEq)]

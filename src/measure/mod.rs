@@ -8,13 +8,15 @@ mod result;
 mod rotation;
 mod sampling;
 mod self_test;
+mod session;
 mod verify;
 
 pub use budget::{Budget, Predictor};
 pub use config::{Config, METHOD};
-pub use measurement::{Ended, Measurement, Session, measure};
+pub use measurement::{Ended, Measurement, measure};
 pub use prove::prove;
 pub use result::{Cache, Spent, TimerChoice, TimerReport, Timing, Verification};
 pub use rotation::last_level_cache;
 pub use self_test::self_test;
+pub use session::Session;
 pub use verify::{Oracle, Verdict};

@@ -1,8 +1,8 @@
 //! Batches: size, warm-up, affine fit, sampling until the rule says stop.
 
 use super::config::Config;
-use super::measurement::Session;
 use super::result::{Cache, TimerChoice, TimerReport, Timing};
+use super::session::Session;
 use crate::executor::protocol::Sampled;
 use crate::executor::{Executor, Fault};
 use crate::stats::{StopReason, StoppingRule, Summary, agrees, theil_sen};

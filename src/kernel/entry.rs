@@ -1,0 +1,24 @@
+//! What the entry of a kernel consists of.
+
+use super::capabilities::Capabilities;
+use super::error::PlanError;
+use super::plan::Plan;
+use super::source::KernelSource;
+use super::variant::Variant;
+use crate::workload::Case;
+
+/// One kernel of a family: how it is chosen and how it becomes a plan.
+#[derive(Clone, Copy)]
+pub struct Kernel {
+    /// The workload family that it serves.
+    pub family: &'static str,
+    /// Name within the family.
+    pub name: &'static str,
+    /// One sentence on how it works, for `portamark devices --kernels` and the documentation.
+    pub summary: &'static str,
+    /// The variants worth trying on a device, best first; an error says what the device lacks.
+    /// Variants that break a limit of the device are left out.
+    pub variants: fn(&Case, &Capabilities) -> Result<Vec<Variant>, PlanError>,
+    /// Renders one variant.
+    pub plan: fn(&Case, &Capabilities, &Variant, &KernelSource) -> Result<Plan, PlanError>,
+}
