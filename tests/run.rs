@@ -182,6 +182,20 @@ fn what_the_budget_cannot_pay_is_skipped_with_the_prediction() {
 }
 
 #[test]
+fn what_would_pass_its_deadline_is_skipped_before_it_runs() {
+    // 2·48³ FLOP at 5 µs each take 1.1 s, 2·64³ take 2.6 s.
+    let bench = Bench::new("seconds_per_flop = 5e-6\n");
+    bench.run(&["--timeout", "2s", "-k", "gemm f32*"]).assert().success();
+    let run = portamark::record::load(&bench.files()[0]).unwrap();
+    let last = run.rows.last().unwrap();
+    assert_eq!(
+        (last.case.as_str(), last.status.to_string().as_str()),
+        ("gemm f32 m64 n64 k64 nn", "skipped")
+    );
+    assert!(last.reason.as_ref().unwrap().contains("the deadline is 2.00 s"), "{:?}", last.reason);
+}
+
+#[test]
 fn a_run_that_is_killed_goes_on_where_it_stopped() {
     let bench = Bench::new(&rule("gemm f16.f32*", "sample", "hang"));
     let mut child = bench.start_and_hang("100s");

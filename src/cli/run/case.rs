@@ -90,7 +90,15 @@ fn plan_for(track: &Track, case: &Case, source: &KernelSource) -> std::result::R
 
 /// Refuses a case that is predicted to take more than its share.
 fn affordable(track: &Track, row: &Row, share_s: Option<f64>) -> std::result::Result<(), Refusal> {
-    let (Some(predicted_s), Some(share_s)) = (row.predicted_s, share_s) else { return Ok(()) };
+    let Some(predicted_s) = row.predicted_s else { return Ok(()) };
+    let timeout_s = track.config.timeout.as_secs_f64();
+    if predicted_s > 0.8 * timeout_s {
+        let (predicted, timeout) = (units::seconds(predicted_s), units::seconds(timeout_s));
+        let reason =
+            format!("predicted {predicted} for one execution; the deadline is {timeout}, see --timeout");
+        return Err((Status::Skipped, reason));
+    }
+    let Some(share_s) = share_s else { return Ok(()) };
     let executions = (3 + track.config.stopping.min_samples) as f64;
     if predicted_s * executions <= share_s {
         return Ok(());
