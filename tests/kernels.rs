@@ -1,0 +1,176 @@
+//! Every variant of every kernel as text: it renders, naga accepts it, and it keeps to the limits
+//! of the device it was made for. No driver takes part.
+
+use naga::valid::{Capabilities as NagaCapabilities, ValidationFlags, Validator};
+use naga::{AddressSpace, StorageAccess};
+use portamark::executor::fake::Script;
+use portamark::kernel::{
+    Capabilities, DeviceType, Feature, KernelSource, MatrixShape, Step, candidates, kernels,
+};
+use portamark::workload::{Case, DType};
+use std::collections::BTreeSet;
+
+/// Devices that differ in what kernels depend on.
+fn devices() -> Vec<Capabilities> {
+    use Feature::{CooperativeMatrix, ShaderF16, Subgroup};
+    let matrix = |edge| MatrixShape { edge, input: DType::F16, accumulate: DType::F32 };
+    let device = |id: &str, device_type, subgroup: u32, features: &[Feature], edges: &[u32]| Capabilities {
+        id: id.into(),
+        device_type,
+        subgroup_min: subgroup,
+        subgroup_max: subgroup,
+        features: features.to_vec(),
+        matrix_shapes: edges.iter().map(|edge| matrix(*edge)).collect(),
+        ..Script::device()
+    };
+    let mut small = device("small", DeviceType::Integrated, 0, &[], &[]);
+    small.limits.workgroup_size = 128;
+    small.limits.workgroup_memory = 16 << 10;
+    let mut varying = device("varying", DeviceType::Integrated, 8, &[ShaderF16, Subgroup], &[]);
+    varying.subgroup_max = 32;
+    vec![
+        device("lavapipe", DeviceType::Software, 8, &[ShaderF16, Subgroup], &[]),
+        device("lavapipe-matrix", DeviceType::Software, 8, &[ShaderF16, Subgroup, CooperativeMatrix], &[8]),
+        device("swiftshader", DeviceType::Software, 4, &[Subgroup], &[]),
+        device("gpu", DeviceType::Discrete, 32, &[ShaderF16, Subgroup, CooperativeMatrix], &[16]),
+        device("wave64", DeviceType::Discrete, 64, &[ShaderF16, Subgroup], &[]),
+        varying,
+        small,
+    ]
+}
+
+fn cases() -> Vec<Case> {
+    let mut keys: Vec<String> = [
+        "peak f32 fma c4096 s64",
+        "peak f16 fma c4096 s64",
+        "peak f16.f32 matrix e8 t64 s64",
+        "peak f16.f32 matrix e16 t64 s64",
+        "attention f32 b1 hq8 hkv8 q512 kv512 d64",
+        "attention f32 b2 hq8 hkv2 q100 kv133 d64 causal",
+        "attention f16.f32 b1 hq8 hkv1 q512 kv512 d128 causal",
+        "attention f32 b1 hq2 hkv2 q16 kv16 d20",
+        "attention f32 b1 hq8 hkv1 q1 kv8192 d128",
+        "attention f16.f32 b1 hq32 hkv8 q1 kv1000 d128",
+        "attention f32 b1 hq3 hkv1 q1 kv77 d36",
+    ]
+    .map(str::to_owned)
+    .to_vec();
+    for op in ["copy", "scale", "add", "triad", "read", "write"] {
+        keys.push(format!("stream f32 {op} n33554432"));
+    }
+    for size in ["m64 n64 k64", "m33 n17 k29", "m36 n20 k28", "m1 n4096 k4096", "m8192 n8192 k8192"] {
+        for layout in ["nn", "nt", "tn"] {
+            for format in ["f32", "f16.f32"] {
+                keys.push(format!("gemm {format} {size} {layout}"));
+            }
+        }
+    }
+    keys.iter().map(|key| key.parse().unwrap()).collect()
+}
+
+/// What is wrong with one step, if anything.
+fn faults(step: &Step, device: &Capabilities) -> Vec<String> {
+    let module = match naga::front::wgsl::parse_str(&step.wgsl) {
+        Ok(module) => module,
+        Err(error) => return vec![error.emit_to_string(&step.wgsl)],
+    };
+    let validated = Validator::new(ValidationFlags::all(), NagaCapabilities::all()).validate(&module);
+    if let Err(error) = validated {
+        return vec![error.emit_to_string(&step.wgsl)];
+    }
+    let mut faults = Vec::new();
+    let mut check = |holds: bool, text: String| {
+        if !holds {
+            faults.push(text);
+        }
+    };
+    let limits = &device.limits;
+    let entry = module.entry_points.iter().find(|e| e.name == "main").expect("an entry point `main`");
+    let threads: u64 = entry.workgroup_size.iter().map(|n| u64::from(*n)).product();
+    check(threads <= limits.workgroup_size, format!("{threads} invocations"));
+    let memory: u64 = module
+        .global_variables
+        .iter()
+        .filter(|(_, variable)| variable.space == AddressSpace::WorkGroup)
+        .map(|(_, variable)| u64::from(module.types[variable.ty].inner.size(module.to_ctx())))
+        .sum();
+    check(memory <= limits.workgroup_memory, format!("{memory} B of workgroup memory"));
+    for count in step.workgroups {
+        check(u64::from(count) <= limits.dispatch && count > 0, format!("{count} workgroups"));
+    }
+    let mut bound = BTreeSet::new();
+    for (_, variable) in module.global_variables.iter() {
+        let (AddressSpace::Storage { access }, Some(place)) = (variable.space, variable.binding) else {
+            continue;
+        };
+        let writes = access.contains(StorageAccess::STORE);
+        let declared = step.bindings.get(place.binding as usize).map(|binding| binding.writes);
+        check(place.group == 0 && declared == Some(writes), format!("binding {} disagrees", place.binding));
+        bound.insert(place.binding);
+    }
+    check(
+        bound.len() == step.bindings.len(),
+        format!("{} of {} bindings used", bound.len(), step.bindings.len()),
+    );
+    check(step.bindings.len() as u64 <= limits.storage_buffers, "too many bindings".into());
+    faults
+}
+
+#[test]
+fn every_variant_is_valid_and_keeps_to_the_limits_of_its_device() {
+    let source = KernelSource::embedded();
+    let mut broken = Vec::new();
+    let mut seen = BTreeSet::new();
+    for device in devices() {
+        for case in cases() {
+            let Ok(list) = candidates(&case, &device) else { continue };
+            for (kernel, variant) in list {
+                seen.insert((kernel.family, kernel.name));
+                let plan = (kernel.plan)(&case, &device, &variant, &source).unwrap();
+                for step in &plan.steps {
+                    let faults = faults(step, &device);
+                    broken.extend(faults.iter().map(|f| format!("{} {case} {variant}: {f}", device.id)));
+                }
+                for feature in &plan.features {
+                    assert!(device.has(*feature), "{case} {variant} asks {} for {feature}", device.id);
+                }
+            }
+        }
+    }
+    assert!(broken.is_empty(), "{}", broken.join("\n"));
+    let all: BTreeSet<_> = kernels().map(|kernel| (kernel.family, kernel.name)).collect();
+    assert_eq!(seen, all, "every kernel was seen");
+}
+
+#[test]
+fn a_plain_kernel_comes_last_for_every_matrix_and_attention_case() {
+    for device in devices() {
+        for case in cases().into_iter().filter(|case| matches!(case.family(), "gemm" | "attention")) {
+            let Ok(list) = candidates(&case, &device) else { continue };
+            assert_eq!(list.last().unwrap().0.name, "reference", "{case} on {}", device.id);
+        }
+    }
+}
+
+#[test]
+fn what_a_device_lacks_is_named() {
+    let devices = devices();
+    let reason = |key: &str, id: &str| {
+        let device = devices.iter().find(|d| d.id == id).unwrap();
+        candidates(&key.parse().unwrap(), device).err().expect("not supported").to_string()
+    };
+    assert!(reason("peak f16.f32 matrix e16 t64 s64", "lavapipe-matrix").contains("16x16x16 f16.f32"));
+    assert!(reason("gemm f16.f32 m8 n8 k8 nn", "swiftshader").contains("shader-f16"));
+}
+
+#[test]
+fn a_plan_is_a_pure_function_of_case_device_and_variant() {
+    let (source, device) = (KernelSource::embedded(), &devices()[3]);
+    for case in cases() {
+        let Ok(list) = candidates(&case, device) else { continue };
+        for (kernel, variant) in list {
+            let plan = || (kernel.plan)(&case, device, &variant, &source).unwrap();
+            assert_eq!(plan().hash(), plan().hash());
+        }
+    }
+}
