@@ -73,6 +73,10 @@ fn main(
     let b{{ j }} = min(column + {{ j }}u, N - 1u) * (K / 4u);
 {% endfor %}
 {% endif %}
+{% elif broadcast and a_transposed %}
+{% for g in range(cols // threads) %}
+    let b{{ g }} = min(column / 4u + {{ g * threads }}u + lane, N / 4u - 1u);
+{% endfor %}
 {% elif broadcast %}
 {% for g in range(4 * cols // threads) %}
     let f{{ g }} = {{ g * threads }}u + lane;
@@ -93,8 +97,17 @@ fn main(
 {% for p in range(rows // 4) %}
         let x{{ p }} = Vec(a[p * (M / 4u) + a{{ p }}]);
 {% endfor %}
+{% if broadcast %}
+{% for g in range(cols // threads) %}
+        let own{{ g }} = Vec(b[p * (N / 4u) + b{{ g }}]);
+{% endfor %}
+{% endif %}
 {% for q in range(cols) %}
+{% if broadcast %}
+        let y{{ q }} = subgroupBroadcast(own{{ q // threads }}, {{ q % threads }}u);
+{% else %}
         let y{{ q }} = Vec(b[p * (N / 4u) + b{{ q }}]);
+{% endif %}
 {% for r in range(rows) %}
         c{{ r }}_{{ q }} = fma(Vec(x{{ r // 4 }}.{{ part[r % 4] }}), y{{ q }}, c{{ r }}_{{ q }});
 {% endfor %}

@@ -90,7 +90,9 @@ fn direct_variants(case: &Case, device: &Capabilities) -> Result<Vec<Variant>, P
                 .with("cols", cols)
                 .with("broadcast", broadcast)
         };
-        if subgroup.is_some() && !work.layout.a_transposed() && (4 * cols).is_multiple_of(threads) {
+        // Vectors of B that one turn of the loop needs: the lanes share their loads evenly.
+        let shared = if work.layout.a_transposed() { cols } else { 4 * cols };
+        if subgroup.is_some() && shared.is_multiple_of(threads) {
             variants.push(variant(1));
         }
         variants.push(variant(0));
