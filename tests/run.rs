@@ -53,7 +53,7 @@ impl Bench {
         let child = std::process::Command::new(program)
             .current_dir(self.folder.path())
             .args(["run", "small.toml", "-d", "all", "-o", "results", "--timeout", timeout, "--executor"])
-            .arg(format!("{program} executor fake --script script.toml"))
+            .arg(format!("{program} executor fake --script {}", self.path("script.toml").display()))
             .stdout(std::process::Stdio::null())
             .stderr(std::process::Stdio::piped())
             .spawn()
@@ -64,6 +64,22 @@ impl Bench {
             std::thread::sleep(std::time::Duration::from_millis(20));
         }
         child
+    }
+
+    /// Fails when an executor of this bench is still there after a moment.
+    fn expect_no_executor(&self) {
+        let script = self.path("script.toml").display().to_string();
+        let lives = || {
+            let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
+            processes
+                .filter_map(|process| fs::read(process.path().join("cmdline")).ok())
+                .any(|line| String::from_utf8_lossy(&line).contains(&script))
+        };
+        let started = std::time::Instant::now();
+        while lives() {
+            assert!(started.elapsed().as_secs() < 10, "a hanging executor outlives its runner");
+            std::thread::sleep(std::time::Duration::from_millis(50));
+        }
     }
 
     /// The result files.
@@ -201,6 +217,7 @@ fn a_run_that_is_killed_goes_on_where_it_stopped() {
     let mut child = bench.start_and_hang("100s");
     child.kill().unwrap();
     child.wait().unwrap();
+    bench.expect_no_executor();
     // The power fails in the middle of a line.
     let path = bench.files().remove(0);
     let before = fs::read_to_string(&path).unwrap();

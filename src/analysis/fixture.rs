@@ -20,7 +20,7 @@ fn header(id: &str, name: &str, driver: [&str; 2], kind: &str, features: &[&str]
                 "workgroup_memory": 49152, "workgroup_size": 1024, "dispatch": 65535,
                 "binding_bytes": 2147483647u32, "buffer_bytes": 4294967296u64, "storage_buffers": 16
             },
-            "matrix_shapes": [], "timer": "pass-timestamps", "tick_ns": 1.0
+            "matrix_shapes": [], "timer": "pass-timestamps"
         },
         "timer": {
             "chosen": "device", "findings": [], "tick_ns": 32.0, "empty_host_s": 2.1e-5, "empty_device_s": 1.6e-6

@@ -170,7 +170,7 @@ mod tests {
             "takes": "plans", "features": ["shader-f16"], "subgroup_min": 8, "subgroup_max": 8,
             "limits": {"workgroup_memory": 32768, "workgroup_size": 1024, "dispatch": 65535,
                 "binding_bytes": 134217728, "buffer_bytes": 2147483647, "storage_buffers": 8},
-            "matrix_shapes": [], "timer": "pass-timestamps", "tick_ns": 1.0
+            "matrix_shapes": [], "timer": "pass-timestamps"
         }))
         .unwrap();
         let other = Capabilities { id: "vulkan/llvmpipe/Mesa 25.0.7".into(), ..device.clone() };

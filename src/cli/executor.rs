@@ -3,7 +3,10 @@
 use crate::error::{Error, Result};
 use crate::executor::fake::{Fake, Script};
 use crate::executor::{Service, WgpuService, serve};
+use std::io::{self, BufRead, BufReader};
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
 
 /// Which executor to be.
 #[derive(Debug, Clone, clap::Subcommand)]
@@ -24,8 +27,25 @@ pub fn run(kind: &Kind) -> Result<()> {
         Kind::Wgpu => Box::new(WgpuService::new()),
         Kind::Fake { script } => Box::new(Fake::from_script(read_script(script.as_deref())?)),
     };
-    serve(service.as_mut(), std::io::stdin().lock(), std::io::stdout().lock())
+    requests()
+        .and_then(|requests| serve(service.as_mut(), requests, std::io::stdout().lock()))
         .map_err(|error| Error::Executor { name: "child".into(), message: error.to_string() })
+}
+
+/// Time that a service has to notice by itself that its runner is gone.
+const GRACE: Duration = Duration::from_secs(1);
+
+/// Stdin, passed on by a thread that ends this process when stdin ends: a runner that was killed
+/// cannot kill its executor any more, and a driver that hangs would keep it for ever.
+fn requests() -> io::Result<impl BufRead> {
+    let (requests, mut pipe) = io::pipe()?;
+    thread::spawn(move || {
+        let _ = io::copy(&mut io::stdin().lock(), &mut pipe);
+        drop(pipe);
+        thread::sleep(GRACE);
+        std::process::exit(0);
+    });
+    Ok(BufReader::new(requests))
 }
 
 fn read_script(path: Option<&Path>) -> Result<Script> {

@@ -142,8 +142,6 @@ pub struct Capabilities {
     pub matrix_shapes: Vec<MatrixShape>,
     /// How it can be timed, before any self-test.
     pub timer: TimerKind,
-    /// Nanoseconds of one tick of its timestamps, as the driver claims; 0 without timestamps.
-    pub tick_ns: f64,
 }
 
 impl Capabilities {

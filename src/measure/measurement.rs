@@ -201,8 +201,5 @@ fn tags(timing: &Timing, sentinel_start_s: Option<f64>) -> Vec<String> {
     {
         tags.push("noisy".to_string());
     }
-    if !timing.warmup_agreed {
-        tags.push("unsettled".to_string());
-    }
     tags
 }

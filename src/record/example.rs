@@ -41,7 +41,6 @@ pub(crate) fn header() -> Header {
             },
             matrix_shapes: vec![],
             timer: TimerKind::PassTimestamps,
-            tick_ns: 1.0,
         },
         platform: "linux x86_64 (debian 12)".into(),
         executor: "wgpu 30.0.1".into(),

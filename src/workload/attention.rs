@@ -138,7 +138,7 @@ impl Workload for Attention {
     ///
     /// c·u_acc·(√d·|s|max + √kv)·Σp|v|   rounding of scores (relative error of exp) and of sums
     /// + c·u_in·√(Σp²v²)                 weights that a kernel may keep in the input's format
-    /// + u_out·|ref|                     rounding of the output
+    /// + [`DType::store_error`]          rounding of the output
     ///
     /// |s|max is the largest Σ|q||k|/√d over the visible keys, which is what the rounding of a dot
     /// product is relative to. Errors of different keys are independent (Higham & Mary 2019).
@@ -147,9 +147,9 @@ impl Workload for Attention {
         let read = [0, 1, 2].map(|i| inputs.reader(&tensors[i]));
         let (dim, scale) = (self.dim, self.softmax_scale());
         let u_acc = self.precision.accumulate.unit_roundoff();
-        let u_io = self.precision.input.unit_roundoff();
         // Weights narrower than the accumulator are only in play when the input is.
-        let u_weights = if self.precision.input == DType::F32 { 0.0 } else { u_io };
+        let u_weights =
+            if self.precision.input == DType::F32 { 0.0 } else { self.precision.input.unit_roundoff() };
         let mut expected = Vec::with_capacity(points.len());
         let mut cached_kv: Option<(u64, Vec<f64>, Vec<f64>)> = None;
         let mut at = 0;
@@ -193,8 +193,8 @@ impl Workload for Attention {
                     size += term.abs();
                     square += term * term;
                 }
-                let bound =
-                    BOUND_FACTOR * (u_acc * growth * size + u_weights * square.sqrt()) + u_io * sum.abs();
+                let bound = BOUND_FACTOR * (u_acc * growth * size + u_weights * square.sqrt())
+                    + self.precision.input.store_error(sum);
                 expected.push(Expected { value: sum, bound: bound + 1e-30 });
             }
             at = end;

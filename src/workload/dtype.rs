@@ -43,6 +43,19 @@ impl DType {
         }
     }
 
+    /// Largest error of storing `value`, which was computed in f32, in this format.
+    ///
+    /// Vulkan lets a driver round conversions to nearest or towards zero, which errs by up to 2u,
+    /// and flush results below the smallest normal number, 2⁻¹⁴ for f16 (Vulkan 1.3, "Precision and
+    /// Operation of SPIR-V Instructions"). f32 is stored as it is: u for its own last rounding.
+    pub fn store_error(self, value: f64) -> f64 {
+        let u = self.unit_roundoff();
+        match self {
+            DType::F32 => u * value.abs(),
+            DType::F16 => 2.0 * u * value.abs() + 2f64.powi(-14),
+        }
+    }
+
     /// Largest integer L and the shift s such that k·2⁻ˢ is held exactly for every |k| ≤ L ≤ 2ˢ.
     ///
     /// The input generator draws k; see [`crate::workload::generator`].
@@ -137,6 +150,17 @@ mod tests {
                 assert_eq!(dtype.round(value), value, "{dtype} k={k}");
             }
         }
+    }
+
+    #[test]
+    fn rounding_towards_zero_and_flushing_are_allowed_when_storing_f16_and_nothing_more() {
+        // 1 + 2⁻¹⁰ is the neighbour of 1: whatever lies between may become either.
+        let between = 1.0 + 0.999 * 2f64.powi(-10);
+        assert!((between - 1.0).abs() <= DType::F16.store_error(between));
+        let subnormal = 0.9 * 2f64.powi(-14);
+        assert!(subnormal <= DType::F16.store_error(subnormal));
+        assert!(2.5 * 2f64.powi(-10) > DType::F16.store_error(1.0), "two steps off is wrong");
+        assert!(2f64.powi(-23) > DType::F32.store_error(1.0), "f32 has no such freedom");
     }
 
     #[test]

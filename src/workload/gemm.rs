@@ -108,7 +108,7 @@ impl Workload for Gemm {
         BOUND_FACTOR
     }
 
-    /// Bound: |out − ref| ≤ c·√K·u_acc·Σ|a||b| + u_out·|ref|, plus half the smallest subnormal step.
+    /// Bound: |out − ref| ≤ c·√K·u_acc·Σ|a||b| + the error of storing ([`super::DType::store_error`]).
     fn expected(&self, inputs: Inputs, points: &[u64]) -> Vec<Expected> {
         let tensors = self.tensors();
         let (read_a, read_b) = (inputs.reader(&tensors[0]), inputs.reader(&tensors[1]));
@@ -122,7 +122,7 @@ impl Workload for Gemm {
         let mut columns: HashMap<u64, Vec<f64>> = HashMap::new();
         let mut current: Option<(u64, Vec<f64>)> = None;
         let growth = BOUND_FACTOR * (k as f64).sqrt() * self.precision.accumulate.unit_roundoff();
-        let output = self.precision.input.unit_roundoff();
+        let output = self.precision.input;
         let mut expected = Vec::with_capacity(points.len());
         for &point in points {
             let (i, j) = (point / n, point % n);
@@ -136,7 +136,7 @@ impl Workload for Gemm {
                 sum += x * y;
                 size += (x * y).abs();
             }
-            expected.push(Expected { value: sum, bound: growth * size + output * sum.abs() + 1e-30 });
+            expected.push(Expected { value: sum, bound: growth * size + output.store_error(sum) + 1e-30 });
         }
         expected
     }

@@ -4,14 +4,13 @@ use super::super::{devices, note, print, report};
 use super::arguments::Arguments;
 use super::case::run_case;
 use super::progress::Progress;
-use super::track::{Setup, Track};
+use super::track::{Setup, Track, learn};
 use crate::error::{Error, Result};
 use crate::kernel::{Capabilities, default_plan};
 use crate::measure::{METHOD, Predictor};
 use crate::record::{self, End, Outcome};
 use crate::suite::Suite;
 use crate::units;
-use crate::workload::Case;
 use std::io::IsTerminal;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -105,11 +104,7 @@ fn dry_run(arguments: &Arguments, suite: &Suite, devices: &[Capabilities]) -> Re
         for run in
             earlier.iter().filter(|run| run.header.device.id == device.id && run.header.method == METHOD)
         {
-            for row in &run.rows {
-                if let (Some(seconds), Ok(case)) = (row.seconds(), row.case.parse::<Case>()) {
-                    predictor.note(&case, seconds);
-                }
-            }
+            learn(&mut predictor, &run.rows);
         }
         text.push_str(&format!("{}\n", device.id));
         for case in &suite.cases {

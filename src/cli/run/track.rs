@@ -99,12 +99,10 @@ impl Track {
             None => (RunWriter::create(&arguments.output, header)?, None),
         };
         let mut predictor = Predictor::default();
+        learn(&mut predictor, earlier.as_ref().map_or(&[], |file| &file.rows));
         let mut done = BTreeMap::new();
         let mut spent = 0.0;
         for row in earlier.iter().flat_map(|file| &file.rows) {
-            if let (Some(seconds), Ok(case)) = (row.seconds(), row.case.parse::<Case>()) {
-                predictor.note(&case, seconds);
-            }
             spent += row.spent.warmup_s + row.spent.sample_s;
             done.insert(row.case.clone(), row.status);
         }
@@ -143,6 +141,15 @@ impl Track {
         let key = "peak f32 fma c16384 s2048";
         self.sentinel = fixed_work(&mut self.executor, &self.device, &self.config, source, key).ok();
         self.sentinel_of = self.executor.generation();
+    }
+}
+
+/// Lets a predictor know what earlier rows took.
+pub(super) fn learn(predictor: &mut Predictor, rows: &[Row]) {
+    for row in rows {
+        if let (Some(seconds), Ok(case)) = (row.seconds(), row.case.parse::<Case>()) {
+            predictor.note(&case, seconds);
+        }
     }
 }
 

@@ -106,7 +106,6 @@ impl Script {
             },
             matrix_shapes: vec![],
             timer: TimerKind::PassTimestamps,
-            tick_ns: 1.0,
         }
     }
 

@@ -98,7 +98,6 @@ fn describe(adapter: &wgpu::Adapter) -> Capabilities {
         },
         matrix_shapes,
         timer: if timestamps { TimerKind::PassTimestamps } else { TimerKind::Host },
-        tick_ns: 0.0,
     }
 }
 
