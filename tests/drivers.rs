@@ -165,6 +165,18 @@ fn gemm_kernels_are_right_on_ragged_shapes() {
 }
 
 #[test]
+fn gemm_kernels_are_right_in_every_format_and_layout() {
+    let formats = ["f32", "f16.f32", "f16", "bf16.f32", "e4m3.f32", "i8.i32"];
+    let layouts = ["nn", "nt", "tn", "tt"];
+    prove_all(Depth::Preferred, &keys(&[&["gemm"], &formats, &["m36 n44 k52", "b3 m5 n7 k9"], &layouts]));
+    let formats = ["f32xq8_0", "f16xq4_0.f32", "bf16xint4g64.f32", "f16xint4g128.f32", "f16xe4m3.f32"];
+    prove_all(
+        Depth::Preferred,
+        &keys(&[&["gemm"], &formats, &["m36 n44 k256", "b2 m5 n7 k128"], &["nt", "tt"]]),
+    );
+}
+
+#[test]
 fn every_prefill_variant_is_right() {
     let shapes = ["b1 hq4 hkv2 q70 kv70 d64 causal", "b1 hq2 hkv2 q40 kv40 d128"];
     prove_all(Depth::All, &keys(&[&["attention f32"], &shapes]));
@@ -190,7 +202,7 @@ fn decode_kernels_are_right() {
 fn formats_that_a_device_lacks_are_unsupported_by_name() {
     let Some((_, devices)) = start() else { return };
     for device in devices.iter().filter(|d| !d.has(Feature::ShaderF16)) {
-        let error = default_plan(&case("gemm f16.f32 m64 n64 k64 nn"), device, &KernelSource::embedded());
+        let error = default_plan(&case("gemm f16 m64 n64 k64 nn"), device, &KernelSource::embedded());
         assert_eq!(error.unwrap_err().to_string(), "needs shader-f16, which this device does not offer");
     }
 }

@@ -59,10 +59,16 @@ fn cases() -> Vec<Case> {
         keys.push(format!("stream f32 {op} n33554432"));
     }
     for size in ["m64 n64 k64", "m33 n17 k29", "m36 n20 k28", "m1 n4096 k4096", "m8192 n8192 k8192"] {
-        for layout in ["nn", "nt", "tn"] {
-            for format in ["f32", "f16.f32"] {
+        for layout in ["nn", "nt", "tn", "tt"] {
+            for format in ["f32", "f16.f32", "f16", "bf16.f32", "e4m3.f32", "i8.i32"] {
                 keys.push(format!("gemm {format} {size} {layout}"));
+                keys.push(format!("gemm {format} b3 {size} {layout}"));
             }
+        }
+    }
+    for format in ["f32xq8_0", "f16xq4_0.f32", "bf16xint4g64.f32", "f16xint4g128.f32"] {
+        for size in ["m64 n64 k256", "m33 n17 k128", "m1 n4096 k4096"] {
+            keys.push(format!("gemm {format} {size} nt"));
         }
     }
     keys.iter().map(|key| key.parse().unwrap()).collect()
@@ -160,7 +166,7 @@ fn what_a_device_lacks_is_named() {
         candidates(&key.parse().unwrap(), device).err().expect("not supported").to_string()
     };
     assert!(reason("peak f16.f32 matrix e16 t64 s64", "lavapipe-matrix").contains("16x16x16 f16.f32"));
-    assert!(reason("gemm f16.f32 m8 n8 k8 nn", "swiftshader").contains("shader-f16"));
+    assert!(reason("gemm f16 m8 n8 k8 nn", "swiftshader").contains("shader-f16"));
 }
 
 #[test]

@@ -10,7 +10,8 @@
 //
 // Bindings: 0 a, 1 b, 2 c. Knobs: bm, bn, bk; tm, tn (multiples of 4).
 
-{% if half %}
+{% import "format.wgsl" as format %}
+{% if enable_f16 %}
 enable f16;
 
 {% endif %}
@@ -27,31 +28,29 @@ const COLUMN_TILES: u32 = {{ column_tiles }}u;
 const A_STRIDE: u32 = {{ bm // 4 + 1 }}u;
 const B_STRIDE: u32 = {{ bn // 4 + 1 }}u;
 
-alias Vec = vec4<{{ accumulate }}>;
+alias Vec = vec4<{{ value }}>;
 
-{% macro binding(number, name, access, vector) %}
-@group(0) @binding({{ number }}) var<storage, {{ access }}> {{ name }}: array<{{ "vec4<" ~ element ~ ">" if vector else element }}>;
-{% endmacro %}
-{{ binding(0, "a", "read", a_vector) -}}
-{{ binding(1, "b", "read", b_vector) -}}
-{{ binding(2, "c", "read_write", n % 4 == 0) }}
+{{ format.input(a, a_vector, value) }}
+{{ format.input(b, b_vector, value) }}
+{{ format.output(c, c_vector, value) }}
+{{ format.multiply_add(value) }}
 var<workgroup> tile_a: array<Vec, {{ bk * (bm // 4 + 1) }}>;
 var<workgroup> tile_b: array<Vec, {{ bk * (bn // 4 + 1) }}>;
 
 {% macro load(name, vector, outer, inner) %}
 // Four elements of {{ name }} along its contiguous extent; zeros beyond the edge.
-fn load_{{ name }}(outer: u32, inner: u32) -> Vec {
+fn edge_{{ name }}(from_element: u32, outer: u32, inner: u32) -> Vec {
     var value = Vec();
 {% if vector %}
     if outer < {{ outer }} && inner < {{ inner }} {
-        value = Vec({{ name }}[(outer * {{ inner }} + inner) / 4u]);
+        value = load4_{{ name }}((from_element + outer * {{ inner }} + inner) / 4u);
     }
 {% else %}
     if outer < {{ outer }} {
-        let first = outer * {{ inner }} + inner;
+        let first = from_element + outer * {{ inner }} + inner;
 {% for s in part %}
         if inner + {{ loop.index0 }}u < {{ inner }} {
-            value.{{ s }} = {{ accumulate }}({{ name }}[first + {{ loop.index0 }}u]);
+            value.{{ s }} = load1_{{ name }}(first + {{ loop.index0 }}u);
         }
 {% endfor %}
     }
@@ -74,7 +73,7 @@ fn load_{{ name }}(outer: u32, inner: u32) -> Vec {
 {% if along_k %}
             let e = i / {{ bk // 4 }}u;
             let p = i % {{ bk // 4 }}u * 4u;
-            let value = load_{{ name }}({{ first }} + e, from_k + p);
+            let value = edge_{{ name }}(from_{{ name }}, {{ first }} + e, from_k + p);
             let at = p * {{ stride }} + e / 4u;
             let side = e % 4u;
 {% for s in part %}
@@ -83,7 +82,7 @@ fn load_{{ name }}(outer: u32, inner: u32) -> Vec {
 {% else %}
             let p = i / {{ extent // 4 }}u;
             let e = i % {{ extent // 4 }}u;
-            tile_{{ name }}[p * {{ stride }} + e] = load_{{ name }}(from_k + p, {{ first }} + e * 4u);
+            tile_{{ name }}[p * {{ stride }} + e] = edge_{{ name }}(from_{{ name }}, from_k + p, {{ first }} + e * 4u);
 {% endif %}
         }
 {% endmacro %}
@@ -95,7 +94,17 @@ fn main(
 ) {
     let index = group.y * groups.x + group.x;
     // Tiles beyond the end lie below the last row: they load zeros and store nothing.
-    let first_row = index / COLUMN_TILES * {{ bm }}u;
+    let member = index / (ROW_TILES * COLUMN_TILES);
+    let first_row = select(M, index / COLUMN_TILES % ROW_TILES * {{ bm }}u, member < {{ batch }}u);
+{% if batch > 1 %}
+    let from_a = member * {{ m * k }}u;
+    let from_b = member * {{ k * n }}u;
+    let from_c = member * {{ m * n }}u;
+{% else %}
+    const from_a = 0u;
+    const from_b = 0u;
+    const from_c = 0u;
+{% endif %}
     let first_column = index % COLUMN_TILES * {{ bn }}u;
     let x = lane % {{ tx }}u;
     let y = lane / {{ tx }}u;
@@ -116,7 +125,7 @@ fn main(
 {% for q in range(tn // 4) %}
             let b{{ q }} = tile_b[{{ p }}u * B_STRIDE + {{ q * tx }}u + x];
 {% for r in range(tm) %}
-            c{{ r }}_{{ q }} = fma(Vec(a{{ r // 4 }}.{{ part[r % 4] }}), b{{ q }}, c{{ r }}_{{ q }});
+            c{{ r }}_{{ q }} = multiply_add(a{{ r // 4 }}.{{ part[r % 4] }}, b{{ q }}, c{{ r }}_{{ q }});
 {% endfor %}
 {% endfor %}
         }
@@ -130,12 +139,12 @@ fn main(
         let column{{ q }} = first_column + ({{ q * tx }}u + x) * 4u;
 {% if n % 4 == 0 %}
         if column{{ q }} < N {
-            c[(row{{ r }} * N + column{{ q }}) / 4u] = vec4<{{ element }}>(c{{ r }}_{{ q }});
+            store4_c((from_c + row{{ r }} * N + column{{ q }}) / 4u, c{{ r }}_{{ q }});
         }
 {% else %}
 {% for s in part %}
         if column{{ q }} + {{ loop.index0 }}u < N {
-            c[row{{ r }} * N + column{{ q }} + {{ loop.index0 }}u] = {{ element }}(c{{ r }}_{{ q }}.{{ s }});
+            store1_c(from_c + row{{ r }} * N + column{{ q }} + {{ loop.index0 }}u, c{{ r }}_{{ q }}.{{ s }});
         }
 {% endfor %}
 {% endif %}

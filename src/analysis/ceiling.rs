@@ -120,7 +120,7 @@ impl Ceilings {
         self.compute
             .iter()
             .filter(|c| {
-                let wide = Precision { input: widened, accumulate: widened };
+                let wide = Precision::of(widened, widened);
                 c.precision == precision || (c.unit == Unit::Fma && c.precision == wide)
             })
             .max_by(|a, b| a.rate.total_cmp(&b.rate))

@@ -94,7 +94,7 @@ pub enum Response {
     Sampled(Sampled),
     /// To `read`.
     Values {
-        /// Little-endian f32 of the elements asked for, base64.
+        /// Little-endian f64 of the elements asked for, base64: exact for every format.
         values: String,
         /// Elements of the whole output that still hold the poison.
         poisoned: u64,
@@ -135,7 +135,8 @@ pub enum Failure {
     DeviceLost,
 }
 
-/// The pattern an output is filled with before it is checked: a NaN that no kernel produces.
+/// The pattern an output is filled with before it is checked: a NaN, huge bf16 or i32 that no kernel
+/// produces.
 pub mod poison {
     /// For 32-bit elements.
     pub const BITS_32: u32 = 0x7fc0_dead;
@@ -143,23 +144,24 @@ pub mod poison {
     pub const BITS_16: u16 = 0x7ead;
 }
 
-/// Little-endian f32 as base64.
-pub fn encode_values(values: &[f32]) -> String {
+/// Little-endian f64 as base64.
+pub fn encode_values(values: &[f64]) -> String {
     use base64::Engine;
     let bytes: Vec<u8> = values.iter().flat_map(|v| v.to_le_bytes()).collect();
     base64::engine::general_purpose::STANDARD.encode(bytes)
 }
 
 /// Reads [`encode_values`] back.
-pub fn decode_values(text: &str) -> Result<Vec<f32>, String> {
+pub fn decode_values(text: &str) -> Result<Vec<f64>, String> {
     use base64::Engine;
     let bytes = base64::engine::general_purpose::STANDARD
         .decode(text)
         .map_err(|e| format!("values are not base64: {e}"))?;
-    if bytes.len() % 4 != 0 {
-        return Err(format!("{} bytes are not a whole number of f32", bytes.len()));
+    let (values, rest) = bytes.as_chunks::<8>();
+    if !rest.is_empty() {
+        return Err(format!("{} bytes are not a whole number of f64", bytes.len()));
     }
-    Ok(bytes.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect())
+    Ok(values.iter().map(|value| f64::from_le_bytes(*value)).collect())
 }
 
 #[cfg(test)]
@@ -188,10 +190,10 @@ mod tests {
 
     proptest! {
         #[test]
-        fn values_survive_bit_for_bit(bits in proptest::collection::vec(any::<u32>(), 0..64)) {
-            let values: Vec<f32> = bits.iter().map(|b| f32::from_bits(*b)).collect();
+        fn values_survive_bit_for_bit(bits in proptest::collection::vec(any::<u64>(), 0..64)) {
+            let values: Vec<f64> = bits.iter().map(|b| f64::from_bits(*b)).collect();
             let back = decode_values(&encode_values(&values)).unwrap();
-            let back: Vec<u32> = back.iter().map(|v| v.to_bits()).collect();
+            let back: Vec<u64> = back.iter().map(|v| v.to_bits()).collect();
             prop_assert_eq!(back, bits);
         }
     }

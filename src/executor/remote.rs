@@ -87,7 +87,7 @@ pub trait Executor {
         set: u32,
         elements: &[u64],
         deadline: Duration,
-    ) -> Result<(Vec<f32>, u64), Fault> {
+    ) -> Result<(Vec<f64>, u64), Fault> {
         let request = Request::Read { handle, set, elements: elements.to_vec() };
         match self.call(&request, deadline)? {
             Response::Values { values, poisoned } => {

@@ -3,7 +3,7 @@
 use super::capabilities::Capabilities;
 use super::entry::Kernel;
 use super::error::PlanError;
-use super::plan::{Binding, Buffer, Content, Plan, Step, spread};
+use super::plan::{Binding, Buffer, Plan, Step, spread};
 use super::source::KernelSource;
 use super::variant::{Path, Variant};
 use crate::workload::{Attention, Case, DType, Tile, Workload};
@@ -226,19 +226,14 @@ fn split_plan(
         bindings: [4, 5, 3].iter().map(|&buffer| Binding { buffer, writes: buffer == 3 }).collect(),
         workgroups: spread(rows(work), device.limits.dispatch),
     };
-    let scratch = |name: &str, len: u64| Buffer {
-        name: name.into(),
-        dtype: DType::F32,
-        len,
-        content: Content::Scratch,
-    };
-    let mut buffers: Vec<Buffer> = case.tensors().iter().map(Buffer::of).collect();
-    buffers.push(scratch("sums", rows(work) * parts * work.dim));
-    buffers.push(scratch("states", rows(work) * parts * 2));
+    let mut buffers = Buffer::all(case);
+    buffers.push(Buffer::scratch("sums", rows(work) * parts * work.dim));
+    buffers.push(Buffer::scratch("states", rows(work) * parts * 2));
+    let steps = vec![first, second];
     Ok(Plan {
         buffers,
-        steps: vec![first, second],
-        features: Plan::features(case, variant),
+        features: Plan::features(&steps),
+        steps,
         variant: variant.clone(),
         tile: Tile { rows: 1, columns: work.dim },
     })
@@ -267,7 +262,7 @@ fn direct_variants(case: &Case, device: &Capabilities) -> Result<Vec<Variant>, P
 
 /// Bytes of workgroup memory of `flash`.
 fn flash_memory(work: &Attention, tile: u64) -> u64 {
-    let row = (work.dim + 4) * work.precision.input.size();
+    let row = (work.dim + 4) * work.precision.input.bytes(1);
     (tile + 32) * row + tile * (9 * 16 + 8 * 4)
 }
 

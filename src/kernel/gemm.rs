@@ -3,10 +3,11 @@
 use super::capabilities::Capabilities;
 use super::entry::Kernel;
 use super::error::PlanError;
+use super::operand::{is_packed, needs_f16, operands};
 use super::plan::Plan;
 use super::source::KernelSource;
 use super::variant::{Path, Variant};
-use crate::workload::{Case, DType, Gemm, Tile, Workload};
+use crate::workload::{Case, Gemm, Layout, Tile, Workload};
 use serde_json::{Value, json};
 
 /// Preferred first.
@@ -41,33 +42,51 @@ fn gemm(case: &Case) -> &Gemm {
     }
 }
 
-fn is_half(work: &Gemm) -> bool {
-    work.precision.input == DType::F16 || work.precision.accumulate == DType::F16
+/// Extents that lie contiguously in A and in B.
+fn runs(work: &Gemm) -> (u64, u64) {
+    let a = if work.layout.a_transposed() { work.m } else { work.k };
+    let b = if work.layout.b_transposed() { work.k } else { work.n };
+    (a, b)
 }
 
-/// What every template needs, with `more` on top.
-fn values(work: &Gemm, more: Value) -> Value {
+/// What every template needs, the knobs of `variant`, and `more` on top.
+fn values(case: &Case, device: &Capabilities, variant: &Variant, more: Value) -> Value {
+    let work = gemm(case);
+    let (a_run, b_run) = runs(work);
     let mut values = json!({
         "m": work.m,
         "n": work.n,
         "k": work.k,
-        "element": work.precision.input.name(),
-        "accumulate": work.precision.accumulate.name(),
-        "half": is_half(work),
+        "batch": work.batch,
+        "value": work.precision.accumulate.name(),
+        "enable_f16": needs_f16(case, device),
         "a_transposed": work.layout.a_transposed(),
         "b_transposed": work.layout.b_transposed(),
+        "a_vector": a_run.is_multiple_of(4),
+        "b_vector": b_run.is_multiple_of(4),
+        "c_vector": work.n.is_multiple_of(4),
     });
-    if let (Value::Object(values), Value::Object(more)) = (&mut values, more) {
-        values.extend(more);
+    let Value::Object(map) = &mut values else { unreachable!("made as an object") };
+    map.extend(operands(case, device));
+    map.extend(variant.knobs.iter().map(|(knob, value)| (knob.clone(), json!(value))));
+    if let Value::Object(more) = more {
+        map.extend(more);
     }
     values
 }
 
+/// Whether a row of C ends inside a word, which only the reference kernel can write.
+fn ends_inside_a_word(case: &Case, device: &Capabilities) -> bool {
+    is_packed(&case.output(), device) && !gemm(case).n.is_multiple_of(4)
+}
+
 fn direct_variants(case: &Case, device: &Capabilities) -> Result<Vec<Variant>, PlanError> {
     let work = gemm(case);
-    let a_run = if work.layout.a_transposed() { work.m } else { work.k };
-    let b_run = if work.layout.b_transposed() { work.k } else { work.n };
-    if !device.is_software() || !a_run.is_multiple_of(4) || !b_run.is_multiple_of(4) {
+    let (a_run, b_run) = runs(work);
+    let whole = a_run.is_multiple_of(4) && b_run.is_multiple_of(4);
+    // Both operands have to be read along K, or B along N.
+    let mixed = work.layout == Layout::TT;
+    if !device.is_software() || !whole || mixed || ends_inside_a_word(case, device) {
         return Ok(Vec::new());
     }
     let subgroup = device.fixed_subgroup();
@@ -111,20 +130,20 @@ fn direct_plan(
     let tile = Tile { rows: u64::from(threads * rows), columns: u64::from(4 * cols) };
     let (row_tiles, column_tiles) = (work.m.div_ceil(tile.rows), work.n.div_ceil(tile.columns));
     let more = json!({
-        "threads": threads,
-        "rows": rows,
-        "cols": cols,
         "broadcast": variant.knob("broadcast") == 1,
         "row_tiles": row_tiles,
         "column_tiles": column_tiles,
     });
-    let wgsl = source.render("gemm/direct.wgsl", values(work, more))?;
-    let groups = row_tiles * column_tiles;
+    let wgsl = source.render("gemm/direct.wgsl", values(case, device, variant, more))?;
+    let groups = work.batch * row_tiles * column_tiles;
     Ok(Plan::single(case, device, variant, wgsl, groups, tile))
 }
 
 fn tiled_variants(case: &Case, device: &Capabilities) -> Result<Vec<Variant>, PlanError> {
-    let size = gemm(case).precision.accumulate.size();
+    if ends_inside_a_word(case, device) {
+        return Ok(Vec::new());
+    }
+    let size = gemm(case).precision.accumulate.bytes(1);
     // (bm, bn, bk, tm, tn); a software driver keeps one small shape for comparison.
     let shapes: &[[u32; 5]] = if device.is_software() {
         &[[32, 32, 16, 8, 8]]
@@ -168,19 +187,9 @@ fn tiled_plan(
     let work = gemm(case);
     let tile = Tile { rows: variant.knob("bm").into(), columns: variant.knob("bn").into() };
     let (row_tiles, column_tiles) = (work.m.div_ceil(tile.rows), work.n.div_ceil(tile.columns));
-    let a_run = if work.layout.a_transposed() { work.m } else { work.k };
-    let b_run = if work.layout.b_transposed() { work.k } else { work.n };
-    let mut more = json!({
-        "row_tiles": row_tiles,
-        "column_tiles": column_tiles,
-        "a_vector": a_run.is_multiple_of(4),
-        "b_vector": b_run.is_multiple_of(4),
-    });
-    for (knob, value) in &variant.knobs {
-        more[knob] = json!(value);
-    }
-    let wgsl = source.render("gemm/tiled.wgsl", values(work, more))?;
-    let groups = row_tiles * column_tiles;
+    let more = json!({ "row_tiles": row_tiles, "column_tiles": column_tiles });
+    let wgsl = source.render("gemm/tiled.wgsl", values(case, device, variant, more))?;
+    let groups = work.batch * row_tiles * column_tiles;
     Ok(Plan::single(case, device, variant, wgsl, groups, tile))
 }
 
@@ -196,8 +205,10 @@ fn reference_plan(
     source: &KernelSource,
 ) -> Result<Plan, PlanError> {
     let work = gemm(case);
-    let threads = variant.knob("threads");
-    let wgsl = source.render("gemm/reference.wgsl", values(work, json!({ "threads": threads })))?;
-    let groups = (work.m * work.n).div_ceil(u64::from(threads));
-    Ok(Plan::single(case, device, variant, wgsl, groups, Tile { rows: 1, columns: u64::from(threads) }))
+    // Where two elements share a word, an invocation writes both.
+    let per = if is_packed(&case.output(), device) { 2 } else { 1 };
+    let columns = u64::from(variant.knob("threads")) * per;
+    let wgsl = source.render("gemm/reference.wgsl", values(case, device, variant, json!({ "per": per })))?;
+    let groups = (work.batch * work.m * work.n).div_ceil(columns);
+    Ok(Plan::single(case, device, variant, wgsl, groups, Tile { rows: 1, columns }))
 }

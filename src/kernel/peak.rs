@@ -93,7 +93,7 @@ fn matrix_variants(case: &Case, device: &Capabilities) -> Result<Vec<Variant>, P
         )));
     }
     let threads = device.subgroup_max.max(1);
-    let size = |per: u32| u64::from(per) * edge * edge * work.precision.accumulate.size();
+    let size = |per: u32| u64::from(per) * edge * edge * work.precision.accumulate.bytes(1);
     Ok([4u32, 8, 2]
         .into_iter()
         .filter(|&per| tiles.is_multiple_of(u64::from(per)) && size(per) <= device.limits.workgroup_memory)

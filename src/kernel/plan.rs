@@ -1,12 +1,12 @@
 //! A plan: what an executor runs. A pure function of (case, capabilities, variant); only data.
 
 use super::capabilities::{Capabilities, Feature};
-use super::variant::{Path, Variant};
+use super::variant::Variant;
 use crate::workload::{Case, DType, Grid, Role, Tensor, Tile};
 use serde::{Deserialize, Serialize};
 
 /// Where the contents of a plan's buffer come from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case", tag = "content")]
 pub enum Content {
     /// Made by the generator from this tensor number.
@@ -20,6 +20,11 @@ pub enum Content {
     },
     /// Poisoned, then written by the plan, then verified.
     Output,
+    /// These words, e.g. the table of pages of a cache.
+    Table {
+        /// One for each element.
+        words: Vec<u32>,
+    },
     /// Partial results between steps.
     Scratch,
 }
@@ -42,18 +47,31 @@ pub struct Buffer {
 impl Buffer {
     /// Bytes of the buffer as allocated.
     pub fn bytes(&self) -> u64 {
-        (self.len * self.dtype.size()).next_multiple_of(16)
+        self.dtype.bytes(self.len).next_multiple_of(16)
     }
 
-    /// The buffer of a logical tensor.
-    pub fn of(tensor: &Tensor) -> Self {
-        let content = match tensor.role {
-            Role::Input => {
-                Content::Generated { number: tensor.number, grid: tensor.grid, scale: tensor.scale }
-            }
-            Role::Output => Content::Output,
-        };
-        Buffer { name: tensor.name.clone(), dtype: tensor.dtype, len: tensor.len, content }
+    /// The buffers of a logical tensor: its elements, and the scales of its groups.
+    pub fn of(tensor: &Tensor) -> impl Iterator<Item = Buffer> + '_ {
+        tensor.parts().into_iter().map(|part| {
+            let content = match (&tensor.table, tensor.role) {
+                (Some(words), _) => Content::Table { words: words.clone() },
+                (None, Role::Input) => {
+                    Content::Generated { number: part.number, grid: part.grid, scale: part.scale }
+                }
+                (None, Role::Output) => Content::Output,
+            };
+            Buffer { name: part.name, dtype: part.dtype, len: part.len, content }
+        })
+    }
+
+    /// The buffers of all tensors of `case` in their order.
+    pub fn all(case: &Case) -> Vec<Buffer> {
+        case.tensors().iter().flat_map(Buffer::of).collect()
+    }
+
+    /// Partial results: `len` elements of f32.
+    pub fn scratch(name: &str, len: u64) -> Self {
+        Buffer { name: name.into(), dtype: DType::F32, len, content: Content::Scratch }
     }
 }
 
@@ -93,7 +111,7 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// One dispatch that has the tensors of `case` bound in their order. `groups` workgroups are
+    /// One dispatch that has the buffers of `case` bound in their order. `groups` workgroups are
     /// spread over x and y.
     pub fn single(
         case: &Case,
@@ -103,33 +121,31 @@ impl Plan {
         groups: u64,
         tile: Tile,
     ) -> Self {
-        let tensors = case.tensors();
-        let bindings = tensors.iter().enumerate();
-        Plan {
-            steps: vec![Step {
-                wgsl,
-                bindings: bindings
-                    .map(|(buffer, t)| Binding { buffer, writes: t.role == Role::Output })
-                    .collect(),
-                workgroups: spread(groups, device.limits.dispatch),
-            }],
-            buffers: tensors.iter().map(Buffer::of).collect(),
-            features: Self::features(case, variant),
-            variant: variant.clone(),
-            tile,
-        }
+        let buffers = Buffer::all(case);
+        let bindings = buffers.iter().enumerate();
+        let bindings =
+            bindings.map(|(buffer, b)| Binding { buffer, writes: b.content == Content::Output }).collect();
+        let workgroups = spread(groups, device.limits.dispatch);
+        let steps = vec![Step { wgsl, bindings, workgroups }];
+        Plan { features: Self::features(&steps), steps, buffers, variant: variant.clone(), tile }
     }
 
-    /// What a device must be opened with for the formats of `case` and the path of `variant`.
-    pub fn features(case: &Case, variant: &Variant) -> Vec<Feature> {
+    /// What a device must be opened with for the texts of `steps`.
+    pub fn features(steps: &[Step]) -> Vec<Feature> {
+        let code = |step: &Step| -> String {
+            let lines = step.wgsl.lines().filter(|line| !line.trim_start().starts_with("//"));
+            lines.collect::<Vec<_>>().join("\n")
+        };
+        let code: String = steps.iter().map(code).collect();
         let mut features = Vec::new();
-        if case.tensors().iter().any(|tensor| tensor.dtype == DType::F16) {
-            features.push(Feature::ShaderF16);
-        }
-        match variant.path {
-            Path::Subgroup => features.push(Feature::Subgroup),
-            Path::Coopmat => features.push(Feature::CooperativeMatrix),
-            Path::Scalar | Path::Vector | Path::Dot4 | Path::Library => {}
+        for (word, feature) in [
+            ("enable f16;", Feature::ShaderF16),
+            ("subgroup", Feature::Subgroup),
+            ("enable wgpu_cooperative_matrix;", Feature::CooperativeMatrix),
+        ] {
+            if code.contains(word) {
+                features.push(feature);
+            }
         }
         features
     }

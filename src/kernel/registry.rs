@@ -14,10 +14,12 @@ pub fn kernels() -> impl Iterator<Item = &'static Kernel> {
     [stream::KERNELS, peak::KERNELS, gemm::KERNELS, attention::KERNELS].into_iter().flatten()
 }
 
-/// The feature that the formats of `case` need and `device` lacks.
+/// The feature that the formats of `case` need and `device` lacks. Inputs of f16 can be read from
+/// words; arithmetic in it can not.
 fn missing_format(case: &Case, device: &Capabilities) -> Option<PlanError> {
     let precision = case.precision();
-    let wants_f16 = precision.input == DType::F16 || precision.accumulate == DType::F16;
+    let words_do = matches!(case, Case::Gemm(_));
+    let wants_f16 = precision.accumulate == DType::F16 || precision.uses(DType::F16) && !words_do;
     (wants_f16 && !device.has(Feature::ShaderF16)).then(|| {
         PlanError::Unsupported(format!("needs {}, which this device does not offer", Feature::ShaderF16))
     })

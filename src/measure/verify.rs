@@ -20,7 +20,7 @@ pub struct Verdict {
     /// Index of that element.
     pub worst_element: u64,
     /// The value found there.
-    pub found: f32,
+    pub found: f64,
     /// The value expected there.
     pub expected: f64,
 }
@@ -68,7 +68,7 @@ impl Oracle {
     }
 
     /// Compares `values` at [`Oracle::points`].
-    pub fn compare(&self, values: &[f32], unwritten: u64) -> Verdict {
+    pub fn compare(&self, values: &[f64], unwritten: u64) -> Verdict {
         let mut verdict = Verdict {
             checked: values.len() as u64,
             total: self.total,
@@ -80,7 +80,7 @@ impl Oracle {
             expected: 0.0,
         };
         for ((&point, expected), &value) in self.points.iter().zip(&self.expected).zip(values) {
-            let error = (f64::from(value) - expected.value).abs();
+            let error = (value - expected.value).abs();
             // An exact expectation (bound 0) allows no error at all; 0/0 is no error.
             let ratio = match error {
                 e if e.is_nan() => f64::INFINITY,
@@ -119,8 +119,8 @@ mod tests {
         Oracle::new(&case, Inputs { seed: 1, set: 0 }, Tile::ONE)
     }
 
-    fn exact(oracle: &Oracle) -> Vec<f32> {
-        oracle.expected.iter().map(|e| e.value as f32).collect()
+    fn exact(oracle: &Oracle) -> Vec<f64> {
+        oracle.expected.iter().map(|e| e.value).collect()
     }
 
     #[test]
@@ -136,7 +136,7 @@ mod tests {
     fn one_element_off_by_twice_its_bound_fails_and_is_named() {
         let oracle = oracle();
         let mut values = exact(&oracle);
-        values[5] = (oracle.expected[5].value + 2.0 * oracle.expected[5].bound) as f32;
+        values[5] = oracle.expected[5].value + 2.0 * oracle.expected[5].bound;
         let verdict = oracle.compare(&values, 0);
         assert!(!verdict.passed());
         assert_eq!(verdict.worst_element, 5);
@@ -147,7 +147,7 @@ mod tests {
     fn not_a_number_fails_and_so_does_poison_elsewhere() {
         let oracle = oracle();
         let mut values = exact(&oracle);
-        values[3] = f32::NAN;
+        values[3] = f64::NAN;
         assert!(!oracle.compare(&values, 0).passed());
         let verdict = oracle.compare(&exact(&oracle), 2);
         assert!(!verdict.passed());

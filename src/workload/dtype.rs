@@ -1,4 +1,7 @@
-//! Number formats and the rounding unit of each.
+//! Number formats: how elements lie in memory, and the rounding unit of each.
+//!
+//! Whatever differs between formats is in this file and in `kernels/format.wgsl`: a new format
+//! costs one line in the table below and one branch there, and no kernel.
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -13,70 +16,133 @@ pub enum DType {
     F32,
     /// IEEE binary16.
     F16,
+    /// The upper half of binary32: 8 significant bits.
+    Bf16,
+    /// OCP 8-bit float with 4 exponent and 3 mantissa bits ("OFP8", 2023).
+    E4m3,
+    /// Signed 8-bit integer.
+    I8,
+    /// Signed 32-bit integer, the accumulator of [`DType::I8`].
+    I32,
+    /// 32 signed 8-bit integers share an f16 scale (ggml's q8_0): 8.5 bits an element.
+    #[serde(rename = "q8_0")]
+    Q8_0,
+    /// 32 integers −8 … 7 share an f16 scale (ggml's q4_0): 4.5 bits an element.
+    #[serde(rename = "q4_0")]
+    Q4_0,
+    /// 64 integers −8 … 7 share an f16 scale.
+    Int4g64,
+    /// 128 integers −8 … 7 share an f16 scale (the usual group of GPTQ and AWQ).
+    Int4g128,
+    /// The integers of the 4-bit formats alone: stored as v + 8, eight to a word. Byte j of a word
+    /// holds element j in its low half and element j + 4 in its high half.
+    I4,
 }
+
+/// What distinguishes a format: name, bits of an element, elements of a scale, significant bits p.
+struct Facts(DType, &'static str, u64, u64, u8);
+
+const FACTS: [Facts; 11] = [
+    Facts(DType::F32, "f32", 32, 0, 24),
+    Facts(DType::F16, "f16", 16, 0, 11),
+    Facts(DType::Bf16, "bf16", 16, 0, 8),
+    Facts(DType::E4m3, "e4m3", 8, 0, 4),
+    Facts(DType::I8, "i8", 8, 0, 7),
+    Facts(DType::I32, "i32", 32, 0, 31),
+    Facts(DType::Q8_0, "q8_0", 8, 32, 7),
+    Facts(DType::Q4_0, "q4_0", 4, 32, 3),
+    Facts(DType::Int4g64, "int4g64", 4, 64, 3),
+    Facts(DType::Int4g128, "int4g128", 4, 128, 3),
+    Facts(DType::I4, "i4", 4, 0, 3),
+];
 
 impl DType {
     /// Every format, in the order of the documentation.
-    pub const ALL: [DType; 2] = [DType::F32, DType::F16];
+    pub fn all() -> impl Iterator<Item = DType> {
+        FACTS.iter().map(|facts| facts.0)
+    }
+
+    fn facts(self) -> &'static Facts {
+        FACTS.iter().find(|facts| facts.0 == self).expect("every format is listed")
+    }
 
     /// The name in a case key.
     pub fn name(self) -> &'static str {
-        match self {
-            DType::F32 => "f32",
-            DType::F16 => "f16",
-        }
+        self.facts().1
     }
 
-    /// Bytes of one element in memory.
-    pub fn size(self) -> u64 {
-        match self {
-            DType::F32 => 4,
-            DType::F16 => 2,
-        }
+    /// Bits of one element, without its share of a scale.
+    pub fn bits(self) -> u64 {
+        self.facts().2
     }
 
-    /// Unit roundoff u = 2⁻ᵖ for a significand of p bits, rounding to nearest (Higham 2002, §2.1).
+    /// How many elements share one f16 scale, for formats with scales.
+    pub fn group(self) -> Option<u64> {
+        Some(self.facts().3).filter(|group| *group > 0)
+    }
+
+    /// Bytes of `len` elements with their scales.
+    pub fn bytes(self, len: u64) -> u64 {
+        let scales = self.group().map_or(0, |group| 2 * len.div_ceil(group));
+        (len * self.bits()).div_ceil(8) + scales
+    }
+
+    /// Whether elements are integers, so that products and sums of them are exact.
+    pub fn is_integer(self) -> bool {
+        matches!(self, DType::I8 | DType::I32 | DType::I4)
+    }
+
+    /// Unit roundoff u = 2⁻ᵖ for a significand of p bits, rounding to nearest (Higham 2002, §2.1);
+    /// zero for integers.
     pub fn unit_roundoff(self) -> f64 {
-        match self {
-            DType::F32 => 2f64.powi(-24),
-            DType::F16 => 2f64.powi(-11),
-        }
+        if self.is_integer() { 0.0 } else { 2f64.powi(-i32::from(self.facts().4)) }
     }
 
     /// Largest error of storing `value`, which was computed in f32, in this format.
     ///
-    /// Vulkan lets a driver round conversions to nearest or towards zero, which errs by up to 2u,
-    /// and flush results below the smallest normal number, 2⁻¹⁴ for f16 (Vulkan 1.3, "Precision and
+    /// Vulkan lets a driver round conversions to f16 to nearest or towards zero, which errs by up to
+    /// 2u, and flush results below the smallest normal number, 2⁻¹⁴ (Vulkan 1.3, "Precision and
     /// Operation of SPIR-V Instructions"). f32 is stored as it is: u for its own last rounding.
+    /// Kernels round to bf16 themselves, to nearest.
     pub fn store_error(self, value: f64) -> f64 {
         let u = self.unit_roundoff();
         match self {
-            DType::F32 => u * value.abs(),
             DType::F16 => 2.0 * u * value.abs() + 2f64.powi(-14),
+            DType::Bf16 => u * value.abs() * (1.0 + 1e-6),
+            _ => u * value.abs(),
         }
     }
 
-    /// Largest integer L and the shift s such that k·2⁻ˢ is held exactly for every |k| ≤ L ≤ 2ˢ.
+    /// Largest integer L and the shift s such that k·2⁻ˢ is held exactly for every |k| ≤ L. Floats
+    /// stay within [−1, 1]; integers are drawn as they are.
     ///
     /// The input generator draws k; see [`crate::workload::generator`].
     pub fn grid(self) -> Grid {
-        match self {
-            DType::F32 => Grid { limit: (1 << 23) - 1, shift: 23 },
-            DType::F16 => Grid { limit: (1 << 10) - 1, shift: 10 },
+        let bits = self.facts().4;
+        if self.is_integer() || self.group().is_some() {
+            return Grid { limit: (1 << bits.min(30)) - 1, shift: 0 };
         }
+        // One bit less than the significand holds, so that negation, sums and ties stay inside; the
+        // four bits of e4m3 are all needed to see every one of its fractions.
+        let shift = if self == DType::E4m3 { bits } else { bits - 1 };
+        Grid { limit: (1 << shift) - 1, shift }
     }
 
-    /// `value` rounded to this format, to nearest even.
+    /// `value` rounded to this format, to nearest even. Formats with scales hold the products of
+    /// their generated integers and scales as they are.
     pub fn round(self, value: f64) -> f64 {
         match self {
             DType::F32 => f64::from(value as f32),
             DType::F16 => half::f16::from_f64(value).to_f64(),
+            DType::Bf16 => half::bf16::from_f64(value).to_f64(),
+            DType::I8 | DType::I32 | DType::I4 => value.round_ties_even(),
+            DType::E4m3 | DType::Q8_0 | DType::Q4_0 | DType::Int4g64 | DType::Int4g128 => value,
         }
     }
 
     /// Reads the name back.
     pub fn parse(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|dtype| dtype.name() == text)
+        Self::all().find(|dtype| dtype.name() == text)
     }
 }
 
@@ -98,41 +164,79 @@ pub struct Grid {
 impl Grid {
     /// −7/8 … 7/8 in steps of 1/8: sums of such values stay exact in every format for long.
     pub const COARSE: Grid = Grid { limit: 7, shift: 3 };
+    /// −15/16 … 15/16: the scales of formats with groups. Four bits, so that a scaled integer of
+    /// seven bits is still exact in f16, and multiples of a power of two that keep them normal.
+    pub const SCALES: Grid = Grid { limit: 15, shift: 4 };
 }
 
-/// Formats of inputs, accumulator and output of a case, written `f32` or `f16.f32`.
+/// Formats of the operands and of the accumulator of a case, written `f32`, `f16.f32` (inputs and
+/// accumulator) or `f16xq4_0.f32` (left operand, right operand, accumulator).
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema,
 )]
 pub struct Precision {
-    /// Format of the inputs, and of the output unless the workload says otherwise.
+    /// Format of the inputs, or of the left operand where the right one differs.
     pub input: DType,
+    /// Format of the right operand: the weights of a linear layer, or the cache of attention.
+    pub right: DType,
     /// Format of the accumulator.
     pub accumulate: DType,
 }
 
 impl Precision {
     /// f32 throughout.
-    pub const F32: Precision = Precision { input: DType::F32, accumulate: DType::F32 };
+    pub const F32: Precision = Precision::of(DType::F32, DType::F32);
     /// f16 in and out, f32 accumulator.
-    pub const F16_F32: Precision = Precision { input: DType::F16, accumulate: DType::F32 };
+    pub const F16_F32: Precision = Precision::of(DType::F16, DType::F32);
     /// f16 throughout.
-    pub const F16: Precision = Precision { input: DType::F16, accumulate: DType::F16 };
+    pub const F16: Precision = Precision::of(DType::F16, DType::F16);
 
-    /// Reads `f32`, `f16` or `f16.f32`; the accumulator is the input format when it is not named.
+    /// Both operands in `input`.
+    pub const fn of(input: DType, accumulate: DType) -> Self {
+        Precision { input, right: input, accumulate }
+    }
+
+    /// Format of the output: the input's where that holds sums, otherwise the accumulator's.
+    pub fn output(self) -> DType {
+        match self.input {
+            DType::F32 | DType::F16 | DType::Bf16 => self.input,
+            _ => self.accumulate,
+        }
+    }
+
+    /// Whether `dtype` is among the formats.
+    pub fn uses(self, dtype: DType) -> bool {
+        [self.input, self.right, self.accumulate].contains(&dtype)
+    }
+
+    /// Reads `f32`, `f16.f32` or `f16xq4_0.f32`; the accumulator is the input format when it is not
+    /// named. Operands with scales stand on the right only, and integers meet integers.
     pub fn parse(text: &str) -> Option<Self> {
-        let (input, accumulate) = text.split_once('.').unwrap_or((text, text));
-        Some(Self { input: DType::parse(input)?, accumulate: DType::parse(accumulate)? })
+        let (operands, accumulate) = text.split_once('.').map_or((text, None), |(o, a)| (o, Some(a)));
+        let (input, right) = operands.split_once('x').unwrap_or((operands, operands));
+        let (input, right) = (DType::parse(input)?, DType::parse(right)?);
+        let accumulate = accumulate.map_or(Some(input), DType::parse)?;
+        let exact = input.is_integer();
+        let possible = match accumulate {
+            DType::F32 | DType::F16 => !exact && !right.is_integer(),
+            DType::I32 => exact && right == input,
+            _ => false,
+        };
+        (possible && input.group().is_none() && ![DType::I32, DType::I4].contains(&input)).then_some(Self {
+            input,
+            right,
+            accumulate,
+        })
     }
 }
 
 impl fmt::Display for Precision {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.input == self.accumulate {
-            self.input.fmt(f)
-        } else {
-            write!(f, "{}.{}", self.input, self.accumulate)
+        self.input.fmt(f)?;
+        if self.right != self.input {
+            write!(f, "x{}", self.right)?;
         }
+        if self.input == self.accumulate { Ok(()) } else { write!(f, ".{}", self.accumulate) }
     }
 }
 
@@ -142,9 +246,9 @@ mod tests {
 
     #[test]
     fn every_grid_value_is_held_exactly() {
-        for dtype in DType::ALL {
+        for dtype in DType::all().filter(|dtype| dtype.group().is_none()) {
             let Grid { limit, shift } = dtype.grid();
-            assert!(limit <= 1 << shift, "{dtype}: values stay within [-1, 1]");
+            assert!(dtype.is_integer() || limit <= 1 << shift, "{dtype}: values stay within [-1, 1]");
             for k in [1, 2, 3, limit / 2, limit - 1, limit] {
                 let value = f64::from(k) * 2f64.powi(-i32::from(shift));
                 assert_eq!(dtype.round(value), value, "{dtype} k={k}");
@@ -165,10 +269,31 @@ mod tests {
 
     #[test]
     fn precision_text_reads_back() {
-        for text in ["f32", "f16", "f16.f32"] {
+        for text in
+            ["f32", "f16", "f16.f32", "bf16.f32", "i8.i32", "e4m3.f32", "f32xq8_0", "f16xint4g128.f32"]
+        {
             assert_eq!(Precision::parse(text).unwrap().to_string(), text);
         }
         assert_eq!(Precision::parse("f8"), None);
-        assert_eq!(Precision::parse("f16.x"), None);
+        for text in ["f16.x", "q4_0", "f32.i32", "i8.f32", "f32xi8", "i8", "f32xi4", "f16x", "xf16"] {
+            assert_eq!(Precision::parse(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn bytes_count_the_scales() {
+        // ggml-common.h: 34 bytes for 32 elements of q8_0, 18 for 32 of q4_0.
+        assert_eq!(DType::Q8_0.bytes(64), 68);
+        assert_eq!(DType::Q4_0.bytes(64), 36);
+        assert_eq!(DType::Int4g128.bytes(256), 132);
+        assert_eq!(DType::Bf16.bytes(3), 6);
+    }
+
+    #[test]
+    fn scaled_integers_are_exact_in_f16() {
+        for (q, d) in [(127u32, 15u32), (126, 13), (1, 1)] {
+            let product = f64::from(q) * f64::from(d) * 2f64.powi(-11);
+            assert_eq!(DType::F16.round(product), product);
+        }
     }
 }

@@ -1,4 +1,4 @@
-//! Matrix product: C = op(A)·op(B), row-major, C of M × N in the input's format.
+//! Matrix product: C = op(A)·op(B), row-major, C of M × N, alone or in a batch of equal shapes.
 
 use super::case::Workload;
 use super::dtype::Precision;
@@ -18,11 +18,13 @@ pub enum Layout {
     NT,
     /// A as K × M, B as K × N.
     TN,
+    /// A as K × M, B as N × K.
+    TT,
 }
 
 impl Layout {
     /// All layouts.
-    pub const ALL: [Layout; 3] = [Layout::NN, Layout::NT, Layout::TN];
+    pub const ALL: [Layout; 4] = [Layout::NN, Layout::NT, Layout::TN, Layout::TT];
 
     /// The two letters of the key.
     pub fn name(self) -> &'static str {
@@ -30,25 +32,28 @@ impl Layout {
             Layout::NN => "nn",
             Layout::NT => "nt",
             Layout::TN => "tn",
+            Layout::TT => "tt",
         }
     }
 
     /// Whether A is stored K × M.
     pub fn a_transposed(self) -> bool {
-        self == Layout::TN
+        matches!(self, Layout::TN | Layout::TT)
     }
 
     /// Whether B is stored N × K.
     pub fn b_transposed(self) -> bool {
-        self == Layout::NT
+        matches!(self, Layout::NT | Layout::TT)
     }
 }
 
-/// C (M × N) = op(A) · op(B), 2·M·N·K FLOP.
+/// C (M × N) = op(A) · op(B), 2·M·N·K FLOP, for each member of the batch.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Gemm {
-    /// Formats of A, B, C and of the accumulator.
+    /// Formats of A, of B, and of the accumulator; C has [`Precision::output`].
     pub precision: Precision,
+    /// Independent products; A, B and C of one follow those of the other.
+    pub batch: u64,
     /// Rows of C.
     pub m: u64,
     /// Columns of C.
@@ -71,16 +76,28 @@ impl Workload for Gemm {
         let mut words = Words::new(text);
         let precision = words.first("the format, e.g. f32")?;
         let precision = Precision::parse(precision)
-            .ok_or(format!("`{precision}` is not a format like f32 or f16.f32"))?;
+            .ok_or(format!("`{precision}` is not a format like f32, f16.f32 or f16xq4_0.f32"))?;
+        let batch = words.optional_number("b")?.unwrap_or(1);
         let (m, n, k) = (words.number("m")?, words.number("n")?, words.number("k")?);
         let layout = Layout::ALL.into_iter().find(|l| words.flag(l.name()));
         words.finish()?;
-        let layout = layout.ok_or("the layout is missing: nn, nt or tn")?;
-        Ok(Gemm { precision, m, n, k, layout })
+        let layout = layout.ok_or("the layout is missing: nn, nt, tn or tt")?;
+        if let Some(group) = precision.right.group() {
+            let right = precision.right;
+            if !layout.b_transposed() {
+                return Err(format!("{right} has its groups along k: the layout must be nt or tt"));
+            }
+            if !k.is_multiple_of(group) {
+                return Err(format!("k{k} is not a multiple of {group}, the group of {right}"));
+            }
+        }
+        Ok(Gemm { precision, batch, m, n, k, layout })
     }
 
     fn parameters(&self) -> String {
-        format!("{} m{} n{} k{} {}", self.precision, self.m, self.n, self.k, self.layout.name())
+        let batch = if self.batch == 1 { String::new() } else { format!(" b{}", self.batch) };
+        let Gemm { precision, m, n, k, .. } = self;
+        format!("{precision}{batch} m{m} n{n} k{k} {}", self.layout.name())
     }
 
     fn precision(&self) -> Precision {
@@ -88,20 +105,20 @@ impl Workload for Gemm {
     }
 
     fn flop(&self) -> u64 {
-        2 * self.m * self.n * self.k
+        2 * self.batch * self.m * self.n * self.k
     }
 
     fn tensors(&self) -> Vec<Tensor> {
-        let dtype = self.precision.input;
+        let Precision { input, right, .. } = self.precision;
         vec![
-            Tensor::input("a", 1, dtype, self.m * self.k),
-            Tensor::input("b", 2, dtype, self.k * self.n),
-            Tensor::output("c", dtype, self.m * self.n),
+            Tensor::input("a", 1, input, self.batch * self.m * self.k),
+            Tensor::input("b", 2, right, self.batch * self.k * self.n),
+            Tensor::output("c", self.precision.output(), self.batch * self.m * self.n),
         ]
     }
 
     fn output_shape(&self) -> (u64, u64) {
-        (self.m, self.n)
+        (self.batch * self.m, self.n)
     }
 
     fn bound_factor(&self) -> f64 {
@@ -113,16 +130,21 @@ impl Workload for Gemm {
         let tensors = self.tensors();
         let (read_a, read_b) = (inputs.reader(&tensors[0]), inputs.reader(&tensors[1]));
         let (m, n, k) = (self.m, self.n, self.k);
+        // Row i of the whole output is row i mod m of product i / m.
         let row = |i: u64| -> Vec<f64> {
-            (0..k).map(|p| read_a(if self.layout.a_transposed() { p * m + i } else { i * k + p })).collect()
+            let (from, i) = (i / m * m * k, i % m);
+            let place = |p: u64| from + if self.layout.a_transposed() { p * m + i } else { i * k + p };
+            (0..k).map(|p| read_a(place(p))).collect()
         };
-        let column = |j: u64| -> Vec<f64> {
-            (0..k).map(|p| read_b(if self.layout.b_transposed() { j * k + p } else { p * n + j })).collect()
+        let column = |product: u64, j: u64| -> Vec<f64> {
+            let from = product * k * n;
+            let place = |p: u64| from + if self.layout.b_transposed() { j * k + p } else { p * n + j };
+            (0..k).map(|p| read_b(place(p))).collect()
         };
-        let mut columns: HashMap<u64, Vec<f64>> = HashMap::new();
+        let mut columns: HashMap<(u64, u64), Vec<f64>> = HashMap::new();
         let mut current: Option<(u64, Vec<f64>)> = None;
         let growth = BOUND_FACTOR * (k as f64).sqrt() * self.precision.accumulate.unit_roundoff();
-        let output = self.precision.input;
+        let output = self.precision.output();
         let mut expected = Vec::with_capacity(points.len());
         for &point in points {
             let (i, j) = (point / n, point % n);
@@ -130,13 +152,16 @@ impl Workload for Gemm {
                 current = Some((i, row(i)));
             }
             let a = &current.as_ref().expect("set above").1;
-            let b = columns.entry(j).or_insert_with(|| column(j));
+            let b = columns.entry((i / m, j)).or_insert_with(|| column(i / m, j));
             let (mut sum, mut size) = (0.0, 0.0);
             for (x, y) in a.iter().zip(b.iter()) {
                 sum += x * y;
                 size += (x * y).abs();
             }
-            expected.push(Expected { value: sum, bound: growth * size + output.store_error(sum) + 1e-30 });
+            // Integers are exact: any difference is an error.
+            let bound =
+                if output.is_integer() { 0.25 } else { growth * size + output.store_error(sum) + 1e-30 };
+            expected.push(Expected { value: sum, bound });
         }
         expected
     }
@@ -165,6 +190,7 @@ mod tests {
             ("f32 m2 n1 k2 nn", [2, 3], [0, 1]),
             ("f32 m2 n1 k2 nt", [2, 3], [0, 1]),
             ("f32 m2 n1 k2 tn", [1, 3], [0, 1]),
+            ("f32 m2 n1 k2 tt", [1, 3], [0, 1]),
         ] {
             let g = gemm(key);
             let t = g.tensors();
@@ -192,5 +218,36 @@ mod tests {
             let sum = (0..4096).fold(0f32, |s, p| s + ra(i * 4096 + p) as f32 * rb(p * 4 + j) as f32);
             assert!((f64::from(sum) - e.value).abs() <= e.bound);
         }
+    }
+
+    #[test]
+    fn members_of_a_batch_follow_one_another() {
+        let g = gemm("f32 b2 m2 n1 k2 nn");
+        assert_eq!(g.flop(), 2 * 2 * 2 * 2);
+        let inputs = Inputs { seed: 5, set: 0 };
+        let t = g.tensors();
+        let (ra, rb) = (inputs.reader(&t[0]), inputs.reader(&t[1]));
+        // Row 3 is the second row of the second product.
+        assert_eq!(g.expected(inputs, &[3])[0].value, ra(6) * rb(2) + ra(7) * rb(3));
+    }
+
+    #[test]
+    fn groups_lie_along_k() {
+        assert!(Gemm::parse("f32xq8_0 m1 n64 k64 nn").unwrap_err().contains("must be nt or tt"));
+        assert!(Gemm::parse("f32xint4g128 m1 n64 k64 nt").unwrap_err().contains("not a multiple of 128"));
+        let g = gemm("f16xq4_0.f32 m1 n64 k64 nt");
+        assert_eq!(g.bytes(), 64 * 2 + 64 * 64 / 32 * 18 + 64 * 2);
+        assert_eq!(g.parameters(), "f16xq4_0.f32 m1 n64 k64 nt");
+    }
+
+    #[test]
+    fn integer_products_are_exact() {
+        let g = gemm("i8.i32 m1 n1 k3 nt");
+        let inputs = Inputs { seed: 5, set: 0 };
+        let t = g.tensors();
+        let (ra, rb) = (inputs.reader(&t[0]), inputs.reader(&t[1]));
+        let by_hand: f64 = (0..3).map(|p| ra(p) * rb(p)).sum();
+        assert_eq!(g.expected(inputs, &[0])[0], Expected { value: by_hand, bound: 0.25 });
+        assert_eq!(t[2].dtype, super::super::DType::I32);
     }
 }

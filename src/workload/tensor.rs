@@ -1,4 +1,4 @@
-//! Logical tensors of a case, and the exact values of its inputs.
+//! Logical tensors of a case, how they lie in memory, and the exact values of its inputs.
 
 use super::dtype::{DType, Grid};
 use super::generator::Keys;
@@ -25,18 +25,48 @@ pub struct Tensor {
     pub dtype: DType,
     /// Number of elements; at most 2³² − 1 because the generator counts in 32 bits.
     pub len: u64,
-    /// The generator's tensor number; unique within a case, below 64.
+    /// The generator's tensor number; unique within a case, below 32.
     pub number: u32,
     /// The values an input is drawn from.
     pub grid: Grid,
     /// Inputs are multiplied by 2^scale.
     pub scale: i8,
+    /// Contents that every executor is told and does not generate, e.g. the table of pages; u32.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub table: Option<Vec<u32>>,
 }
+
+/// A buffer that a tensor lies in: its elements, or the scales of its groups.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Part {
+    /// The tensor's name, with `_scales` for scales.
+    pub name: String,
+    /// A format without scales.
+    pub dtype: DType,
+    /// Number of elements.
+    pub len: u64,
+    /// The generator's tensor number.
+    pub number: u32,
+    /// What the elements are drawn from.
+    pub grid: Grid,
+    /// Inputs are multiplied by 2^scale.
+    pub scale: i8,
+}
+
+/// Scales have the number of their tensor and this.
+const SCALES_FROM: u32 = 32;
 
 impl Tensor {
     /// An input drawn from the full grid of its format.
     pub fn input(name: &str, number: u32, dtype: DType, len: u64) -> Self {
-        Tensor { name: name.into(), role: Role::Input, dtype, len, number, grid: dtype.grid(), scale: 0 }
+        let grid = dtype.grid();
+        Tensor { name: name.into(), role: Role::Input, dtype, len, number, grid, scale: 0, table: None }
+    }
+
+    /// An input that holds `words`.
+    pub fn table(name: &str, words: Vec<u32>) -> Self {
+        let len = words.len() as u64;
+        Tensor { table: Some(words), ..Tensor::input(name, 0, DType::I32, len) }
     }
 
     /// An output.
@@ -58,7 +88,26 @@ impl Tensor {
 
     /// Bytes in memory.
     pub fn bytes(&self) -> u64 {
-        self.len * self.dtype.size()
+        self.dtype.bytes(self.len)
+    }
+
+    /// The buffers that the tensor lies in: its elements, then the scales of its groups. An element
+    /// of a format with scales is the product of its integer and its group's scale; the scales are
+    /// drawn from [`Grid::SCALES`] so that values stay within [−1, 1].
+    pub fn parts(&self) -> Vec<Part> {
+        let part =
+            |name: String, dtype, len, number, grid, scale| Part { name, dtype, len, number, grid, scale };
+        let Some(group) = self.dtype.group() else {
+            return vec![part(self.name.clone(), self.dtype, self.len, self.number, self.grid, self.scale)];
+        };
+        let integers = if self.dtype.bits() == 4 { DType::I4 } else { DType::I8 };
+        let bits = if self.dtype.bits() == 4 { 3 } else { 7 };
+        let scales = format!("{}_scales", self.name);
+        let number = self.number + SCALES_FROM;
+        vec![
+            part(self.name.clone(), integers, self.len, self.number, integers.grid(), 0),
+            part(scales, DType::F16, self.len.div_ceil(group), number, Grid::SCALES, self.scale - bits),
+        ]
     }
 }
 
@@ -79,9 +128,20 @@ impl Inputs {
 
     /// A reader of the exact values of `tensor`.
     pub fn reader(self, tensor: &Tensor) -> impl Fn(u64) -> f64 + use<> {
-        let keys = Keys::new(self.seed, self.stream(tensor.number));
-        let (grid, scale) = (tensor.grid, tensor.scale);
-        move |index| keys.value(index as u32, grid, scale)
+        let group = tensor.dtype.group();
+        let read: Vec<_> = tensor
+            .parts()
+            .iter()
+            .map(|part| (Keys::new(self.seed, self.stream(part.number)), part.grid, part.scale))
+            .collect();
+        let value = move |part: usize, index: u64| {
+            let (keys, grid, scale) = read[part];
+            keys.value(index as u32, grid, scale)
+        };
+        move |index| match group {
+            None => value(0, index),
+            Some(group) => value(0, index) * value(1, index / group),
+        }
     }
 }
 
@@ -92,4 +152,22 @@ pub struct Expected {
     pub value: f64,
     /// Largest |out − value| that rounding can explain.
     pub bound: f64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_element_with_a_scale_is_the_product_of_two_parts() {
+        let tensor = Tensor::input("b", 2, DType::Q8_0, 64);
+        let parts = tensor.parts();
+        assert_eq!((parts[0].name.as_str(), parts[0].dtype, parts[0].len), ("b", DType::I8, 64));
+        assert_eq!((parts[1].name.as_str(), parts[1].dtype, parts[1].len), ("b_scales", DType::F16, 2));
+        let inputs = Inputs { seed: 3, set: 1 };
+        let integer = Keys::new(3, 64 + 2).value(40, Grid { limit: 127, shift: 0 }, 0);
+        let scale = Keys::new(3, 64 + 34).value(1, Grid::SCALES, -7);
+        assert_eq!(inputs.reader(&tensor)(40), integer * scale);
+        assert!((0..64).all(|i| inputs.reader(&tensor)(i).abs() <= 1.0));
+    }
 }

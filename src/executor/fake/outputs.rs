@@ -78,16 +78,18 @@ impl Outputs {
             // Far enough to be beyond the bound in the coarsest format too.
             let off = (8.0 * expected.bound).max(exact.abs() / 128.0).max(1e-3);
             let wrong = contents.wrong && element.is_multiple_of(16);
-            self.tensor.dtype.round(if wrong { exact + off } else { exact }) as f32
+            self.tensor.dtype.round(if wrong { exact + off } else { exact })
         };
-        let values: Vec<f32> = elements.iter().zip(&expected).map(value).collect();
+        let values: Vec<f64> = elements.iter().zip(&expected).map(value).collect();
         Response::Values { values: encode_values(&values), poisoned }
     }
 }
 
-fn poison_value(dtype: DType) -> f32 {
+fn poison_value(dtype: DType) -> f64 {
     match dtype {
-        DType::F32 => f32::from_bits(poison::BITS_32),
-        DType::F16 => half::f16::from_bits(poison::BITS_16).to_f32(),
+        DType::F16 => half::f16::from_bits(poison::BITS_16).to_f64(),
+        DType::Bf16 => half::bf16::from_bits(poison::BITS_16).to_f64(),
+        DType::I32 => f64::from(poison::BITS_32 as i32),
+        _ => f64::from(f32::from_bits(poison::BITS_32)),
     }
 }

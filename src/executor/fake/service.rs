@@ -354,7 +354,7 @@ mod tests {
         let points: Vec<u64> = (0..case.output().len).collect();
         let (values, poisoned) = fake.read(handle, 0, &points, SOON).unwrap();
         let expected = case.expected(Inputs { seed: 7, set: 0 }, &points);
-        let good = |(value, e): &(&f32, &Expected)| (f64::from(**value) - e.value).abs() <= e.bound;
+        let good = |(value, e): &(&f64, &Expected)| (**value - e.value).abs() <= e.bound;
         (values.len() - values.iter().zip(&expected).filter(good).count(), poisoned)
     }
 

@@ -3,7 +3,9 @@
 use super::adapters::Found;
 use crate::executor::protocol::Failure;
 use crate::kernel::{Feature, KernelSource};
-use std::cell::OnceCell;
+use crate::workload::DType;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, HashMap};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -48,7 +50,7 @@ pub struct Gpu {
     /// Timestamps around a pass, if the device offers them.
     pub timer: Option<PassTimer>,
     lost: Arc<AtomicBool>,
-    writers: OnceCell<Writers>,
+    writers: RefCell<HashMap<String, wgpu::ComputePipeline>>,
 }
 
 /// The query set and buffers of pass-boundary timestamps.
@@ -61,16 +63,6 @@ pub struct PassTimer {
     pub read: wgpu::Buffer,
     /// Nanoseconds of one tick.
     pub period: f64,
-}
-
-/// Pipelines that fill buffers.
-pub struct Writers {
-    /// Generator, 32-bit elements.
-    pub fill_32: wgpu::ComputePipeline,
-    /// Generator, 16-bit elements.
-    pub fill_16: wgpu::ComputePipeline,
-    /// Poison.
-    pub poison: wgpu::ComputePipeline,
 }
 
 fn wgpu_features(features: &[Feature]) -> wgpu::Features {
@@ -132,7 +124,7 @@ impl Gpu {
             period: f64::from(queue.get_timestamp_period()),
         });
         let dispatch_limit = u64::from(device.limits().max_compute_workgroups_per_dimension);
-        Ok(Gpu { device, queue, dispatch_limit, timer, lost, writers: OnceCell::new() })
+        Ok(Gpu { device, queue, dispatch_limit, timer, lost, writers: RefCell::default() })
     }
 
     /// Runs `work` so that every error and panic of wgpu, naga or the driver comes back as words.
@@ -177,23 +169,20 @@ impl Gpu {
         }
     }
 
-    /// The generator's pipelines, compiled at first use.
-    pub fn writers(&self) -> Result<&Writers, Problem> {
-        if self.writers.get().is_none() {
-            let pipeline = |name: &str, bits: u32| -> Result<wgpu::ComputePipeline, Problem> {
-                let text = KernelSource::embedded()
-                    .render(name, std::collections::BTreeMap::from([("bits", bits)]))
-                    .map_err(|e| Problem::new(Failure::Failed, e.to_string()))?;
-                self.guarded(name, |gpu| gpu.pipeline(&text, None, true))
-            };
-            let writers = Writers {
-                fill_32: pipeline("generator/fill.wgsl", 32)?,
-                fill_16: pipeline("generator/fill.wgsl", 16)?,
-                poison: pipeline("generator/poison.wgsl", 32)?,
-            };
-            let _ = self.writers.set(writers);
+    /// The pipeline that fills buffers of `dtype` with generated values, or any with the poison when
+    /// there is none; compiled at first use.
+    pub fn writer(&self, dtype: Option<DType>) -> Result<wgpu::ComputePipeline, Problem> {
+        let file = if dtype.is_some() { "generator/fill.wgsl" } else { "generator/poison.wgsl" };
+        let format = dtype.map(DType::name).unwrap_or_default();
+        if let Some(pipeline) = self.writers.borrow().get(format) {
+            return Ok(pipeline.clone());
         }
-        Ok(self.writers.get().expect("set above"))
+        let text = KernelSource::embedded()
+            .render(file, BTreeMap::from([("format", format)]))
+            .map_err(|e| Problem::new(Failure::Failed, e.to_string()))?;
+        let pipeline = self.guarded(file, |gpu| gpu.pipeline(&text, None, true))?;
+        self.writers.borrow_mut().insert(format.into(), pipeline.clone());
+        Ok(pipeline)
     }
 
     /// Compiles the entry point `main` of `text`. Without a layout one is derived from the text.

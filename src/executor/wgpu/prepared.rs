@@ -34,7 +34,7 @@ pub struct Prepared {
 struct Fill {
     buffer: wgpu::Buffer,
     words: u64,
-    bits: u32,
+    pipeline: wgpu::ComputePipeline,
     parameters: [u32; 6],
 }
 
@@ -86,16 +86,29 @@ impl Prepared {
         let mut fills = Vec::new();
         for (set, buffers) in self.sets.iter().enumerate() {
             for (spec, buffer) in self.plan.buffers.iter().zip(buffers) {
-                let Content::Generated { number, grid, scale } = spec.content else { continue };
-                let keys = Keys::new(seed, Inputs { seed, set: set as u32 }.stream(number));
-                let step = 2f32.powi(i32::from(scale) - i32::from(grid.shift));
-                let words = spec.bytes() / 4;
-                let parameters =
-                    [keys.first, keys.second, grid.limit, spec.len as u32, words as u32, step.to_bits()];
-                fills.push(Fill { buffer: buffer.clone(), words, bits: bits(spec.dtype), parameters });
+                match &spec.content {
+                    Content::Generated { number, grid, scale } => {
+                        let keys = Keys::new(seed, Inputs { seed, set: set as u32 }.stream(*number));
+                        let step = 2f32.powi(i32::from(*scale) - i32::from(grid.shift)).to_bits();
+                        let words = spec.bytes() / 4;
+                        let (len, count) = (spec.len as u32, words as u32);
+                        fills.push(Fill {
+                            buffer: buffer.clone(),
+                            words,
+                            pipeline: self.gpu.writer(Some(spec.dtype))?,
+                            parameters: [keys.first, keys.second, grid.limit, len, count, step],
+                        });
+                    }
+                    Content::Table { words } => {
+                        let bytes: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
+                        self.gpu
+                            .guarded("writing a table", |gpu| gpu.queue.write_buffer(buffer, 0, &bytes))?;
+                    }
+                    Content::Output | Content::Scratch => {}
+                }
             }
         }
-        self.write(&fills, false)
+        self.write(&fills)
     }
 
     /// Fills every output of every set with the poison.
@@ -106,26 +119,26 @@ impl Prepared {
                 if spec.content != Content::Output {
                     continue;
                 }
-                let pattern = match bits(spec.dtype) {
+                let pattern = match spec.dtype.bits() {
                     32 => poison::BITS_32,
                     _ => u32::from(poison::BITS_16) << 16 | u32::from(poison::BITS_16),
                 };
                 let words = spec.bytes() / 4;
                 let parameters = [pattern, words as u32, 0, 0, 0, 0];
-                fills.push(Fill { buffer: buffer.clone(), words, bits: 0, parameters });
+                let pipeline = self.gpu.writer(None)?;
+                fills.push(Fill { buffer: buffer.clone(), words, pipeline, parameters });
             }
         }
-        self.write(&fills, true)
+        self.write(&fills)
     }
 
     /// Runs one writer dispatch for each of `fills`, in submissions of bounded size: a driver's
     /// watchdog ends what takes seconds.
-    fn write(&self, fills: &[Fill], poison: bool) -> Result<(), Problem> {
+    fn write(&self, fills: &[Fill]) -> Result<(), Problem> {
         if fills.is_empty() {
             return Ok(());
         }
         let gpu = &self.gpu;
-        let writers = gpu.writers()?;
         let mut bytes = vec![0u8; fills.len() * PARAMETER_STRIDE as usize];
         for (fill, chunk) in fills.iter().zip(bytes.chunks_exact_mut(PARAMETER_STRIDE as usize)) {
             for (word, place) in fill.parameters.iter().zip(chunk.chunks_exact_mut(4)) {
@@ -142,15 +155,10 @@ impl Prepared {
                 {
                     let mut pass = encoder.begin_compute_pass(&Default::default());
                     for (number, fill) in chunk.iter().enumerate() {
-                        let pipeline = match (poison, fill.bits) {
-                            (true, _) => &writers.poison,
-                            (false, 32) => &writers.fill_32,
-                            (false, _) => &writers.fill_16,
-                        };
                         let offset = (chunk_number * 16 + number) as u64 * PARAMETER_STRIDE;
                         let group = gpu.device.create_bind_group(&wgpu::BindGroupDescriptor {
                             label: None,
-                            layout: &pipeline.get_bind_group_layout(0),
+                            layout: &fill.pipeline.get_bind_group_layout(0),
                             entries: &[
                                 wgpu::BindGroupEntry {
                                     binding: 0,
@@ -166,7 +174,7 @@ impl Prepared {
                                 },
                             ],
                         });
-                        pass.set_pipeline(pipeline);
+                        pass.set_pipeline(&fill.pipeline);
                         pass.set_bind_group(0, &group, &[]);
                         let [x, y, z] = spread(fill.words.div_ceil(64), gpu.dispatch_limit);
                         pass.dispatch_workgroups(x, y, z);
@@ -234,7 +242,7 @@ impl Prepared {
     }
 
     /// Reads elements of the output of `set`, and counts the poisoned elements of all of it.
-    pub fn read(&self, set: u32, elements: &[u64]) -> Result<(Vec<f32>, u64), Problem> {
+    pub fn read(&self, set: u32, elements: &[u64]) -> Result<(Vec<f64>, u64), Problem> {
         let missing = || Problem::new(Failure::Failed, "no such buffer set or no output");
         let buffers = self.sets.get(set as usize).ok_or_else(missing)?;
         let is_output = |b: &Buffer| b.content == Content::Output;
@@ -249,22 +257,20 @@ impl Prepared {
         })?;
         self.gpu.wait(submission)?;
         let bytes = self.read_bytes(&staging, spec.bytes())?;
-        let size = spec.dtype.size() as usize;
+        let size = spec.dtype.bytes(1) as usize;
         let used = &bytes[..spec.len as usize * size];
         let pattern: &[u8] = match size {
             4 => &poison::BITS_32.to_le_bytes(),
             _ => &poison::BITS_16.to_le_bytes(),
         };
         let poisoned = used.chunks_exact(size).filter(|element| *element == pattern).count() as u64;
-        let value = |&element: &u64| -> Result<f32, Problem> {
+        let value = |&element: &u64| -> Result<f64, Problem> {
             let place = element as usize * size;
             let bytes = used.get(place..place + size).ok_or_else(|| {
                 Problem::new(Failure::Failed, format!("element {element} is beyond {}", spec.len))
             })?;
-            Ok(match spec.dtype {
-                DType::F32 => f32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]),
-                DType::F16 => half::f16::from_le_bytes([bytes[0], bytes[1]]).to_f32(),
-            })
+            decode(spec.dtype, bytes)
+                .ok_or_else(|| Problem::new(Failure::Failed, format!("no output can be in {}", spec.dtype)))
         };
         Ok((elements.iter().map(value).collect::<Result<_, _>>()?, poisoned))
     }
@@ -283,8 +289,15 @@ impl Prepared {
     }
 }
 
-fn bits(dtype: DType) -> u32 {
-    dtype.size() as u32 * 8
+/// One element of an output.
+fn decode(dtype: DType, bytes: &[u8]) -> Option<f64> {
+    Some(match dtype {
+        DType::F32 => f32::from_le_bytes(bytes.try_into().ok()?).into(),
+        DType::F16 => half::f16::from_le_bytes(bytes.try_into().ok()?).to_f64(),
+        DType::Bf16 => half::bf16::from_le_bytes(bytes.try_into().ok()?).to_f64(),
+        DType::I32 => i32::from_le_bytes(bytes.try_into().ok()?).into(),
+        _ => return None,
+    })
 }
 
 /// Layouts of the bindings of a plan's steps.
