@@ -16,9 +16,11 @@ pub struct Kernel {
     pub name: &'static str,
     /// One sentence on how it works, for `portamark devices --kernels` and the documentation.
     pub summary: &'static str,
-    /// The variants worth trying on a device, best first; an error says what the device lacks.
-    /// Variants that break a limit of the device are left out.
+    /// A few variants to run untuned, best first; an error says what the device lacks. Variants that
+    /// break a limit of the device are left out.
     pub variants: fn(&Case, &Capabilities) -> Result<Vec<Variant>, PlanError>,
+    /// Every variant worth trying when tuning, pruned by the limits of the device.
+    pub space: fn(&Case, &Capabilities) -> Result<Vec<Variant>, PlanError>,
     /// Renders one variant.
     pub plan: fn(&Case, &Capabilities, &Variant, &KernelSource) -> Result<Plan, PlanError>,
 }

@@ -16,6 +16,7 @@ pub const KERNELS: &[Kernel] = &[
         name: "fma",
         summary: "independent vec4 chains of multiply-adds in registers",
         variants: fma_variants,
+        space: fma_variants,
         plan: fma_plan,
     },
     Kernel {
@@ -23,6 +24,7 @@ pub const KERNELS: &[Kernel] = &[
         name: "matrix",
         summary: "independent cooperative-matrix accumulators in each subgroup",
         variants: matrix_variants,
+        space: matrix_variants,
         plan: matrix_plan,
     },
 ];

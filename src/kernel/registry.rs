@@ -11,7 +11,17 @@ use crate::workload::{Case, DType};
 
 /// All kernels; within a family the preferred ones come first.
 pub fn kernels() -> impl Iterator<Item = &'static Kernel> {
-    [stream::KERNELS, peak::KERNELS, gemm::KERNELS, attention::KERNELS].into_iter().flatten()
+    let families = [
+        stream::KERNELS,
+        peak::KERNELS,
+        gemm::direct::KERNELS,
+        gemm::tiled::KERNELS,
+        gemm::reference::KERNELS,
+        attention::decode::KERNELS,
+        attention::prefill::KERNELS,
+        attention::reference::KERNELS,
+    ];
+    families.into_iter().flatten()
 }
 
 /// The feature that the formats of `case` need and `device` lacks. Inputs of f16 can be read from

@@ -17,6 +17,7 @@ pub const KERNELS: &[Kernel] = &[
         name: "stream",
         summary: "several 16-byte vectors per invocation, a workgroup apart",
         variants: vector_variants,
+        space: vector_variants,
         plan: vector_plan,
     },
     Kernel {
@@ -24,6 +25,7 @@ pub const KERNELS: &[Kernel] = &[
         name: "blocks",
         summary: "one workgroup sums one block",
         variants: read_variants,
+        space: read_variants,
         plan: read_plan,
     },
     Kernel {
@@ -31,6 +33,7 @@ pub const KERNELS: &[Kernel] = &[
         name: "reference",
         summary: "one f32 per invocation",
         variants: scalar_variants,
+        space: scalar_variants,
         plan: vector_plan,
     },
 ];

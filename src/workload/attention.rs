@@ -1,19 +1,27 @@
 //! Attention forward: softmax(Q·Kᵀ/√d)·V with online softmax left to the kernel.
 //!
-//! Tensors are dense, row-major: Q and O are batch × query heads × q × d, K and V are
-//! batch × kv heads × kv × d. Query heads share K and V in groups (GQA, Ainslie et al. 2023; MQA
-//! with one kv head; MHA with as many as query heads). Causal masks are aligned bottom-right:
-//! query i sees keys 0 … kv − q + i, so that a decode step (q = 1) sees the whole cache.
+//! Tensors are dense, row-major: Q is batch × query heads × q × d, K is batch × kv heads × kv × d,
+//! V likewise with dv, O like Q with dv. Query heads share K and V in groups (GQA, Ainslie et al.
+//! 2023; MQA with one kv head; MHA with as many as query heads). Causal masks are aligned
+//! bottom-right: query i sees keys 0 … kv − q + i, so that a decode step (q = 1) sees the whole
+//! cache. A window of w leaves each query the last w of those keys (Beltagy et al. 2020).
+//!
+//! `latent`: V is the first dv elements of each row of K, which is stored and read once (multi-head
+//! latent attention with absorbed projections, DeepSeek-V2, 2024: d = 512 + 64, dv = 512).
+//!
+//! `page<p>`: K and V lie in pages of p positions (vLLM, Kwon et al. 2023). A page holds kv heads ×
+//! p × d; the table gives the page of each p positions of each sequence, see [`Attention::pages`].
 
 use super::case::Workload;
 use super::dtype::{DType, Precision};
+use super::generator::mix;
 use super::parameters::Words;
 use super::tensor::{Expected, Inputs, Tensor};
 
 /// One forward pass of attention over a batch.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Attention {
-    /// Formats of Q, K, V, O and of the accumulators.
+    /// Formats of Q and O, of K and V, and of the accumulators.
     pub precision: Precision,
     /// Sequences.
     pub batch: u64,
@@ -25,10 +33,18 @@ pub struct Attention {
     pub queries: u64,
     /// Key positions of each sequence.
     pub keys: u64,
-    /// Head dimension of Q, K and V.
+    /// Head dimension of Q and K.
     pub dim: u64,
+    /// Head dimension of V and O.
+    pub value_dim: u64,
     /// Whether query i sees only keys up to kv − q + i.
     pub causal: bool,
+    /// How many of those keys, counted from the last, a query sees.
+    pub window: Option<u64>,
+    /// Positions of a page, if the cache is paged.
+    pub page: Option<u64>,
+    /// Whether V is the first `value_dim` elements of each row of K.
+    pub latent: bool,
 }
 
 /// See [`Attention::expected`]; measured ratios on three drivers stay below one half.
@@ -39,19 +55,38 @@ const BOUND_FACTOR: f64 = 8.0;
 const QUERY_SCALE: i8 = 2;
 
 impl Attention {
-    /// Keys that query `i` sees.
-    pub fn visible(&self, i: u64) -> u64 {
-        if self.causal { self.keys - self.queries + i + 1 } else { self.keys }
+    /// The keys that query `i` sees.
+    pub fn visible(&self, i: u64) -> std::ops::Range<u64> {
+        let end = if self.causal { self.keys - self.queries + i + 1 } else { self.keys };
+        end.saturating_sub(self.window.unwrap_or(end))..end
     }
 
     /// Unmasked (query, key) pairs of one head, counted exactly.
     pub fn pairs(&self) -> u64 {
-        if self.causal {
-            let hidden = self.queries * (self.queries - 1) / 2;
-            self.queries * self.keys - hidden
-        } else {
-            self.queries * self.keys
+        (0..self.queries).map(|i| self.visible(i)).map(|keys| keys.end - keys.start).sum()
+    }
+
+    /// Pages of one sequence.
+    fn pages_each(&self, page: u64) -> u64 {
+        self.keys.div_ceil(page)
+    }
+
+    /// The table of pages: entry s·⌈kv/p⌉ + i is the page that holds positions i·p and on of sequence
+    /// s. The pages of all sequences are shuffled by Fisher and Yates' method, for i from the last
+    /// down to 1 exchanging entries i and mix(i) mod (i + 1).
+    pub fn pages(&self) -> Option<Vec<u32>> {
+        let count = self.batch * self.pages_each(self.page?);
+        let mut pages: Vec<u32> = (0..count as u32).collect();
+        for i in (1..count as u32).rev() {
+            pages.swap(i as usize, (mix(i) % (i + 1)) as usize);
         }
+        Some(pages)
+    }
+
+    /// Rows of K that are stored: kv positions of each kv head and sequence, in whole pages.
+    fn stored_rows(&self) -> u64 {
+        let positions = self.page.map_or(self.keys, |page| self.pages_each(page) * page);
+        self.batch * self.kv_heads * positions
     }
 
     /// Query heads that share one kv head.
@@ -83,7 +118,11 @@ impl Workload for Attention {
         let queries = words.number("q")?;
         let keys = words.optional_number("kv")?.unwrap_or(queries);
         let dim = words.number("d")?;
+        let value_dim = words.optional_number("dv")?.unwrap_or(dim);
         let causal = words.flag("causal");
+        let window = words.optional_number("w")?;
+        let page = words.optional_number("page")?;
+        let latent = words.flag("latent");
         words.finish()?;
         if !heads.is_multiple_of(kv_heads) {
             return Err(format!("hq{heads} is not a multiple of hkv{kv_heads}"));
@@ -91,13 +130,50 @@ impl Workload for Attention {
         if causal && keys < queries {
             return Err(format!("causal with q{queries} > kv{keys} leaves queries that see no key"));
         }
-        Ok(Attention { precision, batch, heads, kv_heads, queries, keys, dim, causal })
+        if latent && value_dim > dim {
+            return Err(format!("latent: dv{value_dim} is more than d{dim}"));
+        }
+        if let Some(group) = precision.right.group()
+            && !(dim.is_multiple_of(group) && value_dim.is_multiple_of(group))
+        {
+            let right = precision.right;
+            return Err(format!("a head dimension is not a multiple of {group}, the group of {right}"));
+        }
+        Ok(Attention {
+            precision,
+            batch,
+            heads,
+            kv_heads,
+            queries,
+            keys,
+            dim,
+            value_dim,
+            causal,
+            window,
+            page,
+            latent,
+        })
     }
 
     fn parameters(&self) -> String {
-        let causal = if self.causal { " causal" } else { "" };
         let Attention { precision, batch, heads, kv_heads, queries, keys, dim, .. } = self;
-        format!("{precision} b{batch} hq{heads} hkv{kv_heads} q{queries} kv{keys} d{dim}{causal}")
+        let mut text = format!("{precision} b{batch} hq{heads} hkv{kv_heads} q{queries} kv{keys} d{dim}");
+        if self.value_dim != self.dim {
+            text += &format!(" dv{}", self.value_dim);
+        }
+        if self.causal {
+            text += " causal";
+        }
+        if let Some(window) = self.window {
+            text += &format!(" w{window}");
+        }
+        if let Some(page) = self.page {
+            text += &format!(" page{page}");
+        }
+        if self.latent {
+            text += " latent";
+        }
+        text
     }
 
     fn precision(&self) -> Precision {
@@ -106,7 +182,22 @@ impl Workload for Attention {
 
     /// 2·(d_qk + d_v) per unmasked pair and query head; softmax counts 0.
     fn flop(&self) -> u64 {
-        2 * (self.dim + self.dim) * self.pairs() * self.batch * self.heads
+        2 * (self.dim + self.value_dim) * self.pairs() * self.batch * self.heads
+    }
+
+    /// Q and O once, and K and V once for every position that any query sees.
+    fn bytes(&self) -> u64 {
+        let seen = self.visible(self.queries - 1).end - self.visible(0).start;
+        let rows = self.batch * self.kv_heads * seen;
+        let cache = self.precision.right;
+        let values = if self.latent { 0 } else { cache.bytes(rows * self.value_dim) };
+        let queries = self.batch * self.heads * self.queries;
+        let table = self.pages().map_or(0, |pages| 4 * pages.len() as u64);
+        self.precision.input.bytes(queries * self.dim)
+            + cache.bytes(rows * self.dim)
+            + values
+            + table
+            + self.precision.output().bytes(queries * self.value_dim)
     }
 
     /// A decode step is bound by reading the cache.
@@ -115,19 +206,22 @@ impl Workload for Attention {
     }
 
     fn tensors(&self) -> Vec<Tensor> {
-        let dtype = self.precision.input;
-        let q = self.batch * self.heads * self.queries * self.dim;
-        let kv = self.batch * self.kv_heads * self.keys * self.dim;
-        vec![
-            Tensor::input("q", 1, dtype, q).scaled(QUERY_SCALE),
-            Tensor::input("k", 2, dtype, kv),
-            Tensor::input("v", 3, dtype, kv),
-            Tensor::output("o", dtype, q),
-        ]
+        let Precision { input, right, .. } = self.precision;
+        let (queries, rows) = (self.batch * self.heads * self.queries, self.stored_rows());
+        let mut tensors = vec![
+            Tensor::input("q", 1, input, queries * self.dim).scaled(QUERY_SCALE),
+            Tensor::input("k", 2, right, rows * self.dim),
+        ];
+        if !self.latent {
+            tensors.push(Tensor::input("v", 3, right, rows * self.value_dim));
+        }
+        tensors.extend(self.pages().map(|pages| Tensor::table("pages", pages)));
+        tensors.push(Tensor::output("o", self.precision.output(), queries * self.value_dim));
+        tensors
     }
 
     fn output_shape(&self) -> (u64, u64) {
-        (self.batch * self.heads * self.queries, self.dim)
+        (self.batch * self.heads * self.queries, self.value_dim)
     }
 
     fn bound_factor(&self) -> f64 {
@@ -144,8 +238,23 @@ impl Workload for Attention {
     /// product is relative to. Errors of different keys are independent (Higham & Mary 2019).
     fn expected(&self, inputs: Inputs, points: &[u64]) -> Vec<Expected> {
         let tensors = self.tensors();
-        let read = [0, 1, 2].map(|i| inputs.reader(&tensors[i]));
-        let (dim, scale) = (self.dim, self.softmax_scale());
+        let reader = |name: &str| {
+            let tensor = tensors.iter().find(|tensor| tensor.name == name);
+            inputs.reader(tensor.expect("every case has it, but v when it is latent"))
+        };
+        let (read_q, read_k) = (reader("q"), reader("k"));
+        let read_v = reader(if self.latent { "k" } else { "v" });
+        let (dim, value_dim, scale) = (self.dim, self.value_dim, self.softmax_scale());
+        let v_stride = if self.latent { dim } else { value_dim };
+        let pages = self.pages();
+        // The stored row of position j of a kv head of a sequence.
+        let place = |sequence: u64, kv_head: u64, j: u64| match (self.page, &pages) {
+            (Some(page), Some(pages)) => {
+                let number = u64::from(pages[(sequence * self.pages_each(page) + j / page) as usize]);
+                (number * self.kv_heads + kv_head) * page + j % page
+            }
+            _ => (sequence * self.kv_heads + kv_head) * self.keys + j,
+        };
         let u_acc = self.precision.accumulate.unit_roundoff();
         // Weights narrower than the accumulator are only in play when the input is.
         let u_weights =
@@ -154,23 +263,28 @@ impl Workload for Attention {
         let mut cached_kv: Option<(u64, Vec<f64>, Vec<f64>)> = None;
         let mut at = 0;
         while at < points.len() {
-            let row = points[at] / dim;
-            let end = at + points[at..].iter().take_while(|&&p| p / dim == row).count();
+            let row = points[at] / value_dim;
+            let end = at + points[at..].iter().take_while(|&&p| p / value_dim == row).count();
             let (head, i) = (row / self.queries, row % self.queries);
-            let (batch, q_head) = (head / self.heads, head % self.heads);
-            let kv_head = batch * self.kv_heads + q_head / self.group();
-            if cached_kv.as_ref().is_none_or(|(cached, ..)| *cached != kv_head) {
-                let block = kv_head * self.keys * dim..(kv_head + 1) * self.keys * dim;
-                cached_kv =
-                    Some((kv_head, block.clone().map(&read[1]).collect(), block.map(&read[2]).collect()));
+            let (sequence, q_head) = (head / self.heads, head % self.heads);
+            let kv_head = q_head / self.group();
+            let cached = sequence * self.kv_heads + kv_head;
+            if cached_kv.as_ref().is_none_or(|(number, ..)| *number != cached) {
+                let rows = || (0..self.keys).map(|j| place(sequence, kv_head, j));
+                let k = rows().flat_map(|row| row * dim..(row + 1) * dim).map(&read_k).collect();
+                let v =
+                    rows().flat_map(|row| row * v_stride..row * v_stride + value_dim).map(&read_v).collect();
+                cached_kv = Some((cached, k, v));
             }
             let (_, k, v) = cached_kv.as_ref().expect("set above");
-            let q: Vec<f64> = (row * dim..(row + 1) * dim).map(&read[0]).collect();
-            let visible = self.visible(i) as usize;
+            let q: Vec<f64> = (row * dim..(row + 1) * dim).map(&read_q).collect();
+            let visible = self.visible(i);
+            let first = visible.start as usize;
+            let count = visible.end as usize - first;
             let mut largest_size = 0.0f64;
-            let scores: Vec<f64> = (0..visible)
+            let scores: Vec<f64> = visible
                 .map(|j| {
-                    let key = &k[j * dim as usize..(j + 1) * dim as usize];
+                    let key = &k[(j * dim) as usize..((j + 1) * dim) as usize];
                     let (mut dot, mut size) = (0.0, 0.0);
                     for (x, y) in q.iter().zip(key) {
                         dot += x * y;
@@ -183,18 +297,18 @@ impl Workload for Attention {
             let top = scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
             let weights: Vec<f64> = scores.iter().map(|s| (s - top).exp()).collect();
             let total: f64 = weights.iter().sum();
-            let growth = (dim as f64).sqrt() * largest_size + (visible as f64).sqrt();
+            let growth = (dim as f64).sqrt() * largest_size + (count as f64).sqrt();
             for &point in &points[at..end] {
-                let column = (point % dim) as usize;
+                let column = (point % value_dim) as usize;
                 let (mut sum, mut size, mut square) = (0.0, 0.0, 0.0);
                 for (j, weight) in weights.iter().enumerate() {
-                    let term = weight / total * v[j * dim as usize + column];
+                    let term = weight / total * v[(first + j) * value_dim as usize + column];
                     sum += term;
                     size += term.abs();
                     square += term * term;
                 }
                 let bound = BOUND_FACTOR * (u_acc * growth * size + u_weights * square.sqrt())
-                    + self.precision.input.store_error(sum);
+                    + self.precision.output().store_error(sum);
                 expected.push(Expected { value: sum, bound: bound + 1e-30 });
             }
             at = end;
@@ -269,6 +383,63 @@ mod tests {
                 })
                 .count();
             assert!(beyond > 32, "{precision}: only {beyond} of 64 elements notice");
+        }
+    }
+
+    #[test]
+    fn a_window_hides_what_lies_before_it() {
+        let a = attention("f32 b1 hq1 hkv1 q4 kv6 d64 causal w3");
+        assert_eq!((0..4).map(|i| a.visible(i)).collect::<Vec<_>>(), [0..3, 1..4, 2..5, 3..6]);
+        assert_eq!(a.pairs(), 12);
+        let step = attention("f16.f32 b1 hq1 hkv1 q1 kv100 d64 w10");
+        assert_eq!(step.visible(0), 90..100);
+        // Ten positions of K and of V, q and o.
+        assert_eq!(step.bytes(), 2 * 64 * (10 + 10 + 1 + 1));
+    }
+
+    #[test]
+    fn latent_values_are_the_head_of_the_keys_and_counted_once() {
+        let a = attention("f16.f32 b1 hq16 hkv1 q1 kv1 d576 dv512 latent");
+        assert_eq!(a.flop(), 2 * (576 + 512) * 16);
+        assert_eq!(a.bytes(), 2 * (16 * 576 + 576 + 16 * 512));
+        let inputs = Inputs { seed: 9, set: 0 };
+        let k = inputs.reader(&a.tensors()[1]);
+        // One key: the output is its value, for every head.
+        assert_eq!(a.expected(inputs, &[512 + 7])[0].value, k(7));
+    }
+
+    #[test]
+    fn pages_are_a_permutation_and_change_only_where_rows_lie() {
+        let a = attention("f32 b2 hq2 hkv1 q1 kv70 d64 page16");
+        let mut pages = a.pages().unwrap();
+        assert_ne!(pages, (0..10).collect::<Vec<u32>>());
+        assert_eq!(pages.len(), 10);
+        let third = pages[5 + 3];
+        pages.sort_unstable();
+        assert_eq!(pages, (0..10).collect::<Vec<u32>>());
+        // Attention over one position, the last of a window: position 50 of sequence 1 is the third
+        // of its fourth page.
+        let one = attention("f32 b2 hq2 hkv1 q1 kv51 d64 w1 page16");
+        let mut table = one.pages().unwrap();
+        let inputs = Inputs { seed: 9, set: 0 };
+        let v = inputs.reader(&one.tensors()[2]);
+        let place = u64::from(table[4 + 3]) * 16 + 2;
+        assert_eq!(one.expected(inputs, &[2 * 64 + 5])[0].value, v(place * 64 + 5));
+        table.dedup();
+        assert!(third < 10 && table.len() == 8);
+    }
+
+    #[test]
+    fn what_cannot_be_is_refused() {
+        let error = |key: &str| Attention::parse(key).unwrap_err();
+        assert!(error("f32xq8_0 b1 hq1 q4 kv4 d72").contains("multiple of 32"));
+        assert!(error("f32 b1 hq1 q1 kv4 d64 dv128 latent").contains("more than d64"));
+        for key in [
+            "f16xq8_0.f32 b1 hq8 hkv2 q1 kv64 d128 page64",
+            "f16.f32 b1 hq16 hkv1 q1 kv64 d576 dv512 latent",
+            "f32 b1 hq1 hkv1 q64 kv64 d192 dv128 causal w32",
+        ] {
+            assert_eq!(attention(key).parameters(), key);
         }
     }
 }

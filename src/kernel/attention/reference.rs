@@ -1,0 +1,39 @@
+//! The plain kernel of the `attention` family.
+
+use super::sizes::{attention, check, rows, values};
+use crate::kernel::capabilities::Capabilities;
+use crate::kernel::entry::Kernel;
+use crate::kernel::error::PlanError;
+use crate::kernel::plan::Plan;
+use crate::kernel::source::KernelSource;
+use crate::kernel::variant::{Path, Variant};
+use crate::workload::{Attention, Case, Tile, Workload};
+
+/// The plain kernel.
+pub const KERNELS: &[Kernel] = &[Kernel {
+    family: Attention::FAMILY,
+    name: "reference",
+    summary: "one query per invocation, online softmax over the keys",
+    variants: reference_variants,
+    space: reference_variants,
+    plan: reference_plan,
+}];
+
+fn reference_variants(case: &Case, device: &Capabilities) -> Result<Vec<Variant>, PlanError> {
+    check(attention(case))?;
+    let threads = if device.is_software() { 8 } else { 64.min(device.limits.workgroup_size as u32) };
+    Ok(vec![Variant::new("reference", Path::Vector).with("threads", threads)])
+}
+
+fn reference_plan(
+    case: &Case,
+    device: &Capabilities,
+    variant: &Variant,
+    source: &KernelSource,
+) -> Result<Plan, PlanError> {
+    let work = attention(case);
+    let threads = u64::from(variant.knob("threads"));
+    let wgsl = source.render("attention/reference.wgsl", values(work, variant))?;
+    let groups = rows(work).div_ceil(threads);
+    Ok(Plan::single(case, device, variant, wgsl, groups, Tile { rows: threads, columns: work.dim }))
+}

@@ -1,0 +1,67 @@
+//! What all kernels of the `attention` family need to know of a case.
+
+use crate::kernel::error::PlanError;
+use crate::kernel::variant::Variant;
+use crate::workload::{Attention, Case, DType};
+use serde_json::json;
+
+pub(super) fn attention(case: &Case) -> &Attention {
+    match case {
+        Case::Attention(attention) => attention,
+        _ => unreachable!("kernels are chosen by family"),
+    }
+}
+
+/// The heads are read as vectors of 4 and unrolled, and accumulated in f32.
+pub(super) fn check(work: &Attention) -> Result<(), PlanError> {
+    if !work.dim.is_multiple_of(4) || work.dim > 256 {
+        return Err(PlanError::Unsupported(
+            "needs a head dimension that is a multiple of 4 up to 256".into(),
+        ));
+    }
+    if work.value_dim != work.dim || work.latent || work.page.is_some() || work.window.is_some() {
+        return Err(PlanError::Unsupported("no kernel for this kind of attention yet".into()));
+    }
+    if work.precision.right != work.precision.input {
+        return Err(PlanError::Unsupported(format!("no kernel for the formats {}", work.precision)));
+    }
+    let formats = (work.precision.input, work.precision.accumulate);
+    if !matches!(formats, (DType::F32 | DType::F16, DType::F32)) {
+        return Err(PlanError::Unsupported(format!("no kernel for the formats {}", work.precision)));
+    }
+    Ok(())
+}
+
+/// The sizes of `work` as every template knows them, joined with the knobs of `variant`.
+pub(super) fn values(work: &Attention, variant: &Variant) -> serde_json::Value {
+    let mut values = json!({
+        "queries": work.queries,
+        "keys": work.keys,
+        "heads": work.heads,
+        "kv_heads": work.kv_heads,
+        "group": work.group(),
+        "rows": rows(work),
+        "d4": work.dim / 4,
+        "scale": work.softmax_scale() * std::f64::consts::LOG2_E,
+        "causal": work.causal,
+        "f16": work.precision.input == DType::F16,
+    });
+    for (knob, value) in &variant.knobs {
+        values[knob] = json!(value);
+    }
+    values
+}
+
+/// Rows of the output.
+pub(super) fn rows(work: &Attention) -> u64 {
+    work.batch * work.heads * work.queries
+}
+
+/// Query rows that one invocation of a software driver may own.
+///
+/// A row keeps its query and its accumulator, one head dimension each, in registers. Such drivers
+/// compile with LLVM, whose time explodes with the number of live values: on Mesa 25.0 a row count
+/// of 4 takes a fifth of a second at 64 dimensions and more than a minute at 128.
+pub(super) fn most_rows(work: &Attention) -> u32 {
+    (256 / work.dim.max(1)).clamp(1, 8) as u32
+}

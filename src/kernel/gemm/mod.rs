@@ -1,0 +1,6 @@
+//! Kernels of the `gemm` family.
+
+pub mod direct;
+pub mod reference;
+mod sizes;
+pub mod tiled;

@@ -1,0 +1,52 @@
+//! What all kernels of the `gemm` family need to know of a case.
+
+use crate::kernel::capabilities::Capabilities;
+use crate::kernel::operand::{is_packed, needs_f16, operands};
+use crate::kernel::variant::Variant;
+use crate::workload::{Case, Gemm};
+use serde_json::{Value, json};
+
+pub(super) fn gemm(case: &Case) -> &Gemm {
+    match case {
+        Case::Gemm(gemm) => gemm,
+        _ => unreachable!("kernels are chosen by family"),
+    }
+}
+
+/// Extents that lie contiguously in A and in B.
+pub(super) fn runs(work: &Gemm) -> (u64, u64) {
+    let a = if work.layout.a_transposed() { work.m } else { work.k };
+    let b = if work.layout.b_transposed() { work.k } else { work.n };
+    (a, b)
+}
+
+/// What every template needs, the knobs of `variant`, and `more` on top.
+pub(super) fn values(case: &Case, device: &Capabilities, variant: &Variant, more: Value) -> Value {
+    let work = gemm(case);
+    let (a_run, b_run) = runs(work);
+    let mut values = json!({
+        "m": work.m,
+        "n": work.n,
+        "k": work.k,
+        "batch": work.batch,
+        "value": work.precision.accumulate.name(),
+        "enable_f16": needs_f16(case, device),
+        "a_transposed": work.layout.a_transposed(),
+        "b_transposed": work.layout.b_transposed(),
+        "a_vector": a_run.is_multiple_of(4),
+        "b_vector": b_run.is_multiple_of(4),
+        "c_vector": work.n.is_multiple_of(4),
+    });
+    let Value::Object(map) = &mut values else { unreachable!("made as an object") };
+    map.extend(operands(case, device));
+    map.extend(variant.knobs.iter().map(|(knob, value)| (knob.clone(), json!(value))));
+    if let Value::Object(more) = more {
+        map.extend(more);
+    }
+    values
+}
+
+/// Whether a row of C ends inside a word, which only the reference kernel can write.
+pub(super) fn ends_inside_a_word(case: &Case, device: &Capabilities) -> bool {
+    is_packed(&case.output(), device) && !gemm(case).n.is_multiple_of(4)
+}
