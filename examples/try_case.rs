@@ -1,17 +1,19 @@
 //! Proves and roughly times every kernel variant of one case on one device. For whoever writes
 //! kernels: `cargo run --release --example try_case -- "gemm f32 m512 n512 k512 nn" [variant part]`.
+//! With `--space` first, the variants for tuning are tried too.
 //! Kernels are read from the folder `kernels` of the working directory.
 
 use portamark::executor::protocol::Prepare;
 use portamark::executor::{ChildExecutor, Executor, Program};
-use portamark::kernel::{KernelSource, candidates};
+use portamark::kernel::{KernelSource, candidates, space};
 use portamark::measure::Oracle;
 use portamark::units;
 use portamark::workload::{Case, Inputs};
 use std::time::{Duration, Instant};
 
 fn main() {
-    let mut arguments = std::env::args().skip(1);
+    let mut arguments = std::env::args().skip(1).peekable();
+    let whole_space = arguments.next_if(|word| word == "--space").is_some();
     let key = arguments.next().expect("a case key");
     let part = arguments.next().unwrap_or_default();
     let case: Case = key.parse().unwrap_or_else(|e| panic!("{e}"));
@@ -28,7 +30,8 @@ fn main() {
             "{} {:?} subgroup {}..{}",
             device.id, device.features, device.subgroup_min, device.subgroup_max
         );
-        let list = match candidates(&case, device) {
+        let list = if whole_space { space(&case, device) } else { candidates(&case, device) };
+        let list = match list {
             Ok(list) => list,
             Err(error) => {
                 println!("  {error}");

@@ -21,6 +21,6 @@ pub use entry::Kernel;
 pub use error::PlanError;
 pub use operand::{is_packed, needs_f16, operands};
 pub use plan::{Binding, Buffer, Content, Plan, Step, spread};
-pub use registry::{candidates, default_plan, kernels};
+pub use registry::{candidates, default_plan, kernels, space};
 pub use source::KernelSource;
 pub use variant::{Path, Variant};

@@ -35,15 +35,36 @@ fn missing_format(case: &Case, device: &Capabilities) -> Option<PlanError> {
     })
 }
 
-/// Every variant of every kernel that can run `case` on `device`, preferred first.
+/// The untuned variants of every kernel that can run `case` on `device`, preferred first.
 pub fn candidates(case: &Case, device: &Capabilities) -> Result<Vec<(&'static Kernel, Variant)>, PlanError> {
+    collect(case, device, |kernel| kernel.variants)
+}
+
+/// Every variant of every kernel that is worth trying for `case` on `device`, the untuned ones first.
+pub fn space(case: &Case, device: &Capabilities) -> Result<Vec<(&'static Kernel, Variant)>, PlanError> {
+    let mut found = candidates(case, device)?;
+    for candidate in collect(case, device, |kernel| kernel.space)? {
+        if !found.iter().any(|(_, variant)| *variant == candidate.1) {
+            found.push(candidate);
+        }
+    }
+    Ok(found)
+}
+
+type Variants = fn(&Case, &Capabilities) -> Result<Vec<Variant>, PlanError>;
+
+fn collect(
+    case: &Case,
+    device: &Capabilities,
+    of: fn(&Kernel) -> Variants,
+) -> Result<Vec<(&'static Kernel, Variant)>, PlanError> {
     if let Some(error) = missing_format(case, device) {
         return Err(error);
     }
     let mut found = Vec::new();
     let mut first_error = None;
     for kernel in kernels().filter(|kernel| kernel.family == case.family()) {
-        match (kernel.variants)(case, device) {
+        match of(kernel)(case, device) {
             Ok(variants) => found.extend(variants.into_iter().map(|variant| (kernel, variant))),
             Err(error) => first_error = first_error.or(Some(error)),
         }
