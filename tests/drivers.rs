@@ -3,53 +3,20 @@
 //! `./test` runs this once for each software driver, chosen by the Vulkan loader's own variable.
 //! Without any device the tests pass with a note, unless PORTAMARK_REQUIRE_DEVICE is set.
 
+mod device;
+
+use device::{DEADLINE, case, prove, start};
+use portamark::executor::Executor;
 use portamark::executor::protocol::Prepare;
-use portamark::executor::{ChildExecutor, Executor, Fault, Program};
 use portamark::kernel::{
     Capabilities, DeviceType, Feature, Kernel, KernelSource, Plan, PlanError, Variant, candidates,
     default_plan,
 };
-use portamark::measure::{self, Config, Verdict};
 use portamark::workload::Case;
 use std::collections::HashSet;
 use std::fs;
 use std::path::Path;
 use std::time::{Duration, Instant};
-
-const DEADLINE: Duration = Duration::from_secs(180);
-
-fn start() -> Option<(ChildExecutor, Vec<Capabilities>)> {
-    let program = Program {
-        program: env!("CARGO_BIN_EXE_portamark").into(),
-        arguments: vec!["executor".into(), "wgpu".into()],
-        environment: Vec::new(),
-    };
-    let mut executor = ChildExecutor::new(program);
-    let (_, devices) = executor.hello(DEADLINE).expect("the executor answers");
-    if devices.is_empty() {
-        assert!(std::env::var_os("PORTAMARK_REQUIRE_DEVICE").is_none(), "no device, but one is required");
-        eprintln!("no device: nothing to prove here");
-        return None;
-    }
-    Some((executor, devices))
-}
-
-fn case(key: &str) -> Case {
-    key.parse().unwrap_or_else(|e| panic!("{e}"))
-}
-
-fn config() -> Config {
-    Config { seed: 7, timeout: DEADLINE, memory_limit: 2 << 30, ..Config::default() }
-}
-
-fn prove(
-    executor: &mut dyn Executor,
-    device: &Capabilities,
-    case: &Case,
-    plan: Plan,
-) -> Result<Verdict, Fault> {
-    measure::prove(executor, device, &config(), case, Some(plan)).map(|(verdict, _)| verdict)
-}
 
 /// How many variants of each kernel are proven.
 #[derive(Clone, Copy, PartialEq)]
