@@ -430,6 +430,12 @@ pub fn family_title(family: &str) -> &'static str {
         "peak" => "Arithmetic peak",
         "gemm" => "Matrix products",
         "attention" => "Attention",
+        "softmax" => "Softmax",
+        "rmsnorm" => "RMS normalisation",
+        "rope" => "Rotary embedding",
+        "swiglu" => "SwiGLU",
+        "gather" => "Row lookup",
+        "transpose" => "Transposition",
         _ => "Other work",
     }
 }

@@ -2,6 +2,7 @@
 
 use super::tensor::{Expected, Inputs, Role, Tensor};
 use super::{Attention, Gemm, Peak, Precision, Stream, Tile, points};
+use super::{Gather, RmsNorm, Rope, Softmax, Swiglu, Transpose};
 use std::fmt;
 use std::str::FromStr;
 
@@ -118,7 +119,7 @@ macro_rules! workloads {
 }
 
 // The list of workloads. A new family is one more name here.
-workloads!(Stream, Peak, Gemm, Attention);
+workloads!(Stream, Peak, Gemm, Attention, Softmax, RmsNorm, Rope, Swiglu, Gather, Transpose);
 
 impl Case {
     /// The key: family and parameters.
@@ -164,6 +165,12 @@ mod tests {
             "gemm f16.f32 m4096 n11008 k4096 nt",
             "attention f32 b1 hq8 hkv2 q128 kv128 d64 causal",
             "attention f16.f32 b4 hq32 hkv8 q1 kv8192 d128",
+            "softmax f32 r4096 c4096",
+            "rmsnorm f16.f32 r4096 c4096",
+            "rope f16.f32 t4096 h32 d128",
+            "swiglu bf16.f32 r4096 c14336",
+            "gather f16 r4096 c4096 v128256",
+            "transpose f32 m4096 n4096",
         ] {
             let case: Case = key.parse().unwrap();
             assert_eq!(case.key(), key);
