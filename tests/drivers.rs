@@ -205,6 +205,22 @@ fn transposing_kernels_are_right() {
 }
 
 #[test]
+fn chains_of_loads_and_of_dispatches_are_right() {
+    // The longer chain needs three dispatches.
+    prove_all(Depth::All, &keys(&[&["latency i32"], &["n1 s1024", "n256 s1024", "n2048 s263168"]]));
+    prove_all(Depth::All, &keys(&[&["launch i32"], &["d1", "d2", "d64"]]));
+}
+
+#[test]
+fn kernels_of_experts_are_right() {
+    prove_all(Depth::All, &keys(&[&["moe f32 e5 k2 t23 n132 d72"], &["uniform", "skewed"]]));
+    // One row, experts without rows, ends inside a word, and weights with scales.
+    let shapes = ["e1 k1 t1 n1 d128", "e7 k1 t3 n36 d256", "e4 k3 t9 n7 d128", "e3 k2 t70 n68 d128"];
+    let formats = ["f32", "f16.f32", "bf16.f32", "f16xq4_0.f32", "f32xq8_0"];
+    prove_all(Depth::Preferred, &keys(&[&["moe"], &formats, &shapes, &["skewed"]]));
+}
+
+#[test]
 fn every_prefill_variant_is_right() {
     let shapes = ["b1 hq4 hkv2 q70 kv70 d64 causal", "b1 hq2 hkv2 q40 kv40 d128"];
     prove_all(Depth::All, &keys(&[&["attention f32"], &shapes]));

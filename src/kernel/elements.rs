@@ -77,6 +77,7 @@ pub(super) fn plan(
     let mut values = template_values(case, device, variant, more);
     values["scalar"] = json!(scalar);
     values["pair"] = json!(pair);
+    values["output"] = json!(case.output().name);
     values["elements"] = json!(elements);
     values["items"] = json!(items.count);
     let wgsl = source.render(template, values)?;

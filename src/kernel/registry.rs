@@ -6,7 +6,9 @@ use super::error::PlanError;
 use super::plan::Plan;
 use super::source::KernelSource;
 use super::variant::Variant;
-use super::{attention, gather, gemm, peak, rmsnorm, rope, softmax, stream, swiglu, transpose};
+use super::{
+    attention, gather, gemm, latency, launch, moe, peak, rmsnorm, rope, softmax, stream, swiglu, transpose,
+};
 use crate::workload::{Case, DType};
 
 /// All kernels; within a family the preferred ones come first.
@@ -14,9 +16,12 @@ pub fn kernels() -> impl Iterator<Item = &'static Kernel> {
     let families = [
         stream::KERNELS,
         peak::KERNELS,
+        latency::KERNELS,
+        launch::KERNELS,
         gemm::direct::KERNELS,
         gemm::tiled::KERNELS,
         gemm::reference::KERNELS,
+        moe::KERNELS,
         attention::decode::KERNELS,
         attention::prefill::KERNELS,
         attention::reference::KERNELS,

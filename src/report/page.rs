@@ -428,7 +428,10 @@ pub fn family_title(family: &str) -> &'static str {
     match family {
         "stream" => "Memory bandwidth",
         "peak" => "Arithmetic peak",
+        "latency" => "Memory latency",
+        "launch" => "Dispatches",
         "gemm" => "Matrix products",
+        "moe" => "Mixtures of experts",
         "attention" => "Attention",
         "softmax" => "Softmax",
         "rmsnorm" => "RMS normalisation",
