@@ -144,6 +144,50 @@ fn gemm_kernels_are_right_in_every_format_and_layout() {
 }
 
 #[test]
+fn row_kernels_are_right() {
+    // One element, a row longer than the registers, and one more and one less than a subgroup's vectors.
+    let families = ["softmax", "rmsnorm"];
+    prove_all(Depth::All, &keys(&[&families, &["f32", "f16.f32"], &["r3 c2052", "r5 c60"]]));
+    let formats = ["f32", "f16.f32", "bf16.f32", "e4m3.f32"];
+    let shapes = ["r1 c1", "r3 c7", "r2 c36", "r1 c10000", "r301 c4"];
+    prove_all(Depth::Preferred, &keys(&[&families, &formats, &shapes]));
+}
+
+#[test]
+fn element_kernels_are_right() {
+    prove_all(Depth::All, &keys(&[&["swiglu f32 r13 c500", "rope f16.f32 t5 h3 d16"]]));
+    prove_all(Depth::All, &keys(&[&["gather f16 r37 c132 v11"]]));
+    let formats = ["f32", "f16.f32", "bf16.f32", "e4m3.f32"];
+    prove_all(Depth::Preferred, &keys(&[&["swiglu"], &formats, &["r1 c1", "r3 c7", "r5 c1000"]]));
+    prove_all(Depth::Preferred, &keys(&[&["rope"], &formats, &["t1 h1 d2", "t3 h5 d6", "t7 h2 d64"]]));
+    let formats = ["f32", "f16", "bf16"];
+    prove_all(Depth::Preferred, &keys(&[&["gather"], &formats, &["r1 c1 v1", "r5 c7 v3", "r67 c64 v1000"]]));
+}
+
+#[test]
+fn transposing_kernels_are_right() {
+    prove_all(Depth::All, &keys(&[&["transpose"], &["f32", "f16"], &["m68 n132", "m4 n260"]]));
+    let shapes = ["m1 n1", "m3 n7", "m37 n64", "m4 n4", "m124 n72"];
+    prove_all(Depth::Preferred, &keys(&[&["transpose"], &["f32", "f16", "bf16"], &shapes]));
+}
+
+#[test]
+fn chains_of_loads_and_of_dispatches_are_right() {
+    // The longer chain needs three dispatches.
+    prove_all(Depth::All, &keys(&[&["latency i32"], &["n1 s1024", "n256 s1024", "n2048 s263168"]]));
+    prove_all(Depth::All, &keys(&[&["launch i32"], &["d1", "d2", "d64"]]));
+}
+
+#[test]
+fn kernels_of_experts_are_right() {
+    prove_all(Depth::All, &keys(&[&["moe f32 e5 k2 t23 n132 d72"], &["uniform", "skewed"]]));
+    // One row, experts without rows, ends inside a word, and weights with scales.
+    let shapes = ["e1 k1 t1 n1 d128", "e7 k1 t3 n36 d256", "e4 k3 t9 n7 d128", "e3 k2 t70 n68 d128"];
+    let formats = ["f32", "f16.f32", "bf16.f32", "f16xq4_0.f32", "f32xq8_0"];
+    prove_all(Depth::Preferred, &keys(&[&["moe"], &formats, &shapes, &["skewed"]]));
+}
+
+#[test]
 fn every_prefill_variant_is_right() {
     let shapes = ["b1 hq4 hkv2 q70 kv70 d64 causal", "b1 hq2 hkv2 q40 kv40 d128"];
     prove_all(Depth::All, &keys(&[&["attention f32"], &shapes]));

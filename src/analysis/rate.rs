@@ -10,6 +10,8 @@ pub enum RateUnit {
     Bytes,
     /// Floating-point operations.
     Flop,
+    /// Steps that follow one another: what is read is the time of one, which is the inverse.
+    Steps,
 }
 
 /// Work over the median time of one execution.
@@ -26,11 +28,15 @@ pub struct Rate {
 }
 
 impl Rate {
-    /// The rate of an `ok` row: bytes per second where the case is bound by moving data, FLOP/s
-    /// otherwise. None if the row has no usable time or counts no work.
+    /// The rate of an `ok` row: steps per second where the case counts them, bytes per second where it
+    /// is bound by moving data, FLOP/s otherwise. None if the row has no usable time or counts no work.
     pub fn of(case: Option<&Case>, row: &Row) -> Option<Self> {
         let bytes = case.map_or(row.flop == 0, Case::is_bandwidth);
-        let (unit, work) = if bytes { (RateUnit::Bytes, row.bytes) } else { (RateUnit::Flop, row.flop) };
+        let (unit, work) = match case.and_then(Case::steps) {
+            Some(steps) => (RateUnit::Steps, steps),
+            None if bytes => (RateUnit::Bytes, row.bytes),
+            None => (RateUnit::Flop, row.flop),
+        };
         let seconds = proven_seconds(row)?;
         let work = work as f64;
         let value = work / seconds;
@@ -88,6 +94,15 @@ mod tests {
             assert_eq!(rate.unit, RateUnit::Bytes);
             assert_eq!(rate.value, case.bytes() as f64);
         }
+    }
+
+    #[test]
+    fn chains_count_steps() {
+        // 64 dispatches in 128 µs.
+        let case: Case = "launch i32 d64".parse().unwrap();
+        let rate = Rate::of(Some(&case), &fixture::ok_row("launch i32 d64", 128e-6)).unwrap();
+        assert_eq!(rate.unit, RateUnit::Steps);
+        assert!((1.0 / rate.value - 2e-6).abs() < 1e-12);
     }
 
     #[test]

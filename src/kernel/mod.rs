@@ -5,15 +5,26 @@
 
 mod attention;
 mod capabilities;
+mod elements;
 mod entry;
 mod error;
+mod gather;
 mod gemm;
+mod latency;
+mod launch;
+mod moe;
 mod operand;
 mod peak;
 mod plan;
 mod registry;
+mod rmsnorm;
+mod rope;
+mod rows;
+mod softmax;
 mod source;
 mod stream;
+mod swiglu;
+mod transpose;
 mod variant;
 
 pub use capabilities::{Capabilities, DeviceLimits, DeviceType, Feature, MatrixShape, Takes, TimerKind};

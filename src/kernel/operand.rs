@@ -41,7 +41,8 @@ pub fn operands(case: &Case, device: &Capabilities) -> Map<String, Value> {
 /// Whether a text that computes `case` needs `enable f16;`.
 pub fn needs_f16(case: &Case, device: &Capabilities) -> bool {
     let native = |tensor: &Tensor| tensor.dtype == DType::F16 && !is_packed(tensor, device);
-    case.precision().accumulate == DType::F16 || case.tensors().iter().any(native)
+    let computes = case.precision().accumulate == DType::F16 && case.flop() > 0;
+    computes || case.tensors().iter().any(native)
 }
 
 #[cfg(test)]

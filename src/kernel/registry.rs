@@ -6,7 +6,9 @@ use super::error::PlanError;
 use super::plan::Plan;
 use super::source::KernelSource;
 use super::variant::Variant;
-use super::{attention, gemm, peak, stream};
+use super::{
+    attention, gather, gemm, latency, launch, moe, peak, rmsnorm, rope, softmax, stream, swiglu, transpose,
+};
 use crate::workload::{Case, DType};
 
 /// All kernels; within a family the preferred ones come first.
@@ -14,22 +16,32 @@ pub fn kernels() -> impl Iterator<Item = &'static Kernel> {
     let families = [
         stream::KERNELS,
         peak::KERNELS,
+        latency::KERNELS,
+        launch::KERNELS,
         gemm::direct::KERNELS,
         gemm::tiled::KERNELS,
         gemm::reference::KERNELS,
+        moe::KERNELS,
         attention::decode::KERNELS,
         attention::prefill::KERNELS,
         attention::reference::KERNELS,
+        softmax::KERNELS,
+        rmsnorm::KERNELS,
+        rope::KERNELS,
+        swiglu::KERNELS,
+        gather::KERNELS,
+        transpose::KERNELS,
     ];
     families.into_iter().flatten()
 }
 
 /// The feature that the formats of `case` need and `device` lacks. Inputs of f16 can be read from
-/// words; arithmetic in it can not.
+/// words; arithmetic in it can not. What moves elements does no arithmetic.
 fn missing_format(case: &Case, device: &Capabilities) -> Option<PlanError> {
     let precision = case.precision();
-    let words_do = matches!(case, Case::Gemm(_));
-    let wants_f16 = precision.accumulate == DType::F16 || precision.uses(DType::F16) && !words_do;
+    let words_do = !matches!(case, Case::Peak(_) | Case::Attention(_));
+    let computes = precision.accumulate == DType::F16 && case.flop() > 0;
+    let wants_f16 = computes || precision.uses(DType::F16) && !words_do;
     (wants_f16 && !device.has(Feature::ShaderF16)).then(|| {
         PlanError::Unsupported(format!("needs {}, which this device does not offer", Feature::ShaderF16))
     })

@@ -24,9 +24,10 @@ fn family(case: &Case) -> String {
     format!("{} {} {unit}", case.family(), case.precision())
 }
 
-/// What grows with the time: bytes of a bandwidth case, FLOP of another.
+/// What grows with the time: steps of a chain, bytes of a bandwidth case, FLOP of another.
 fn work(case: &Case) -> f64 {
-    (if case.is_bandwidth() { case.bytes() } else { case.flop() }) as f64
+    let amount = if case.is_bandwidth() { case.bytes() } else { case.flop() };
+    case.steps().unwrap_or(amount) as f64
 }
 
 impl Predictor {

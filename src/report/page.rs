@@ -428,8 +428,17 @@ pub fn family_title(family: &str) -> &'static str {
     match family {
         "stream" => "Memory bandwidth",
         "peak" => "Arithmetic peak",
+        "latency" => "Memory latency",
+        "launch" => "Dispatches",
         "gemm" => "Matrix products",
+        "moe" => "Mixtures of experts",
         "attention" => "Attention",
+        "softmax" => "Softmax",
+        "rmsnorm" => "RMS normalisation",
+        "rope" => "Rotary embedding",
+        "swiglu" => "SwiGLU",
+        "gather" => "Row lookup",
+        "transpose" => "Transposition",
         _ => "Other work",
     }
 }

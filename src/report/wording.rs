@@ -10,11 +10,12 @@ use crate::units;
 /// Shown where there is no number.
 pub const NONE: &str = "–";
 
-/// A rate with its unit, e.g. `1.23 TFLOP/s`.
+/// A rate with its unit, e.g. `1.23 TFLOP/s`; of steps that follow one another the time of one.
 pub fn rate(rate: &Rate) -> String {
     match rate.unit {
         RateUnit::Bytes => units::byte_rate(rate.value),
         RateUnit::Flop => units::flop_rate(rate.value),
+        RateUnit::Steps => format!("{}/step", units::seconds(1.0 / rate.value)),
     }
 }
 
@@ -161,6 +162,13 @@ pub fn lead(comparison: &Comparison, lead: &Lead) -> String {
 mod tests {
     use super::*;
     use crate::analysis::fixture;
+
+    #[test]
+    fn a_chain_is_read_as_the_time_of_a_step() {
+        // 4 million steps a second are 250 ns each.
+        let steps = Rate { value: 4e6, unit: RateUnit::Steps, interval: None, half_width: None };
+        assert_eq!(rate(&steps), "250 ns/step");
+    }
 
     #[test]
     fn an_uncertainty_has_two_digits() {

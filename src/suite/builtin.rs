@@ -13,12 +13,12 @@ pub(super) struct Builtin {
 pub(super) const SUITES: &[Builtin] = &[
     Builtin {
         name: "quick",
-        summary: "about forty cases of every family: a first look, in minutes on a GPU",
+        summary: "about fifty cases of every family: a first look, in minutes on a GPU",
         cases: || parsed(quick()),
     },
     Builtin {
         name: "standard",
-        summary: "quick, the linear layers of an 8B model, and attention with its usual head counts",
+        summary: "quick, the layers of an 8B model, and attention with its usual head counts",
         cases: || parsed([quick(), standard()].concat()),
     },
     Builtin {
@@ -52,6 +52,16 @@ fn decode(batch: u64, heads: u64, kv_heads: u64, length: u64, dim: u64) -> Strin
     format!("attention f16.f32 b{batch} hq{heads} hkv{kv_heads} q1 kv{length} d{dim}")
 }
 
+/// Dependent loads from `lines` lines of 64 bytes.
+fn latency(lines: u64) -> String {
+    format!("latency i32 n{lines} s{}", lines.max(1 << 16))
+}
+
+/// The experts of Qwen3-30B-A3B: 8 of 128, 768 x 2048 each.
+fn experts(format: &str, tokens: u64, routing: &str) -> String {
+    format!("moe {format} e128 k8 t{tokens} n768 d2048 {routing}")
+}
+
 fn quick() -> Vec<String> {
     let mut keys = vec![stream("copy", 1 << 20)];
     // Arrays of 64 MiB; of 128 MiB, which is the largest binding of some software drivers.
@@ -64,20 +74,41 @@ fn quick() -> Vec<String> {
     for edge in [8, 16] {
         keys.extend([1024, 16_384].map(|tiles| format!("peak f16.f32 matrix e{edge} t{tiles} s256")));
     }
+    keys.extend([1 << 8, 1 << 20].map(latency));
+    keys.push("launch i32 d64".into());
     keys.extend([256, 512, 1024, 2048, 4096, 8192].map(|size| square("f32", size, "nn")));
     keys.extend([square("f32", 1024, "nt"), square("f32", 1024, "tn")]);
     keys.push("gemm f32 m1000 n1001 k1003 nn".into());
     keys.extend([512, 1024, 2048, 4096, 8192].map(|size| square("f16.f32", size, "nt")));
+    keys.push(experts("f16xq4_0.f32", 64, "uniform"));
     keys.push("attention f32 b1 hq8 hkv8 q512 kv512 d64".into());
     keys.push("attention f32 b1 hq8 hkv8 q512 kv512 d64 causal".into());
     keys.extend([512, 2048, 8192].map(|length| prefill(32, 8, length, 128)));
     keys.extend([1, 8].map(|batch| format!("attention f32 b{batch} hq8 hkv1 q1 kv8192 d128")));
     keys.push(decode(1, 32, 8, 8192, 128));
+    // What stands between the products of a layer, for 4096 tokens of an 8B model.
+    for key in [
+        "softmax f32 r4096 c4096",
+        "rmsnorm f16.f32 r4096 c4096",
+        "rope f16.f32 t4096 h32 d128",
+        "swiglu f16.f32 r4096 c14336",
+        "gather f16 r4096 c4096 v16384",
+        "transpose f32 m4096 n4096",
+    ] {
+        keys.push(key.into());
+    }
     keys
 }
 
 fn standard() -> Vec<String> {
-    let mut keys = Vec::new();
+    // Where the caches end: arrays of 64 KiB to 128 MiB.
+    let mut keys: Vec<String> = [14, 16, 18, 20, 22, 23].map(|power| stream("read", 1 << power)).to_vec();
+    keys.extend([10, 12, 14, 16, 18].map(|power| latency(1 << power)));
+    keys.extend([1, 8].map(|dispatches| format!("launch i32 d{dispatches}")));
+    for routing in ["uniform", "skewed"] {
+        keys.extend([1, 8, 512].map(|tokens| experts("f16.f32", tokens, routing)));
+    }
+    keys.push(experts("f16xq4_0.f32", 64, "skewed"));
     // Outputs and inputs of the linear layers of Llama 3 8B: query and output projections, key and
     // value projections, gate and up, down.
     for (n, k) in [(4096, 4096), (1024, 4096), (14_336, 4096), (4096, 14_336)] {
@@ -90,6 +121,16 @@ fn standard() -> Vec<String> {
             keys.extend([1, 8].map(|batch| decode(batch, 32, kv_heads, 4096, dim)));
         }
     }
+    // The same for one token and for a batch of 64, and the logits of a batch.
+    for tokens in [1, 64] {
+        keys.push(format!("rmsnorm f16.f32 r{tokens} c4096"));
+        keys.push(format!("rope f16.f32 t{tokens} h32 d128"));
+        keys.push(format!("swiglu f16.f32 r{tokens} c14336"));
+    }
+    keys.push("softmax f32 r64 c128256".into());
+    keys.push("softmax f16.f32 r4096 c4096".into());
+    keys.push("gather f16 r4096 c4096 v128256".into());
+    keys.push("transpose f16 m4096 n4096".into());
     keys
 }
 
@@ -132,6 +173,19 @@ fn full() -> Vec<String> {
     keys.extend([4, 512].map(|q| format!("attention f16.f32 b1 hq32 hkv8 q{q} kv8192 d128 causal")));
     keys.extend([1024, 2048, 16_384, 32_768].map(|length| decode(1, 32, 8, length, 128)));
     keys.extend([8, 32].map(|batch| decode(batch, 32, 8, 8192, 128)));
+    // Rows that fit registers, a workgroup's caches, and neither; the same number of elements.
+    for columns in [1024, 8192, 65_536, 524_288] {
+        keys.push(format!("softmax f32 r{} c{columns}", (1 << 24) / columns));
+        keys.push(format!("rmsnorm f32 r{} c{columns}", (1 << 24) / columns));
+    }
+    keys.extend([9, 11, 13, 15, 17, 19].map(|power| latency(1 << power)));
+    for routing in ["uniform", "skewed"] {
+        keys.extend([4, 32, 128, 256].map(|tokens| experts("f16.f32", tokens, routing)));
+    }
+    // The experts of Mixtral 8x7B.
+    keys.extend([16, 512].map(|tokens| format!("moe f16xq4_0.f32 e8 k2 t{tokens} n14336 d4096 uniform")));
+    keys.extend([1024, 2048, 8192].map(|size| format!("transpose f32 m{size} n{size}")));
+    keys.push("transpose f32 m4099 n4093".into());
     keys
 }
 
@@ -175,7 +229,7 @@ mod tests {
             assert!(keys(&pair[0]).is_subset(&keys(&pair[1])), "{} in {}", pair[0].name, pair[1].name);
             assert!(pair[0].cases.len() < pair[1].cases.len());
         }
-        assert!((30..=45).contains(&suites[0].cases.len()), "{}", suites[0].cases.len());
+        assert!((30..=60).contains(&suites[0].cases.len()), "{}", suites[0].cases.len());
         for suite in &suites {
             assert_eq!(keys(suite).len(), suite.cases.len(), "no case twice");
         }
@@ -192,7 +246,7 @@ mod tests {
         for suite in all() {
             let mut families: Vec<&str> = suite.cases.iter().map(Case::family).collect();
             families.dedup();
-            assert_eq!(families, ["stream", "peak", "gemm", "attention"]);
+            assert_eq!(families, crate::workload::FAMILIES);
             let mut last = BTreeMap::new();
             for case in &suite.cases {
                 let before = last.insert(class(case), cost(case)).unwrap_or(0);

@@ -2,6 +2,7 @@
 
 use super::tensor::{Expected, Inputs, Role, Tensor};
 use super::{Attention, Gemm, Peak, Precision, Stream, Tile, points};
+use super::{Gather, Latency, Launch, Moe, RmsNorm, Rope, Softmax, Swiglu, Transpose};
 use std::fmt;
 use std::str::FromStr;
 
@@ -24,6 +25,10 @@ pub trait Workload: Clone + fmt::Debug + PartialEq {
     /// Whether the headline rate is bytes per second and not FLOP/s.
     fn is_bandwidth(&self) -> bool {
         false
+    }
+    /// How many steps follow one another, where the headline is the time of one and not a rate.
+    fn steps(&self) -> Option<u64> {
+        None
     }
     /// The logical tensors, inputs first, exactly one output last.
     fn tensors(&self) -> Vec<Tensor>;
@@ -93,6 +98,10 @@ macro_rules! workloads {
             pub fn is_bandwidth(&self) -> bool {
                 match self { $(Case::$family(w) => w.is_bandwidth()),* }
             }
+            /// How many steps follow one another, where the headline is the time of one.
+            pub fn steps(&self) -> Option<u64> {
+                match self { $(Case::$family(w) => w.steps()),* }
+            }
             /// The logical tensors, inputs first, exactly one output last.
             pub fn tensors(&self) -> Vec<Tensor> {
                 match self { $(Case::$family(w) => w.tensors()),* }
@@ -118,7 +127,9 @@ macro_rules! workloads {
 }
 
 // The list of workloads. A new family is one more name here.
-workloads!(Stream, Peak, Gemm, Attention);
+workloads!(
+    Stream, Peak, Latency, Launch, Gemm, Moe, Attention, Softmax, RmsNorm, Rope, Swiglu, Gather, Transpose,
+);
 
 impl Case {
     /// The key: family and parameters.
@@ -164,6 +175,15 @@ mod tests {
             "gemm f16.f32 m4096 n11008 k4096 nt",
             "attention f32 b1 hq8 hkv2 q128 kv128 d64 causal",
             "attention f16.f32 b4 hq32 hkv8 q1 kv8192 d128",
+            "softmax f32 r4096 c4096",
+            "rmsnorm f16.f32 r4096 c4096",
+            "rope f16.f32 t4096 h32 d128",
+            "swiglu bf16.f32 r4096 c14336",
+            "gather f16 r4096 c4096 v128256",
+            "transpose f32 m4096 n4096",
+            "latency i32 n1024 s65536",
+            "launch i32 d64",
+            "moe f16xq4_0.f32 e128 k8 t64 n768 d2048 skewed",
         ] {
             let case: Case = key.parse().unwrap();
             assert_eq!(case.key(), key);

@@ -1,5 +1,7 @@
 //! Reading `m4096 n4096 tn` style parameters of a case key.
 
+use super::dtype::{DType, Precision};
+
 /// A cursor over the words of a case key after the family name.
 pub struct Words<'a> {
     words: Vec<&'a str>,
@@ -14,6 +16,20 @@ impl<'a> Words<'a> {
     /// Takes the first word.
     pub fn first(&mut self, what: &str) -> Result<&'a str, String> {
         if self.words.is_empty() { Err(format!("{what} is missing")) } else { Ok(self.words.remove(0)) }
+    }
+
+    /// Takes the first word as the formats of work that computes in f32: `f32`, `f16.f32` and so on.
+    pub fn computed_in_f32(&mut self) -> Result<Precision, String> {
+        let word = self.first("the format, e.g. f16.f32")?;
+        let precision = Precision::parse(word).filter(|p| p.right == p.input && p.accumulate == DType::F32);
+        precision.ok_or(format!("`{word}` is not a format like f32, f16.f32 or bf16.f32"))
+    }
+
+    /// Takes the first word as the format of elements that are moved and not changed.
+    pub fn moved(&mut self) -> Result<Precision, String> {
+        let word = self.first("the format, e.g. f16")?;
+        let format = DType::parse(word).filter(|f| [DType::F32, DType::F16, DType::Bf16].contains(f));
+        format.map(|f| Precision::of(f, f)).ok_or(format!("`{word}`: the formats are f32, f16 and bf16"))
     }
 
     /// Takes the word `<name><number>`; the number must be at least 1.

@@ -77,7 +77,7 @@ pub fn roofline(device: &Device, index: usize, name: &str) -> Chart {
 
 fn work(device: &Device, index: usize) -> Vec<Work> {
     let of = |case: &Case| match case {
-        Case::Gemm(_) => Some(0),
+        Case::Gemm(_) | Case::Moe(_) => Some(0),
         Case::Attention(attention) => Some(if attention.is_decode() { 2 } else { 1 }),
         Case::Stream(_) => Some(3),
         // Their intensity is that of the probe and says nothing.
@@ -105,7 +105,7 @@ fn description(device: &Device, work: &[Work]) -> String {
     let mut out = format!("Ceilings: {}.", memory.chain(compute).collect::<Vec<_>>().join(", "));
     let best = device
         .measured()
-        .filter(|(_, case, _)| matches!(case, Case::Gemm(_) | Case::Attention(_)))
+        .filter(|(_, case, _)| matches!(case, Case::Gemm(_) | Case::Moe(_) | Case::Attention(_)))
         .filter_map(|(entry, ..)| Some((entry.placement?.fraction, &entry.row.case)))
         .max_by(|a, b| a.0.total_cmp(&b.0));
     if let Some((fraction, case)) = best {

@@ -1,0 +1,146 @@
+//! Memory latency: a chain of loads, each from the place that the one before it named.
+//!
+//! ```text
+//! p_0 = 0,   p_(k+1) = (a[16·p_k] + k) mod n          y = p_s
+//! ```
+//!
+//! `a` holds n lines of 64 bytes, of which the first element is used, and is drawn by the generator,
+//! so that p walks through the lines at random: no stride for a prefetcher, no table to send, any
+//! size. A walk by a random function alone would soon run in a short circle; adding k makes each
+//! pair (k, p) new. The result depends on every load.
+//!
+//! A random walk of s steps sees n·(1 − e^(−s/n)) of n lines, and a cache that holds a part of the
+//! lines serves that part of the loads. So the time of a step over n is a smooth rise from one level
+//! to the next, not a staircase. Parsing asks for s ≥ n: at least 63 % of the lines are used, whatever
+//! earlier executions left in the caches.
+//!
+//! The idea of timing dependent loads: McVoy & Staelin, "lmbench: portable tools for performance
+//! analysis" (1996).
+
+use super::case::Workload;
+use super::dtype::{DType, Grid, Precision};
+use super::parameters::Words;
+use super::tensor::{Expected, Inputs, Tensor};
+
+/// Elements between two that are used: a line of 64 bytes.
+pub const LINE: u64 = 16;
+
+/// Whole numbers up to 2²³, which executors that make them in f32 hold exactly.
+const GRID: Grid = Grid { limit: (1 << 23) - 1, shift: 0 };
+
+/// `steps` dependent loads from `lines` lines, by one invocation.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Latency {
+    /// Lines of 64 bytes; a power of two.
+    pub lines: u64,
+    /// Loads; a multiple of 1024 and at least `lines`.
+    pub steps: u64,
+}
+
+impl Workload for Latency {
+    const FAMILY: &'static str = "latency";
+
+    fn parse(text: &str) -> Result<Self, String> {
+        let mut words = Words::new(text);
+        let format = words.first("the format, i32")?;
+        if format != "i32" {
+            return Err(format!("`{format}`: latency follows numbers of lines, i32"));
+        }
+        let (lines, steps) = (words.number("n")?, words.number("s")?);
+        words.finish()?;
+        if !lines.is_power_of_two() || lines > 1 << 22 {
+            return Err(format!("n{lines} is not a power of two up to 2^22"));
+        }
+        if !steps.is_multiple_of(1024) || steps < lines {
+            return Err(format!("s{steps} is not a multiple of 1024, or less than n{lines}"));
+        }
+        Ok(Latency { lines, steps })
+    }
+
+    fn parameters(&self) -> String {
+        format!("i32 n{} s{}", self.lines, self.steps)
+    }
+
+    fn precision(&self) -> Precision {
+        Precision::of(DType::I32, DType::I32)
+    }
+
+    fn flop(&self) -> u64 {
+        0
+    }
+
+    /// A line a step, from wherever it is.
+    fn bytes(&self) -> u64 {
+        4 * LINE * self.steps
+    }
+
+    fn steps(&self) -> Option<u64> {
+        Some(self.steps)
+    }
+
+    fn tensors(&self) -> Vec<Tensor> {
+        let a = Tensor::input("a", 1, DType::I32, self.lines * LINE).on_grid(GRID);
+        vec![a, Tensor::output("y", DType::I32, 1)]
+    }
+
+    fn output_shape(&self) -> (u64, u64) {
+        (1, 1)
+    }
+
+    fn bound_factor(&self) -> f64 {
+        0.0
+    }
+
+    /// Exact.
+    fn expected(&self, inputs: Inputs, points: &[u64]) -> Vec<Expected> {
+        let a = inputs.reader(&self.tensors()[0]);
+        let last = (0..self.steps).fold(0u64, |at, k| {
+            // Whole numbers: exact in f64, and the remainder is that of two's complement.
+            (a(at * LINE) as i64 + k as i64).rem_euclid(self.lines as i64) as u64
+        });
+        points.iter().map(|_| Expected { value: last as f64, bound: 0.0 }).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_steps_by_hand() {
+        let latency = Latency::parse("i32 n8 s1024").unwrap();
+        assert_eq!((latency.bytes(), latency.steps()), (64 * 1024, Some(1024)));
+        let inputs = Inputs { seed: 5, set: 0 };
+        let a = inputs.reader(&latency.tensors()[0]);
+        let short = Latency { lines: 8, steps: 2 };
+        let first = (a(0) as i64).rem_euclid(8) as u64;
+        let second = (a(16 * first) as i64 + 1).rem_euclid(8);
+        assert_eq!(short.expected(inputs, &[0])[0], Expected { value: second as f64, bound: 0.0 });
+    }
+
+    #[test]
+    fn the_walk_sees_most_lines() {
+        // n·(1 − 1/e) = 2589 of 4096, with a standard deviation near 0.3·√n = 20.
+        let latency = Latency::parse("i32 n4096 s4096").unwrap();
+        let a = Inputs { seed: 5, set: 0 }.reader(&latency.tensors()[0]);
+        let mut seen = std::collections::HashSet::new();
+        let mut at = 0u64;
+        for k in 0..4096 {
+            seen.insert(at);
+            at = (a(at * LINE) as i64 + k).rem_euclid(4096) as u64;
+        }
+        assert!((2450..2750).contains(&seen.len()), "{}", seen.len());
+    }
+
+    #[test]
+    fn what_would_measure_something_else_is_refused() {
+        for (key, part) in [
+            ("i32 n1000 s1024", "power of two"),
+            ("i32 n2048 s1024", "less than n2048"),
+            ("i32 n64 s1000", "multiple of 1024"),
+            ("f32 n64 s1024", "i32"),
+        ] {
+            assert!(Latency::parse(key).unwrap_err().contains(part), "{key}");
+        }
+    }
+}

@@ -1,0 +1,117 @@
+//! SwiGLU, the gate of a feed-forward layer (Shazeer 2020, arXiv:2002.05202): y = silu(gate)·up with
+//! silu(z) = z / (1 + exp(−z)), element by element.
+
+use super::case::Workload;
+use super::dtype::Precision;
+use super::parameters::Words;
+use super::tensor::{Expected, Inputs, Tensor};
+
+/// `gate`, `up` and Y are dense rows × columns: tokens × hidden size.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Swiglu {
+    /// Formats of the tensors and of the arithmetic.
+    pub precision: Precision,
+    /// Rows.
+    pub rows: u64,
+    /// Columns.
+    pub columns: u64,
+}
+
+/// The gate is drawn from [−4, 4], where silu bends.
+const SCALE: i8 = 2;
+
+/// See [`Swiglu::expected`].
+const BOUND_FACTOR: f64 = 16.0;
+
+impl Workload for Swiglu {
+    const FAMILY: &'static str = "swiglu";
+
+    fn parse(text: &str) -> Result<Self, String> {
+        let mut words = Words::new(text);
+        let precision = words.computed_in_f32()?;
+        let (rows, columns) = (words.number("r")?, words.number("c")?);
+        words.finish()?;
+        Ok(Swiglu { precision, rows, columns })
+    }
+
+    fn parameters(&self) -> String {
+        format!("{} r{} c{}", self.precision, self.rows, self.columns)
+    }
+
+    fn precision(&self) -> Precision {
+        self.precision
+    }
+
+    /// 4 an element: exponential, sum, division and product.
+    fn flop(&self) -> u64 {
+        4 * self.rows * self.columns
+    }
+
+    fn is_bandwidth(&self) -> bool {
+        true
+    }
+
+    fn tensors(&self) -> Vec<Tensor> {
+        let len = self.rows * self.columns;
+        vec![
+            Tensor::input("gate", 1, self.precision.input, len).scaled(SCALE),
+            Tensor::input("up", 2, self.precision.input, len),
+            Tensor::output("y", self.precision.output(), len),
+        ]
+    }
+
+    fn output_shape(&self) -> (u64, u64) {
+        (self.rows, self.columns)
+    }
+
+    fn bound_factor(&self) -> f64 {
+        BOUND_FACTOR
+    }
+
+    /// Bound: c·u·(1 + |gate|)·|y| + the error of storing ([`super::DType::store_error`]).
+    ///
+    /// Vulkan allows exp(z) 3 + 2|z| units in the last place, 2u each, before the conversion to base
+    /// 2: (6 + 6|z|)·u of a term that is at most the whole sum. Sum and product err by u each, the
+    /// division by 5u (Vulkan 1.3, "Precision and Operation of SPIR-V Instructions").
+    fn expected(&self, inputs: Inputs, points: &[u64]) -> Vec<Expected> {
+        let tensors = self.tensors();
+        let (gate, up) = (inputs.reader(&tensors[0]), inputs.reader(&tensors[1]));
+        let u = self.precision.accumulate.unit_roundoff();
+        let at = |&point: &u64| {
+            let z = gate(point);
+            let value = z / (1.0 + (-z).exp()) * up(point);
+            let rounding = BOUND_FACTOR * u * (1.0 + z.abs()) * value.abs();
+            Expected { value, bound: rounding + self.precision.output().store_error(value) + 1e-30 }
+        };
+        points.iter().map(at).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_are_four_flop_and_three_tensors() {
+        let swiglu = Swiglu::parse("f16.f32 r3 c8").unwrap();
+        assert_eq!(swiglu.flop(), 96);
+        assert_eq!(swiglu.bytes(), 3 * 2 * 24);
+        assert_eq!(swiglu.parameters(), "f16.f32 r3 c8");
+    }
+
+    #[test]
+    fn silu_of_z_and_of_minus_z_differ_by_z() {
+        // z σ(z) − (−z) σ(−z) = z (σ(z) + σ(−z)) = z.
+        let swiglu = Swiglu::parse("f32 r1 c64").unwrap();
+        let inputs = Inputs { seed: 5, set: 0 };
+        let tensors = swiglu.tensors();
+        let (gate, up) = (inputs.reader(&tensors[0]), inputs.reader(&tensors[1]));
+        let points: Vec<u64> = (0..64).collect();
+        for (i, e) in swiglu.expected(inputs, &points).iter().enumerate() {
+            let (z, w) = (gate(i as u64), up(i as u64));
+            let other = z / (1.0 + z.exp());
+            assert!((e.value - (z - other) * w).abs() < 1e-12);
+            assert!(e.bound < 1e-4, "swapping gate and up is far outside");
+        }
+    }
+}
