@@ -74,6 +74,17 @@ fn cases() -> Vec<Case> {
             keys.push(format!("gemm {format} {size} nt"));
         }
     }
+    let formats = ["f32", "f16.f32", "f16", "bf16.f32", "e4m3.f32", "i8.i32", "f16xe4m3.f32", "e4m3xf32.f32"];
+    for format in formats {
+        for size in ["m1 n33 k29", "m3 n34 k36", "m8 n128256 k4096"] {
+            keys.push(format!("gemv {format} {size}"));
+        }
+    }
+    for format in ["f32xq8_0", "f16xq4_0.f32", "bf16xint4g64.f32", "f16xint4g128.f32", "f16xq4_0"] {
+        for size in ["m1 n33 k128", "m3 n34 k256", "m8 n4096 k4096"] {
+            keys.push(format!("gemv {format} {size}"));
+        }
+    }
     keys.iter().map(|key| key.parse().unwrap()).collect()
 }
 
@@ -154,7 +165,8 @@ fn every_variant_is_valid_and_keeps_to_the_limits_of_its_device() {
 #[test]
 fn a_plain_kernel_comes_last_for_every_matrix_and_attention_case() {
     for device in devices() {
-        for case in cases().into_iter().filter(|case| matches!(case.family(), "gemm" | "attention")) {
+        for case in cases().into_iter().filter(|case| matches!(case.family(), "gemm" | "gemv" | "attention"))
+        {
             let Ok(list) = candidates(&case, &device) else { continue };
             assert_eq!(list.last().unwrap().0.name, "reference", "{case} on {}", device.id);
         }

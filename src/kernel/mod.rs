@@ -8,6 +8,7 @@ mod capabilities;
 mod entry;
 mod error;
 mod gemm;
+mod gemv;
 mod operand;
 mod peak;
 mod plan;

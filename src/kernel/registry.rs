@@ -6,7 +6,7 @@ use super::error::PlanError;
 use super::plan::Plan;
 use super::source::KernelSource;
 use super::variant::Variant;
-use super::{attention, gemm, peak, stream};
+use super::{attention, gemm, gemv, peak, stream};
 use crate::workload::{Case, DType};
 
 /// All kernels; within a family the preferred ones come first.
@@ -17,6 +17,7 @@ pub fn kernels() -> impl Iterator<Item = &'static Kernel> {
         gemm::direct::KERNELS,
         gemm::tiled::KERNELS,
         gemm::reference::KERNELS,
+        gemv::KERNELS,
         attention::decode::KERNELS,
         attention::prefill::KERNELS,
         attention::reference::KERNELS,
@@ -28,7 +29,7 @@ pub fn kernels() -> impl Iterator<Item = &'static Kernel> {
 /// words; arithmetic in it can not.
 fn missing_format(case: &Case, device: &Capabilities) -> Option<PlanError> {
     let precision = case.precision();
-    let words_do = matches!(case, Case::Gemm(_));
+    let words_do = matches!(case, Case::Gemm(_) | Case::Gemv(_));
     let wants_f16 = precision.accumulate == DType::F16 || precision.uses(DType::F16) && !words_do;
     (wants_f16 && !device.has(Feature::ShaderF16)).then(|| {
         PlanError::Unsupported(format!("needs {}, which this device does not offer", Feature::ShaderF16))

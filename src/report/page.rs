@@ -429,6 +429,7 @@ pub fn family_title(family: &str) -> &'static str {
         "stream" => "Memory bandwidth",
         "peak" => "Arithmetic peak",
         "gemm" => "Matrix products",
+        "gemv" => "Matrix times vectors",
         "attention" => "Attention",
         _ => "Other work",
     }
