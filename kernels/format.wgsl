@@ -40,7 +40,7 @@ fn bytes_{{ t.name }}(w: u32) -> vec4<i32> {
 @group(0) @binding({{ t.scales }}) var<storage, read> {{ t.name }}_scales: array<u32>;
 // The scale of group i.
 fn scale_{{ t.name }}(i: u32) -> f32 {
-    return unpack2x16float({{ t.name }}_scales[i / 2u])[i % 2u];
+    return unpack2x16float({{ t.name }}_scales[i / 2u] >> (16u * (i % 2u))).x;
 }
 {% endif %}
 {% endmacro %}
@@ -145,6 +145,40 @@ fn store2_{{ t.name }}(i: u32, v: vec2<{{ value }}>) {
 {%- elif t.format in ["e4m3", "i8", "q8_0"] %}vec4<f32>(bytes_{{ t.name }}({{ w }}.{{ part[j] }}))
 {%- elif j % 2 == 0 %}(vec4<f32>(unpack4xU8({{ w }}.{{ part[j // 2] }} & 0x0f0f0f0fu)) - 8.0)
 {%- else %}(vec4<f32>(unpack4xU8(({{ w }}.{{ part[j // 2] }} >> 4u) & 0x0f0f0f0fu)) - 8.0){% endif %}
+{%- endmacro %}
+
+{# Loads of one, two or four words, for kernels that compute with scalars: per_word(t) elements lie in
+   a word. word_input declares the binding, `unpack` the values of a word under `name`, without
+   scale and 4-bit integers without the -8, and `element` is the expression of element e of it. #}
+{% macro per_word(t) -%}
+{% if t.format in ["f32", "i32"] %}1{% elif t.format in ["f16", "bf16"] %}2{% elif t.format in ["e4m3", "i8", "q8_0"] %}4{% else %}8{% endif %}
+{%- endmacro %}
+
+{% macro word_input(t, words) %}
+{% set word = "f32" if t.format == "f32" else "u32" %}
+{% set held = word if words == 1 else "vec" ~ words ~ "<" ~ word ~ ">" %}
+@group(0) @binding({{ t.binding }}) var<storage, read> {{ t.name }}: array<{{ held }}>;
+{{ helpers(t) -}}
+{% endmacro %}
+
+{% macro word_of(load, i, words) %}{{ load }}{% if words > 1 %}.{{ ["x", "y", "z", "w"][i] }}{% endif %}{% endmacro %}
+
+{% macro unpack(t, name, word, value) -%}
+{% if t.format == "f32" %}let {{ name }} = {{ word }};
+{%- elif t.format == "f16" %}let {{ name }} = unpack2x16float({{ word }});
+{%- elif t.format == "bf16" %}let {{ name }} = halves_{{ t.name }}({{ word }});
+{%- elif t.format == "q8_0" %}let {{ name }} = vec4<f32>(vec4<i32>(unpack4xU8({{ word }} ^ 0x80808080u)));
+{%- elif t.format in ["e4m3", "i8"] %}let {{ name }} = vec4<{{ value }}>(bytes_{{ t.name }}({{ word }}));
+{%- else %}let {{ name }}l = vec4<f32>(vec4<i32>(unpack4xU8({{ word }} & 0x0f0f0f0fu)));
+            let {{ name }}h = vec4<f32>(vec4<i32>(unpack4xU8(({{ word }} >> 4u) & 0x0f0f0f0fu)));
+{%- endif %}
+{%- endmacro %}
+
+{% macro element(t, name, e) -%}
+{% set part = ["x", "y", "z", "w"] -%}
+{% if t.format == "f32" %}{{ name }}
+{%- elif t.format in ["f16", "bf16", "e4m3", "i8", "q8_0"] %}{{ name }}.{{ part[e] }}
+{%- else %}{{ name }}{{ "l" if e < 4 else "h" }}.{{ part[e % 4] }}{% endif %}
 {%- endmacro %}
 
 {# multiply_add(x, y, sum) = x y + sum, with a scalar x and vectors y and sum. #}

@@ -188,6 +188,26 @@ fn kernels_of_experts_are_right() {
 }
 
 #[test]
+fn every_gemv_variant_is_right() {
+    let shapes = ["m1 n64 k288", "m5 n129 k256"];
+    let formats = ["f32", "f16.f32", "i8.i32", "f16xq8_0.f32", "f16xq4_0.f32"];
+    prove_all(Depth::All, &keys(&[&["gemv"], &formats, &shapes]));
+}
+
+#[test]
+fn gemv_kernels_are_right_in_every_format_and_on_ragged_shapes() {
+    let formats = ["f32", "f16.f32", "f16", "bf16.f32", "e4m3.f32", "i8.i32", "f16xe4m3.f32", "e4m3xf32.f32"];
+    let shapes = ["m1 n1 k1", "m1 n33 k32", "m3 n64 k129", "m8 n129 k68", "m2 n34 k66"];
+    prove_all(Depth::Preferred, &keys(&[&["gemv"], &formats, &shapes]));
+    let formats =
+        ["f32xq8_0", "f16xq4_0.f32", "f16xq4_0", "bf16xint4g64.f32", "f16xint4g128.f32", "e4m3xq8_0.f32"];
+    prove_all(
+        Depth::Preferred,
+        &keys(&[&["gemv"], &formats, &["m1 n33 k128", "m8 n64 k384", "m2 n129 k256"]]),
+    );
+}
+
+#[test]
 fn every_prefill_variant_is_right() {
     let shapes = ["b1 hq4 hkv2 q70 kv70 d64 causal", "b1 hq2 hkv2 q40 kv40 d128"];
     prove_all(Depth::All, &keys(&[&["attention f32"], &shapes]));

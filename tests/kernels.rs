@@ -75,6 +75,17 @@ fn cases() -> Vec<Case> {
         }
     }
     keys.extend(companions());
+    let formats = ["f32", "f16.f32", "f16", "bf16.f32", "e4m3.f32", "i8.i32", "f16xe4m3.f32", "e4m3xf32.f32"];
+    for format in formats {
+        for size in ["m1 n33 k29", "m3 n34 k36", "m8 n128256 k4096"] {
+            keys.push(format!("gemv {format} {size}"));
+        }
+    }
+    for format in ["f32xq8_0", "f16xq4_0.f32", "bf16xint4g64.f32", "f16xint4g128.f32", "f16xq4_0"] {
+        for size in ["m1 n33 k128", "m3 n34 k256", "m8 n4096 k4096"] {
+            keys.push(format!("gemv {format} {size}"));
+        }
+    }
     keys.iter().map(|key| key.parse().unwrap()).collect()
 }
 

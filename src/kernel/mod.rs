@@ -10,6 +10,7 @@ mod entry;
 mod error;
 mod gather;
 mod gemm;
+mod gemv;
 mod latency;
 mod launch;
 mod moe;

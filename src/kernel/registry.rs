@@ -7,7 +7,8 @@ use super::plan::Plan;
 use super::source::KernelSource;
 use super::variant::Variant;
 use super::{
-    attention, gather, gemm, latency, launch, moe, peak, rmsnorm, rope, softmax, stream, swiglu, transpose,
+    attention, gather, gemm, gemv, latency, launch, moe, peak, rmsnorm, rope, softmax, stream, swiglu,
+    transpose,
 };
 use crate::workload::{Case, DType};
 
@@ -22,6 +23,7 @@ pub fn kernels() -> impl Iterator<Item = &'static Kernel> {
         gemm::tiled::KERNELS,
         gemm::reference::KERNELS,
         moe::KERNELS,
+        gemv::KERNELS,
         attention::decode::KERNELS,
         attention::prefill::KERNELS,
         attention::reference::KERNELS,

@@ -432,6 +432,7 @@ pub fn family_title(family: &str) -> &'static str {
         "launch" => "Dispatches",
         "gemm" => "Matrix products",
         "moe" => "Mixtures of experts",
+        "gemv" => "Matrix times vectors",
         "attention" => "Attention",
         "softmax" => "Softmax",
         "rmsnorm" => "RMS normalisation",

@@ -42,6 +42,18 @@ fn square(format: &str, size: u64, layout: &str) -> String {
     format!("gemm {format} m{size} n{size} k{size} {layout}")
 }
 
+/// A linear layer of `k` inputs and `n` outputs for `m` tokens.
+fn gemv(format: &str, m: u64, n: u64, k: u64) -> String {
+    format!("gemv {format} m{m} n{n} k{k}")
+}
+
+/// The linear layers of Llama 3 8B, outputs and inputs: query and output projections, key and value
+/// projections, gate and up, down.
+const LLAMA: [(u64, u64); 4] = [(4096, 4096), (1024, 4096), (14_336, 4096), (4096, 14_336)];
+
+/// The formats of weights and activations that decoding is measured in.
+const GEMV_FORMATS: [&str; 5] = ["f16.f32", "bf16.f32", "f16xq8_0.f32", "f16xq4_0.f32", "f16xint4g128.f32"];
+
 /// Self-attention over `length` positions, causal as in a prefill.
 fn prefill(heads: u64, kv_heads: u64, length: u64, dim: u64) -> String {
     format!("attention f16.f32 b1 hq{heads} hkv{kv_heads} q{length} kv{length} d{dim} causal")
@@ -81,6 +93,7 @@ fn quick() -> Vec<String> {
     keys.push("gemm f32 m1000 n1001 k1003 nn".into());
     keys.extend([512, 1024, 2048, 4096, 8192].map(|size| square("f16.f32", size, "nt")));
     keys.push(experts("f16xq4_0.f32", 64, "uniform"));
+    keys.extend(["f32", "f16.f32", "f16xq8_0.f32", "f16xq4_0.f32"].map(|f| gemv(f, 1, 4096, 4096)));
     keys.push("attention f32 b1 hq8 hkv8 q512 kv512 d64".into());
     keys.push("attention f32 b1 hq8 hkv8 q512 kv512 d64 causal".into());
     keys.extend([512, 2048, 8192].map(|length| prefill(32, 8, length, 128)));
@@ -109,10 +122,15 @@ fn standard() -> Vec<String> {
         keys.extend([1, 8, 512].map(|tokens| experts("f16.f32", tokens, routing)));
     }
     keys.push(experts("f16xq4_0.f32", 64, "skewed"));
-    // Outputs and inputs of the linear layers of Llama 3 8B: query and output projections, key and
-    // value projections, gate and up, down.
-    for (n, k) in [(4096, 4096), (1024, 4096), (14_336, 4096), (4096, 14_336)] {
+    for (n, k) in LLAMA {
         keys.extend([1, 16, 512, 2048].map(|m| format!("gemm f16.f32 m{m} n{n} k{k} nt")));
+    }
+    for format in GEMV_FORMATS {
+        for (n, k) in LLAMA {
+            // One token, which is in the quick suite for some, and eight.
+            let quick = quick();
+            keys.extend([1, 8].map(|m| gemv(format, m, n, k)).into_iter().filter(|key| !quick.contains(key)));
+        }
     }
     for dim in [64, 128] {
         // A kv head for each query head, for four of them, and one for all.
@@ -161,6 +179,12 @@ fn full() -> Vec<String> {
     }
     keys.extend([16, 64, 128, 256].map(|m| format!("gemm f16.f32 m{m} n4096 k4096 nt")));
     keys.push(square("f16.f32", 16_384, "nt"));
+    for (n, k) in LLAMA {
+        keys.extend([1, 8].map(|m| gemv("e4m3.f32", m, n, k)));
+    }
+    // Speculative decoding, and the output layer over the vocabulary.
+    keys.extend([2, 4].iter().flat_map(|m| GEMV_FORMATS.map(|format| gemv(format, *m, 4096, 4096))));
+    keys.extend(GEMV_FORMATS.map(|format| gemv(format, 1, 128_256, 4096)));
     for format in ["f32", "f16.f32"] {
         for (causal, dim) in [("", 64), (" causal", 64), ("", 128), (" causal", 128)] {
             keys.extend(

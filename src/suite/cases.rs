@@ -148,6 +148,8 @@ pub(super) fn nearest<'a>(text: &str, names: &[&'a str]) -> Option<&'a str> {
         .iter()
         .map(|name| (strsim::jaro_winkler(&text, name), *name))
         .filter(|(likeness, _)| *likeness > 0.75)
+        // Of equally likely ones `max_by` takes the last, and the first is wanted.
+        .rev()
         .max_by(|a, b| a.0.total_cmp(&b.0))
         .map(|(_, name)| name)
 }

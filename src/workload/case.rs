@@ -1,7 +1,7 @@
 //! A case: one workload with all its parameters fixed. Its text form is its key.
 
 use super::tensor::{Expected, Inputs, Role, Tensor};
-use super::{Attention, Gemm, Peak, Precision, Stream, Tile, points};
+use super::{Attention, Gemm, Gemv, Peak, Precision, Stream, Tile, points};
 use super::{Gather, Latency, Launch, Moe, RmsNorm, Rope, Softmax, Swiglu, Transpose};
 use std::fmt;
 use std::str::FromStr;
@@ -128,7 +128,8 @@ macro_rules! workloads {
 
 // The list of workloads. A new family is one more name here.
 workloads!(
-    Stream, Peak, Latency, Launch, Gemm, Moe, Attention, Softmax, RmsNorm, Rope, Swiglu, Gather, Transpose,
+    Stream, Peak, Latency, Launch, Gemm, Gemv, Moe, Attention, Softmax, RmsNorm, Rope, Swiglu, Gather,
+    Transpose,
 );
 
 impl Case {
@@ -173,6 +174,7 @@ mod tests {
             "peak f16.f32 matrix e8 t64 s128",
             "gemm f32 m512 n512 k512 nn",
             "gemm f16.f32 m4096 n11008 k4096 nt",
+            "gemv f16xq4_0.f32 m1 n4096 k4096",
             "attention f32 b1 hq8 hkv2 q128 kv128 d64 causal",
             "attention f16.f32 b4 hq32 hkv8 q1 kv8192 d128",
             "softmax f32 r4096 c4096",

@@ -2,5 +2,5 @@
 
 pub mod direct;
 pub mod reference;
-mod sizes;
+pub(super) mod sizes;
 pub mod tiled;

@@ -21,12 +21,15 @@ pub const KERNELS: &[Kernel] = &[Kernel {
     plan: reference_plan,
 }];
 
-fn reference_variants(_: &Case, device: &Capabilities) -> Result<Vec<Variant>, PlanError> {
+pub(in crate::kernel) fn reference_variants(
+    _: &Case,
+    device: &Capabilities,
+) -> Result<Vec<Variant>, PlanError> {
     let threads = 64.min(device.limits.workgroup_size as u32);
     Ok(vec![Variant::new("reference", Path::Scalar).with("threads", threads)])
 }
 
-fn reference_plan(
+pub(in crate::kernel) fn reference_plan(
     case: &Case,
     device: &Capabilities,
     variant: &Variant,

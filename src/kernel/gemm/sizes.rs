@@ -1,4 +1,4 @@
-//! What all kernels of the `gemm` family need to know of a case.
+//! What all kernels of matrix products, `gemv` among them, need to know of a case.
 
 use crate::kernel::capabilities::Capabilities;
 use crate::kernel::operand::{is_packed, needs_f16, operands};
@@ -6,9 +6,10 @@ use crate::kernel::variant::Variant;
 use crate::workload::{Case, Gemm};
 use serde_json::{Value, json};
 
-pub(super) fn gemm(case: &Case) -> &Gemm {
+pub(in crate::kernel) fn gemm(case: &Case) -> &Gemm {
     match case {
         Case::Gemm(gemm) => gemm,
+        Case::Gemv(gemv) => &gemv.product,
         _ => unreachable!("kernels are chosen by family"),
     }
 }
@@ -21,7 +22,7 @@ pub(super) fn runs(work: &Gemm) -> (u64, u64) {
 }
 
 /// What every template needs, the knobs of `variant`, and `more` on top.
-pub(super) fn values(case: &Case, device: &Capabilities, variant: &Variant, more: Value) -> Value {
+pub(in crate::kernel) fn values(case: &Case, device: &Capabilities, variant: &Variant, more: Value) -> Value {
     let work = gemm(case);
     let (a_run, b_run) = runs(work);
     let mut values = json!({

@@ -1,4 +1,4 @@
-//! Bandwidth of the access patterns and of decode attention.
+//! Bandwidth of the access patterns, of decode attention and of matrix times vector.
 
 use super::axis::{Axis, Scale};
 use super::canvas::{Anchor, Canvas, Drawing, draw, text_width};
@@ -7,7 +7,7 @@ use super::frame::{Frame, Layout, Name, draw_legend, legend_height};
 use super::style::{Ink, Inside, Mark, SMALL, Shape, TEXT};
 use crate::analysis::{Comparison, Rate};
 use crate::report::wording;
-use crate::workload::{Case, Precision, StreamOp};
+use crate::workload::{Case, Precision, StreamOp, Workload};
 use std::collections::BTreeMap;
 
 const TITLE: &str = "Bandwidth by access pattern";
@@ -24,8 +24,10 @@ const STEP: f64 = 17.0;
 enum Group {
     /// An access pattern by its place in the list.
     Stream(usize),
-    /// A decode step.
+    /// A decode step of attention.
     Decode(Precision),
+    /// A linear layer for few tokens.
+    Gemv(Precision),
 }
 
 impl Group {
@@ -33,6 +35,7 @@ impl Group {
         match case {
             Case::Stream(stream) => StreamOp::ALL.iter().position(|op| *op == stream.op).map(Group::Stream),
             Case::Attention(attention) if attention.is_decode() => Some(Group::Decode(attention.precision)),
+            Case::Gemv(gemv) => Some(Group::Gemv(gemv.precision())),
             _ => None,
         }
     }
@@ -41,6 +44,7 @@ impl Group {
         match self {
             Group::Stream(place) => StreamOp::ALL[place].name().into(),
             Group::Decode(precision) => format!("decode {precision}"),
+            Group::Gemv(precision) => format!("gemv {precision}"),
         }
     }
 }
@@ -72,8 +76,8 @@ pub fn bandwidth(comparison: &Comparison) -> Chart {
         Absent::new(TITLE, "No access pattern and no decode step has a rate, so there is no bandwidth.")
     })?;
     let caption = format!(
-        "The best size of each pattern; decode is attention of one query over a cache. Bytes are those that \
-         must move, 1 GB/s is 10⁹ B/s. {}",
+        "The best size of each pattern; decode is attention of one query over a cache, gemv a matrix times \
+         up to eight vectors. Bytes are those that must move, 1 GB/s is 10⁹ B/s. {}",
         if linear { "Bars begin at zero." } else { "The axis is logarithmic and does not begin at zero." }
     );
     let labels: Vec<&str> = comparison.devices.iter().map(|device| device.label.as_str()).collect();

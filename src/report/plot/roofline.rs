@@ -14,7 +14,7 @@ use std::collections::HashSet;
 const KINDS: [(&str, Shape); 4] = [
     ("GEMM", Shape::Circle),
     ("attention", Shape::Triangle),
-    ("decode", Shape::Diamond),
+    ("decode, GEMV", Shape::Diamond),
     ("stream", Shape::Square),
 ];
 
@@ -80,6 +80,7 @@ fn work(device: &Device, index: usize) -> Vec<Work> {
         Case::Gemm(_) | Case::Moe(_) => Some(0),
         Case::Attention(attention) => Some(if attention.is_decode() { 2 } else { 1 }),
         Case::Stream(_) => Some(3),
+        Case::Gemv(_) => Some(2),
         // Their intensity is that of the probe and says nothing.
         _ => None,
     };
@@ -105,7 +106,9 @@ fn description(device: &Device, work: &[Work]) -> String {
     let mut out = format!("Ceilings: {}.", memory.chain(compute).collect::<Vec<_>>().join(", "));
     let best = device
         .measured()
-        .filter(|(_, case, _)| matches!(case, Case::Gemm(_) | Case::Moe(_) | Case::Attention(_)))
+        .filter(|(_, case, _)| {
+            matches!(case, Case::Gemm(_) | Case::Gemv(_) | Case::Moe(_) | Case::Attention(_))
+        })
         .filter_map(|(entry, ..)| Some((entry.placement?.fraction, &entry.row.case)))
         .max_by(|a, b| a.0.total_cmp(&b.0));
     if let Some((fraction, case)) = best {
