@@ -1,7 +1,6 @@
-// Softmax from the definition: an invocation goes through the whole row for its element, or for each
-// of the two of a word. For every size and format.
+// Softmax from the definition, an invocation a row. For every size and format.
 //
-// 5 FLOP an element are counted; 2 exponentials for each pair of elements of a row are done.
+// 5 FLOP an element; each invocation reads its row three times.
 // Bindings: 0 x, 1 y. Knobs: threads per workgroup; per, the items of an invocation.
 
 {% import "format.wgsl" as format %}
@@ -9,12 +8,14 @@
 enable f16;
 
 {% endif %}
+const ROWS: u32 = {{ rows }}u;
 const COLUMNS: u32 = {{ columns }}u;
 
 {{ format.input(x, false, value) }}
 {{ format.output(y, false, value) }}
-fn element(at: u32) -> f32 {
-    let first = at / COLUMNS * COLUMNS;
+// The largest element of a row, and the sum of the exponentials.
+fn of_row(row: u32) -> vec2<f32> {
+    let first = row * COLUMNS;
     var top = load1_x(first);
     for (var i = 1u; i < COLUMNS; i++) {
         top = max(top, load1_x(first + i));
@@ -23,7 +24,11 @@ fn element(at: u32) -> f32 {
     for (var i = 0u; i < COLUMNS; i++) {
         sum += exp(load1_x(first + i) - top);
     }
-    return exp(load1_x(at) - top) / sum;
+    return vec2<f32>(top, sum);
 }
 
-{% include "elements/each.wgsl" %}
+fn element(at: u32, row: vec2<f32>) -> f32 {
+    return exp(load1_x(at) - row.x) / row.y;
+}
+
+{% include "elements/along.wgsl" %}

@@ -7,6 +7,7 @@ mod comparison;
 pub(crate) mod fixture;
 mod headline;
 mod label;
+mod levels;
 mod rate;
 mod roofline;
 
@@ -16,5 +17,6 @@ pub use headline::{Headline, caveats};
 pub(crate) use headline::{above_roof, above_roof_cause};
 pub use label::clean;
 pub(crate) use label::shorten;
+pub use levels::{Level, levels};
 pub use rate::{Rate, RateUnit};
 pub use roofline::{Placement, Resource, place};

@@ -24,24 +24,25 @@ pub(super) fn template_values(case: &Case, device: &Capabilities, variant: &Vari
     values
 }
 
-/// Variants of the kernel `name` that makes vectors of four elements.
-pub(super) fn vector_variants(name: &str, device: &Capabilities) -> Vec<Variant> {
+/// Variants of the kernel `vector`, which makes four elements at a time.
+pub(super) fn vector_variants(device: &Capabilities) -> Vec<Variant> {
     let (threads, per): (&[u32], &[u32]) =
         if device.is_software() { (&[8, 16], &[64, 16]) } else { (&[256, 128], &[1, 4]) };
-    vector_shapes(name, device, threads, per)
+    vector_shapes(device, threads, per)
 }
 
 /// Those worth trying when tuning.
-pub(super) fn vector_space(name: &str, device: &Capabilities) -> Vec<Variant> {
+pub(super) fn vector_space(device: &Capabilities) -> Vec<Variant> {
     if device.is_software() {
-        vector_shapes(name, device, &[4, 8, 16, 32], &[8, 16, 64, 256])
+        vector_shapes(device, &[4, 8, 16, 32], &[8, 16, 64, 256])
     } else {
-        vector_shapes(name, device, &[64, 128, 256, 512], &[1, 2, 4, 8])
+        vector_shapes(device, &[64, 128, 256, 512], &[1, 2, 4, 8])
     }
 }
 
-fn vector_shapes(name: &str, device: &Capabilities, threads: &[u32], per: &[u32]) -> Vec<Variant> {
-    let variant = |threads, per| Variant::new(name, Path::Vector).with("threads", threads).with("per", per);
+fn vector_shapes(device: &Capabilities, threads: &[u32], per: &[u32]) -> Vec<Variant> {
+    let variant =
+        |threads, per| Variant::new("vector", Path::Vector).with("threads", threads).with("per", per);
     let fits = |threads: &&u32| u64::from(**threads) <= device.limits.workgroup_size;
     per.iter().flat_map(|&per| threads.iter().filter(fits).map(move |&t| variant(t, per))).collect()
 }

@@ -1,11 +1,11 @@
 //! Kernels of the `rmsnorm` family.
 
 use super::capabilities::Capabilities;
-use super::elements::{self, Items};
+use super::elements;
 use super::entry::Kernel;
 use super::error::PlanError;
 use super::plan::Plan;
-use super::rows::{row_plan, row_space, row_variants};
+use super::rows::{reference_row_plan, row_plan, row_space, row_variants};
 use super::source::KernelSource;
 use super::variant::Variant;
 use crate::workload::{Case, RMSNORM_EPSILON, RmsNorm, Workload};
@@ -24,7 +24,7 @@ pub const KERNELS: &[Kernel] = &[
     Kernel {
         family: RmsNorm::FAMILY,
         name: "reference",
-        summary: "one element per invocation, any format and size",
+        summary: "one row per invocation, any format and size",
         variants: elements::reference_variants,
         space: elements::reference_variants,
         plan: reference_plan,
@@ -60,6 +60,6 @@ fn reference_plan(
     source: &KernelSource,
 ) -> Result<Plan, PlanError> {
     let work = rmsnorm(case);
-    let items = Items { count: work.rows * work.columns, columns: 1 };
-    elements::plan(case, device, variant, (source, "rmsnorm/reference.wgsl"), &items, more(work))
+    let shape = (work.rows, work.columns);
+    reference_row_plan(case, device, variant, (source, "rmsnorm/reference.wgsl"), shape, more(work))
 }

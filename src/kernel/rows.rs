@@ -3,6 +3,7 @@
 use super::capabilities::{Capabilities, Feature};
 use super::elements::template_values;
 use super::error::PlanError;
+use super::operand::is_packed;
 use super::plan::Plan;
 use super::source::KernelSource;
 use super::variant::{Path, Variant};
@@ -86,4 +87,29 @@ pub(super) fn row_plan(
     values["way"] = json!(WAYS[variant.knob("way") as usize]);
     let wgsl = source.render(template, values)?;
     Ok(Plan::single(case, device, variant, wgsl, rows, Tile { rows: 1, columns }))
+}
+
+/// The plan of the plain `template`, with one invocation for each row, or for two where elements of the
+/// output share words.
+pub(super) fn reference_row_plan(
+    case: &Case,
+    device: &Capabilities,
+    variant: &Variant,
+    (source, template): (&KernelSource, &str),
+    (rows, columns): (u64, u64),
+    more: Value,
+) -> Result<Plan, PlanError> {
+    let pair = is_packed(&case.output(), device);
+    let together = if pair { 2 } else { 1 };
+    let items = rows.div_ceil(together);
+    let mut values = template_values(case, device, variant, more);
+    values["rows"] = json!(rows);
+    values["columns"] = json!(columns);
+    values["pair"] = json!(pair);
+    values["scalar"] = json!(false);
+    values["items"] = json!(items);
+    let wgsl = source.render(template, values)?;
+    let each = u64::from(variant.knob("threads")) * u64::from(variant.knob("per"));
+    let tile = Tile { rows: each * together, columns };
+    Ok(Plan::single(case, device, variant, wgsl, items.div_ceil(each), tile))
 }

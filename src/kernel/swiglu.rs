@@ -16,12 +16,8 @@ pub const KERNELS: &[Kernel] = &[
         family: Swiglu::FAMILY,
         name: "vector",
         summary: "four elements at a time",
-        variants: |case, device| {
-            Ok(if whole(case) { elements::vector_variants("vector", device) } else { Vec::new() })
-        },
-        space: |case, device| {
-            Ok(if whole(case) { elements::vector_space("vector", device) } else { Vec::new() })
-        },
+        variants: |case, device| Ok(if whole(case) { elements::vector_variants(device) } else { Vec::new() }),
+        space: |case, device| Ok(if whole(case) { elements::vector_space(device) } else { Vec::new() }),
         plan: swiglu_plan,
     },
     Kernel {

@@ -3,7 +3,7 @@
 use super::anchor::{Names, slug};
 use super::plot::{Chart, Charts, Ink};
 use super::wording;
-use crate::analysis::{CaseLine, Comparison, Device, Entry, Headline, Lead, caveats, clean};
+use crate::analysis::{CaseLine, Comparison, Device, Entry, Headline, Lead, caveats, clean, levels};
 use crate::record::{Outcome, Row, RunFile, Status};
 use crate::units;
 use crate::workload::FAMILIES;
@@ -257,6 +257,15 @@ fn device_view(index: usize, device: &Device, anchor: &str, rows: &[String]) -> 
     });
     let ceilings = &device.ceilings;
     let memory = ceilings.memory.iter().map(|c| (c.op.name().to_string(), units::byte_rate(c.rate), &c.case));
+    let rows_with_case = device.measured().map(|(entry, case, _)| (case, entry.row));
+    let levels = levels(rows_with_case);
+    let levels = levels.iter().map(|level| {
+        let name = match level.bytes {
+            (least, most) if least == most => format!("read of {}", units::bytes(most)),
+            (least, most) => format!("read of {} to {}", units::bytes(least), units::bytes(most)),
+        };
+        (name, units::byte_rate(level.rate), &level.case)
+    });
     let compute = ceilings.compute.iter().map(|c| (c.name(), units::flop_rate(c.rate), &c.case));
     let not_run = device.not_run().into_iter().enumerate().map(|(number, group)| NotRunView {
         anchor: format!("{anchor}-not-run-{}", number + 1),
@@ -277,6 +286,7 @@ fn device_view(index: usize, device: &Device, anchor: &str, rows: &[String]) -> 
         counts: wording::counts(device),
         caveats: caveats(device),
         ceilings: memory
+            .chain(levels)
             .chain(compute)
             .map(|(name, rate, case)| CeilingView { name, rate, case: clean(case), href: href(case) })
             .collect(),
