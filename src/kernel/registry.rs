@@ -28,7 +28,7 @@ pub fn kernels() -> impl Iterator<Item = &'static Kernel> {
 /// words; arithmetic in it can not.
 fn missing_format(case: &Case, device: &Capabilities) -> Option<PlanError> {
     let precision = case.precision();
-    let words_do = matches!(case, Case::Gemm(_));
+    let words_do = matches!(case, Case::Gemm(_) | Case::Attention(_));
     let wants_f16 = precision.accumulate == DType::F16 || precision.uses(DType::F16) && !words_do;
     (wants_f16 && !device.has(Feature::ShaderF16)).then(|| {
         PlanError::Unsupported(format!("needs {}, which this device does not offer", Feature::ShaderF16))
