@@ -100,23 +100,23 @@ fn main(
 {% for r in range(per) %}
         var s{{ r }} = vec4<f32>(0.0);
 {% endfor %}
-{% for part in range(d4 // chunk) %}
-        workgroupBarrier();
+        for (var from_vector = 0u; from_vector < D4; from_vector += CHUNK) {
+            workgroupBarrier();
 {% if not whole %}
-        stage_q(kv_head, first, {{ part * chunk }}u, lane);
+            stage_q(kv_head, first, from_vector, lane);
 {% endif %}
-        stage_k(kv_head, key, {{ part * chunk }}u, lane);
-        workgroupBarrier();
-        for (var i = 0u; i < CHUNK; i++) {
+            stage_k(kv_head, key, from_vector, lane);
+            workgroupBarrier();
+            for (var i = 0u; i < CHUNK; i++) {
 {% for j in range(4) %}
-            let k{{ j }} = vec4<f32>(kv_tile[(x + {{ 8 * j }}u) * STRIDE + i]);
+                let k{{ j }} = vec4<f32>(kv_tile[(x + {{ 8 * j }}u) * STRIDE + i]);
 {% endfor %}
 {% for r in range(per) %}
-            let q{{ r }} = vec4<f32>(q_tile[(y + {{ r }}u) * STRIDE + i]);
-            s{{ r }} += vec4<f32>(dot(q{{ r }}, k0), dot(q{{ r }}, k1), dot(q{{ r }}, k2), dot(q{{ r }}, k3));
+                let q{{ r }} = vec4<f32>(q_tile[(y + {{ r }}u) * STRIDE + i]);
+                s{{ r }} += vec4<f32>(dot(q{{ r }}, k0), dot(q{{ r }}, k1), dot(q{{ r }}, k2), dot(q{{ r }}, k3));
 {% endfor %}
+            }
         }
-{% endfor %}
 {% for r in range(per) %}
         s{{ r }} *= SCALE;
 {% endfor %}
