@@ -222,6 +222,40 @@ fn prefill_kernels_are_right_on_ragged_shapes() {
 }
 
 #[test]
+fn prefill_kernels_are_right_for_every_head_dimension() {
+    let dims = ["d96 causal", "d192 dv128", "d256 causal"];
+    prove_all(Depth::All, &keys(&[&["attention f32 b1 hq3 hkv1 q19 kv35"], &dims]));
+}
+
+#[test]
+fn prefill_kernels_are_right_in_every_window() {
+    // One key, fewer than a block, more than there are; GQA of 3 with rows over the heads' borders.
+    let windows = ["causal w1", "causal w7", "w7", "causal w40", "causal w1000"];
+    prove_all(Depth::All, &keys(&[&["attention f32 b1 hq6 hkv2 q37 kv71 d64"], &windows]));
+}
+
+#[test]
+fn prefill_kernels_are_right_in_every_format() {
+    let formats = ["f16.f32", "bf16.f32", "f16xq8_0.f32", "bf16xe4m3.f32"];
+    prove_all(Depth::Preferred, &keys(&[&["attention"], &formats, &["b1 hq6 hkv2 q33 kv50 d64 causal"]]));
+}
+
+/// What only the plain kernel computes, and what falls back to it.
+#[test]
+fn the_plain_attention_kernel_computes_every_case() {
+    let cases = [
+        "f32 b2 hq6 hkv2 q5 kv50 d64 page16 causal",
+        "f16.f32 b2 hq4 hkv1 q1 kv50 d576 dv512 page16 latent",
+        "bf16.f32 b1 hq4 hkv1 q3 kv21 d36 dv20 latent causal w9",
+        "f16xint4g64.f32 b2 hq4 hkv2 q3 kv50 d64 page7 w20",
+        "f16xq4_0.f32 b1 hq4 hkv4 q1 kv77 d64",
+        "e4m3.f32 b1 hq2 hkv2 q9 kv50 d20 dv4",
+        "f16 b1 hq2 hkv2 q9 kv30 d64",
+    ];
+    prove_all(Depth::Preferred, &keys(&[&["attention"], &cases]));
+}
+
+#[test]
 fn decode_kernels_are_right() {
     let shapes = ["f32 b1 hq8 hkv2 q1 kv1000 d128", "f16.f32 b2 hq4 hkv1 q1 kv515 d64"];
     prove_all(Depth::All, &keys(&[&["attention"], &shapes]));

@@ -5,7 +5,7 @@ use naga::valid::{Capabilities as NagaCapabilities, ValidationFlags, Validator};
 use naga::{AddressSpace, StorageAccess};
 use portamark::executor::fake::Script;
 use portamark::kernel::{
-    Capabilities, DeviceType, Feature, KernelSource, MatrixShape, Step, candidates, kernels,
+    Capabilities, DeviceType, Feature, KernelSource, MatrixShape, Step, candidates, kernels, space,
 };
 use portamark::workload::{Case, DType};
 use std::collections::BTreeSet;
@@ -52,6 +52,16 @@ fn cases() -> Vec<Case> {
         "attention f32 b1 hq8 hkv1 q1 kv8192 d128",
         "attention f16.f32 b1 hq32 hkv8 q1 kv1000 d128",
         "attention f32 b1 hq3 hkv1 q1 kv77 d36",
+        "attention f32 b1 hq6 hkv2 q100 kv100 d96 causal w7",
+        "attention bf16.f32 b1 hq4 hkv4 q300 kv300 d192 dv128 causal",
+        "attention f16.f32 b1 hq4 hkv1 q65 kv70 d256",
+        "attention f32 b1 hq4 hkv4 q65 kv70 d256 w1",
+        "attention f16xq8_0.f32 b1 hq6 hkv2 q33 kv50 d64 causal",
+        "attention f16 b1 hq2 hkv2 q33 kv50 d64",
+        "attention e4m3.f32 b1 hq2 hkv2 q33 kv50 d64",
+        "attention f32 b2 hq6 hkv2 q5 kv50 d64 page16",
+        "attention f16.f32 b2 hq16 hkv1 q1 kv50 d576 dv512 page16 latent",
+        "attention f16xint4g64.f32 b2 hq16 hkv1 q3 kv50 d64 latent causal w9",
     ]
     .map(str::to_owned)
     .to_vec();
@@ -199,6 +209,39 @@ fn a_plain_kernel_comes_last_for_every_case_that_is_no_probe() {
     }
 }
 
+/// Prefill of dense tensors has fast kernels whatever the head dimension, mask, window and format.
+#[test]
+fn every_dense_prefill_case_has_more_than_the_plain_kernel() {
+    for device in devices() {
+        for dims in ["d64", "d96", "d128", "d192 dv128", "d192", "d256"] {
+            for rest in ["", " causal", " causal w100"] {
+                for format in ["f32", "f16.f32", "bf16.f32", "f16xq8_0.f32"] {
+                    let key = format!("attention {format} b1 hq6 hkv2 q512 kv600 {dims}{rest}");
+                    let list = candidates(&key.parse().unwrap(), &device).unwrap();
+                    assert!(list.len() > 1, "{key} on {}", device.id);
+                }
+            }
+        }
+    }
+}
+
+/// The whole space keeps to the limits that it is pruned by.
+#[test]
+fn the_space_of_attention_is_valid_too() {
+    let source = KernelSource::embedded();
+    for device in devices() {
+        for key in ["attention f16.f32 b1 hq4 hkv4 q300 kv300 d192 dv128 causal w40"] {
+            let case: Case = key.parse().unwrap();
+            let list = space(&case, &device).unwrap();
+            for (kernel, variant) in list {
+                let plan = (kernel.plan)(&case, &device, &variant, &source).unwrap();
+                let faults: Vec<_> = plan.steps.iter().flat_map(|step| faults(step, &device)).collect();
+                assert!(faults.is_empty(), "{} {variant}: {}", device.id, faults.join("\n"));
+            }
+        }
+    }
+}
+
 #[test]
 fn what_a_device_lacks_is_named() {
     let devices = devices();
@@ -207,6 +250,8 @@ fn what_a_device_lacks_is_named() {
         candidates(&key.parse().unwrap(), device).err().expect("not supported").to_string()
     };
     assert!(reason("peak f16.f32 matrix e16 t64 s64", "lavapipe-matrix").contains("16x16x16 f16.f32"));
+    assert!(!reason("attention i8.i32 b1 hq1 q4 d64", "gpu").is_empty());
+    assert!(reason("attention f32 b1 hq1 q4 d62", "gpu").contains("multiple"));
     assert!(reason("gemm f16 m8 n8 k8 nn", "swiftshader").contains("shader-f16"));
 }
 

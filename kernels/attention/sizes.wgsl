@@ -1,7 +1,8 @@
-{# Sizes shared by the attention kernels; D4 counts vectors of 4 elements. #}
+{# Sizes shared by the attention kernels; D4 and VALUE_D4 count vectors of 4 elements. `stored` asks
+   for the alias of those kernels that do not read through format.wgsl. #}
 {% if f16 %}enable f16;
-alias Stored = vec4<f16>;
-{% else %}alias Stored = vec4<f32>;
+{% endif %}
+{% if stored %}alias Stored = vec4<{{ "f16" if f16 else "f32" }}>;
 {% endif %}
 const QUERIES: u32 = {{ queries }}u;
 const KEYS: u32 = {{ keys }}u;
@@ -10,6 +11,7 @@ const KV_HEADS: u32 = {{ kv_heads }}u;
 const GROUP: u32 = {{ group }}u;
 const ROWS: u32 = {{ rows }}u;
 const D4: u32 = {{ d4 }}u;
+const VALUE_D4: u32 = {{ value_d4 }}u;
 // log2(e) / sqrt(d): scores are kept in base 2.
 const SCALE: f32 = {{ scale }};
 const LOWEST: f32 = -3.0e38;

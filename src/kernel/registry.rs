@@ -41,7 +41,7 @@ pub fn kernels() -> impl Iterator<Item = &'static Kernel> {
 /// words; arithmetic in it can not. What moves elements does no arithmetic.
 fn missing_format(case: &Case, device: &Capabilities) -> Option<PlanError> {
     let precision = case.precision();
-    let words_do = !matches!(case, Case::Peak(_) | Case::Attention(_));
+    let words_do = !matches!(case, Case::Peak(_));
     let computes = precision.accumulate == DType::F16 && case.flop() > 0;
     let wants_f16 = computes || precision.uses(DType::F16) && !words_do;
     (wants_f16 && !device.has(Feature::ShaderF16)).then(|| {

@@ -42,7 +42,7 @@ fn pack(group: u64, limit: u32) -> u32 {
 
 fn lanes_variants(case: &Case, device: &Capabilities) -> Result<Vec<Variant>, PlanError> {
     let work = attention(case);
-    check(work)?;
+    check(case, device)?;
     if !work.is_decode() || !device.is_software() {
         return Ok(Vec::new());
     }
@@ -71,7 +71,7 @@ fn split_memory(work: &Attention, threads: u32, span: u32, pack: u32) -> u64 {
 
 fn split_variants(case: &Case, device: &Capabilities) -> Result<Vec<Variant>, PlanError> {
     let work = attention(case);
-    check(work)?;
+    check(case, device)?;
     if !work.is_decode() || !work.dim.is_multiple_of(32) {
         return Ok(Vec::new());
     }

@@ -1,23 +1,24 @@
 //! Kernels of passes with many query rows.
 
-use super::sizes::{attention, check, most_rows, values};
+use super::sizes::{attention, check_operands, operand_values};
 use crate::kernel::capabilities::Capabilities;
 use crate::kernel::entry::Kernel;
 use crate::kernel::error::PlanError;
+use crate::kernel::operand::needs_f16;
 use crate::kernel::plan::Plan;
 use crate::kernel::source::KernelSource;
 use crate::kernel::variant::{Path, Variant};
-use crate::workload::{Attention, Case, Tile, Workload};
+use crate::workload::{Attention, Case, DType, Tile, Workload};
 use serde_json::json;
 
 /// Preferred first; all split the query rows.
 pub const KERNELS: &[Kernel] = &[
     Kernel {
         family: Attention::FAMILY,
-        name: "flash_direct",
-        summary: "every invocation owns query rows and all share each load of a key; no barriers",
-        variants: direct_variants,
-        space: direct_variants,
+        name: "flash_rows",
+        summary: "every invocation owns query rows; lanes hand each other keys and values; no barriers",
+        variants: rows_variants,
+        space: rows_space,
         plan: flash_plan,
     },
     Kernel {
@@ -25,7 +26,7 @@ pub const KERNELS: &[Kernel] = &[
         name: "flash",
         summary: "a workgroup owns a tile of query rows and stages keys and values in its memory",
         variants: flash_variants,
-        space: flash_variants,
+        space: flash_space,
         plan: flash_plan,
     },
 ];
@@ -35,55 +36,157 @@ fn head_rows(work: &Attention) -> u64 {
     work.group() * work.queries
 }
 
-fn direct_variants(case: &Case, device: &Capabilities) -> Result<Vec<Variant>, PlanError> {
+/// `flash_rows` with `per` rows of an invocation and `loads` keys of each lane between two moves of the
+/// maximum, from `choices`, if the driver's compiler can take it.
+fn rows_choices(
+    case: &Case,
+    device: &Capabilities,
+    choices: impl Iterator<Item = (u32, u32)>,
+) -> Result<Vec<Variant>, PlanError> {
     let work = attention(case);
-    check(work)?;
-    if work.is_decode() || !device.is_software() {
-        return Ok(Vec::new());
+    check_operands(work)?;
+    let threads = match device.fixed_subgroup() {
+        Some(threads @ 4..=8) if device.is_software() && is_dense_prefill(work) => threads,
+        _ => return Ok(Vec::new()),
+    };
+    let variant = |(per, loads)| {
+        Variant::new("flash_rows", Path::Subgroup)
+            .with("threads", threads)
+            .with("per", per)
+            .with("block", threads * loads)
+    };
+    let head = work.dim + work.value_dim;
+    // A broadcast and `per` multiplications for each lane and element of a head.
+    let steps = |per: u32, loads: u32| u64::from(threads * loads * (per + 1)) * head;
+    let compiles =
+        |&(per, loads): &(u32, u32)| u64::from(per) * head <= MOST_LIVE && steps(per, loads) <= MOST_STEPS;
+    Ok(choices.filter(compiles).map(variant).collect())
+}
+
+/// Scalars of query rows and accumulators that the compilers of software drivers may have to keep
+/// alive, and operations without a branch: LLVM's time grows faster than their number. At these
+/// bounds Mesa 25.0 (LLVM 15) compiles for ten seconds, and for twice as long a fifth beyond.
+const MOST_LIVE: u64 = 512;
+const MOST_STEPS: u64 = 5120;
+
+fn rows_variants(case: &Case, device: &Capabilities) -> Result<Vec<Variant>, PlanError> {
+    let mut variants = rows_choices(case, device, [4, 2, 1].map(|per| (per, 1)).into_iter())?;
+    variants.truncate(2);
+    Ok(variants)
+}
+
+fn rows_space(case: &Case, device: &Capabilities) -> Result<Vec<Variant>, PlanError> {
+    let loads = |per| [1, 2].map(|loads| (per, loads));
+    rows_choices(case, device, [4, 3, 2, 1].into_iter().flat_map(loads))
+}
+
+/// Whether keys, values and queries are staged as f16: all of them are.
+fn stages_halves(case: &Case, device: &Capabilities) -> bool {
+    let work = attention(case);
+    work.precision.input == DType::F16 && work.precision.right == DType::F16 && needs_f16(case, device)
+}
+
+/// Bytes of workgroup memory of `flash`: a chunk of the rows of Q and of 32 rows of K or V, the
+/// weights, and the largest scores where they are not exchanged by shuffles.
+fn flash_memory(vector: u64, tile: u64, chunk: u64, shuffle: bool) -> u64 {
+    (tile + 32) * (chunk + 1) * vector + tile * 9 * 16 + if shuffle { 0 } else { tile * 8 * 4 }
+}
+
+/// Registers of one invocation of `flash`, in words: accumulators, scores and weights, and operands.
+fn flash_registers(work: &Attention, per: u64) -> u64 {
+    per * (work.value_dim / 8 + 4 + 4 + 4 + 6) + 16 + 20
+}
+
+/// `flash` with these knobs, if the device and the case allow them.
+fn flash_variant(
+    case: &Case,
+    device: &Capabilities,
+    [tile, per, chunk]: [u32; 3],
+    shuffle: bool,
+) -> Option<Variant> {
+    let work = attention(case);
+    let threads = 8 * tile / per;
+    let vector = if stages_halves(case, device) { 8 } else { 16 };
+    let memory = flash_memory(vector, tile.into(), chunk.into(), shuffle);
+    let divides = |dim: u64| (dim / 4).is_multiple_of(chunk.into());
+    // The eight invocations that share rows lie in one subgroup.
+    let subgroup = device.fixed_subgroup().filter(|&size| size >= 8 && threads.is_multiple_of(size));
+    let fits = divides(work.dim)
+        && divides(work.value_dim)
+        && u64::from(threads) <= device.limits.workgroup_size
+        && memory <= device.limits.workgroup_memory
+        && flash_registers(work, per.into()) <= 255
+        && (!shuffle || subgroup.is_some());
+    let path = if shuffle { Path::Subgroup } else { Path::Vector };
+    fits.then(|| {
+        Variant::new("flash", path)
+            .with("threads", threads)
+            .with("tile", tile)
+            .with("per", per)
+            .with("chunk", chunk)
+            .with("shuffle", shuffle.into())
+    })
+}
+
+/// Whether `flash` and `flash_rows` can compute `work`: they read dense tensors of their own and
+/// accumulate in f32.
+fn is_dense_prefill(work: &Attention) -> bool {
+    let single = work.precision.accumulate == DType::F32;
+    !work.is_decode() && !work.latent && work.page.is_none() && single
+}
+
+/// Every variant of `flash` of one of `tiles`, `pers` and the widest or any chunk that fits.
+fn flash_choices(
+    case: &Case,
+    device: &Capabilities,
+    tiles: &[u32],
+    pers: &[u32],
+    widest: bool,
+) -> Result<Vec<Variant>, PlanError> {
+    let work = attention(case);
+    check_operands(work)?;
+    let mut variants = Vec::new();
+    if !is_dense_prefill(work) {
+        return Ok(variants);
     }
-    let threads = device.fixed_subgroup().unwrap_or(8);
-    let choices = [(4, 2), (4, 1), (2, 2), (2, 1), (1, 2)];
-    Ok(choices
-        .iter()
-        .filter(|(per, _)| *per <= most_rows(work))
-        .take(3)
-        .map(|&(per, block)| {
-            Variant::new("flash_direct", Path::Vector)
-                .with("threads", threads)
-                .with("per", per)
-                .with("block", block)
-        })
-        .collect())
+    for &tile in tiles {
+        for &per in pers {
+            for shuffle in [true, false] {
+                let chunks = [64, 48, 32, 24, 16, 8];
+                let fitting = chunks
+                    .iter()
+                    .filter_map(|&chunk| flash_variant(case, device, [tile, per, chunk], shuffle));
+                variants.extend(fitting.take(if widest { 1 } else { chunks.len() }));
+            }
+        }
+    }
+    Ok(variants)
 }
 
-/// Bytes of workgroup memory of `flash`.
-fn flash_memory(work: &Attention, tile: u64) -> u64 {
-    let row = (work.dim + 4) * work.precision.input.bytes(1);
-    (tile + 32) * row + tile * (9 * 16 + 8 * 4)
-}
-
+/// The widest chunk of a few tiles; many rows for each eight invocations unless heads are wide.
 fn flash_variants(case: &Case, device: &Capabilities) -> Result<Vec<Variant>, PlanError> {
-    let work = attention(case);
-    check(work)?;
-    if work.is_decode() || !work.dim.is_multiple_of(32) {
-        return Ok(Vec::new());
+    let tiles: &[u32] = if device.is_software() { &[32] } else { &[64, 32, 16] };
+    let per = if attention(case).value_dim > 128 { 2 } else { 4 };
+    let mut variants = flash_choices(case, device, tiles, &[per], true)?;
+    // A chunk of 8 vectors costs a barrier for each: only where nothing wider fits.
+    let narrow = |variant: &Variant| variant.knob("chunk") < 16;
+    if !variants.iter().all(narrow) {
+        variants.retain(|variant| !narrow(variant));
     }
-    let tiles: &[u32] = if device.is_software() { &[32, 16] } else { &[64, 32, 128, 16] };
-    let mut variants: Vec<Variant> = tiles
-        .iter()
-        .filter(|&&tile| {
-            u64::from(2 * tile) <= device.limits.workgroup_size
-                && flash_memory(work, u64::from(tile)) <= device.limits.workgroup_memory
-        })
-        .map(|&tile| Variant::new("flash", Path::Vector).with("threads", 2 * tile).with("tile", tile))
-        .collect();
     if device.is_software() {
         variants.truncate(1);
     }
     Ok(variants)
 }
 
-/// Plan of `flash_direct` and of `flash`: each workgroup takes rows of one kv head.
+fn flash_space(case: &Case, device: &Capabilities) -> Result<Vec<Variant>, PlanError> {
+    if device.is_software() {
+        return flash_variants(case, device);
+    }
+    flash_choices(case, device, &[8, 16, 32, 64, 128], &[2, 4, 8], false)
+}
+
+/// Plan of `flash_rows` and of `flash`: each workgroup takes rows of one kv head.
 fn flash_plan(
     case: &Case,
     device: &Capabilities,
@@ -91,16 +194,20 @@ fn flash_plan(
     source: &KernelSource,
 ) -> Result<Plan, PlanError> {
     let work = attention(case);
-    let direct = variant.kernel == "flash_direct";
-    let tile = if direct { variant.knob("threads") * variant.knob("per") } else { variant.knob("tile") };
-    let tiles = head_rows(work).div_ceil(u64::from(tile));
+    let rows = variant.kernel == "flash_rows";
+    let tile =
+        u64::from(if rows { variant.knob("threads") * variant.knob("per") } else { variant.knob("tile") });
+    let tiles = head_rows(work).div_ceil(tile);
     let groups = work.batch * work.kv_heads * tiles;
-    let mut values = values(work, variant);
+    let mut values = operand_values(case, device, variant);
     values["head_rows"] = json!(head_rows(work));
     values["tiles"] = json!(tiles);
     values["groups"] = json!(groups);
-    let template = if direct { "attention/direct.wgsl" } else { "attention/flash.wgsl" };
+    if !rows {
+        values["shuffle"] = json!(variant.knob("shuffle") == 1);
+    }
+    values["staged"] = json!(if stages_halves(case, device) { "f16" } else { "f32" });
+    let template = if rows { "attention/rows.wgsl" } else { "attention/flash.wgsl" };
     let wgsl = source.render(template, values)?;
-    let tile = Tile { rows: u64::from(tile), columns: work.dim };
-    Ok(Plan::single(case, device, variant, wgsl, groups, tile))
+    Ok(Plan::single(case, device, variant, wgsl, groups, Tile { rows: tile, columns: work.value_dim }))
 }

@@ -1,6 +1,6 @@
 //! The plain kernel of the `attention` family.
 
-use super::sizes::{attention, check, rows, values};
+use super::sizes::{attention, check_operands, operand_values, rows};
 use crate::kernel::capabilities::Capabilities;
 use crate::kernel::entry::Kernel;
 use crate::kernel::error::PlanError;
@@ -13,14 +13,14 @@ use crate::workload::{Attention, Case, Tile, Workload};
 pub const KERNELS: &[Kernel] = &[Kernel {
     family: Attention::FAMILY,
     name: "reference",
-    summary: "one query per invocation, online softmax over the keys",
+    summary: "one query per workgroup, online softmax; any formats, dimensions, window, pages, latent",
     variants: reference_variants,
     space: reference_variants,
     plan: reference_plan,
 }];
 
 fn reference_variants(case: &Case, device: &Capabilities) -> Result<Vec<Variant>, PlanError> {
-    check(attention(case))?;
+    check_operands(attention(case))?;
     let threads = if device.is_software() { 8 } else { 64.min(device.limits.workgroup_size as u32) };
     Ok(vec![Variant::new("reference", Path::Vector).with("threads", threads)])
 }
@@ -32,8 +32,7 @@ fn reference_plan(
     source: &KernelSource,
 ) -> Result<Plan, PlanError> {
     let work = attention(case);
-    let threads = u64::from(variant.knob("threads"));
-    let wgsl = source.render("attention/reference.wgsl", values(work, variant))?;
-    let groups = rows(work).div_ceil(threads);
-    Ok(Plan::single(case, device, variant, wgsl, groups, Tile { rows: threads, columns: work.dim }))
+    let wgsl = source.render("attention/reference.wgsl", operand_values(case, device, variant))?;
+    let tile = Tile { rows: 1, columns: work.value_dim };
+    Ok(Plan::single(case, device, variant, wgsl, rows(work), tile))
 }
