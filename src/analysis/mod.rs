@@ -9,6 +9,7 @@ mod headline;
 mod label;
 mod rate;
 mod roofline;
+mod variants;
 
 pub use ceiling::{Ceilings, ComputeCeiling, MemoryCeiling, Unit};
 pub use comparison::{CaseLine, Comparison, Device, Entry, Lead, NotRun};
@@ -18,3 +19,4 @@ pub use label::clean;
 pub(crate) use label::shorten;
 pub use rate::{Rate, RateUnit};
 pub use roofline::{Placement, Resource, place};
+pub use variants::{CostOfChecks, OwnAgainstBuiltIn, costs_of_checks, own_kernels};
