@@ -253,7 +253,7 @@ const K: u32 = {{ size.k }}u;
             ("m / 64", "1.5625 is not a whole number from 1 to 65535"),
             ("m - 100", "0 is not a whole number"),
             ("m * m * m", "1000000 is not a whole number"),
-            ("rows", "undefined"),
+            ("rows", "one to three numbers"),
             ("1, 1, 1, 1", "one to three numbers"),
             ("m +", "syntax error"),
             ("\\\"m\\\"", "one to three numbers"),

@@ -76,9 +76,9 @@ fn driver(device: &Capabilities) -> String {
     format!("{} {}", device.driver, device.driver_version)
 }
 
-/// `text` as TOML has it.
+/// `text` as a basic string of TOML, which has JSON's escapes and one more sign that needs one.
 fn quoted(text: &str) -> String {
-    toml::Value::String(text.into()).to_string()
+    serde_json::Value::String(text.into()).to_string().replace('\u{7f}', "\\u007f")
 }
 
 impl TuningTable {

@@ -63,7 +63,7 @@ mod tests {
     fn variants_of_one_case_and_the_cost_of_checks_have_a_section() {
         let html = page(&[fixture::variants()]);
         assert!(html.contains("Run-time checks on") && html.contains("×1.25"));
-        assert!(html.contains("own/mine"));
+        assert!(html.contains("own&#x2f;mine"));
         assert!(!page(&fixture::two_devices()).contains("id=\"variants\""));
     }
 
