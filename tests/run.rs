@@ -337,3 +337,88 @@ fn an_interrupted_run_finishes_its_case_says_so_and_exits_4() {
     bench.run(&["--resume"]).assert().code(1);
     assert_eq!(bench.statuses(), ["ok", "ok", "ok", "timeout", "ok"]);
 }
+
+/// Case, variant and whether it was tuned, of every row.
+fn variants(bench: &Bench) -> Vec<(String, String, bool)> {
+    let run = portamark::record::load(&bench.files()[0]).unwrap();
+    assert_eq!(run.problems, Vec::<String>::new());
+    let used = |row: &portamark::record::Row| match &row.kernel {
+        Some(kernel) => (row.case.clone(), kernel.variant.to_string(), kernel.tuned),
+        None => (row.case.clone(), String::new(), false),
+    };
+    run.rows.iter().map(used).collect()
+}
+
+#[test]
+fn a_variant_is_forced_by_its_text_and_one_that_is_not_there_is_a_reason() {
+    let bench = Bench::new("");
+    bench.run(&["-k", "gemm f32 m32*", "--variant", "reference", "--checks", "both"]).assert().success();
+    let names: Vec<String> = variants(&bench).into_iter().map(|(_, name, _)| name).collect();
+    assert_eq!(names, ["reference threads64", "reference threads64 checked"]);
+    let bench = Bench::new("");
+    bench.run(&["-k", "gemm f32 m32*", "--variant", "warp9"]).assert().success();
+    let run = portamark::record::load(&bench.files()[0]).unwrap();
+    assert_eq!(run.rows[0].status.to_string(), "unsupported");
+    assert!(run.rows[0].reason.as_ref().unwrap().contains("`warp9`; there are direct"), "{:?}", run.rows[0]);
+}
+
+#[test]
+fn all_variants_have_rows_and_a_run_that_was_cut_off_gets_the_missing_ones() {
+    let bench = Bench::new("");
+    let arguments = ["-k", "gemm f32 m32*", "--all-variants"];
+    bench.run(&arguments).assert().success();
+    let all = variants(&bench);
+    assert!(all.len() > 2, "{all:?}");
+    let path = bench.files().remove(0);
+    let text = fs::read_to_string(&path).unwrap();
+    let two: Vec<&str> = text.lines().take(3).collect();
+    fs::write(&path, two.join("\n") + "\n").unwrap();
+    bench.run(&[&arguments[..], &["--resume"]].concat()).assert().success();
+    assert_eq!(variants(&bench), all);
+}
+
+#[test]
+fn a_run_uses_what_was_tuned_unless_told_otherwise() {
+    let script = "[[rules]]\nvariant = 'direct*rows2*'\non = 'prepare'\nact = 'slow'\nfactor = 0.5\n";
+    let bench = Bench::new(&format!("seconds_per_flop = 1e-9\n{script}"));
+    let program = env!("CARGO_BIN_EXE_portamark");
+    let mut tune = Command::new(program);
+    tune.current_dir(bench.folder.path()).args(["tune", "small.toml", "-o", "results", "-k", "gemm f32*"]);
+    tune.args(["--budget", "20s", "--executor"]);
+    tune.arg(format!("{program} executor fake --script script.toml"));
+    tune.assert().success().stdout(contains("rows2").and(contains("keys tuned")));
+    let table = bench.files().remove(0);
+    assert!(table.ends_with("tuned/fake-fake-device-1.0.toml"), "{table:?}");
+    let kept = fs::read_to_string(&table).unwrap();
+    let rows = |arguments: &[&str]| {
+        bench.run(&[&["-k", "gemm f32 m32*"], arguments].concat()).assert().success();
+        let path = bench.files().into_iter().find(|path| path.extension().unwrap() == "jsonl").unwrap();
+        let run = portamark::record::load(&path).unwrap();
+        fs::remove_file(path).unwrap();
+        run.rows[0].kernel.clone().unwrap()
+    };
+    let used = rows(&[]);
+    assert!(used.tuned && used.variant.to_string().contains("rows2"), "{used:?}");
+    assert!(!rows(&["--untuned"]).tuned);
+    fs::write(&table, kept.replace("wgpu = \"", "wgpu = \"0.")).unwrap();
+    assert!(!rows(&[]).tuned, "a table of another wgpu is not used");
+    fs::write(&table, "version = 7\n").unwrap();
+    let refused = bench.run(&[]).assert().code(2);
+    refused.stderr(contains("version 7").and(contains("--untuned")));
+    fs::write(&table, kept).unwrap();
+}
+
+#[test]
+fn an_own_kernel_without_a_header_or_with_a_wrong_case_is_an_error_with_a_hint() {
+    let bench = Bench::new("");
+    for (text, part) in [
+        ("@compute fn main() {}", "no header"),
+        ("// portamark: case = 'gemm f9 m1'\n// portamark: workgroups = '1'", "`gemm f9 m1` is not a case"),
+        ("// portamark: case = 'conv *'\n// portamark: workgroups = '1'", "no case of suite small"),
+    ] {
+        fs::write(bench.path("mine.wgsl"), text).unwrap();
+        let wrong = bench.run(&["--kernel", "mine.wgsl"]).assert().code(2);
+        wrong.stderr(contains(part).and(contains("m512 n512 k512")));
+    }
+    assert!(bench.files().is_empty());
+}

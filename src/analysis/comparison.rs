@@ -28,7 +28,8 @@ pub struct Entry<'a> {
     pub placement: Option<Placement>,
 }
 
-/// One device with one executor and one version of the method: the newest row of each case.
+/// One device with one executor and one version of the method: the newest row of each case, and where
+/// its run measured several kernel variants, the fastest of them.
 #[derive(Debug, Clone)]
 pub struct Device<'a> {
     /// Short and unique among the devices compared.
@@ -37,9 +38,11 @@ pub struct Device<'a> {
     pub header: &'a Header,
     /// All its files, oldest first.
     pub files: Vec<&'a RunFile>,
-    /// The newest row of each key, in the order of cases.
+    /// The newest row of each key, in the order of cases; the fastest of several variants.
     pub entries: Vec<Entry<'a>>,
-    /// Rows left out because a newer one has the same key.
+    /// The slower variants of those cases, of the same files, in the order of cases.
+    pub others: Vec<Entry<'a>>,
+    /// Rows left out because a newer file, or a later line, has the same.
     pub superseded: usize,
     /// What it was seen to reach.
     pub ceilings: Ceilings,
@@ -146,60 +149,85 @@ impl<'a> Device<'a> {
     fn new(mut files: Vec<&'a RunFile>) -> Self {
         files.sort_by(|a, b| a.header.started.cmp(&b.header.started));
         let header = &files.last().expect("a group has a file").header;
-        let mut newest: HashMap<&str, (&'a Header, &'a Row)> = HashMap::new();
+        // Of each case the file that has its newest row, and there a row of each variant.
+        let mut newest: HashMap<&str, (usize, Vec<&'a Row>)> = HashMap::new();
         let mut superseded = 0;
-        for file in &files {
+        for (number, file) in files.iter().enumerate() {
             for row in &file.rows {
-                match newest.get_mut(row.case.as_str()) {
-                    None => {
-                        newest.insert(&row.case, (&file.header, row));
-                    }
-                    Some(held) => {
+                let held = newest.entry(&row.case).or_insert((number, Vec::new()));
+                if held.0 != number {
+                    // Files are in order of time; a row of a resumed file can still be older.
+                    if held.1.iter().any(|other| other.started > row.started) {
                         superseded += 1;
-                        // Files are in order of time; a row of a resumed file can still be older.
-                        if row.started >= held.1.started {
-                            *held = (&file.header, row);
+                        continue;
+                    }
+                    superseded += held.1.len();
+                    *held = (number, Vec::new());
+                }
+                match held.1.iter_mut().find(|other| other.identity() == row.identity()) {
+                    None => held.1.push(row),
+                    Some(other) => {
+                        superseded += 1;
+                        if row.started >= other.started {
+                            *other = row;
                         }
                     }
                 }
             }
         }
-        let mut entries: Vec<Entry> = newest
-            .into_values()
-            .map(|(header, row)| {
-                let case = row.case.parse::<Case>().map_err(|error| clean(&error.message));
-                let rate = Rate::of(case.as_ref().ok(), row);
-                Entry { row, header, case, rate, placement: None }
-            })
-            .collect();
-        entries.sort_by(|a, b| case_order(&a.row.case, &b.row.case));
+        let entry = |number: usize, row: &'a Row| {
+            let case = row.case.parse::<Case>().map_err(|error| clean(&error.message));
+            let rate = Rate::of(case.as_ref().ok(), row);
+            Entry { row, header: &files[number].header, case, rate, placement: None }
+        };
+        let (mut entries, mut others) = (Vec::new(), Vec::new());
+        for (number, rows) in newest.into_values() {
+            let mut variants: Vec<Entry> = rows.into_iter().map(|row| entry(number, row)).collect();
+            let value = |entry: &Entry| entry.rate.map_or(f64::NEG_INFINITY, |rate| rate.value);
+            // Stable: of equals, and of those without a rate, the first stays first.
+            variants.sort_by(|a, b| value(b).total_cmp(&value(a)));
+            let mut variants = variants.into_iter();
+            entries.extend(variants.next());
+            others.extend(variants);
+        }
+        for list in [&mut entries, &mut others] {
+            list.sort_by(|a: &Entry, b: &Entry| case_order(&a.row.case, &b.row.case));
+        }
         let understood = |entry: &'_ Entry<'a>| Some((entry.case.clone().ok()?, entry.row));
         let rows: Vec<(Case, &Row)> = entries.iter().filter_map(understood).collect();
         let ceilings = Ceilings::of(rows.iter().map(|(case, row)| (case, *row)));
-        for entry in &mut entries {
+        for entry in entries.iter_mut().chain(&mut others) {
             entry.placement = entry.case.as_ref().ok().and_then(|case| place(&ceilings, case, entry.row));
         }
-        Device { label: String::new(), header, files, entries, superseded, ceilings }
+        Device { label: String::new(), header, files, entries, others, superseded, ceilings }
     }
 
-    /// Proven rows with their case and rate.
+    /// Every row: of each case the fastest variant and then the others.
+    pub fn all(&self) -> impl Iterator<Item = &Entry<'a>> {
+        self.entries.iter().flat_map(|entry| {
+            let same = |other: &&Entry| other.row.case == entry.row.case;
+            std::iter::once(entry).chain(self.others.iter().filter(same))
+        })
+    }
+
+    /// Proven rows with their case and rate; of several variants the fastest.
     pub fn measured(&self) -> impl Iterator<Item = (&Entry<'a>, &Case, Rate)> {
         self.entries.iter().filter_map(|entry| Some((entry, entry.case.as_ref().ok()?, entry.rate?)))
     }
 
     /// How many rows have `status`.
     pub fn count(&self, status: Status) -> usize {
-        self.entries.iter().filter(|entry| entry.row.status == status).count()
+        self.all().filter(|entry| entry.row.status == status).count()
     }
 
     /// How many rows ended as something broken.
     pub fn defects(&self) -> usize {
-        self.entries.iter().filter(|entry| entry.row.status.is_defect()).count()
+        self.all().filter(|entry| entry.row.status.is_defect()).count()
     }
 
     /// How many rows carry `tag`.
     pub fn tagged(&self, tag: &str) -> usize {
-        self.entries.iter().filter(|entry| entry.row.tags.iter().any(|t| t == tag)).count()
+        self.all().filter(|entry| entry.row.tags.iter().any(|t| t == tag)).count()
     }
 
     /// How many of its files end before their run did.
@@ -212,7 +240,7 @@ impl<'a> Device<'a> {
     pub fn not_run(&self) -> Vec<NotRun<'a>> {
         let mut groups: Vec<NotRun> = Vec::new();
         let mut places: HashMap<(Status, String), usize> = HashMap::new();
-        for entry in self.entries.iter().filter(|entry| entry.row.status != Status::Ok) {
+        for entry in self.all().filter(|entry| entry.row.status != Status::Ok) {
             let status = entry.row.status;
             let reason = match entry.row.reason.as_deref().map(clean) {
                 Some(reason) if !reason.is_empty() => reason,
@@ -345,6 +373,29 @@ mod tests {
         assert_eq!((device.entries.len(), device.superseded), (1, 2));
         assert_eq!(device.entries[0].rate.unwrap().value, 128.0);
         assert_eq!(device.header.started, runs[0].header.started);
+    }
+
+    #[test]
+    fn of_several_variants_in_one_file_the_fastest_stands_for_the_case() {
+        let runs = [fixture::variants()];
+        let comparison = Comparison::new(&runs);
+        let device = &comparison.devices[0];
+        let kernel = |entry: &Entry| entry.row.kernel.as_ref().unwrap().variant.to_string();
+        assert_eq!(device.entries.len(), 1);
+        assert_eq!((device.others.len(), device.superseded), (3, 0));
+        assert_eq!(kernel(&device.entries[0]), "tiled bk16 bm64 bn64");
+        let all: Vec<String> = device.all().map(kernel).collect();
+        assert_eq!(all[1], "tiled bk16 bm64 bn64 checked", "{all:?}");
+        assert_eq!(device.count(Status::Wrong), 1);
+        // A newer file replaces all of them, slower as it may be.
+        let mut newer = fixture::h100_header();
+        newer.started = "2026-04-01T00:00:00Z".into();
+        let row = Row { started: newer.started.clone(), ..fixture::ok_row(fixture::MANY, 9.0) };
+        let runs = [fixture::variants(), fixture::file(newer, vec![row])];
+        let comparison = Comparison::new(&runs);
+        let device = &comparison.devices[0];
+        assert_eq!((device.entries.len(), device.others.len(), device.superseded), (1, 0, 4));
+        assert_eq!(device.entries[0].row.seconds(), Some(9.0));
     }
 
     #[test]

@@ -283,6 +283,29 @@ pub fn three_devices() -> Vec<RunFile> {
     files
 }
 
+/// The case of [`variants`].
+pub const MANY: &str = "gemm f32 m512 n512 k512 nn";
+
+/// One case by four variants: without checks, with them a quarter slower, the user's own three times
+/// slower, and a wrong one.
+pub fn variants() -> RunFile {
+    let row = |kernel: &str, checks: bool, seconds: f64| {
+        let mut row = ok_row(MANY, seconds);
+        let used = row.kernel.as_mut().expect("the fixture has a kernel");
+        used.variant.kernel = kernel.into();
+        used.variant.checks = checks;
+        used.tuned = false;
+        row
+    };
+    let wrong = Row {
+        kernel: row("broken", false, 1.0).kernel,
+        ..failed_row(MANY, Status::Wrong, Some("element 3 is 2, the oracle says 1"))
+    };
+    let rows =
+        vec![row("own/mine", false, 3e-3), row("tiled", true, 1.25e-3), row("tiled", false, 1e-3), wrong];
+    file(h100_header(), rows)
+}
+
 /// A device whose every text tries to be something else, and rows with absurd numbers.
 pub fn hostile() -> Vec<RunFile> {
     let text = "<script src=https://evil.example/x.js></script>\"'>|`[x](https://evil.example)@here \u{1b}[31m\u{202e}\u{0}";

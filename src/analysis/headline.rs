@@ -80,6 +80,16 @@ pub fn caveats(device: &Device) -> Vec<String> {
     if above > 0 {
         out.push(format!("{} above the measured roof", rows(above)));
     }
+    let several = device.entries.iter().filter(|e| device.others.iter().any(|o| o.row.case == e.row.case));
+    match several.count() {
+        0 => {}
+        1 => out.push("1 case was measured by several kernel variants; its fastest is shown".into()),
+        n => {
+            out.push(format!(
+                "{n} cases were measured by several kernel variants; the fastest of each is shown"
+            ));
+        }
+    }
     if device.superseded > 0 {
         let n = device.superseded;
         out.push(format!("the newest row of each case is shown, {} left out", older(n)));

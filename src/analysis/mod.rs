@@ -10,6 +10,7 @@ mod label;
 mod levels;
 mod rate;
 mod roofline;
+mod variants;
 
 pub use ceiling::{Ceilings, ComputeCeiling, MemoryCeiling, Unit};
 pub use comparison::{CaseLine, Comparison, Device, Entry, Lead, NotRun};
@@ -20,3 +21,4 @@ pub(crate) use label::shorten;
 pub use levels::{Level, levels};
 pub use rate::{Rate, RateUnit};
 pub use roofline::{Placement, Resource, place};
+pub use variants::{CostOfChecks, OwnAgainstBuiltIn, costs_of_checks, own_kernels};

@@ -1,6 +1,6 @@
 //! The subcommands and what they have in common on the outside.
 
-use super::{completions, devices, doctor, executor, man, report, run as run_command, verify};
+use super::{completions, devices, doctor, executor, man, report, run as run_command, tune, verify};
 use crate::error::Result;
 use clap::{CommandFactory, Parser, Subcommand};
 
@@ -26,7 +26,9 @@ enum Command {
     /// Explain why no device, or only a software device, is found, and what to do.
     Doctor(doctor::Arguments),
     /// Measure a suite on devices and record it.
-    Run(Box<run_command::Arguments>),
+    Run(Box<run_command::Command>),
+    /// Find the fastest variant of each case on a device, for `run` to use.
+    Tune(tune::Arguments),
     /// Check every kernel variant against the oracle; time nothing.
     Verify(Box<verify::Arguments>),
     /// Draw report.html and report.md from result files.
@@ -46,6 +48,7 @@ pub fn run(arguments: Arguments) -> Result<()> {
         Command::Devices(arguments) => devices::run(&arguments),
         Command::Doctor(arguments) => doctor::run(&arguments),
         Command::Run(arguments) => run_command::run(&arguments),
+        Command::Tune(arguments) => tune::run(&arguments),
         Command::Verify(arguments) => verify::run(&arguments),
         Command::Report(arguments) => report::run(&arguments),
         Command::Completions(arguments) => completions::run(&arguments),

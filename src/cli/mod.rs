@@ -8,6 +8,7 @@ mod executor;
 mod man;
 mod report;
 mod run;
+mod tune;
 mod verify;
 
 pub use command::{Arguments, run};

@@ -2,6 +2,7 @@
 
 use super::capabilities::{Capabilities, Feature};
 use super::variant::Variant;
+use crate::units;
 use crate::workload::{Case, DType, Grid, Role, Tensor, Tile};
 use serde::{Deserialize, Serialize};
 
@@ -153,6 +154,16 @@ impl Plan {
     /// Bytes of one buffer set.
     pub fn bytes(&self) -> u64 {
         self.buffers.iter().map(Buffer::bytes).sum()
+    }
+
+    /// Why no binding of `device` holds its largest buffer, if so.
+    pub fn too_large(&self, device: &Capabilities) -> Option<String> {
+        let largest = self.buffers.iter().max_by_key(|buffer| buffer.bytes())?;
+        let most = device.limits.binding_bytes.min(device.limits.buffer_bytes);
+        let (size, most_size) = (units::bytes(largest.bytes()), units::bytes(most));
+        let reason =
+            format!("buffer {} takes {size}; one binding of this device holds {most_size}", largest.name);
+        (largest.bytes() > most).then_some(reason)
     }
 
     /// SHA-256 of the WGSL of all steps with their dispatch sizes, in hexadecimal.

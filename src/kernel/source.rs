@@ -37,8 +37,69 @@ impl KernelSource {
         }
     }
 
+    /// The tables of tuned variants that ship with the texts: their names and what they hold.
+    pub fn tables(&self) -> Vec<(String, String)> {
+        let mut tables: Vec<(String, String)> = match &self.folder {
+            Some(folder) => std::fs::read_dir(folder.join("tuned"))
+                .into_iter()
+                .flatten()
+                .flatten()
+                .filter(|entry| entry.path().extension().is_some_and(|extension| extension == "toml"))
+                .filter_map(|entry| {
+                    let name = entry.file_name().to_string_lossy().into_owned();
+                    Some((name, std::fs::read_to_string(entry.path()).ok()?))
+                })
+                .collect(),
+            None => EMBEDDED
+                .get_dir("tuned")
+                .into_iter()
+                .flat_map(Dir::files)
+                .filter(|file| file.path().extension().is_some_and(|extension| extension == "toml"))
+                .filter_map(|file| {
+                    let name = file.path().file_name()?.to_string_lossy().into_owned();
+                    Some((name, file.contents_utf8()?.replace("\r\n", "\n")))
+                })
+                .collect(),
+        };
+        tables.sort();
+        tables
+    }
+
     /// Renders template `name` with `values`.
     pub fn render<S: serde::Serialize>(&self, name: &str, values: S) -> Result<String, PlanError> {
+        let values = minijinja::Value::from(minijinja::value::Serde(values));
+        let environment = self.environment();
+        let rendered = environment.get_template(name).and_then(|template| template.render(values));
+        rendered.map_err(|error| PlanError::Template(format!("{error:#}")))
+    }
+
+    /// Renders `text` with `values`; it may include and import the texts that are here.
+    pub(super) fn render_text(
+        &self,
+        name: &str,
+        text: &str,
+        values: &serde_json::Value,
+    ) -> Result<String, PlanError> {
+        let values = minijinja::Value::from(minijinja::value::Serde(values));
+        let rendered = self.environment().render_named_str(name, text, values);
+        rendered.map_err(|error| PlanError::Template(format!("{error:#}")))
+    }
+
+    /// The value of an expression of `values`, with `ceil` for whole numbers from quotients.
+    pub(super) fn evaluate(
+        &self,
+        expression: &str,
+        values: &serde_json::Value,
+    ) -> Result<serde_json::Value, minijinja::Error> {
+        let values = minijinja::Value::from(minijinja::value::Serde(values));
+        let mut environment = self.environment();
+        environment.add_function("ceil", |number: f64| number.ceil() as i64);
+        let value = environment.compile_expression(expression)?.eval(values)?;
+        serde_json::to_value(value)
+            .map_err(|error| minijinja::Error::new(minijinja::ErrorKind::BadSerialization, error.to_string()))
+    }
+
+    fn environment(&self) -> minijinja::Environment<'static> {
         let mut environment = minijinja::Environment::new();
         environment.set_undefined_behavior(minijinja::UndefinedBehavior::Strict);
         let syntax = minijinja::syntax::SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build();
@@ -50,9 +111,7 @@ impl KernelSource {
                 .map(Some)
                 .map_err(|e| minijinja::Error::new(minijinja::ErrorKind::TemplateNotFound, e))
         });
-        let values = minijinja::Value::from(minijinja::value::Serde(values));
-        let rendered = environment.get_template(name).and_then(|template| template.render(values));
-        rendered.map_err(|error| PlanError::Template(format!("{error:#}")))
+        environment
     }
 }
 

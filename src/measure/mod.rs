@@ -9,6 +9,8 @@ mod rotation;
 mod sampling;
 mod self_test;
 mod session;
+mod tune;
+mod tuning_order;
 mod verify;
 
 pub use budget::{Budget, Predictor};
@@ -19,4 +21,6 @@ pub use result::{Cache, Spent, TimerChoice, TimerReport, Timing, Verification};
 pub use rotation::last_level_cache;
 pub use self_test::self_test;
 pub use session::Session;
+pub use tune::{Effort, FINAL, Fate, Tuned, Untuned, tune};
+pub use tuning_order::Experience;
 pub use verify::{Oracle, Verdict};

@@ -18,8 +18,8 @@ const MOST_PROBLEMS: usize = 50;
 
 /// Reads a result file, whatever is wrong with it beyond its first line.
 ///
-/// Every line that could not be used is in [`RunFile::problems`]. Of several rows of one case the
-/// last counts.
+/// Every line that could not be used is in [`RunFile::problems`]. Of several rows of one case
+/// and variant the last counts.
 ///
 /// # Errors
 /// When the file cannot be read, does not begin with a header, or is of a later schema.
@@ -179,8 +179,8 @@ fn begins_like_a_header(bytes: &[u8]) -> bool {
 /// What has been read so far.
 struct State {
     rows: Vec<Row>,
-    /// Where the row of a case is in `rows`, and in which line it was.
-    place: BTreeMap<String, (usize, u64)>,
+    /// Where the row of a case and variant is in `rows`, and in which line it was.
+    place: BTreeMap<(String, String), (usize, u64)>,
     end: Option<super::schema::End>,
     problems: Vec<String>,
     /// Lines of rows, also those that a later one replaced.
@@ -248,14 +248,14 @@ impl State {
         if self.end.take().is_some() {
             self.problem(format!("line {number} is a row after a closing line, which no longer counts"));
         }
-        match self.place.insert(row.case.clone(), (self.rows.len(), number)) {
+        match self.place.insert(row.identity(), (self.rows.len(), number)) {
             None => self.rows.push(row),
             Some((at, before)) => {
                 self.problem(format!(
                     "lines {before} and {number} are both of `{}`; the last counts",
                     row.case.chars().take(100).collect::<String>()
                 ));
-                self.place.insert(row.case.clone(), (at, number));
+                self.place.insert(row.identity(), (at, number));
                 self.rows[at] = row;
             }
         }

@@ -134,7 +134,7 @@ pub struct Row {
     pub started: String,
     /// Where its wall time went.
     pub spent: Spent,
-    /// The kernel that ran.
+    /// The kernel that ran, or would have.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub kernel: Option<KernelUsed>,
     /// Proof.
@@ -152,6 +152,12 @@ pub struct Row {
 }
 
 impl Row {
+    /// What the row is of: its case and the text of its variant. A file has one row of each.
+    pub fn identity(&self) -> (String, String) {
+        let variant = self.kernel.as_ref().map_or(String::new(), |kernel| kernel.variant.to_string());
+        (self.case.clone(), variant)
+    }
+
     /// Median seconds of one execution; only of `ok` rows.
     pub fn seconds(&self) -> Option<f64> {
         if self.status != Status::Ok {

@@ -45,7 +45,7 @@ mod tests {
 
     #[test]
     fn nothing_is_loaded_and_nothing_runs() {
-        for runs in [fixture::three_devices(), fixture::hostile(), Vec::new()] {
+        for runs in [fixture::three_devices(), fixture::hostile(), vec![fixture::variants()], Vec::new()] {
             let html = page(&runs);
             assert!(!html.to_lowercase().contains("<script"));
             for tag in ["<link", "<img", "<iframe", "<object", "<base", "@import", "url("] {
@@ -57,6 +57,14 @@ mod tests {
                 html.contains("content=\"default-src 'none'; style-src 'unsafe-inline'; img-src data:\"")
             );
         }
+    }
+
+    #[test]
+    fn variants_of_one_case_and_the_cost_of_checks_have_a_section() {
+        let html = page(&[fixture::variants()]);
+        assert!(html.contains("Run-time checks on") && html.contains("×1.25"));
+        assert!(html.contains("own&#x2f;mine"));
+        assert!(!page(&fixture::two_devices()).contains("id=\"variants\""));
     }
 
     #[test]
@@ -74,7 +82,7 @@ mod tests {
     fn every_identifier_is_unique_and_every_link_leads_somewhere() {
         let copy = vec![fixture::ok_row("stream f32 copy n1024", 1e-3)];
         let copy_alone = vec![fixture::file(fixture::h100_header(), copy)];
-        for runs in [fixture::three_devices(), fixture::hostile(), copy_alone] {
+        for runs in [fixture::three_devices(), fixture::hostile(), copy_alone, vec![fixture::variants()]] {
             let html = page(&runs);
             let ids = attributes(&html, "id");
             let unique: HashSet<&str> = ids.iter().copied().collect();

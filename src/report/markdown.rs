@@ -2,7 +2,7 @@
 
 use super::page::family_title;
 use super::plot::{Chart, Charts};
-use super::wording;
+use super::{variants, wording};
 use crate::analysis::{CaseLine, Comparison, Device, caveats, clean};
 use crate::units;
 use crate::workload::FAMILIES;
@@ -27,6 +27,7 @@ pub fn render(comparison: &Comparison, charts: &Charts) -> String {
     for chart in charts.rooflines.iter().chain([&charts.gemm, &charts.attention, &charts.bandwidth]) {
         figure(&mut out, chart);
     }
+    several_variants(&mut out, comparison);
     not_run(&mut out, comparison);
     out += METHOD;
     out
@@ -120,6 +121,40 @@ fn figure(out: &mut String, chart: &Chart) {
     }
 }
 
+fn several_variants(out: &mut String, comparison: &Comparison) {
+    let views = variants::views(comparison);
+    if views.is_empty() {
+        return;
+    }
+    out.push_str("## Kernel variants\n\nThe tables above have the fastest variant of each case.\n\n");
+    for view in &views {
+        out.push_str(&format!("**{}**\n\n", escape(&view.label)));
+        let head = ["case", "kernel", "rate", "time"].map(String::from);
+        let rows = view.rows.iter();
+        let rows =
+            rows.map(|row| vec![code(&row.case), escape(&row.kernel), row.rate.clone(), row.ratio.clone()]);
+        table(out, &head, 2, rows);
+    }
+    if views.iter().all(|view| view.checks.is_empty()) {
+        return;
+    }
+    out.push_str("## Run-time checks\n\nWhat the checks of bounds, loops and divisions cost.\n\n");
+    for view in views.iter().filter(|view| !view.checks.is_empty()) {
+        out.push_str(&format!("**{}**\n\n", escape(&view.label)));
+        let head = ["case", "kernel", "unchecked", "checked", "ratio"].map(String::from);
+        let cells = |row: &variants::ChecksRow| {
+            vec![
+                code(&row.case),
+                escape(&row.kernel),
+                row.unchecked.clone(),
+                row.checked.clone(),
+                row.ratio.clone(),
+            ]
+        };
+        table(out, &head, 2, view.checks.iter().map(cells));
+    }
+}
+
 fn not_run(out: &mut String, comparison: &Comparison) {
     out.push_str("## What did not run, and why\n\n");
     for device in &comparison.devices {
@@ -193,6 +228,14 @@ mod tests {
     #[test]
     fn the_markdown_of_two_devices_is_as_shown() {
         insta::assert_snapshot!(markdown(&fixture::two_devices()));
+    }
+
+    #[test]
+    fn several_variants_and_what_checks_cost_are_as_shown() {
+        let text = markdown(&[fixture::variants()]);
+        let from = text.find("## Kernel variants").unwrap();
+        let to = text.find("## How a number").unwrap();
+        insta::assert_snapshot!(&text[from..to]);
     }
 
     #[test]

@@ -6,8 +6,9 @@ mod markdown;
 mod page;
 mod plot;
 mod table;
+mod variants;
 mod wording;
 mod writer;
 
-pub use table::terminal;
+pub use table::{own_kernels, terminal};
 pub use writer::{Written, write};

@@ -2,6 +2,7 @@
 
 use super::anchor::{Names, slug};
 use super::plot::{Chart, Charts, Ink};
+use super::variants::{VariantsView, views};
 use super::wording;
 use crate::analysis::{CaseLine, Comparison, Device, Entry, Headline, Lead, caveats, clean, levels};
 use crate::record::{Outcome, Row, RunFile, Status};
@@ -24,6 +25,7 @@ pub struct Page {
     gemm: ChartView,
     attention: ChartView,
     bandwidth: ChartView,
+    variants: Vec<VariantsView>,
 }
 
 #[derive(Debug, Serialize)]
@@ -197,6 +199,7 @@ impl Page {
             attention: chart_view(&charts.attention, "attention", rows_of(&["attention"])),
             bandwidth: chart_view(&charts.bandwidth, "bandwidth", rows_of(&["stream", "attention"])),
             families,
+            variants: views(comparison),
         }
     }
 }

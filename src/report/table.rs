@@ -3,6 +3,7 @@
 use super::wording;
 use crate::analysis::{Comparison, Device, Entry, clean};
 use crate::record::{RunFile, Status};
+use crate::units;
 
 use comfy_table::{
     Cell, CellAlignment, ColumnConstraint, ContentArrangement, LineStyle, Table, TableStyle, Width,
@@ -49,6 +50,26 @@ fn heading(device: &Device) -> String {
     format!("{} ({}, {api}, {driver})", device.label, told.device_type)
 }
 
+/// A line for each kernel of the user's: its time, and that of the fastest built-in one.
+pub fn own_kernels(runs: &[RunFile]) -> String {
+    let comparison = Comparison::new(runs);
+    let mut out = String::new();
+    for device in &comparison.devices {
+        for line in crate::analysis::own_kernels(device) {
+            let (own, built_in) = (units::seconds(line.own_s), units::seconds(line.built_in_s));
+            let speed = units::significant(line.built_in_s / line.own_s);
+            out += &format!(
+                "{} on {}, {}: {own}, {speed} times the speed of {} with {built_in}\n",
+                line.own,
+                device.label,
+                clean(line.case),
+                line.built_in
+            );
+        }
+    }
+    out
+}
+
 /// What a column holds.
 struct Column {
     name: &'static str,
@@ -63,7 +84,7 @@ impl Column {
         device: &Device,
         text: impl Fn(&Entry) -> String,
     ) -> Self {
-        Column { name, align, cells: device.entries.iter().map(text).collect() }
+        Column { name, align, cells: device.all().map(text).collect() }
     }
 
     /// Room for the longest of its cells on one line, with the gap after it.
@@ -89,7 +110,9 @@ fn table(device: &Device, width: Option<u16>) -> Table {
         Column::new("95 %", Right, device, wording::interval_or_none),
         Column::new("of roof", Right, device, wording::share_or_none),
     ];
-    let kernel = Column::new("kernel", Left, device, |entry| wording::kernel_short(entry.row));
+    // Rows of one case differ in their variant alone.
+    let name = if device.others.is_empty() { wording::kernel_short } else { wording::kernel_long };
+    let kernel = Column::new("kernel", Left, device, |entry| name(entry.row));
     let note = Column::new("note", Left, device, wording::note);
 
     let least_note = note.width().min(NOTE);
@@ -111,7 +134,7 @@ fn table(device: &Device, width: Option<u16>) -> Table {
     }
     let cell = |text: &str, column: &Column| Cell::new(text).set_alignment(column.align);
     table.set_header(columns.iter().map(|column| cell(column.name, column)));
-    for row in 0..device.entries.len() {
+    for row in 0..device.all().count() {
         table.add_row(columns.iter().map(|column| cell(&column.cells[row], column)));
     }
     let last = columns.len() - 1;

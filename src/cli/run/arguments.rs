@@ -75,7 +75,7 @@ pub struct Arguments {
 }
 
 /// Reads `90s`, `1.5m`, `200ms` or plain seconds.
-fn parse_time(text: &str) -> std::result::Result<Duration, String> {
+pub(in crate::cli) fn parse_time(text: &str) -> std::result::Result<Duration, String> {
     let at = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
     let (number, unit) = text.split_at(at);
     let factor = match unit {
@@ -104,8 +104,8 @@ impl Arguments {
         &self.device
     }
 
-    /// The cases: the suite with other sizes, filtered.
-    pub(in crate::cli) fn cases(&self) -> Result<Suite> {
+    /// The suite with other sizes.
+    pub(super) fn suite(&self) -> Result<Suite> {
         let mut suite = Suite::resolve(&self.suite)?;
         let mut sizes = Vec::new();
         for (name, list) in [("m", &self.m), ("n", &self.n), ("k", &self.k)] {
@@ -116,8 +116,19 @@ impl Arguments {
         if !sizes.is_empty() {
             suite = suite.with_sizes(&sizes)?;
         }
-        let patterns = self.filter.iter().map(|p| Pattern::parse(p)).collect::<Result<Vec<_>>>()?;
+        Ok(suite)
+    }
+
+    /// The cases: the suite with other sizes, filtered.
+    pub(in crate::cli) fn cases(&self) -> Result<Suite> {
+        let suite = self.suite()?;
+        let patterns = self.patterns()?;
         if patterns.is_empty() { Ok(suite) } else { suite.filtered(&patterns) }
+    }
+
+    /// What `-k` says.
+    pub(super) fn patterns(&self) -> Result<Vec<Pattern>> {
+        self.filter.iter().map(|p| Pattern::parse(p)).collect()
     }
 
     /// Where kernel texts come from.

@@ -1,16 +1,17 @@
 //! One case on one device: plan, price, measure, write down.
 
+use super::choosing::Job;
 use super::track::Track;
 use crate::executor::FaultKind;
-use crate::kernel::{KernelSource, Plan, PlanError, Takes, default_plan};
+use crate::kernel::{KernelSource, Plan, PlanError};
 use crate::measure::{Ended, Measurement, Session, measure};
 use crate::record::{self, KernelUsed, Row, Status};
 use crate::units;
 use crate::workload::Case;
 use std::time::Instant;
 
-/// Runs one case and writes down what happened, whatever happens.
-pub(super) fn run_case(track: &mut Track, case: &Case, source: &KernelSource) -> Row {
+/// Runs one case by one kernel and writes down what happened, whatever happens.
+pub(super) fn run_case(track: &mut Track, case: &Case, job: &Job, source: &KernelSource) -> Row {
     let mut row = Row {
         case: case.key(),
         status: Status::Ok,
@@ -26,7 +27,10 @@ pub(super) fn run_case(track: &mut Track, case: &Case, source: &KernelSource) ->
         tags: Vec::new(),
     };
     let started = Instant::now();
-    let planned = plan_for(track, case, source);
+    let planned = plan_for(track, case, job, source);
+    if let Ok(Some(plan)) = &planned {
+        row.kernel = Some(used(plan, job, 0));
+    }
     let share_s = track.budget.share_s();
     let mut used_s = 0.0;
     match planned.and_then(|plan| affordable(track, &row, share_s).map(|()| plan)) {
@@ -50,7 +54,11 @@ pub(super) fn run_case(track: &mut Track, case: &Case, source: &KernelSource) ->
                 let seconds = measured.timing.as_ref().map_or(seconds, |timing| timing.summary.median);
                 track.predictor.note(case, seconds);
             }
-            fill(&mut row, measured, plan.as_ref());
+            row.kernel = plan.as_ref().map(|plan| used(plan, job, measured.held_bytes));
+            fill(&mut row, measured);
+            if let (Job::Own(..), Status::Failed, Some(reason)) = (job, row.status, &mut row.reason) {
+                reason.push_str("; docs/kernels.md says what a kernel is given");
+            }
             track.note_sentinel(&row);
         }
     }
@@ -61,24 +69,21 @@ pub(super) fn run_case(track: &mut Track, case: &Case, source: &KernelSource) ->
 
 type Refusal = (Status, String);
 
-fn plan_for(track: &Track, case: &Case, source: &KernelSource) -> std::result::Result<Option<Plan>, Refusal> {
+fn plan_for(
+    track: &Track,
+    case: &Case,
+    job: &Job,
+    source: &KernelSource,
+) -> std::result::Result<Option<Plan>, Refusal> {
     if let Some(reason) = case.too_large() {
         return Err((Status::Unsupported, reason));
     }
-    if track.device.takes == Takes::Cases {
-        return Ok(None);
-    }
-    let plan = default_plan(case, &track.device, source).map_err(|error| match error {
+    let plan = track.chooser.plan(job, case, &track.device, source).map_err(|error| match error {
         PlanError::Template(_) => (Status::Failed, error.to_string()),
         _ => (Status::Unsupported, error.to_string()),
     })?;
-    let limits = &track.device.limits;
-    let largest = plan.buffers.iter().max_by_key(|b| b.bytes()).expect("a plan has buffers");
-    let most = limits.binding_bytes.min(limits.buffer_bytes);
-    if largest.bytes() > most {
-        let (name, size) = (&largest.name, units::bytes(largest.bytes()));
-        let reason =
-            format!("buffer {name} takes {size}; one binding of this device holds {}", units::bytes(most));
+    let Some(plan) = plan else { return Ok(None) };
+    if let Some(reason) = plan.too_large(&track.device) {
         return Err((Status::Unsupported, reason));
     }
     if plan.bytes() > track.config.memory_limit {
@@ -112,7 +117,7 @@ fn affordable(track: &Track, row: &Row, share_s: Option<f64>) -> std::result::Re
     Err((Status::Skipped, reason))
 }
 
-fn fill(row: &mut Row, measured: Measurement, plan: Option<&Plan>) {
+fn fill(row: &mut Row, measured: Measurement) {
     (row.status, row.reason) = match measured.ended {
         Ended::Ok => (Status::Ok, None),
         Ended::Wrong(reason) => (Status::Wrong, Some(reason)),
@@ -132,11 +137,14 @@ fn fill(row: &mut Row, measured: Measurement, plan: Option<&Plan>) {
     row.verification = measured.verification;
     row.timing = measured.timing;
     row.tags = measured.tags;
-    row.kernel = plan.map(|plan| KernelUsed {
+}
+
+fn used(plan: &Plan, job: &Job, held_bytes: u64) -> KernelUsed {
+    KernelUsed {
         variant: plan.variant.clone(),
         sha256: plan.hash(),
         steps: plan.steps.len() as u32,
-        held_bytes: measured.held_bytes,
-        tuned: false,
-    });
+        held_bytes,
+        tuned: job.tuned(),
+    }
 }

@@ -2,9 +2,13 @@
 
 mod arguments;
 mod case;
+mod choosing;
 mod progress;
 mod session;
 mod track;
 
 pub use arguments::Arguments;
-pub use session::run;
+pub(super) use arguments::parse_time;
+pub(super) use session::interrupt_flag;
+pub use session::{Command, run};
+pub(super) use track::test_timer;

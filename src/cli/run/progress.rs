@@ -38,7 +38,7 @@ impl Progress {
         }
     }
 
-    pub(super) fn end(&self, device: &Capabilities, row: &Row) {
+    pub(super) fn end(&self, device: &Capabilities, row: &Row, with_variant: bool) {
         self.step();
         let what = match (row.status, row.seconds()) {
             (Status::Ok, Some(seconds)) => match row.flop_rate() {
@@ -53,7 +53,12 @@ impl Progress {
             },
             (status, _) => format!("{status}: {}", row.reason.as_deref().unwrap_or("no reason given")),
         };
-        let line = format!("[{}/{}] {}: {}: {what}", self.at.get(), self.total, device.name, row.case);
+        let variant = match &row.kernel {
+            Some(kernel) if with_variant => format!(" by {}", kernel.variant),
+            _ => String::new(),
+        };
+        let (at, total) = (self.at.get(), self.total);
+        let line = format!("[{at}/{total}] {}: {}{variant}: {what}", device.name, row.case);
         match &self.bar {
             Some(bar) => bar.println(line),
             None => note(&line),

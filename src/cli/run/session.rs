@@ -3,10 +3,11 @@
 use super::super::{devices, note, print, report};
 use super::arguments::Arguments;
 use super::case::run_case;
+use super::choosing::Choosing;
 use super::progress::Progress;
 use super::track::{Setup, Track, learn};
 use crate::error::{Error, Result};
-use crate::kernel::{Capabilities, default_plan};
+use crate::kernel::Capabilities;
 use crate::measure::{METHOD, Predictor};
 use crate::record::{self, End, Outcome};
 use crate::suite::Suite;
@@ -16,45 +17,69 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
+/// Measures a suite on devices and records it, row by row.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Command {
+    #[command(flatten)]
+    pub(super) arguments: Arguments,
+    #[command(flatten)]
+    pub(super) choosing: Choosing,
+}
+
+impl Command {
+    fn cases(&self) -> Result<Suite> {
+        if self.choosing.has_own() {
+            return self.choosing.cases(self.arguments.suite()?, &self.arguments.patterns()?);
+        }
+        self.arguments.cases()
+    }
+}
+
 /// Measures what the arguments say.
-pub fn run(arguments: &Arguments) -> Result<()> {
-    let suite = arguments.cases()?;
+pub fn run(command: &Command) -> Result<()> {
+    let arguments = &command.arguments;
+    let suite = command.cases()?;
     let labels = arguments.labels()?;
     let program = devices::program(arguments.executor.as_deref())?;
     let (executor_name, found) = devices::discover(&program)?;
     let chosen = devices::choose(&found, &arguments.device)?;
     if arguments.dry_run {
-        return dry_run(arguments, &suite, &chosen);
+        return dry_run(command, &suite, &chosen);
     }
     let stop = interrupt_flag();
     let setup =
         Setup { program, executor_name, source: arguments.source(), labels, run_id: record::run_id() };
     let mut tracks = Vec::new();
     for device in chosen {
-        tracks.push(Track::open(arguments, &suite, &setup, device)?);
+        tracks.push(Track::open(command, &suite, &setup, device)?);
     }
     let started = Instant::now();
-    let progress = Progress::new(suite.cases.len() * tracks.len());
+    let jobs = |track: &Track| suite.cases.iter().map(|c| track.chooser.jobs(c, &track.device).len()).sum();
+    let rows: Vec<usize> = tracks.iter().map(jobs).collect();
+    let progress = Progress::new(rows.iter().sum());
     let mut interrupted = false;
     'cases: for (number, case) in suite.cases.iter().enumerate() {
         // A B, then B A: devices that share a machine see the same disturbances.
         let order: Vec<usize> =
             if number % 2 == 0 { (0..tracks.len()).collect() } else { (0..tracks.len()).rev().collect() };
         for at in order {
-            if stop.load(Ordering::SeqCst) {
-                interrupted = true;
-                break 'cases;
-            }
             let track = &mut tracks[at];
-            if track.done.contains_key(&case.key()) {
-                progress.step();
-                continue;
+            let jobs = track.chooser.jobs(case, &track.device);
+            for job in &jobs {
+                if stop.load(Ordering::SeqCst) {
+                    interrupted = true;
+                    break 'cases;
+                }
+                if track.is_done(case, job, jobs.len()) {
+                    progress.step();
+                    continue;
+                }
+                progress.begin(&track.device.name, case);
+                let row = run_case(track, case, job, &setup.source);
+                track.writer.append(&row)?;
+                track.done.insert(row.identity(), row.status);
+                progress.end(&track.device, &row, jobs.len() > 1);
             }
-            progress.begin(&track.device.name, case);
-            let row = run_case(track, case, &setup.source);
-            track.writer.append(&row)?;
-            track.done.insert(row.case.clone(), row.status);
-            progress.end(&track.device, &row);
         }
     }
     progress.finish();
@@ -73,6 +98,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     let runs = record::load_all(&paths)?;
     let width = std::io::stdout().is_terminal().then(terminal_width);
     print(&crate::report::terminal(&runs, width));
+    print(&crate::report::own_kernels(&runs));
     for path in &paths {
         print(&format!("{}\n", path.display()));
     }
@@ -93,7 +119,8 @@ fn terminal_width() -> u16 {
 }
 
 /// Prints cases, kernels and, where earlier results of the device tell, the predicted times.
-fn dry_run(arguments: &Arguments, suite: &Suite, devices: &[Capabilities]) -> Result<()> {
+fn dry_run(command: &Command, suite: &Suite, devices: &[Capabilities]) -> Result<()> {
+    let arguments = &command.arguments;
     let source = arguments.source();
     let earlier = record::load_readable(std::slice::from_ref(&arguments.output))
         .map(|(runs, _)| runs)
@@ -107,9 +134,16 @@ fn dry_run(arguments: &Arguments, suite: &Suite, devices: &[Capabilities]) -> Re
             learn(&mut predictor, &run.rows);
         }
         text.push_str(&format!("{}\n", device.id));
-        for case in &suite.cases {
-            let kernel = match default_plan(case, device, &source) {
-                Ok(plan) => plan.variant.to_string(),
+        let chooser = command.choosing.chooser(device, &arguments.output, &source)?;
+        let jobs = suite
+            .cases
+            .iter()
+            .flat_map(|case| chooser.jobs(case, device).into_iter().map(move |job| (case, job)));
+        for (case, job) in jobs {
+            let tuned = if job.tuned() { ", tuned" } else { "" };
+            let kernel = match chooser.plan(&job, case, device, &source) {
+                Ok(Some(plan)) => format!("{}{tuned}", plan.variant),
+                Ok(None) => "the executor's own".into(),
                 Err(error) => error.to_string(),
             };
             let predicted = predictor.predict(case).map_or("-".to_string(), units::seconds);
@@ -127,7 +161,7 @@ fn dry_run(arguments: &Arguments, suite: &Suite, devices: &[Capabilities]) -> Re
 }
 
 /// Set by Ctrl-C; a second one ends the program at once.
-fn interrupt_flag() -> Arc<AtomicBool> {
+pub(in crate::cli) fn interrupt_flag() -> Arc<AtomicBool> {
     let flag = Arc::new(AtomicBool::new(false));
     let shared = Arc::clone(&flag);
     let _ = ctrlc::set_handler(move || {

@@ -1,7 +1,8 @@
 //! One device during a run: its executor, its file, its budget.
 
 use super::super::note;
-use super::arguments::Arguments;
+use super::choosing::{Chooser, Job};
+use super::session::Command;
 use crate::error::Result;
 use crate::executor::protocol::Prepare;
 use crate::executor::{ChildExecutor, Executor, Fault, FaultKind, Program};
@@ -41,19 +42,23 @@ pub(super) struct Track {
     pub(super) config: Config,
     pub(super) predictor: Predictor,
     pub(super) budget: Budget,
-    pub(super) done: BTreeMap<String, Status>,
+    pub(super) chooser: Chooser,
+    /// Status of each row, by case and text of the variant.
+    pub(super) done: BTreeMap<(String, String), Status>,
     pub(super) earlier_s: f64,
 }
 
 impl Track {
     /// Starts an executor for `device`, tests its timer, and makes or reopens its file.
     pub(super) fn open(
-        arguments: &Arguments,
+        command: &Command,
         suite: &Suite,
         setup: &Setup,
         device: Capabilities,
     ) -> Result<Self> {
+        let arguments = &command.arguments;
         let config = arguments.config(&device);
+        let chooser = command.choosing.chooser(&device, &arguments.output, &setup.source)?;
         let budget = arguments.budget(suite);
         let mut executor = ChildExecutor::new(setup.program.clone());
         let timer = test_timer(&mut executor, &device, &config, &setup.source);
@@ -81,6 +86,7 @@ impl Track {
                 ("budget_s".to_string(), budget.map_or("none".to_string(), |b| b.as_secs_f64().to_string())),
                 ("max_noise".to_string(), arguments.max_noise.to_string()),
                 ("cache_bytes".to_string(), config.cache_bytes.to_string()),
+                ("tuning_tables".to_string(), chooser.tables().to_string()),
             ]),
         };
         let resumable = arguments
@@ -104,10 +110,14 @@ impl Track {
         let mut spent = 0.0;
         for row in earlier.iter().flat_map(|file| &file.rows) {
             spent += row.spent.warmup_s + row.spent.sample_s;
-            done.insert(row.case.clone(), row.status);
+            done.insert(row.identity(), row.status);
         }
         let left = budget.map(|b| (b.as_secs_f64() - spent).max(1.0));
-        let to_do = suite.cases.iter().filter(|case| !done.contains_key(&case.key())).count();
+        let rows = |case: &Case| {
+            let jobs = chooser.jobs(case, &device);
+            jobs.iter().filter(|job| !is_done(&done, case, job, jobs.len())).count()
+        };
+        let to_do = suite.cases.iter().map(rows).sum();
         Ok(Track {
             earlier_s: earlier.as_ref().map_or(0.0, |file| file.wall_s()),
             device,
@@ -120,8 +130,14 @@ impl Track {
             config,
             predictor,
             budget: Budget::new(left, to_do),
+            chooser,
             done,
         })
+    }
+
+    /// Whether `job`, one of `jobs` for its case, has its row.
+    pub(super) fn is_done(&self, case: &Case, job: &Job, jobs: usize) -> bool {
+        is_done(&self.done, case, job, jobs)
     }
 
     /// Takes the sentinel's time of the first row that has one as that of an unthrottled clock.
@@ -142,6 +158,13 @@ impl Track {
         self.sentinel = fixed_work(&mut self.executor, &self.device, &self.config, source, key).ok();
         self.sentinel_of = self.executor.generation();
     }
+}
+
+/// Where a case has one row, any row is it: a table may have changed since. Otherwise it is that of
+/// the variant, or one without a variant, which stands for all.
+fn is_done(done: &BTreeMap<(String, String), Status>, case: &Case, job: &Job, jobs: usize) -> bool {
+    let (key, name) = (case.key(), job.name());
+    done.keys().any(|(row, variant)| *row == key && (jobs == 1 || variant.is_empty() || *variant == name))
 }
 
 /// Lets a predictor know what earlier rows took.
@@ -180,7 +203,8 @@ fn fixed_work(
     executor.prepare(prepare, config.timeout).map(|(handle, ..)| handle)
 }
 
-fn test_timer(
+/// Tests the timer of `device` on some real work.
+pub(in crate::cli) fn test_timer(
     executor: &mut ChildExecutor,
     device: &Capabilities,
     config: &Config,

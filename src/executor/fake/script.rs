@@ -167,6 +167,9 @@ pub struct Rule {
     /// Cases, as for `-k`; all when it is not given.
     #[serde(default = "every_case", deserialize_with = "pattern")]
     pub case: Pattern,
+    /// Variants by their text; all when it is not given.
+    #[serde(default = "every_case", deserialize_with = "pattern")]
+    pub variant: Pattern,
     /// Which request.
     pub on: On,
     /// What happens.
@@ -195,6 +198,7 @@ impl Rule {
     pub fn new(case: &str, on: On, act: Act) -> Self {
         Rule {
             case: Pattern::parse(case).expect("a pattern"),
+            variant: every_case(),
             on,
             act,
             after: 0,

@@ -33,6 +33,8 @@ pub struct Fake {
 #[derive(Debug)]
 struct Prepared {
     outputs: Outputs,
+    /// Text of the variant; empty where there is no plan.
+    variant: String,
     device: Capabilities,
     held_bytes: u64,
     /// What a rule on its `prepare` does to every sample.
@@ -106,14 +108,17 @@ impl Fake {
     /// The first rule that fits; every rule counts the requests that are its own.
     fn rule(&mut self, request: &Request) -> Option<Rule> {
         let (on, subject) = On::of(request)?;
-        let case = match subject {
-            Subject::Nothing => String::new(),
-            Subject::New(prepare) => prepare.case.clone(),
-            Subject::Handle(handle) => self.handles.get(&handle)?.outputs.case.key(),
+        let (case, variant) = match subject {
+            Subject::Nothing => (String::new(), String::new()),
+            Subject::New(prepare) => (prepare.case.clone(), variant_of(prepare)),
+            Subject::Handle(handle) => {
+                let prepared = self.handles.get(&handle)?;
+                (prepared.outputs.case.key(), prepared.variant.clone())
+            }
         };
         let mut found = None;
         for (number, rule) in self.script.rules.iter().enumerate() {
-            if rule.on != on || !rule.case.matches(&case) {
+            if rule.on != on || !rule.case.matches(&case) || !rule.variant.matches(&variant) {
                 continue;
             }
             let seen = self.seen.entry((number, case.clone())).or_default();
@@ -189,6 +194,7 @@ impl Fake {
         let handle = self.next_handle;
         self.next_handle += 1;
         let prepared = Prepared {
+            variant: variant_of(&prepare),
             outputs: Outputs::new(case, prepare.seed, prepare.sets),
             device,
             held_bytes,
@@ -232,6 +238,10 @@ impl Fake {
         };
         (Some(ns as u64), 0)
     }
+}
+
+fn variant_of(prepare: &Prepare) -> String {
+    prepare.plan.as_ref().map_or(String::new(), |plan| plan.variant.to_string())
 }
 
 fn error(status: Failure, reason: String) -> Response {

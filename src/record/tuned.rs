@@ -1,0 +1,69 @@
+//! Files of tuned variants: where they lie, reading and replacing them.
+
+use crate::error::{Error, Result};
+use crate::kernel::{Capabilities, TuningTable};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+/// The user's table for `device` beside the result files in `results`.
+pub fn tuned_path(results: &Path, device: &Capabilities) -> PathBuf {
+    results.join("tuned").join(format!("{}.toml", device.slug()))
+}
+
+/// Reads a table.
+///
+/// # Errors
+/// In words, when the file cannot be read or is no table of this version.
+pub fn load_tuned(path: &Path) -> Result<TuningTable> {
+    let text = std::fs::read_to_string(path).map_err(|error| Error::io("read", path, error))?;
+    TuningTable::from_toml(&text).map_err(|message| Error::Input {
+        path: path.into(),
+        message,
+        hint: Some("`portamark tune` makes tables; `run --untuned` goes without".into()),
+    })
+}
+
+/// Puts `table` into the place of `path` in one step, and makes the folders above it.
+///
+/// # Errors
+/// When it cannot be written.
+pub fn save_tuned(path: &Path, table: &TuningTable) -> Result<()> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    std::fs::create_dir_all(folder).map_err(|error| Error::io("create", folder, error))?;
+    let error = |source: std::io::Error| Error::io("write", path, source);
+    let mut builder = tempfile::Builder::new();
+    #[cfg(unix)]
+    {
+        // The default is for its writer alone. The umask still holds.
+        use std::os::unix::fs::PermissionsExt;
+        builder.permissions(std::fs::Permissions::from_mode(0o666));
+    }
+    let mut file = builder.tempfile_in(folder).map_err(error)?;
+    file.write_all(table.to_toml().as_bytes()).map_err(error)?;
+    file.persist(path).map_err(|failure| error(failure.error))?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::example;
+    use super::*;
+
+    #[test]
+    fn a_table_is_saved_beside_the_results_and_read_back() {
+        let folder = tempfile::tempdir().unwrap();
+        let device = example::header().device;
+        let path = tuned_path(folder.path(), &device);
+        assert!(path.ends_with("tuned/vulkan-example-gpu-1.2.3.toml"));
+        assert!(load_tuned(&path).is_err());
+        let table = TuningTable::new(&device);
+        for _ in 0..2 {
+            save_tuned(&path, &table).unwrap();
+            assert_eq!(load_tuned(&path).unwrap(), table);
+        }
+        std::fs::write(&path, "version = 9\n").unwrap();
+        let error = load_tuned(&path).unwrap_err();
+        assert!(error.to_string().contains("version 9"), "{error}");
+        assert!(error.hint().unwrap().contains("--untuned"));
+    }
+}
