@@ -16,7 +16,7 @@ pub const KERNELS: &[Kernel] = &[
         family: Moe::FAMILY,
         name: "direct",
         summary: "register tiles without workgroup memory, for software drivers",
-        variants: |case, device| direct_variants(case, device, &[8, 4, 2]),
+        variants: |case, device| direct_variants(case, device, &[4, 8, 2]),
         space: |case, device| direct_variants(case, device, &[1, 2, 4, 6, 8, 12]),
         plan: direct_plan,
     },
