@@ -42,6 +42,7 @@ fn rows_choices(
     case: &Case,
     device: &Capabilities,
     choices: impl Iterator<Item = (u32, u32)>,
+    most_steps: u64,
 ) -> Result<Vec<Variant>, PlanError> {
     let work = attention(case);
     check_operands(work)?;
@@ -55,29 +56,26 @@ fn rows_choices(
             .with("per", per)
             .with("block", threads * loads)
     };
-    let head = work.dim + work.value_dim;
     // A broadcast and `per` multiplications for each lane and element of a head.
-    let steps = |per: u32, loads: u32| u64::from(threads * loads * (per + 1)) * head;
-    let compiles =
-        |&(per, loads): &(u32, u32)| u64::from(per) * head <= MOST_LIVE && steps(per, loads) <= MOST_STEPS;
-    Ok(choices.filter(compiles).map(variant).collect())
+    let steps =
+        |(per, loads): &(u32, u32)| u64::from(threads * loads * (per + 1)) * (work.dim + work.value_dim);
+    Ok(choices.filter(|choice| steps(choice) <= most_steps).map(variant).collect())
 }
 
-/// Scalars of query rows and accumulators that the compilers of software drivers may have to keep
-/// alive, and operations without a branch: LLVM's time grows faster than their number. At these
-/// bounds Mesa 25.0 (LLVM 15) compiles for ten seconds, and for twice as long a fifth beyond.
-const MOST_LIVE: u64 = 512;
+/// Operations without a branch that the compilers of software drivers are given untuned: LLVM's time
+/// grows faster than their number. Mesa 25.0 (LLVM 15) needs ten seconds for as many as these.
 const MOST_STEPS: u64 = 5120;
 
 fn rows_variants(case: &Case, device: &Capabilities) -> Result<Vec<Variant>, PlanError> {
-    let mut variants = rows_choices(case, device, [4, 2, 1].map(|per| (per, 1)).into_iter())?;
+    let choices = [8, 4, 2, 1].map(|per| (per, 1)).into_iter();
+    let mut variants = rows_choices(case, device, choices, MOST_STEPS)?;
     variants.truncate(2);
     Ok(variants)
 }
 
 fn rows_space(case: &Case, device: &Capabilities) -> Result<Vec<Variant>, PlanError> {
     let loads = |per| [1, 2].map(|loads| (per, loads));
-    rows_choices(case, device, [4, 3, 2, 1].into_iter().flat_map(loads))
+    rows_choices(case, device, [8, 6, 4, 3, 2, 1].into_iter().flat_map(loads), 2 * MOST_STEPS)
 }
 
 /// Whether keys, values and queries are staged as f16: all of them are.
