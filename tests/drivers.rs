@@ -144,6 +144,8 @@ fn peak_kernels_are_right() {
             "peak f32 fma c4096 s64",
             "peak f32 fma c64 s4096",
             "peak f16 fma c4096 s256",
+            "peak i8.i32 dot4 c4096 s256",
+            "peak i8.i32 dot4 c64 s16",
             "peak f16.f32 matrix e8 t16 s64",
             "peak f16.f32 matrix e16 t16 s64",
         ]]),
@@ -174,6 +176,13 @@ fn gemm_kernels_are_right_in_every_format_and_layout() {
         Depth::Preferred,
         &keys(&[&["gemm"], &formats, &["m36 n44 k256", "b2 m5 n7 k128"], &["nt", "tt"]]),
     );
+}
+
+#[test]
+fn packed_dot_products_are_right() {
+    prove_all(Depth::All, &keys(&[&["gemm i8.i32"], &["m132 n136 k96 nt"]]));
+    let shapes = ["m1 n1 k4", "m64 n64 k64", "m127 n129 k68", "m97 n31 k260", "b3 m33 n17 k36"];
+    prove_all(Depth::Preferred, &keys(&[&["gemm i8.i32"], &shapes, &["nt"]]));
 }
 
 #[test]

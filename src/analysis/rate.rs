@@ -1,7 +1,7 @@
 //! The headline rate of a row with the interval of its median.
 
 use crate::record::Row;
-use crate::workload::Case;
+use crate::workload::{Case, Precision};
 
 /// What is counted per second.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -10,6 +10,15 @@ pub enum RateUnit {
     Bytes,
     /// Floating-point operations.
     Flop,
+    /// Integer operations.
+    Op,
+}
+
+impl RateUnit {
+    /// What arithmetic in `precision` counts.
+    pub fn of_arithmetic(precision: Precision) -> Self {
+        if precision.accumulate.is_integer() { RateUnit::Op } else { RateUnit::Flop }
+    }
 }
 
 /// Work over the median time of one execution.
@@ -26,11 +35,12 @@ pub struct Rate {
 }
 
 impl Rate {
-    /// The rate of an `ok` row: bytes per second where the case is bound by moving data, FLOP/s
-    /// otherwise. None if the row has no usable time or counts no work.
+    /// The rate of an `ok` row: bytes per second where the case is bound by moving data,
+    /// otherwise FLOP/s, or OP/s of integers. None if the row has no usable time or counts no work.
     pub fn of(case: Option<&Case>, row: &Row) -> Option<Self> {
         let bytes = case.map_or(row.flop == 0, Case::is_bandwidth);
-        let (unit, work) = if bytes { (RateUnit::Bytes, row.bytes) } else { (RateUnit::Flop, row.flop) };
+        let arithmetic = case.map_or(RateUnit::Flop, |case| RateUnit::of_arithmetic(case.precision()));
+        let (unit, work) = if bytes { (RateUnit::Bytes, row.bytes) } else { (arithmetic, row.flop) };
         let seconds = proven_seconds(row)?;
         let work = work as f64;
         let value = work / seconds;
@@ -87,6 +97,19 @@ mod tests {
             let rate = Rate::of(Some(&case), &fixture::ok_row(key, 1.0)).unwrap();
             assert_eq!(rate.unit, RateUnit::Bytes);
             assert_eq!(rate.value, case.bytes() as f64);
+        }
+    }
+
+    #[test]
+    fn integers_count_operations_and_linear_layers_for_few_tokens_bytes() {
+        for (key, unit) in [
+            ("gemm i8.i32 m4 n4 k4 nt", RateUnit::Op),
+            ("peak i8.i32 dot4 c64 s16", RateUnit::Op),
+            ("gemv i8.i32 m1 n4 k4", RateUnit::Bytes),
+            ("gemm f16.f32 m4 n4 k4 nt", RateUnit::Flop),
+        ] {
+            let rate = Rate::of(Some(&key.parse().unwrap()), &fixture::ok_row(key, 1.0)).unwrap();
+            assert_eq!(rate.unit, unit, "{key}");
         }
     }
 

@@ -14,7 +14,9 @@ pub fn kernels() -> impl Iterator<Item = &'static Kernel> {
     let families = [
         stream::KERNELS,
         peak::KERNELS,
+        gemm::dot4::TILED,
         gemm::direct::KERNELS,
+        gemm::dot4::DIRECT,
         gemm::tiled::KERNELS,
         gemm::reference::KERNELS,
         gemv::KERNELS,

@@ -257,7 +257,7 @@ fn device_view(index: usize, device: &Device, anchor: &str, rows: &[String]) -> 
     });
     let ceilings = &device.ceilings;
     let memory = ceilings.memory.iter().map(|c| (c.op.name().to_string(), units::byte_rate(c.rate), &c.case));
-    let compute = ceilings.compute.iter().map(|c| (c.name(), units::flop_rate(c.rate), &c.case));
+    let compute = ceilings.compute.iter().map(|c| (c.name(), wording::ceiling(c), &c.case));
     let not_run = device.not_run().into_iter().enumerate().map(|(number, group)| NotRunView {
         anchor: format!("{anchor}-not-run-{}", number + 1),
         status: group.status.name(),
