@@ -42,6 +42,11 @@ pub fn flop_rate(per_second: f64) -> String {
     prefixed(per_second, "FLOP/s")
 }
 
+/// A rate in integer operations per second.
+pub fn op_rate(per_second: f64) -> String {
+    prefixed(per_second, "OP/s")
+}
+
 /// A rate in bytes per second, decimal.
 pub fn byte_rate(per_second: f64) -> String {
     prefixed(per_second, "B/s")

@@ -111,6 +111,8 @@ fn peak_kernels_are_right() {
             "peak f32 fma c4096 s64",
             "peak f32 fma c64 s4096",
             "peak f16 fma c4096 s256",
+            "peak i8.i32 dot4 c4096 s256",
+            "peak i8.i32 dot4 c64 s16",
             "peak f16.f32 matrix e8 t16 s64",
             "peak f16.f32 matrix e16 t16 s64",
         ]]),
@@ -185,6 +187,13 @@ fn kernels_of_experts_are_right() {
     let shapes = ["e1 k1 t1 n1 d128", "e7 k1 t3 n36 d256", "e4 k3 t9 n7 d128", "e3 k2 t70 n68 d128"];
     let formats = ["f32", "f16.f32", "bf16.f32", "f16xq4_0.f32", "f32xq8_0"];
     prove_all(Depth::Preferred, &keys(&[&["moe"], &formats, &shapes, &["skewed"]]));
+}
+
+#[test]
+fn packed_dot_products_are_right() {
+    prove_all(Depth::All, &keys(&[&["gemm i8.i32"], &["m132 n136 k96 nt"]]));
+    let shapes = ["m1 n1 k4", "m64 n64 k64", "m127 n129 k68", "m97 n31 k260", "b3 m33 n17 k36"];
+    prove_all(Depth::Preferred, &keys(&[&["gemm i8.i32"], &shapes, &["nt"]]));
 }
 
 #[test]

@@ -43,6 +43,7 @@ fn cases() -> Vec<Case> {
     let mut keys: Vec<String> = [
         "peak f32 fma c4096 s64",
         "peak f16 fma c4096 s64",
+        "peak i8.i32 dot4 c4096 s64",
         "peak f16.f32 matrix e8 t64 s64",
         "peak f16.f32 matrix e16 t64 s64",
         "attention f32 b1 hq8 hkv8 q512 kv512 d64",

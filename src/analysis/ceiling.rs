@@ -1,6 +1,6 @@
 //! The ceilings of a device as portamark measured them on it.
 
-use super::rate::Rate;
+use super::rate::{Rate, RateUnit};
 use crate::record::Row;
 use crate::workload::{Case, DType, PeakUnit, Precision, StreamOp};
 
@@ -9,6 +9,8 @@ use crate::workload::{Case, DType, PeakUnit, Precision, StreamOp};
 pub enum Unit {
     /// Scalar or vector fused multiply-add.
     Fma,
+    /// Packed dot products of i8.
+    Dot4,
     /// Cooperative matrices.
     Matrix,
 }
@@ -18,6 +20,7 @@ impl Unit {
     pub fn name(self) -> &'static str {
         match self {
             Unit::Fma => "fma",
+            Unit::Dot4 => "dot4",
             Unit::Matrix => "matrix",
         }
     }
@@ -30,13 +33,18 @@ pub struct ComputeCeiling {
     pub precision: Precision,
     /// Which unit.
     pub unit: Unit,
-    /// FLOP/s.
+    /// FLOP/s, or OP/s of integers.
     pub rate: f64,
     /// Key of the row that set it.
     pub case: String,
 }
 
 impl ComputeCeiling {
+    /// What is counted per second.
+    pub fn rate_unit(&self) -> RateUnit {
+        RateUnit::of_arithmetic(self.precision)
+    }
+
     /// E.g. `f16.f32 matrix`.
     pub fn name(&self) -> String {
         format!("{} {}", self.precision, self.unit.name())
@@ -76,6 +84,7 @@ impl Ceilings {
                 Case::Peak(peak) => {
                     let unit = match peak.unit {
                         PeakUnit::Fma { .. } => Unit::Fma,
+                        PeakUnit::Dot4 { .. } => Unit::Dot4,
                         PeakUnit::Matrix { .. } => Unit::Matrix,
                     };
 

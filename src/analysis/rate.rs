@@ -1,7 +1,7 @@
 //! The headline rate of a row with the interval of its median.
 
 use crate::record::Row;
-use crate::workload::Case;
+use crate::workload::{Case, Precision};
 
 /// What is counted per second.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -12,6 +12,15 @@ pub enum RateUnit {
     Flop,
     /// Steps that follow one another: what is read is the time of one, which is the inverse.
     Steps,
+    /// Integer operations.
+    Op,
+}
+
+impl RateUnit {
+    /// What arithmetic in `precision` counts.
+    pub fn of_arithmetic(precision: Precision) -> Self {
+        if precision.accumulate.is_integer() { RateUnit::Op } else { RateUnit::Flop }
+    }
 }
 
 /// Work over the median time of one execution.
@@ -29,13 +38,15 @@ pub struct Rate {
 
 impl Rate {
     /// The rate of an `ok` row: steps per second where the case counts them, bytes per second where it
-    /// is bound by moving data, FLOP/s otherwise. None if the row has no usable time or counts no work.
+    /// is bound by moving data, otherwise FLOP/s, or OP/s of integers. None if the row has no usable
+    /// time or counts no work.
     pub fn of(case: Option<&Case>, row: &Row) -> Option<Self> {
         let bytes = case.map_or(row.flop == 0, Case::is_bandwidth);
+        let arithmetic = case.map_or(RateUnit::Flop, |case| RateUnit::of_arithmetic(case.precision()));
         let (unit, work) = match case.and_then(Case::steps) {
             Some(steps) => (RateUnit::Steps, steps),
             None if bytes => (RateUnit::Bytes, row.bytes),
-            None => (RateUnit::Flop, row.flop),
+            None => (arithmetic, row.flop),
         };
         let seconds = proven_seconds(row)?;
         let work = work as f64;
@@ -103,6 +114,19 @@ mod tests {
         let rate = Rate::of(Some(&case), &fixture::ok_row("launch i32 d64", 128e-6)).unwrap();
         assert_eq!(rate.unit, RateUnit::Steps);
         assert!((1.0 / rate.value - 2e-6).abs() < 1e-12);
+    }
+
+    #[test]
+    fn integers_count_operations_and_linear_layers_for_few_tokens_bytes() {
+        for (key, unit) in [
+            ("gemm i8.i32 m4 n4 k4 nt", RateUnit::Op),
+            ("peak i8.i32 dot4 c64 s16", RateUnit::Op),
+            ("gemv i8.i32 m1 n4 k4", RateUnit::Bytes),
+            ("gemm f16.f32 m4 n4 k4 nt", RateUnit::Flop),
+        ] {
+            let rate = Rate::of(Some(&key.parse().unwrap()), &fixture::ok_row(key, 1.0)).unwrap();
+            assert_eq!(rate.unit, unit, "{key}");
+        }
     }
 
     #[test]

@@ -21,6 +21,14 @@ pub const KERNELS: &[Kernel] = &[
     },
     Kernel {
         family: Peak::FAMILY,
+        name: "dot4",
+        summary: "independent chains of packed dot products of i8 in registers",
+        variants: dot4_variants,
+        space: dot4_variants,
+        plan: dot4_plan,
+    },
+    Kernel {
+        family: Peak::FAMILY,
         name: "matrix",
         summary: "independent cooperative-matrix accumulators in each subgroup",
         variants: matrix_variants,
@@ -64,7 +72,7 @@ fn fma_plan(
 ) -> Result<Plan, PlanError> {
     let work = peak(case);
     let PeakUnit::Fma { chains } = work.unit else {
-        return Err(PlanError::NoSuchVariant("fma serves chains, not tiles".into()));
+        return Err(PlanError::NoSuchVariant("fma serves chains of multiply-adds".into()));
     };
     let (threads, per) = (variant.knob("threads"), variant.knob("per"));
     let vectors = chains / 4;
@@ -82,6 +90,38 @@ fn fma_plan(
     let groups = vectors.div_ceil(u64::from(threads * per));
     let tile = Tile { rows: 1, columns: u64::from(threads * per) * 4 };
     Ok(Plan::single(case, device, variant, wgsl, groups, tile))
+}
+
+fn dot4_variants(case: &Case, device: &Capabilities) -> Result<Vec<Variant>, PlanError> {
+    let PeakUnit::Dot4 { .. } = peak(case).unit else { return Ok(Vec::new()) };
+    let (threads, pers): (u32, [u32; 3]) =
+        if device.is_software() { (8, [4, 8, 2]) } else { (256, [8, 16, 4]) };
+    let threads = threads.min(device.limits.workgroup_size as u32);
+    let variant = |per| Variant::new("dot4", Path::Dot4).with("threads", threads).with("per", per);
+    Ok(pers.map(variant).to_vec())
+}
+
+fn dot4_plan(
+    case: &Case,
+    device: &Capabilities,
+    variant: &Variant,
+    source: &KernelSource,
+) -> Result<Plan, PlanError> {
+    let work = peak(case);
+    let PeakUnit::Dot4 { chains } = work.unit else {
+        return Err(PlanError::NoSuchVariant("dot4 serves chains of packed dot products".into()));
+    };
+    let (threads, per) = (variant.knob("threads"), variant.knob("per"));
+    let values = json!({
+        "chains": chains,
+        "rounds": work.steps / STEPS_PER_ROUND,
+        "links": STEPS_PER_ROUND,
+        "threads": threads,
+        "per": per,
+    });
+    let wgsl = source.render("peak/dot4.wgsl", values)?;
+    let columns = u64::from(threads * per);
+    Ok(Plan::single(case, device, variant, wgsl, chains.div_ceil(columns), Tile { rows: 1, columns }))
 }
 
 fn matrix_variants(case: &Case, device: &Capabilities) -> Result<Vec<Variant>, PlanError> {

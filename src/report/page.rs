@@ -269,7 +269,7 @@ fn device_view(index: usize, device: &Device, anchor: &str, rows: &[String]) -> 
         };
         (name, units::byte_rate(level.rate), &level.case)
     });
-    let compute = ceilings.compute.iter().map(|c| (c.name(), units::flop_rate(c.rate), &c.case));
+    let compute = ceilings.compute.iter().map(|c| (c.name(), wording::ceiling(c), &c.case));
     let not_run = device.not_run().into_iter().enumerate().map(|(number, group)| NotRunView {
         anchor: format!("{anchor}-not-run-{}", number + 1),
         status: group.status.name(),

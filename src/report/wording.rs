@@ -1,7 +1,8 @@
 //! The words and numbers that the terminal, Markdown and HTML show alike.
 
 use crate::analysis::{
-    Comparison, Device, Entry, Headline, Lead, Rate, RateUnit, above_roof, above_roof_cause, caveats, clean,
+    Comparison, ComputeCeiling, Device, Entry, Headline, Lead, Rate, RateUnit, above_roof, above_roof_cause,
+    caveats, clean,
 };
 use crate::record::{Cache, KernelUsed, Row, Status, TimerChoice, Timing};
 use crate::stats::StopReason;
@@ -12,10 +13,20 @@ pub const NONE: &str = "–";
 
 /// A rate with its unit, e.g. `1.23 TFLOP/s`; of steps that follow one another the time of one.
 pub fn rate(rate: &Rate) -> String {
-    match rate.unit {
-        RateUnit::Bytes => units::byte_rate(rate.value),
-        RateUnit::Flop => units::flop_rate(rate.value),
-        RateUnit::Steps => format!("{}/step", units::seconds(1.0 / rate.value)),
+    in_unit(rate.value, rate.unit)
+}
+
+/// A ceiling of arithmetic with its unit.
+pub fn ceiling(ceiling: &ComputeCeiling) -> String {
+    in_unit(ceiling.rate, ceiling.rate_unit())
+}
+
+fn in_unit(value: f64, unit: RateUnit) -> String {
+    match unit {
+        RateUnit::Bytes => units::byte_rate(value),
+        RateUnit::Flop => units::flop_rate(value),
+        RateUnit::Op => units::op_rate(value),
+        RateUnit::Steps => format!("{}/step", units::seconds(1.0 / value)),
     }
 }
 

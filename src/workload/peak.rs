@@ -21,6 +21,11 @@ pub enum PeakUnit {
         /// Independent chains; a multiple of 64.
         chains: u64,
     },
+    /// Packed dot products of four i8 with an i32 sum: x ← lowest byte of x, signed, + b_r.
+    Dot4 {
+        /// Independent chains; a multiple of 64.
+        chains: u64,
+    },
     /// Matrix unit through cooperative matrices: D ← D + A_r·B on square tiles.
     Matrix {
         /// Edge of a tile, 8 or 16.
@@ -49,10 +54,21 @@ impl Peak {
 
     fn output_len(&self) -> u64 {
         match self.unit {
-            PeakUnit::Fma { chains } => chains,
+            PeakUnit::Fma { chains } | PeakUnit::Dot4 { chains } => chains,
             PeakUnit::Matrix { edge, tiles } => tiles * edge * edge,
         }
     }
+}
+
+/// `c<number>`, which has to be a multiple of 64.
+fn chains(words: &mut Words) -> Result<u64, String> {
+    let chains = words.number("c")?;
+    if chains.is_multiple_of(64) { Ok(chains) } else { Err(format!("c{chains} is not a multiple of 64")) }
+}
+
+/// One link of a chain of packed dot products: the lowest byte of `x`, signed, and the step.
+fn dot4_link(x: i64, step: i64) -> i64 {
+    i64::from(x as i8) + step
 }
 
 impl Workload for Peak {
@@ -63,11 +79,9 @@ impl Workload for Peak {
         let format = words.first("the format, e.g. f32")?;
         let precision = Precision::parse(format).ok_or(format!("`{format}` is not a format"))?;
         let unit = if words.flag("fma") {
-            let chains = words.number("c")?;
-            if !chains.is_multiple_of(64) {
-                return Err(format!("c{chains} is not a multiple of 64"));
-            }
-            PeakUnit::Fma { chains }
+            PeakUnit::Fma { chains: chains(&mut words)? }
+        } else if words.flag("dot4") {
+            PeakUnit::Dot4 { chains: chains(&mut words)? }
         } else if words.flag("matrix") {
             let (edge, tiles) = (words.number("e")?, words.number("t")?);
             if edge != 8 && edge != 16 {
@@ -78,7 +92,7 @@ impl Workload for Peak {
             }
             PeakUnit::Matrix { edge, tiles }
         } else {
-            return Err("the unit is missing: fma or matrix".into());
+            return Err("the unit is missing: fma, dot4 or matrix".into());
         };
         let steps = words.number("s")?;
         words.finish()?;
@@ -88,12 +102,17 @@ impl Workload for Peak {
         if matches!(unit, PeakUnit::Fma { .. }) && precision.input != precision.accumulate {
             return Err(format!("`{format}`: an fma chain has one format"));
         }
+        let packed = precision == Precision::of(DType::I8, DType::I32);
+        if matches!(unit, PeakUnit::Dot4 { .. }) != packed {
+            return Err(format!("`{format}`: packed dot products and they alone are of i8.i32"));
+        }
         Ok(Peak { precision, unit, steps })
     }
 
     fn parameters(&self) -> String {
         match self.unit {
             PeakUnit::Fma { chains } => format!("{} fma c{chains} s{}", self.precision, self.steps),
+            PeakUnit::Dot4 { chains } => format!("{} dot4 c{chains} s{}", self.precision, self.steps),
             PeakUnit::Matrix { edge, tiles } => {
                 format!("{} matrix e{edge} t{tiles} s{}", self.precision, self.steps)
             }
@@ -107,6 +126,7 @@ impl Workload for Peak {
     fn flop(&self) -> u64 {
         match self.unit {
             PeakUnit::Fma { chains } => 2 * chains * self.steps,
+            PeakUnit::Dot4 { chains } => 8 * chains * self.steps,
             PeakUnit::Matrix { edge, tiles } => 2 * edge * edge * edge * tiles * self.steps,
         }
     }
@@ -122,6 +142,11 @@ impl Workload for Peak {
                 Tensor::input("b", 2, input, rounds).on_grid(Grid::COARSE),
                 Tensor::output("y", output, chains),
             ],
+            PeakUnit::Dot4 { chains } => vec![
+                Tensor::input("x", 1, input, chains),
+                Tensor::input("b", 2, input, rounds),
+                Tensor::output("y", output, chains),
+            ],
             PeakUnit::Matrix { edge, tiles } => vec![
                 Tensor::input("a", 1, input, rounds * edge * edge).on_grid(Grid::COARSE),
                 Tensor::input("b", 2, input, edge * edge).on_grid(Grid::COARSE),
@@ -132,7 +157,7 @@ impl Workload for Peak {
 
     fn output_shape(&self) -> (u64, u64) {
         match self.unit {
-            PeakUnit::Fma { .. } => (1, self.output_len()),
+            PeakUnit::Fma { .. } | PeakUnit::Dot4 { .. } => (1, self.output_len()),
             PeakUnit::Matrix { edge, tiles } => (tiles, edge * edge),
         }
     }
@@ -160,6 +185,21 @@ impl Workload for Peak {
                     .iter()
                     .map(|&i| Expected { value: first(i) + walk, bound: slack(largest + 1.0) })
                     .collect()
+            }
+            PeakUnit::Dot4 { .. } => {
+                let steps: Vec<i64> = (0..rounds).map(|round| second(round) as i64).collect();
+                // A link depends on the lowest byte alone, so there are only 256 chains.
+                let end = |start: i64| {
+                    let links = steps.iter().flat_map(|step| (0..STEPS_PER_ROUND).map(move |_| *step));
+                    links.fold(start, dot4_link)
+                };
+                let ends: Vec<i64> = (-128..128).map(end).collect();
+                // Integers are exact: any difference is an error.
+                let expected = |i: &u64| {
+                    let value = ends[(first(*i) as i64 + 128) as usize] as f64;
+                    Expected { value, bound: 0.25 }
+                };
+                points.iter().map(expected).collect()
             }
             PeakUnit::Matrix { edge, .. } => {
                 let mut total = vec![0.0; (edge * edge) as usize];
@@ -193,7 +233,17 @@ mod tests {
     #[test]
     fn counts_are_two_per_link() {
         assert_eq!(Peak::parse("f32 fma c128 s32").unwrap().flop(), 2 * 128 * 32);
+        assert_eq!(Peak::parse("i8.i32 dot4 c128 s32").unwrap().flop(), 8 * 128 * 32);
         assert_eq!(Peak::parse("f16.f32 matrix e16 t4 s16").unwrap().flop(), 2 * 4096 * 4 * 16);
+    }
+
+    #[test]
+    fn a_packed_link_keeps_the_lowest_byte_with_its_sign() {
+        assert_eq!(dot4_link(5, 3), 8);
+        assert_eq!(dot4_link(130, 1), -125);
+        assert_eq!(dot4_link(-200, -1), 55);
+        assert!(Peak::parse("f32 dot4 c64 s16").unwrap_err().contains("i8.i32"));
+        assert!(Peak::parse("i8.i32 fma c64 s16").is_err());
     }
 
     #[test]

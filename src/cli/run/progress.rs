@@ -41,16 +41,21 @@ impl Progress {
     pub(super) fn end(&self, device: &Capabilities, row: &Row, with_variant: bool) {
         self.step();
         let what = match (row.status, row.seconds()) {
-            (Status::Ok, Some(seconds)) => match row.flop_rate() {
-                Some(rate) if !row.case.starts_with("stream") => {
-                    format!("{}, {}", units::seconds(seconds), units::flop_rate(rate))
-                }
-                _ => format!(
-                    "{}, {}",
-                    units::seconds(seconds),
-                    units::byte_rate(row.byte_rate().unwrap_or(f64::NAN))
-                ),
-            },
+            (Status::Ok, Some(seconds)) => {
+                let case: Option<Case> = row.case.parse().ok();
+                let integers = case.as_ref().is_some_and(|case| case.precision().accumulate.is_integer());
+                let rate = match row.flop_rate() {
+                    Some(rate) if !case.is_some_and(|case| case.is_bandwidth()) => {
+                        if integers {
+                            units::op_rate(rate)
+                        } else {
+                            units::flop_rate(rate)
+                        }
+                    }
+                    _ => units::byte_rate(row.byte_rate().unwrap_or(f64::NAN)),
+                };
+                format!("{}, {rate}", units::seconds(seconds))
+            }
             (status, _) => format!("{status}: {}", row.reason.as_deref().unwrap_or("no reason given")),
         };
         let variant = match &row.kernel {

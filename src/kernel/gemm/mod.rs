@@ -1,6 +1,7 @@
 //! Kernels of the `gemm` family.
 
 pub mod direct;
+pub mod dot4;
 pub mod reference;
 pub(super) mod sizes;
 pub mod tiled;

@@ -6,6 +6,7 @@ use super::figure::{Absent, Chart, Figure};
 use super::frame::{Frame, LINE, Layout, Name, draw_legend, legend_height, spread, widest};
 use super::style::{Ink, Inside, Mark, SMALL, Shape, TEXT};
 use crate::analysis::{ComputeCeiling, Device, MemoryCeiling};
+use crate::report::wording;
 use crate::units;
 use crate::workload::Case;
 use std::collections::HashSet;
@@ -55,7 +56,9 @@ pub fn roofline(device: &Device, index: usize, name: &str) -> Chart {
     let intensities = work.iter().map(|w| w.intensity);
     let x = Axis::log(intensities.chain(ceilings.compute.iter().map(ridge)), "intensity, FLOP per byte");
     let rates = work.iter().map(|w| w.rate).chain(ceilings.compute.iter().map(|c| c.rate));
-    let y = Axis::log(rates, "throughput, FLOP/s");
+    let integers = device.measured().any(|(_, case, _)| case.precision().accumulate.is_integer());
+    let throughput = if integers { "throughput, FLOP/s or OP/s" } else { "throughput, FLOP/s" };
+    let y = Axis::log(rates, throughput);
     let (Some(x), Some(y)) = (x, y) else {
         return Err(Absent::new(&title, "Its ceilings are no usable numbers."));
     };
@@ -102,7 +105,7 @@ fn work(device: &Device, index: usize) -> Vec<Work> {
 fn description(device: &Device, work: &[Work]) -> String {
     let ceilings = &device.ceilings;
     let memory = ceilings.memory.iter().map(|c| format!("{} {}", c.op.name(), units::byte_rate(c.rate)));
-    let compute = ceilings.compute.iter().map(|c| format!("{} {}", c.name(), units::flop_rate(c.rate)));
+    let compute = ceilings.compute.iter().map(|c| format!("{} {}", c.name(), wording::ceiling(c)));
     let mut out = format!("Ceilings: {}.", memory.chain(compute).collect::<Vec<_>>().join(", "));
     let best = device
         .measured()
@@ -121,7 +124,7 @@ fn description(device: &Device, work: &[Work]) -> String {
 impl Roofline<'_> {
     /// The roofs by their names, highest first.
     fn roofs(&self) -> Vec<(f64, Name)> {
-        let name = |c: &ComputeCeiling| format!("{} {}", c.name(), units::flop_rate(c.rate));
+        let name = |c: &ComputeCeiling| format!("{} {}", c.name(), wording::ceiling(c));
         let mut roofs: Vec<(f64, Name)> =
             self.compute.iter().map(|c| (c.rate, Name { mark: None, text: name(c) })).collect();
         roofs.sort_by(|(a, _), (b, _)| b.total_cmp(a));
