@@ -270,8 +270,35 @@ fn the_plain_attention_kernel_computes_every_case() {
 fn decode_kernels_are_right() {
     let shapes = ["f32 b1 hq8 hkv2 q1 kv1000 d128", "f16.f32 b2 hq4 hkv1 q1 kv515 d64"];
     prove_all(Depth::All, &keys(&[&["attention"], &shapes]));
-    let shapes = ["b1 hq8 hkv8 q1 kv1 d64", "b3 hq4 hkv4 q1 kv65 d64", "b1 hq32 hkv8 q1 kv2048 d128 causal"];
+    let shapes = [
+        "b1 hq8 hkv8 q1 kv1 d64",
+        "b3 hq4 hkv4 q1 kv65 d64",
+        "b1 hq32 hkv8 q1 kv2048 d128 causal",
+        // Rows that fill no power of two, and few queries at once.
+        "b2 hq6 hkv2 q1 kv63 d36",
+        "b1 hq6 hkv2 q3 kv515 d64 causal w100",
+    ];
     prove_all(Depth::Preferred, &keys(&[&["attention"], &["f32", "f16.f32"], &shapes]));
+}
+
+#[test]
+fn decode_kernels_are_right_with_windows_pages_and_every_cache() {
+    let shapes = ["kv515 d64 page16", "kv515 d64 page64", "kv515 d64 w100 page16", "kv65 d128 w33"];
+    prove_all(Depth::Preferred, &keys(&[&["attention f32 b2 hq8 hkv2 q1"], &shapes]));
+    let formats = ["f32xf16", "f32xbf16", "f32xq8_0", "f32xe4m3", "f16xq8_0.f32", "bf16.f32"];
+    let shapes = ["b2 hq4 hkv2 q1 kv77 d64 page16", "b1 hq8 hkv1 q1 kv300 d128"];
+    prove_all(Depth::Preferred, &keys(&[&["attention"], &formats, &shapes]));
+}
+
+#[test]
+fn decode_kernels_are_right_for_latent_caches_and_one_kv_head() {
+    let shapes = [
+        "f32 b2 hq16 hkv1 q1 kv33 d576 dv512 latent page16",
+        "f16.f32 b1 hq16 hkv1 q1 kv33 d576 dv512 latent",
+        "f32xf16 b1 hq20 hkv1 q1 kv300 d576 dv512 latent",
+        "f32 b1 hq64 hkv1 q1 kv65 d256",
+    ];
+    prove_all(Depth::Preferred, &keys(&[&["attention"], &shapes]));
 }
 
 #[test]

@@ -123,6 +123,24 @@ fn companions() -> Vec<String> {
     keys
 }
 
+/// Decode steps with all that a cache can be.
+fn decode_cases() -> Vec<Case> {
+    let mut keys = Vec::new();
+    for format in ["f32", "f16.f32", "bf16.f32", "f32xf16", "f16xq8_0.f32", "f32xe4m3"] {
+        for shape in [
+            "b1 hq16 hkv1 q1 kv33 d576 dv512 latent",
+            "b2 hq128 hkv1 q1 kv4096 d576 dv512 page64 latent",
+            "b1 hq64 hkv1 q1 kv515 d256",
+            "b2 hq28 hkv4 q1 kv515 d128 page16",
+            "b1 hq8 hkv8 q1 kv8192 d64 w1024",
+            "b1 hq8 hkv2 q4 kv63 d192 dv128 causal",
+        ] {
+            keys.push(format!("attention {format} {shape}"));
+        }
+    }
+    keys.iter().map(|key| key.parse().unwrap()).collect()
+}
+
 /// What is wrong with one step, if anything.
 fn faults(step: &Step, device: &Capabilities) -> Vec<String> {
     let module = match naga::front::wgsl::parse_str(&step.wgsl) {
@@ -177,7 +195,7 @@ fn every_variant_is_valid_and_keeps_to_the_limits_of_its_device() {
     let mut broken = Vec::new();
     let mut seen = BTreeSet::new();
     for device in devices() {
-        for case in cases() {
+        for case in cases().into_iter().chain(decode_cases()) {
             let Ok(list) = candidates(&case, &device) else { continue };
             for (kernel, variant) in list {
                 seen.insert((kernel.family, kernel.name));

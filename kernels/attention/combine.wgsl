@@ -1,17 +1,23 @@
 // Second step of a decode step of attention: combines the partial results of each row, weighted by
 // exp(m - max m) (log-sum-exp; Flash-Decoding, Dao et al. 2023).
 //
-// Reads d + 2 words and computes 2 d FLOP for each row and part, writes d elements for each row.
+// Reads dv + 2 words and computes 2 dv FLOP for each row and part, writes dv elements for each row.
 // One workgroup combines one row; invocations take vectors of the row THREADS apart.
 // Bindings: 0 partial sums (f32), 1 pairs (m, l), 2 o. Knob: threads per workgroup.
 
-{% include "attention/sizes.wgsl" %}
+{% import "format.wgsl" as format %}
+{% if enable_f16 %}
+enable f16;
+
+{% endif %}
+const ROWS: u32 = {{ rows }}u;
+const DV4: u32 = {{ value_dim // 4 }}u;
 const PARTS: u32 = {{ parts }}u;
+const THREADS: u32 = {{ threads }}u;
 
 @group(0) @binding(0) var<storage, read> sums: array<vec4<f32>>;
 @group(0) @binding(1) var<storage, read> states: array<vec2<f32>>;
-@group(0) @binding(2) var<storage, read_write> o: array<Stored>;
-
+{{ format.output(o, true, "f32") }}
 @compute @workgroup_size(THREADS)
 fn main(
     @builtin(workgroup_id) group: vec3<u32>,
@@ -22,11 +28,11 @@ fn main(
     if row >= ROWS {
         return;
     }
-    var top = LOWEST;
+    var top = -3.0e38;
     for (var part = 0u; part < PARTS; part++) {
         top = max(top, states[row * PARTS + part].x);
     }
-    for (var column = lane; column < D4; column += THREADS) {
+    for (var column = lane; column < DV4; column += THREADS) {
         var sum = vec4<f32>(0.0);
         var total = 0.0;
         for (var part = 0u; part < PARTS; part++) {
@@ -34,8 +40,8 @@ fn main(
             let state = states[at];
             let weight = exp2(state.x - top);
             total += weight * state.y;
-            sum += weight * sums[at * D4 + column];
+            sum += weight * sums[at * DV4 + column];
         }
-        o[row * D4 + column] = Stored(sum / total);
+        store4_o(row * DV4 + column, sum / total);
     }
 }

@@ -1,6 +1,9 @@
 //! Kernels of the `attention` family.
 
+mod cache;
 pub mod decode;
+mod lanes;
 pub mod prefill;
 pub mod reference;
 mod sizes;
+mod split;

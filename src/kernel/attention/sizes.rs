@@ -14,30 +14,6 @@ pub(super) fn attention(case: &Case) -> &Attention {
     }
 }
 
-/// The heads are read as vectors of 4 and unrolled, and accumulated in f32.
-pub(super) fn check(case: &Case, device: &Capabilities) -> Result<(), PlanError> {
-    let work = attention(case);
-    if work.precision.uses(DType::F16) && !device.has(Feature::ShaderF16) {
-        return Err(PlanError::Unsupported(format!("needs {}", Feature::ShaderF16)));
-    }
-    if !work.dim.is_multiple_of(4) || work.dim > 256 {
-        return Err(PlanError::Unsupported(
-            "needs a head dimension that is a multiple of 4 up to 256".into(),
-        ));
-    }
-    if work.value_dim != work.dim || work.latent || work.page.is_some() || work.window.is_some() {
-        return Err(PlanError::Unsupported("no kernel for this kind of attention yet".into()));
-    }
-    if work.precision.right != work.precision.input {
-        return Err(PlanError::Unsupported(format!("no kernel for the formats {}", work.precision)));
-    }
-    let formats = (work.precision.input, work.precision.accumulate);
-    if !matches!(formats, (DType::F32 | DType::F16, DType::F32)) {
-        return Err(PlanError::Unsupported(format!("no kernel for the formats {}", work.precision)));
-    }
-    Ok(())
-}
-
 /// What the templates that read through `format.wgsl` ask of a case: heads are read as vectors of 4,
 /// and weights are fractions, which integers cannot hold.
 pub(super) fn check_operands(work: &Attention) -> Result<(), PlanError> {
@@ -92,13 +68,4 @@ pub(super) fn values(work: &Attention, variant: &Variant) -> Value {
 /// Rows of the output.
 pub(super) fn rows(work: &Attention) -> u64 {
     work.batch * work.heads * work.queries
-}
-
-/// Query rows that one invocation of a software driver may own.
-///
-/// A row keeps its query and its accumulator, one head dimension each, in registers. Such drivers
-/// compile with LLVM, whose time explodes with the number of live values: on Mesa 25.0 a row count
-/// of 4 takes a fifth of a second at 64 dimensions and more than a minute at 128.
-pub(super) fn most_rows(work: &Attention) -> u32 {
-    (256 / work.dim.max(1)).clamp(1, 8) as u32
 }
