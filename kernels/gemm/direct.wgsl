@@ -6,6 +6,10 @@
 // the same columns: B is read at uniform addresses, A as one vec4 a lane. Register blocking as in
 // Goto and van de Geijn, "Anatomy of high-performance matrix multiplication" (2008).
 //
+// The sums of a large tile do not fit the processor's registers, but a large tile is what makes the
+// divergent loads of A rare. So the four values of k that one turn holds are worked off for one vec4
+// column of C after another: a sum is fetched and put back once a turn, not once for each k.
+//
 // nn, nt: A is read along K, needs K % 4 == 0. tn: A is read along M, each lane owning groups of
 // four rows, needs M % 4 == 0. nn, tn: B is read along N, needs N % 4 == 0. Indices beyond the
 // edge are clamped and their results dropped.
@@ -147,11 +151,13 @@ fn main(
 {% endfor %}
 {% else %}
 {% for s in part %}
-{% set first = loop.index0 * cols %}
         let at{{ s }} = (4u * p + {{ loop.index0 }}u) * (N / 4u);
+{% endfor %}
 {% for q in range(cols) %}
+{% for s in part %}
+{% set place = loop.index0 * cols + q %}
 {% if broadcast %}
-        let y{{ q }}{{ s }} = subgroupBroadcast(own{{ (first + q) // threads }}, {{ (first + q) % threads }}u);
+        let y{{ q }}{{ s }} = subgroupBroadcast(own{{ place // threads }}, {{ place % threads }}u);
 {% else %}
         let y{{ q }}{{ s }} = load4_b(at{{ s }} + b{{ q }});
 {% endif %}

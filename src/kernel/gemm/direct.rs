@@ -16,11 +16,39 @@ pub const KERNELS: &[Kernel] = &[Kernel {
     name: "direct",
     summary: "register tiles without workgroup memory, for software drivers",
     variants: direct_variants,
-    space: direct_variants,
+    space: direct_space,
     plan: direct_plan,
 }];
 
+/// The lanes of a workgroup: one subgroup.
+fn lanes(device: &Capabilities) -> u32 {
+    device.fixed_subgroup().unwrap_or(8)
+}
+
 fn direct_variants(case: &Case, device: &Capabilities) -> Result<Vec<Variant>, PlanError> {
+    // (rows of a lane, vec4 columns of a workgroup)
+    let shapes: &[(u32, u32)] = if lanes(device) <= 4 {
+        &[(8, 4), (8, 2), (4, 4), (4, 8)]
+    } else {
+        &[(4, 8), (4, 16), (8, 4), (4, 4), (2, 8)]
+    };
+    of_shapes(case, device, shapes)
+}
+
+/// vec4 sums of one lane beyond which a driver compiles for many seconds.
+const MOST_SUMS: u32 = 64;
+
+fn direct_space(case: &Case, device: &Capabilities) -> Result<Vec<Variant>, PlanError> {
+    let shapes: Vec<(u32, u32)> = [4, 8, 2, 16, 1]
+        .into_iter()
+        .flat_map(|rows| [8, 16, 4, 2, 1].map(|cols| (rows, cols)))
+        .filter(|(rows, cols)| rows * cols <= MOST_SUMS)
+        .collect();
+    of_shapes(case, device, &shapes)
+}
+
+/// The variants of `shapes`, (rows of a lane, vec4 columns of a workgroup), that serve `case`.
+fn of_shapes(case: &Case, device: &Capabilities, shapes: &[(u32, u32)]) -> Result<Vec<Variant>, PlanError> {
     let work = gemm(case);
     let (a_run, b_run) = runs(work);
     let whole = a_run.is_multiple_of(4) && b_run.is_multiple_of(4);
@@ -30,13 +58,7 @@ fn direct_variants(case: &Case, device: &Capabilities) -> Result<Vec<Variant>, P
         return Ok(Vec::new());
     }
     let subgroup = device.fixed_subgroup();
-    let threads = subgroup.unwrap_or(8);
-    // (rows of a lane, vec4 columns of a workgroup)
-    let shapes: &[(u32, u32)] = if threads <= 4 {
-        &[(8, 4), (8, 2), (4, 4), (4, 8)]
-    } else {
-        &[(4, 8), (8, 4), (4, 4), (2, 8), (2, 4)]
-    };
+    let threads = lanes(device);
     let mut variants = Vec::new();
     for &(rows, cols) in shapes {
         if work.layout.a_transposed() && !rows.is_multiple_of(4) {
