@@ -169,7 +169,11 @@ impl Fake {
             device.cloned().ok_or_else(|| failed(format!("there is no device {}", prepare.device)))?;
         let case: Case = prepare.case.parse().map_err(|e| failed(format!("{e}")))?;
         let precision = case.precision();
-        let wants_f16 = [precision.input, precision.accumulate].contains(&DType::F16);
+        // A plan may read f16 from words; a runtime that takes cases may not.
+        let wants_f16 = match &prepare.plan {
+            Some(plan) => plan.features.contains(&Feature::ShaderF16),
+            None => precision.uses(DType::F16),
+        };
         if wants_f16 && !device.has(Feature::ShaderF16) {
             return Err(error(Failure::Unsupported, "no f16 here".into()));
         }

@@ -1,6 +1,6 @@
 //! What all kernels of the `attention` family need to know of a case.
 
-use crate::kernel::capabilities::{Capabilities, Feature};
+use crate::kernel::capabilities::Capabilities;
 use crate::kernel::error::PlanError;
 use crate::kernel::operand::{needs_f16, operands};
 use crate::kernel::variant::Variant;
