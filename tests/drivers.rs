@@ -5,12 +5,11 @@
 
 mod device;
 
-use device::{DEADLINE, case, prove, start};
+use device::{DEADLINE, as_gpu, case, prove, start};
 use portamark::executor::Executor;
 use portamark::executor::protocol::Prepare;
 use portamark::kernel::{
-    Capabilities, DeviceType, Feature, Kernel, KernelSource, Plan, PlanError, Variant, candidates,
-    default_plan,
+    Capabilities, Feature, Kernel, KernelSource, Plan, PlanError, Variant, candidates, default_plan,
 };
 use portamark::workload::Case;
 use std::collections::HashSet;
@@ -35,8 +34,8 @@ fn variants(
 ) -> Result<Vec<(&'static Kernel, Variant)>, PlanError> {
     let mut found = candidates(case, device)?;
     if depth == Depth::All {
-        let gpu = Capabilities { device_type: DeviceType::Discrete, ..device.clone() };
-        for candidate in candidates(case, &gpu)? {
+        let gpu = as_gpu(device);
+        for candidate in gpu.iter().flat_map(|gpu| candidates(case, gpu).unwrap_or_default()) {
             if !found.iter().any(|(_, variant)| *variant == candidate.1) {
                 found.push(candidate);
             }

@@ -2,15 +2,15 @@
 //!
 //! Sizes are drawn from what index arithmetic gets wrong: one, primes, and one more and one less
 //! than what tiles are made of. Each shape is proven with one variant of each kernel that serves it,
-//! drawn from the whole space that tuning may search; the device also passes for a GPU, so that
+//! drawn from the whole space that tuning may search (but where compiling takes long); the device also passes for a GPU, so that
 //! kernels meant for one are drawn too. The seed is fixed; PORTAMARK_SHAPES_SEED draws others and
 //! PORTAMARK_SHAPES sets how many.
 
 mod device;
 
-use device::{case, prove, start};
+use device::{as_gpu, case, compiles_slowly, prove, start};
 use portamark::executor::ChildExecutor;
-use portamark::kernel::{Capabilities, DeviceType, Kernel, KernelSource, Variant, space};
+use portamark::kernel::{Capabilities, Kernel, KernelSource, Variant, candidates, space};
 use portamark::workload::Case;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
@@ -35,10 +35,11 @@ fn count(usual: usize) -> usize {
 /// One variant of each kernel for `case`, chosen by `index`.
 fn one_of_each(case: &Case, device: &Capabilities, index: &Index) -> Vec<(&'static Kernel, Variant)> {
     let mut by_kernel: Vec<Vec<(&'static Kernel, Variant)>> = Vec::new();
-    let gpu = Capabilities { device_type: DeviceType::Discrete, ..device.clone() };
-    for device in [device, &gpu] {
+    let gpu = as_gpu(device);
+    for device in [Some(device), gpu.as_ref()].into_iter().flatten() {
         // A format that the device lacks has no variants; that it says so is tested elsewhere.
-        for found in space(case, device).unwrap_or_default() {
+        let variants = if compiles_slowly(device) { candidates(case, device) } else { space(case, device) };
+        for found in variants.unwrap_or_default() {
             match by_kernel.iter_mut().find(|list| list[0].0.name == found.0.name) {
                 Some(list) => list.push(found),
                 None => by_kernel.push(vec![found]),

@@ -1,7 +1,7 @@
 //! The devices that a test runs on, and the proof of one plan there.
 
 use portamark::executor::{ChildExecutor, Executor, Fault, Program};
-use portamark::kernel::{Capabilities, Plan};
+use portamark::kernel::{Capabilities, DeviceType, Plan};
 use portamark::measure::{self, Config, Verdict};
 use portamark::workload::Case;
 use std::time::Duration;
@@ -44,4 +44,17 @@ pub fn prove(
     plan: Plan,
 ) -> Result<Verdict, Fault> {
     measure::prove(executor, device, &config(), case, Some(plan)).map(|(verdict, _)| verdict)
+}
+
+/// Whether the driver's compiler takes long over large texts and over loops with barriers, up to a
+/// minute each: Mesa 25 with LLVM 15. What is proven on three other drivers is not proven there again.
+pub fn compiles_slowly(device: &Capabilities) -> bool {
+    device.is_software() && device.driver_version.starts_with("Mesa 25.")
+}
+
+/// The same device as one that gets the kernels meant for GPUs: they must be right on every driver,
+/// however slow they are there.
+pub fn as_gpu(device: &Capabilities) -> Option<Capabilities> {
+    let gpu = || Capabilities { device_type: DeviceType::Discrete, ..device.clone() };
+    (!compiles_slowly(device)).then(gpu)
 }

@@ -13,7 +13,7 @@ use crate::workload::{Attention, Case, Tile, Workload};
 pub const KERNELS: &[Kernel] = &[Kernel {
     family: Attention::FAMILY,
     name: "reference",
-    summary: "one query per workgroup, online softmax; any formats, dimensions, window, pages, latent",
+    summary: "four elements of the output per invocation; any formats, dimensions, window, pages, latent",
     variants: reference_variants,
     space: reference_variants,
     plan: reference_plan,
@@ -33,6 +33,7 @@ fn reference_plan(
 ) -> Result<Plan, PlanError> {
     let work = attention(case);
     let wgsl = source.render("attention/reference.wgsl", operand_values(case, device, variant))?;
-    let tile = Tile { rows: 1, columns: work.value_dim };
-    Ok(Plan::single(case, device, variant, wgsl, rows(work), tile))
+    let threads = u64::from(variant.knob("threads"));
+    let groups = (rows(work) * work.value_dim / 4).div_ceil(threads);
+    Ok(Plan::single(case, device, variant, wgsl, groups, Tile { rows: 1, columns: 4 * threads }))
 }

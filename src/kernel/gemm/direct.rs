@@ -30,7 +30,7 @@ fn direct_variants(case: &Case, device: &Capabilities) -> Result<Vec<Variant>, P
     let shapes: &[(u32, u32)] = if lanes(device) <= 4 {
         &[(8, 4), (8, 2), (4, 4), (4, 8)]
     } else {
-        &[(4, 8), (4, 16), (8, 4), (4, 4), (2, 8)]
+        &[(4, 8), (8, 4), (4, 4), (2, 8)]
     };
     of_shapes(case, device, shapes)
 }

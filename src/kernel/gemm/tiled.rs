@@ -27,7 +27,7 @@ fn tiled_variants(case: &Case, device: &Capabilities) -> Result<Vec<Variant>, Pl
     let size = gemm(case).precision.accumulate.bytes(1);
     // (bm, bn, bk, tm, tn); a software driver keeps one small shape for comparison.
     let shapes: &[[u32; 5]] = if device.is_software() {
-        &[[32, 32, 16, 8, 8]]
+        &[[32, 32, 8, 4, 4]]
     } else {
         &[
             [128, 128, 16, 8, 8],
