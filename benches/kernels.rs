@@ -13,11 +13,16 @@ use portamark::measure::Oracle;
 use portamark::workload::{Case, Inputs};
 use std::time::Duration;
 
-const CASES: [&str; 4] = [
+const CASES: [&str; 9] = [
     "stream f32 copy n1048576",
     "gemm f32 m512 n512 k512 nn",
+    "gemm f16.f32 m512 n512 k512 nt",
+    "gemm i8.i32 m512 n512 k512 nt",
+    "gemv f16.f32 m1 n4096 k4096",
+    "gemv f16xq4_0.f32 m1 n4096 k4096",
     "attention f32 b1 hq8 hkv8 q512 kv512 d64 causal",
     "attention f32 b1 hq8 hkv1 q1 kv8192 d128",
+    "softmax f32 r1024 c4096",
 ];
 
 const DEADLINE: Duration = Duration::from_secs(120);

@@ -113,6 +113,25 @@ fn quick() -> Vec<String> {
     keys
 }
 
+/// Decode steps over caches that are not plain: latent (DeepSeek-V2 and V3), one wide head for all
+/// (multi-matrix factorisation, Step-3), quantised, in pages, and seen through a window.
+fn caches() -> Vec<String> {
+    let mut keys = Vec::new();
+    for heads in [16, 128] {
+        let latent = |batch| format!("attention f16.f32 b{batch} hq{heads} hkv1 q1 kv4096 d576 dv512 latent");
+        keys.extend([1, 8].map(latent));
+    }
+    let more = [
+        "f16.f32 b1 hq64 hkv1 q1 kv4096 d256",
+        "f16xq8_0.f32 b1 hq32 hkv8 q1 kv8192 d128",
+        "f16.f32 b1 hq32 hkv8 q1 kv8192 d128 page16",
+        "f16.f32 b1 hq32 hkv8 q1 kv8192 d128 page64",
+        "f16.f32 b1 hq32 hkv8 q1 kv8192 d128 w1024",
+    ];
+    keys.extend(more.map(|step| format!("attention {step}")));
+    keys
+}
+
 fn standard() -> Vec<String> {
     // Where the caches end: arrays of 64 KiB to 128 MiB.
     let mut keys: Vec<String> = [14, 16, 18, 20, 22, 23].map(|power| stream("read", 1 << power)).to_vec();
@@ -139,6 +158,7 @@ fn standard() -> Vec<String> {
             keys.extend([1, 8].map(|batch| decode(batch, 32, kv_heads, 4096, dim)));
         }
     }
+    keys.extend(caches());
     // The same for one token and for a batch of 64, and the logits of a batch.
     for tokens in [1, 64] {
         keys.push(format!("rmsnorm f16.f32 r{tokens} c4096"));
@@ -217,7 +237,7 @@ fn full() -> Vec<String> {
 mod tests {
     use super::super::cases::{Suite, cost};
     use super::*;
-    use crate::workload::Precision;
+    use crate::workload::{DType, Precision};
     use std::collections::{BTreeMap, BTreeSet};
 
     fn all() -> impl Iterator<Item = Suite> {
@@ -283,7 +303,9 @@ mod tests {
     fn products_and_attention_keep_to_the_precisions_that_kernels_exist_for() {
         for case in Suite::builtin("full").unwrap().cases {
             if ["gemm", "attention"].contains(&case.family()) {
-                assert!([Precision::F32, Precision::F16_F32].contains(&case.precision()), "{case}");
+                let Precision { input, right, accumulate } = case.precision();
+                assert!([DType::F32, DType::F16].contains(&input) && accumulate == DType::F32, "{case}");
+                assert!(right == input || right.group().is_some(), "{case}");
             }
         }
     }
