@@ -129,13 +129,9 @@ fn store2_{{ t.name }}(i: u32, v: vec2<{{ value }}>) {
 {% endif %}
 {% endmacro %}
 
-{# Loads of 16 bytes: the type of such a load, how many vectors of four elements it holds, and
-   vector j of the load `w` without its scale. #}
+{# Loads of 16 bytes: the type of such a load, and vector j of four elements of the load `w` as f32,
+   without its scale. #}
 {% macro wide_type(t) %}{{ "vec4<f32>" if t.format == "f32" else "vec4<u32>" }}{% endmacro %}
-
-{% macro wide_vectors(t) -%}
-{% if t.format in ["f32", "i32"] %}1{% elif t.format in ["f16", "bf16"] %}2{% elif t.format in ["e4m3", "i8", "q8_0"] %}4{% else %}8{% endif %}
-{%- endmacro %}
 
 {% macro wide_part(t, w, j) -%}
 {% set part = ["x", "y", "z", "w"] -%}

@@ -1,8 +1,5 @@
-{# Sizes shared by the attention kernels; D4 and VALUE_D4 count vectors of 4 elements. `stored` asks
-   for the alias of those kernels that do not read through format.wgsl. #}
-{% if f16 %}enable f16;
-{% endif %}
-{% if stored %}alias Stored = vec4<{{ "f16" if f16 else "f32" }}>;
+{# Sizes shared by the attention kernels; D4 and VALUE_D4 count vectors of 4 elements. #}
+{% if enable_f16 %}enable f16;
 {% endif %}
 const QUERIES: u32 = {{ queries }}u;
 const KEYS: u32 = {{ keys }}u;

@@ -50,51 +50,43 @@ fn main(
     if member >= {{ batch }}u {
         return;
     }
-{% if batch > 1 %}
-    let from_a = member * {{ m * k // 4 }}u;
-    let from_b = member * {{ k * n // 4 }}u;
-    let from_c = member * {{ m * n }}u;
-{% else %}
-    const from_a = 0u;
-    const from_b = 0u;
-    const from_c = 0u;
-{% endif %}
+{% include "gemm/offsets.wgsl" %}
 {% for r in range(rows) %}
 {% if a_transposed %}
     let row{{ r }} = ((row_tile * {{ rows // 4 }}u + {{ r // 4 }}u) * THREADS + lane) * 4u + {{ r % 4 }}u;
 {% else %}
     let row{{ r }} = (row_tile * {{ rows }}u + {{ r }}u) * THREADS + lane;
-    let a{{ r }} = from_a + min(row{{ r }}, M - 1u) * (K / 4u);
+    let a{{ r }} = from_a / 4u + min(row{{ r }}, M - 1u) * (K / 4u);
 {% endif %}
 {% endfor %}
 {% if a_transposed %}
 {% for p in range(rows // 4) %}
-    let a{{ p }} = from_a + min(row{{ 4 * p }} / 4u, M / 4u - 1u);
+    let a{{ p }} = from_a / 4u + min(row{{ 4 * p }} / 4u, M / 4u - 1u);
 {% endfor %}
 {% endif %}
     let column = column_tile * {{ 4 * cols }}u;
 {% if b_transposed %}
 {% if broadcast %}
 {% for g in range(4 * cols // threads) %}
-    let b{{ g }} = from_b + min(column + {{ g * threads }}u + lane, N - 1u) * (K / 4u);
+    let b{{ g }} = from_b / 4u + min(column + {{ g * threads }}u + lane, N - 1u) * (K / 4u);
 {% endfor %}
 {% else %}
 {% for j in range(4 * cols) %}
-    let b{{ j }} = from_b + min(column + {{ j }}u, N - 1u) * (K / 4u);
+    let b{{ j }} = from_b / 4u + min(column + {{ j }}u, N - 1u) * (K / 4u);
 {% endfor %}
 {% endif %}
 {% elif broadcast and a_transposed %}
 {% for g in range(cols // threads) %}
-    let b{{ g }} = from_b + min(column / 4u + {{ g * threads }}u + lane, N / 4u - 1u);
+    let b{{ g }} = from_b / 4u + min(column / 4u + {{ g * threads }}u + lane, N / 4u - 1u);
 {% endfor %}
 {% elif broadcast %}
 {% for g in range(4 * cols // threads) %}
     let f{{ g }} = {{ g * threads }}u + lane;
-    let b{{ g }} = from_b + f{{ g }} / {{ cols }}u * (N / 4u) + min(column / 4u + f{{ g }} % {{ cols }}u, N / 4u - 1u);
+    let b{{ g }} = from_b / 4u + f{{ g }} / {{ cols }}u * (N / 4u) + min(column / 4u + f{{ g }} % {{ cols }}u, N / 4u - 1u);
 {% endfor %}
 {% else %}
 {% for q in range(cols) %}
-    let b{{ q }} = from_b + min(column / 4u + {{ q }}u, N / 4u - 1u);
+    let b{{ q }} = from_b / 4u + min(column / 4u + {{ q }}u, N / 4u - 1u);
 {% endfor %}
 {% endif %}
 {% for r in range(rows) %}

@@ -96,15 +96,7 @@ fn main(
     // Tiles beyond the end lie below the last row: they load zeros and store nothing.
     let member = index / (ROW_TILES * COLUMN_TILES);
     let first_row = select(M, index / COLUMN_TILES % ROW_TILES * {{ bm }}u, member < {{ batch }}u);
-{% if batch > 1 %}
-    let from_a = member * {{ m * k }}u;
-    let from_b = member * {{ k * n }}u;
-    let from_c = member * {{ m * n }}u;
-{% else %}
-    const from_a = 0u;
-    const from_b = 0u;
-    const from_c = 0u;
-{% endif %}
+{% include "gemm/offsets.wgsl" %}
     let first_column = index % COLUMN_TILES * {{ bn }}u;
     let x = lane % {{ tx }}u;
     let y = lane / {{ tx }}u;

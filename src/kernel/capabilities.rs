@@ -145,6 +145,35 @@ pub struct Capabilities {
 }
 
 impl Capabilities {
+    /// A plain device for tests: a GPU with subgroups of 8 and the least limits of WebGPU.
+    #[cfg(test)]
+    pub(crate) fn example() -> Self {
+        Capabilities {
+            id: "test/Test/1".into(),
+            name: "Test".into(),
+            api: "test".into(),
+            driver: "t".into(),
+            driver_version: "1".into(),
+            vendor_id: 0,
+            device_id: 0,
+            device_type: DeviceType::Discrete,
+            takes: Takes::Plans,
+            features: vec![Feature::Subgroup],
+            subgroup_min: 8,
+            subgroup_max: 8,
+            limits: DeviceLimits {
+                workgroup_memory: 16_384,
+                workgroup_size: 256,
+                dispatch: 65_535,
+                binding_bytes: 128 << 20,
+                buffer_bytes: 256 << 20,
+                storage_buffers: 8,
+            },
+            matrix_shapes: Vec::new(),
+            timer: TimerKind::Host,
+        }
+    }
+
     /// Whether the device offers `feature`.
     pub fn has(&self, feature: Feature) -> bool {
         self.features.contains(&feature)

@@ -3,26 +3,12 @@
 
 use super::capabilities::Capabilities;
 use super::error::PlanError;
-use super::operand::{is_packed, needs_f16, operands};
+use super::operand::{is_packed, template_values};
 use super::plan::Plan;
 use super::source::KernelSource;
 use super::variant::{Path, Variant};
 use crate::workload::{Case, Tile};
 use serde_json::{Value, json};
-
-/// What a template is told: the tensors, the knobs, and `more` on top. What only moves elements does
-/// so through f32, which every format fits into.
-pub(super) fn template_values(case: &Case, device: &Capabilities, variant: &Variant, more: Value) -> Value {
-    let value = if case.flop() == 0 { "f32" } else { case.precision().accumulate.name() };
-    let mut values = json!({ "value": value, "enable_f16": needs_f16(case, device) });
-    let Value::Object(map) = &mut values else { unreachable!("made as an object") };
-    map.extend(operands(case, device));
-    map.extend(variant.knobs.iter().map(|(knob, value)| (knob.clone(), json!(value))));
-    if let Value::Object(more) = more {
-        map.extend(more);
-    }
-    values
-}
 
 /// Variants of the kernel `vector`, which makes four elements at a time.
 pub(super) fn vector_variants(device: &Capabilities) -> Vec<Variant> {

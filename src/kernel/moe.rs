@@ -1,9 +1,10 @@
 //! Kernels of the `moe` family.
 
 use super::capabilities::Capabilities;
-use super::elements::{self, Items, template_values};
+use super::elements::{self, Items};
 use super::entry::Kernel;
 use super::error::PlanError;
+use super::operand::template_values;
 use super::plan::{Binding, Buffer, Content, Plan};
 use super::source::KernelSource;
 use super::variant::{Path, Variant};

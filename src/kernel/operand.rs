@@ -2,6 +2,7 @@
 
 use super::capabilities::{Capabilities, Feature};
 use super::plan::Buffer;
+use super::variant::Variant;
 use crate::workload::{Case, DType, Tensor};
 use serde_json::{Map, Value, json};
 
@@ -45,42 +46,36 @@ pub fn needs_f16(case: &Case, device: &Capabilities) -> bool {
     computes || case.tensors().iter().any(native)
 }
 
+/// What every template is told of `case`: the scalar type of its arithmetic, whether it needs
+/// `enable f16;`, and its tensors. What only moves elements does so through f32, which every format
+/// fits into.
+pub fn case_values(case: &Case, device: &Capabilities) -> Map<String, Value> {
+    let value = if case.flop() == 0 { "f32" } else { case.precision().accumulate.name() };
+    let mut values = operands(case, device);
+    values.insert("value".into(), json!(value));
+    values.insert("enable_f16".into(), json!(needs_f16(case, device)));
+    values
+}
+
+/// [`case_values`], the knobs of `variant`, and `more` on top, an object.
+pub(super) fn template_values(case: &Case, device: &Capabilities, variant: &Variant, more: Value) -> Value {
+    let mut values = case_values(case, device);
+    values.extend(variant.knobs.iter().map(|(knob, value)| (knob.clone(), json!(value))));
+    if let Value::Object(more) = more {
+        values.extend(more);
+    }
+    Value::Object(values)
+}
+
 #[cfg(test)]
 mod tests {
-    use super::super::capabilities::{DeviceLimits, DeviceType, Takes, TimerKind};
     use super::*;
-
-    fn device() -> Capabilities {
-        Capabilities {
-            id: "test".into(),
-            name: "test".into(),
-            api: "test".into(),
-            driver: String::new(),
-            driver_version: String::new(),
-            vendor_id: 0,
-            device_id: 0,
-            device_type: DeviceType::Discrete,
-            takes: Takes::Plans,
-            features: vec![Feature::ShaderF16],
-            subgroup_min: 0,
-            subgroup_max: 0,
-            limits: DeviceLimits {
-                workgroup_memory: 16_384,
-                workgroup_size: 256,
-                dispatch: 65_535,
-                binding_bytes: 128 << 20,
-                buffer_bytes: 256 << 20,
-                storage_buffers: 8,
-            },
-            matrix_shapes: Vec::new(),
-            timer: TimerKind::Host,
-        }
-    }
 
     #[test]
     fn scales_take_the_binding_after_their_tensor() {
         let case = "gemm f16xq8_0.f32 m4 n32 k64 nt".parse().unwrap();
-        let mut device = device();
+        let mut device = Capabilities::example();
+        device.features = vec![Feature::ShaderF16];
         let with = operands(&case, &device);
         assert_eq!(with["a"]["binding"], 0);
         assert_eq!((&with["b"]["binding"], &with["b"]["scales"]), (&json!(1), &json!(2)));

@@ -3,7 +3,7 @@
 
 use super::capabilities::Capabilities;
 use super::error::PlanError;
-use super::operand::{needs_f16, operands};
+use super::operand::case_values;
 use super::plan::{Binding, Buffer, Content, Plan, Step};
 use super::source::KernelSource;
 use super::tuning_key::sizes;
@@ -155,51 +155,18 @@ impl OwnKernel {
 /// What a template is given: the sizes of the case by name, its words, the scalar type of its
 /// arithmetic, and its tensors as `format.wgsl` wants them.
 fn values(case: &Case, device: &Capabilities) -> Value {
-    let mut size = Map::new();
-    for (name, number) in sizes(case) {
-        size.insert(name, json!(number));
-    }
+    let size: Map<String, Value> = sizes(case).into_iter().map(|(name, n)| (name, json!(n))).collect();
     let mut values = size.clone();
     values.insert("size".into(), Value::Object(size));
     let parameters = case.parameters();
     values.insert("words".into(), json!(parameters.split(' ').collect::<Vec<_>>()));
-    values.insert("value".into(), json!(case.precision().accumulate.name()));
-    values.insert("enable_f16".into(), json!(needs_f16(case, device)));
-    values.extend(operands(case, device));
+    values.extend(case_values(case, device));
     Value::Object(values)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kernel::{DeviceLimits, DeviceType, Feature, Takes, TimerKind};
-
-    fn device() -> Capabilities {
-        Capabilities {
-            id: "test".into(),
-            name: "test".into(),
-            api: "test".into(),
-            driver: String::new(),
-            driver_version: String::new(),
-            vendor_id: 0,
-            device_id: 0,
-            device_type: DeviceType::Discrete,
-            takes: Takes::Plans,
-            features: vec![Feature::Subgroup],
-            subgroup_min: 0,
-            subgroup_max: 0,
-            limits: DeviceLimits {
-                workgroup_memory: 16_384,
-                workgroup_size: 256,
-                dispatch: 65_535,
-                binding_bytes: 128 << 20,
-                buffer_bytes: 256 << 20,
-                storage_buffers: 8,
-            },
-            matrix_shapes: Vec::new(),
-            timer: TimerKind::Host,
-        }
-    }
 
     const TEXT: &str = r#"// My kernel.
 // portamark: case = ["gemm f32 m64*", "gemm f32 m100 n30 k7 nn"]
@@ -217,7 +184,8 @@ const K: u32 = {{ size.k }}u;
         let own = OwnKernel::parse("mine", TEXT).unwrap();
         assert_eq!(own.cases, ["gemm f32 m64*", "gemm f32 m100 n30 k7 nn"]);
         let case = own.cases[1].parse().unwrap();
-        let plan = own.plan(&case, &device(), &own.variant(), &KernelSource::embedded()).unwrap();
+        let plan =
+            own.plan(&case, &Capabilities::example(), &own.variant(), &KernelSource::embedded()).unwrap();
         assert_eq!(plan.steps[0].workgroups, [2, 2, 1]);
         assert!(plan.steps[0].wgsl.contains("M: u32 = 100u;") && plan.steps[0].wgsl.contains("K: u32 = 7u;"));
         assert!(plan.steps[0].wgsl.contains("// f32 0 2"), "{}", plan.steps[0].wgsl);
@@ -260,13 +228,14 @@ const K: u32 = {{ size.k }}u;
         ] {
             let text = TEXT.replace("ceil(m / 64), ceil(n / 16)", workgroups);
             let own = OwnKernel::parse("mine", &text).unwrap();
-            let plan = own.plan(&case, &device(), &own.variant(), &KernelSource::embedded());
+            let plan = own.plan(&case, &Capabilities::example(), &own.variant(), &KernelSource::embedded());
             let error = plan.unwrap_err().to_string();
             assert!(error.contains(part), "{workgroups}: {error}");
         }
         let text = format!("{TEXT}\nenable f16;\n");
         let own = OwnKernel::parse("mine", &text).unwrap();
-        let error = own.plan(&case, &device(), &own.variant(), &KernelSource::embedded()).unwrap_err();
+        let error =
+            own.plan(&case, &Capabilities::example(), &own.variant(), &KernelSource::embedded()).unwrap_err();
         assert_eq!(error.to_string(), "needs shader-f16, which this device does not offer");
     }
 }

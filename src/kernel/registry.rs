@@ -7,8 +7,7 @@ use super::plan::Plan;
 use super::source::KernelSource;
 use super::variant::Variant;
 use super::{
-    attention, gather, gemm, gemv, latency, launch, moe, peak, rmsnorm, rope, softmax, stream, swiglu,
-    transpose,
+    attention, gather, gemm, gemv, latency, launch, moe, peak, rope, rows, stream, swiglu, transpose,
 };
 use crate::workload::{Case, DType};
 
@@ -29,8 +28,7 @@ pub fn kernels() -> impl Iterator<Item = &'static Kernel> {
         attention::decode::KERNELS,
         attention::prefill::KERNELS,
         attention::reference::KERNELS,
-        softmax::KERNELS,
-        rmsnorm::KERNELS,
+        rows::KERNELS,
         rope::KERNELS,
         swiglu::KERNELS,
         gather::KERNELS,

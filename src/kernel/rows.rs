@@ -1,14 +1,50 @@
-//! What kernels that reduce rows, one workgroup a row, have in common: their variants and their plan.
+//! Kernels of the families that reduce the rows of a matrix: `softmax` and `rmsnorm`. They differ in
+//! their texts alone.
 
 use super::capabilities::{Capabilities, Feature};
-use super::elements::template_values;
+use super::elements::reference_variants;
+use super::entry::Kernel;
 use super::error::PlanError;
-use super::operand::is_packed;
+use super::operand::{is_packed, template_values};
 use super::plan::Plan;
 use super::source::KernelSource;
 use super::variant::{Path, Variant};
-use crate::workload::{Case, Tile};
-use serde_json::{Value, json};
+use crate::workload::{Case, Matrix, RMSNORM_EPSILON, RmsNorm, Softmax, Tile, Workload};
+use serde_json::json;
+
+/// For each family, preferred first.
+pub const KERNELS: &[Kernel] =
+    &[rows(Softmax::FAMILY), reference(Softmax::FAMILY), rows(RmsNorm::FAMILY), reference(RmsNorm::FAMILY)];
+
+const fn rows(family: &'static str) -> Kernel {
+    Kernel {
+        family,
+        name: "rows",
+        summary: "one workgroup a row, in registers where it fits",
+        variants: row_variants,
+        space: row_space,
+        plan: row_plan,
+    }
+}
+
+const fn reference(family: &'static str) -> Kernel {
+    Kernel {
+        family,
+        name: "reference",
+        summary: "one row per invocation, any format and size",
+        variants: reference_variants,
+        space: reference_variants,
+        plan: reference_plan,
+    }
+}
+
+fn matrix(case: &Case) -> &Matrix {
+    match case {
+        Case::Softmax(softmax) => &softmax.matrix,
+        Case::RmsNorm(norm) => &norm.matrix,
+        _ => unreachable!("kernels are chosen by family"),
+    }
+}
 
 /// Vec4s of a row that an invocation holds in registers at most.
 const MOST_HELD: u64 = 8;
@@ -24,13 +60,13 @@ fn variant(threads: u32, per: u32, way: u32) -> Variant {
     Variant::new("rows", path).with("threads", threads).with("per", per).with("way", way)
 }
 
-/// Variants for rows of `columns` elements, best first.
-pub(super) fn row_variants(columns: u64, device: &Capabilities) -> Result<Vec<Variant>, PlanError> {
+fn row_variants(case: &Case, device: &Capabilities) -> Result<Vec<Variant>, PlanError> {
+    let columns = matrix(case).columns;
     if device.is_software() { software(columns, device, &[]) } else { gpu(columns, device, &[256, 128]) }
 }
 
-/// Those worth trying when tuning.
-pub(super) fn row_space(columns: u64, device: &Capabilities) -> Result<Vec<Variant>, PlanError> {
+fn row_space(case: &Case, device: &Capabilities) -> Result<Vec<Variant>, PlanError> {
+    let columns = matrix(case).columns;
     if device.is_software() {
         software(columns, device, &[2, 4])
     } else {
@@ -72,43 +108,46 @@ fn gpu(columns: u64, device: &Capabilities, threads: &[u32]) -> Result<Vec<Varia
     Ok(variants)
 }
 
-/// The plan of `template`, with one workgroup for each of `rows` rows.
-pub(super) fn row_plan(
+/// One workgroup for each row.
+fn row_plan(
     case: &Case,
     device: &Capabilities,
     variant: &Variant,
-    (source, template): (&KernelSource, &str),
-    (rows, columns): (u64, u64),
-    more: Value,
+    source: &KernelSource,
 ) -> Result<Plan, PlanError> {
-    let mut values = template_values(case, device, variant, more);
-    values["rows"] = json!(rows);
-    values["columns"] = json!(columns);
-    values["way"] = json!(WAYS[variant.knob("way") as usize]);
-    let wgsl = source.render(template, values)?;
+    let &Matrix { rows, columns, .. } = matrix(case);
+    let more = json!({
+        "rows": rows,
+        "columns": columns,
+        "epsilon": RMSNORM_EPSILON,
+        "way": WAYS[variant.knob("way") as usize],
+    });
+    let template = format!("{}/rows.wgsl", case.family());
+    let wgsl = source.render(&template, template_values(case, device, variant, more))?;
     Ok(Plan::single(case, device, variant, wgsl, rows, Tile { rows: 1, columns }))
 }
 
-/// The plan of the plain `template`, with one invocation for each row, or for two where elements of the
-/// output share words.
-pub(super) fn reference_row_plan(
+/// One invocation for each row, or for two where elements of the output share words.
+fn reference_plan(
     case: &Case,
     device: &Capabilities,
     variant: &Variant,
-    (source, template): (&KernelSource, &str),
-    (rows, columns): (u64, u64),
-    more: Value,
+    source: &KernelSource,
 ) -> Result<Plan, PlanError> {
+    let &Matrix { rows, columns, .. } = matrix(case);
     let pair = is_packed(&case.output(), device);
     let together = if pair { 2 } else { 1 };
     let items = rows.div_ceil(together);
-    let mut values = template_values(case, device, variant, more);
-    values["rows"] = json!(rows);
-    values["columns"] = json!(columns);
-    values["pair"] = json!(pair);
-    values["scalar"] = json!(false);
-    values["items"] = json!(items);
-    let wgsl = source.render(template, values)?;
+    let more = json!({
+        "rows": rows,
+        "columns": columns,
+        "epsilon": RMSNORM_EPSILON,
+        "pair": pair,
+        "scalar": false,
+        "items": items,
+    });
+    let template = format!("{}/reference.wgsl", case.family());
+    let wgsl = source.render(&template, template_values(case, device, variant, more))?;
     let each = u64::from(variant.knob("threads")) * u64::from(variant.knob("per"));
     let tile = Tile { rows: each * together, columns };
     Ok(Plan::single(case, device, variant, wgsl, items.div_ceil(each), tile))

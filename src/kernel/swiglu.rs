@@ -39,7 +39,7 @@ fn swiglu(case: &Case) -> &Swiglu {
 
 /// Whether vectors of four cover the tensors.
 fn whole(case: &Case) -> bool {
-    (swiglu(case).rows * swiglu(case).columns).is_multiple_of(4)
+    swiglu(case).matrix.elements().is_multiple_of(4)
 }
 
 fn swiglu_plan(
@@ -49,7 +49,7 @@ fn swiglu_plan(
     source: &KernelSource,
 ) -> Result<Plan, PlanError> {
     let work = swiglu(case);
-    let items = Items { count: work.rows * work.columns / 4, columns: 4 };
+    let items = Items { count: work.matrix.elements() / 4, columns: 4 };
     let more = json!({});
     elements::plan(case, device, variant, (source, "swiglu/swiglu.wgsl"), &items, more)
 }

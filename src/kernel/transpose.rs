@@ -4,6 +4,7 @@ use super::capabilities::Capabilities;
 use super::elements::{self, Items};
 use super::entry::Kernel;
 use super::error::PlanError;
+use super::operand::template_values;
 use super::plan::Plan;
 use super::source::KernelSource;
 use super::variant::{Path, Variant};
@@ -121,7 +122,7 @@ fn tiled_plan(
     let edge = u64::from(variant.knob("edge"));
     let (row_tiles, column_tiles) = (work.m.div_ceil(edge), work.n.div_ceil(edge));
     let more = json!({ "m": work.m, "n": work.n, "column_tiles": column_tiles });
-    let values = elements::template_values(case, device, variant, more);
+    let values = template_values(case, device, variant, more);
     let wgsl = source.render("transpose/tiled.wgsl", values)?;
     Ok(Plan::single(
         case,

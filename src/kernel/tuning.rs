@@ -161,14 +161,15 @@ impl TuningTable {
         text
     }
 
-    /// The variant for `case`: that of its key, or of the nearest size of the same operation,
-    /// formats and alignment. A neighbour that kept its own untuned variant says nothing of others.
-    pub fn lookup(&self, case: &Case) -> Option<&Variant> {
+    /// What was found for `case`: the entry of its key, and true, or that of the nearest size of the
+    /// same operation, formats and alignment. A neighbour that kept its own untuned variant says
+    /// nothing of others.
+    pub fn lookup(&self, case: &Case) -> Option<(&TunedEntry, bool)> {
         let key = TuningKey::of(case);
         let near =
             self.entries.iter().filter_map(|(other, entry)| Some((key.distance(other)?, other, entry)));
         let (distance, _, entry) = near.min_by(|a, b| (a.0, a.1).cmp(&(b.0, b.1)))?;
-        (distance == 0 || !entry.keeps_default()).then_some(&entry.variant)
+        (distance == 0 || !entry.keeps_default()).then_some((entry, distance == 0))
     }
 }
 
@@ -192,9 +193,13 @@ pub struct Choice {
 /// The variant for `case` on `device`: what the first of `tables` that knows it says, if that is a
 /// variant for this case too; otherwise the first of the untuned ones.
 pub fn choose(case: &Case, device: &Capabilities, tables: &[TuningTable]) -> Result<Choice, PlanError> {
-    let mut untuned = candidates(case, device)?;
-    let wanted: Vec<&Variant> =
-        tables.iter().filter(|table| table.is_of(device)).filter_map(|table| table.lookup(case)).collect();
+    let (kernel, variant) = candidates(case, device)?.remove(0);
+    let default = variant.to_string();
+    let found = tables.iter().filter(|table| table.is_of(device)).filter_map(|table| table.lookup(case));
+    // An entry of this very key compared its variant with what ran untuned then: where something else
+    // runs untuned now, it tells nothing.
+    let valid = |(entry, exact): &(&TunedEntry, bool)| !exact || entry.default == default;
+    let wanted: Vec<&Variant> = found.filter(valid).map(|(entry, _)| &entry.variant).collect();
     if !wanted.is_empty() {
         let space = space(case, device)?;
         for wanted in wanted {
@@ -204,7 +209,6 @@ pub fn choose(case: &Case, device: &Capabilities, tables: &[TuningTable]) -> Res
             }
         }
     }
-    let (kernel, variant) = untuned.remove(0);
     Ok(Choice { kernel, variant, tuned: false })
 }
 
@@ -233,19 +237,11 @@ const MOST_NAMES: usize = 12;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kernel::KernelSource;
+    use crate::kernel::{DeviceType, KernelSource};
     use proptest::prelude::*;
 
     fn device() -> Capabilities {
-        serde_json::from_value(serde_json::json!({
-            "id": "test/Test/1", "name": "Test", "api": "test", "driver": "t", "driver_version": "1",
-            "vendor_id": 0, "device_id": 0, "device_type": "software", "takes": "plans",
-            "features": ["subgroup"], "subgroup_min": 8, "subgroup_max": 8,
-            "limits": {"workgroup_memory": 32768, "workgroup_size": 1024, "dispatch": 65535,
-                "binding_bytes": 134217728, "buffer_bytes": 2147483647, "storage_buffers": 8},
-            "matrix_shapes": [], "timer": "host"
-        }))
-        .unwrap()
+        Capabilities { device_type: DeviceType::Software, ..Capabilities::example() }
     }
 
     fn case(key: &str) -> Case {
@@ -262,6 +258,11 @@ mod tests {
     }
 
     const CASE: &str = "gemm f32 m512 n512 k512 nn";
+
+    /// Text of the variant that runs untuned.
+    fn first(key: &str) -> String {
+        candidates(&case(key), &device()).unwrap()[0].1.to_string()
+    }
 
     fn last(case: &Case) -> Variant {
         candidates(case, &device()).unwrap().pop().unwrap().1
@@ -306,7 +307,7 @@ mod tests {
     #[test]
     fn the_nearest_size_serves_where_its_variant_is_one() {
         let other = last(&case(CASE));
-        let tables = [table(CASE, &other, "direct")];
+        let tables = [table(CASE, &other, &first(CASE))];
         for near in [CASE, "gemm f32 m500 n520 k512 nn", "gemm f32 m64 n64 k4096 nn"] {
             let choice = choose(&case(near), &device(), &tables).unwrap();
             assert_eq!((choice.variant, choice.tuned), (other.clone(), true), "{near}");
@@ -321,9 +322,9 @@ mod tests {
 
     #[test]
     fn a_variant_that_a_case_does_not_have_is_not_used() {
-        let tables = [table(CASE, &Variant::new("gone", Path::Vector), "direct")];
+        let tables = [table(CASE, &Variant::new("gone", Path::Vector), &first(CASE))];
         assert!(!choose(&case(CASE), &device(), &tables).unwrap().tuned);
-        let mut foreign = table(CASE, &last(&case(CASE)), "direct");
+        let mut foreign = table(CASE, &last(&case(CASE)), &first(CASE));
         assert!(choose(&case(CASE), &device(), std::slice::from_ref(&foreign)).unwrap().tuned);
         foreign.wgpu = "29.0.0".into();
         assert!(!choose(&case(CASE), &device(), &[foreign]).unwrap().tuned);
@@ -331,16 +332,25 @@ mod tests {
 
     #[test]
     fn a_default_that_stayed_speaks_for_its_own_size_only() {
-        let other = last(&case(CASE));
-        let tables = [table(CASE, &other, &other.to_string())];
+        let stayed = candidates(&case(CASE), &device()).unwrap()[0].1.clone();
+        let tables = [table(CASE, &stayed, &first(CASE))];
         assert!(choose(&case(CASE), &device(), &tables).unwrap().tuned);
         assert!(!choose(&case("gemm f32 m1024 n1024 k1024 nn"), &device(), &tables).unwrap().tuned);
     }
 
     #[test]
+    fn what_was_compared_with_another_default_is_not_used() {
+        for variant in [last(&case(CASE)), candidates(&case(CASE), &device()).unwrap()[1].1.clone()] {
+            let of_then = table(CASE, &variant, "direct of an earlier version");
+            let choice = choose(&case(CASE), &device(), &[of_then]).unwrap();
+            assert_eq!((choice.variant.to_string(), choice.tuned), (first(CASE), false));
+        }
+    }
+
+    #[test]
     fn a_variant_with_checks_is_found_as_such() {
         let other = Variant { checks: true, ..last(&case(CASE)) };
-        let choice = choose(&case(CASE), &device(), &[table(CASE, &other, "direct")]).unwrap();
+        let choice = choose(&case(CASE), &device(), &[table(CASE, &other, &first(CASE))]).unwrap();
         assert_eq!(choice.variant, other);
     }
 

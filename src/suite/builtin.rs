@@ -99,6 +99,8 @@ fn quick() -> Vec<String> {
     keys.extend([512, 2048, 8192].map(|length| prefill(32, 8, length, 128)));
     keys.extend([1, 8].map(|batch| format!("attention f32 b{batch} hq8 hkv1 q1 kv8192 d128")));
     keys.push(decode(1, 32, 8, 8192, 128));
+    keys.push(latent(1, 16));
+    keys.push(PAGED.into());
     // What stands between the products of a layer, for 4096 tokens of an 8B model.
     for key in [
         "softmax f32 r4096 c4096",
@@ -113,22 +115,30 @@ fn quick() -> Vec<String> {
     keys
 }
 
+/// A decode step of DeepSeek-V3's attention: one latent of 512 and 64 rotated elements for all heads.
+fn latent(batch: u64, heads: u64) -> String {
+    format!("attention f16.f32 b{batch} hq{heads} hkv1 q1 kv4096 d576 dv512 latent")
+}
+
+/// A decode step over pages of 16 positions.
+const PAGED: &str = "attention f16.f32 b1 hq32 hkv8 q1 kv8192 d128 page16";
+
 /// Decode steps over caches that are not plain: latent (DeepSeek-V2 and V3), one wide head for all
 /// (multi-matrix factorisation, Step-3), quantised, in pages, and seen through a window.
 fn caches() -> Vec<String> {
     let mut keys = Vec::new();
     for heads in [16, 128] {
-        let latent = |batch| format!("attention f16.f32 b{batch} hq{heads} hkv1 q1 kv4096 d576 dv512 latent");
-        keys.extend([1, 8].map(latent));
+        keys.extend([1, 8].map(|batch| latent(batch, heads)));
     }
     let more = [
         "f16.f32 b1 hq64 hkv1 q1 kv4096 d256",
         "f16xq8_0.f32 b1 hq32 hkv8 q1 kv8192 d128",
-        "f16.f32 b1 hq32 hkv8 q1 kv8192 d128 page16",
         "f16.f32 b1 hq32 hkv8 q1 kv8192 d128 page64",
         "f16.f32 b1 hq32 hkv8 q1 kv8192 d128 w1024",
     ];
     keys.extend(more.map(|step| format!("attention {step}")));
+    let quick = quick();
+    keys.retain(|key| !quick.contains(key));
     keys
 }
 

@@ -164,6 +164,8 @@ pub struct Grid {
 impl Grid {
     /// −7/8 … 7/8 in steps of 1/8: sums of such values stay exact in every format for long.
     pub const COARSE: Grid = Grid { limit: 7, shift: 3 };
+    /// −1, 0 and 1.
+    pub const SIGNS: Grid = Grid { limit: 1, shift: 0 };
     /// −15/16 … 15/16: the scales of formats with groups. Four bits, so that a scaled integer of
     /// seven bits is still exact in f16, and multiples of a power of two that keep them normal.
     pub const SCALES: Grid = Grid { limit: 15, shift: 4 };

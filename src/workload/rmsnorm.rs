@@ -3,7 +3,7 @@
 
 use super::case::Workload;
 use super::dtype::Precision;
-use super::parameters::Words;
+use super::matrix::Matrix;
 use super::tensor::{Expected, Inputs, Tensor};
 
 /// ε: the usual 10⁻⁵ as the power of two nearest to it, so that every format and language has the
@@ -14,12 +14,8 @@ pub const RMSNORM_EPSILON: f64 = 1.0 / 131_072.0;
 /// G has one element for each column.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RmsNorm {
-    /// Formats of X, G and Y, and of the sums.
-    pub precision: Precision,
-    /// Rows.
-    pub rows: u64,
-    /// Columns: the length of each sum.
-    pub columns: u64,
+    /// Formats, rows and columns of X and Y, or of all three tensors.
+    pub matrix: Matrix,
 }
 
 /// See [`RmsNorm::expected`].
@@ -29,24 +25,20 @@ impl Workload for RmsNorm {
     const FAMILY: &'static str = "rmsnorm";
 
     fn parse(text: &str) -> Result<Self, String> {
-        let mut words = Words::new(text);
-        let precision = words.computed_in_f32()?;
-        let (rows, columns) = (words.number("r")?, words.number("c")?);
-        words.finish()?;
-        Ok(RmsNorm { precision, rows, columns })
+        Ok(RmsNorm { matrix: Matrix::parse(text)? })
     }
 
     fn parameters(&self) -> String {
-        format!("{} r{} c{}", self.precision, self.rows, self.columns)
+        self.matrix.to_string()
     }
 
     fn precision(&self) -> Precision {
-        self.precision
+        self.matrix.precision
     }
 
     /// 4 an element, the square, its sum and two products, and 3 a row: mean, ε, inverse root.
     fn flop(&self) -> u64 {
-        4 * self.rows * self.columns + 3 * self.rows
+        4 * self.matrix.elements() + 3 * self.matrix.rows
     }
 
     fn is_bandwidth(&self) -> bool {
@@ -54,16 +46,16 @@ impl Workload for RmsNorm {
     }
 
     fn tensors(&self) -> Vec<Tensor> {
-        let len = self.rows * self.columns;
+        let len = self.matrix.elements();
         vec![
-            Tensor::input("x", 1, self.precision.input, len),
-            Tensor::input("g", 2, self.precision.input, self.columns),
-            Tensor::output("y", self.precision.output(), len),
+            Tensor::input("x", 1, self.matrix.precision.input, len),
+            Tensor::input("g", 2, self.matrix.precision.input, self.matrix.columns),
+            Tensor::output("y", self.matrix.precision.output(), len),
         ]
     }
 
     fn output_shape(&self) -> (u64, u64) {
-        (self.rows, self.columns)
+        (self.matrix.rows, self.matrix.columns)
     }
 
     fn bound_factor(&self) -> f64 {
@@ -78,8 +70,9 @@ impl Workload for RmsNorm {
     fn expected(&self, inputs: Inputs, points: &[u64]) -> Vec<Expected> {
         let tensors = self.tensors();
         let (x, g) = (inputs.reader(&tensors[0]), inputs.reader(&tensors[1]));
-        let n = self.columns;
-        let growth = BOUND_FACTOR * self.precision.accumulate.unit_roundoff() * (4.0 + (n as f64).sqrt());
+        let n = self.matrix.columns;
+        let growth =
+            BOUND_FACTOR * self.matrix.precision.accumulate.unit_roundoff() * (4.0 + (n as f64).sqrt());
         let mut row: Option<(u64, f64)> = None;
         let mut expected = Vec::with_capacity(points.len());
         for &point in points {
@@ -93,7 +86,7 @@ impl Workload for RmsNorm {
             };
             row = Some((i, factor));
             let value = g(j) * x(point) * factor;
-            let bound = growth * value.abs() + self.precision.output().store_error(value);
+            let bound = growth * value.abs() + self.matrix.precision.output().store_error(value);
             expected.push(Expected { value, bound: bound + 1e-30 });
         }
         expected

@@ -3,18 +3,14 @@
 
 use super::case::Workload;
 use super::dtype::Precision;
-use super::parameters::Words;
+use super::matrix::Matrix;
 use super::tensor::{Expected, Inputs, Tensor};
 
 /// `gate`, `up` and Y are dense rows × columns: tokens × hidden size.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Swiglu {
-    /// Formats of the tensors and of the arithmetic.
-    pub precision: Precision,
-    /// Rows.
-    pub rows: u64,
-    /// Columns.
-    pub columns: u64,
+    /// Formats, rows and columns of X and Y, or of all three tensors.
+    pub matrix: Matrix,
 }
 
 /// The gate is drawn from [−4, 4], where silu bends.
@@ -27,24 +23,20 @@ impl Workload for Swiglu {
     const FAMILY: &'static str = "swiglu";
 
     fn parse(text: &str) -> Result<Self, String> {
-        let mut words = Words::new(text);
-        let precision = words.computed_in_f32()?;
-        let (rows, columns) = (words.number("r")?, words.number("c")?);
-        words.finish()?;
-        Ok(Swiglu { precision, rows, columns })
+        Ok(Swiglu { matrix: Matrix::parse(text)? })
     }
 
     fn parameters(&self) -> String {
-        format!("{} r{} c{}", self.precision, self.rows, self.columns)
+        self.matrix.to_string()
     }
 
     fn precision(&self) -> Precision {
-        self.precision
+        self.matrix.precision
     }
 
     /// 4 an element: exponential, sum, division and product.
     fn flop(&self) -> u64 {
-        4 * self.rows * self.columns
+        4 * self.matrix.elements()
     }
 
     fn is_bandwidth(&self) -> bool {
@@ -52,16 +44,16 @@ impl Workload for Swiglu {
     }
 
     fn tensors(&self) -> Vec<Tensor> {
-        let len = self.rows * self.columns;
+        let len = self.matrix.elements();
         vec![
-            Tensor::input("gate", 1, self.precision.input, len).scaled(SCALE),
-            Tensor::input("up", 2, self.precision.input, len),
-            Tensor::output("y", self.precision.output(), len),
+            Tensor::input("gate", 1, self.matrix.precision.input, len).scaled(SCALE),
+            Tensor::input("up", 2, self.matrix.precision.input, len),
+            Tensor::output("y", self.matrix.precision.output(), len),
         ]
     }
 
     fn output_shape(&self) -> (u64, u64) {
-        (self.rows, self.columns)
+        (self.matrix.rows, self.matrix.columns)
     }
 
     fn bound_factor(&self) -> f64 {
@@ -76,12 +68,12 @@ impl Workload for Swiglu {
     fn expected(&self, inputs: Inputs, points: &[u64]) -> Vec<Expected> {
         let tensors = self.tensors();
         let (gate, up) = (inputs.reader(&tensors[0]), inputs.reader(&tensors[1]));
-        let u = self.precision.accumulate.unit_roundoff();
+        let u = self.matrix.precision.accumulate.unit_roundoff();
         let at = |&point: &u64| {
             let z = gate(point);
             let value = z / (1.0 + (-z).exp()) * up(point);
             let rounding = BOUND_FACTOR * u * (1.0 + z.abs()) * value.abs();
-            Expected { value, bound: rounding + self.precision.output().store_error(value) + 1e-30 }
+            Expected { value, bound: rounding + self.matrix.precision.output().store_error(value) + 1e-30 }
         };
         points.iter().map(at).collect()
     }

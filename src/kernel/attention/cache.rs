@@ -1,9 +1,8 @@
 //! What the kernels of a decode step need to know of a case: the cache as they read it.
 
-use super::sizes::{attention, rows};
+use super::sizes::{attention, check_operands, head_rows, values};
 use crate::kernel::capabilities::Capabilities;
 use crate::kernel::error::PlanError;
-use crate::kernel::operand::{needs_f16, operands};
 use crate::kernel::variant::Variant;
 use crate::workload::{Attention, Case, DType};
 use serde_json::{Value, json};
@@ -18,19 +17,12 @@ pub(super) fn is_step(work: &Attention) -> bool {
 
 /// Heads are read as vectors of 4; scores and sums are kept in f32.
 pub(super) fn check(work: &Attention) -> Result<(), PlanError> {
-    if !work.dim.is_multiple_of(4) || !work.value_dim.is_multiple_of(4) {
-        return Err(PlanError::Unsupported("needs head dimensions that are multiples of 4".into()));
-    }
+    check_operands(work)?;
     let floats = matches!(work.precision.input, DType::F32 | DType::F16 | DType::Bf16);
     if !floats || work.precision.accumulate != DType::F32 || work.precision.right.is_integer() {
         return Err(PlanError::Unsupported(format!("no kernel for the formats {}", work.precision)));
     }
     Ok(())
-}
-
-/// Query rows that share a kv head.
-pub(super) fn head_rows(work: &Attention) -> u64 {
-    work.group() * work.queries
 }
 
 /// Vectors of 4 elements that a load of 16 bytes from the cache holds; 1 where rows of K and V are no
@@ -81,42 +73,24 @@ impl Split {
 }
 
 /// What `attention/cache.wgsl` and `attention/combine.wgsl` ask for, with the knobs of `variant`.
-pub(super) fn values(case: &Case, device: &Capabilities, variant: &Variant, split: &Split) -> Value {
+pub(super) fn cache_values(case: &Case, device: &Capabilities, variant: &Variant, split: &Split) -> Value {
     let work = attention(case);
     let (k_units, v_units) = units(work);
     let vectors = vectors(work);
-    let mut values = json!({
-        "queries": work.queries,
-        "keys": work.keys,
-        "kv_heads": work.kv_heads,
-        "head_rows": head_rows(work),
-        "rows": rows(work),
+    let more = json!({
         "dim": work.dim,
         "value_dim": work.value_dim,
-        "scale": work.softmax_scale() * std::f64::consts::LOG2_E,
-        "causal": work.causal,
-        "window": work.window,
-        "latent": work.latent,
-        "page": work.page,
-        "pages_each": work.page.map(|page| work.keys.div_ceil(page)),
-        "enable_f16": needs_f16(case, device),
         "vectors": vectors,
         "wide": vectors * 4 * work.precision.right.bits() == 128,
         "k_units": k_units,
         "v_units": v_units,
-        "v": Value::Null,
         "first": split.first,
         "parts": split.parts,
         "packs": split.packs,
         "groups": split.groups,
     });
-    for (name, operand) in operands(case, device) {
-        values[name] = operand;
-    }
+    let mut values = values(case, device, variant, more);
     // Partial results take the binding of the output, which is the last of a case's.
     values["sums"] = values["o"]["binding"].clone();
-    for (knob, value) in &variant.knobs {
-        values[knob] = json!(value);
-    }
     values
 }

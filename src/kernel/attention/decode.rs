@@ -1,6 +1,6 @@
 //! Kernels of a decode step: few query rows, split keys, and the combination of the parts.
 
-use super::cache::{Split, values};
+use super::cache::{Split, cache_values};
 use super::sizes::{attention, rows};
 use super::{lanes, split};
 use crate::kernel::capabilities::Capabilities;
@@ -62,7 +62,7 @@ fn plan(
     let work = attention(case);
     let threads = variant.knob("threads");
     let split = Split::new(work, variant);
-    let mut values = values(case, device, variant, &split);
+    let mut values = cache_values(case, device, variant, &split);
     // Strides of the steps in which invocations add up what each holds.
     let masks = |lanes: u32| -> Vec<u32> { (0..lanes.ilog2()).rev().map(|bit| 1 << bit).collect() };
     values["masks"] = json!(masks(threads));

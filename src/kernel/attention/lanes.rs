@@ -1,7 +1,7 @@
 //! The first step of a decode step on a software driver: a subgroup shares each key.
 
-use super::cache::{block, check, head_rows, is_step, units, vectors};
-use super::sizes::attention;
+use super::cache::{block, check, is_step, units, vectors};
+use super::sizes::{attention, head_rows};
 use crate::kernel::capabilities::Capabilities;
 use crate::kernel::error::PlanError;
 use crate::kernel::variant::{Path, Variant};

@@ -1,6 +1,6 @@
 //! Kernels of passes with many query rows.
 
-use super::sizes::{attention, check_operands, operand_values};
+use super::sizes::{attention, check_operands, head_rows, values};
 use crate::kernel::capabilities::Capabilities;
 use crate::kernel::entry::Kernel;
 use crate::kernel::error::PlanError;
@@ -30,11 +30,6 @@ pub const KERNELS: &[Kernel] = &[
         plan: flash_plan,
     },
 ];
-
-/// Query rows that share a kv head.
-fn head_rows(work: &Attention) -> u64 {
-    work.group() * work.queries
-}
 
 /// `flash_rows` with `per` rows of an invocation and `loads` keys of each lane between two moves of the
 /// maximum, from `choices`, if the driver's compiler can take it.
@@ -203,8 +198,7 @@ fn flash_plan(
         u64::from(if rows { variant.knob("threads") * variant.knob("per") } else { variant.knob("tile") });
     let tiles = head_rows(work).div_ceil(tile);
     let groups = work.batch * work.kv_heads * tiles;
-    let mut values = operand_values(case, device, variant);
-    values["head_rows"] = json!(head_rows(work));
+    let mut values = values(case, device, variant, json!({}));
     values["tiles"] = json!(tiles);
     values["groups"] = json!(groups);
     if !rows {

@@ -1,6 +1,6 @@
 //! The plain kernel of the `attention` family.
 
-use super::sizes::{attention, check_operands, operand_values, rows};
+use super::sizes::{attention, check_operands, rows, values};
 use crate::kernel::capabilities::Capabilities;
 use crate::kernel::entry::Kernel;
 use crate::kernel::error::PlanError;
@@ -8,6 +8,7 @@ use crate::kernel::plan::Plan;
 use crate::kernel::source::KernelSource;
 use crate::kernel::variant::{Path, Variant};
 use crate::workload::{Attention, Case, Tile, Workload};
+use serde_json::json;
 
 /// The plain kernel.
 pub const KERNELS: &[Kernel] = &[Kernel {
@@ -32,7 +33,7 @@ fn reference_plan(
     source: &KernelSource,
 ) -> Result<Plan, PlanError> {
     let work = attention(case);
-    let wgsl = source.render("attention/reference.wgsl", operand_values(case, device, variant))?;
+    let wgsl = source.render("attention/reference.wgsl", values(case, device, variant, json!({})))?;
     let threads = u64::from(variant.knob("threads"));
     let groups = (rows(work) * work.value_dim / 4).div_ceil(threads);
     Ok(Plan::single(case, device, variant, wgsl, groups, Tile { rows: 1, columns: 4 * threads }))

@@ -2,9 +2,9 @@
 
 use crate::kernel::capabilities::Capabilities;
 use crate::kernel::error::PlanError;
-use crate::kernel::operand::{needs_f16, operands};
+use crate::kernel::operand::template_values;
 use crate::kernel::variant::Variant;
-use crate::workload::{Attention, Case, DType};
+use crate::workload::{Attention, Case};
 use serde_json::{Value, json};
 
 pub(super) fn attention(case: &Case) -> &Attention {
@@ -26,28 +26,18 @@ pub(super) fn check_operands(work: &Attention) -> Result<(), PlanError> {
     Ok(())
 }
 
-/// The sizes of `case` with its operands, as `format.wgsl` wants them, and the knobs of `variant`. A
-/// latent case has no `v`: it is `k`.
-pub(super) fn operand_values(case: &Case, device: &Capabilities, variant: &Variant) -> Value {
-    let mut values = values(attention(case), variant);
-    let Value::Object(map) = &mut values else { unreachable!("made as an object") };
-    map.insert("v".into(), Value::Null);
-    map.insert("pages".into(), Value::Null);
-    map.extend(operands(case, device));
-    map.insert("f16".into(), json!(needs_f16(case, device)));
-    map.insert("stored".into(), json!(false));
-    values
-}
-
-/// The sizes of `work` as every template knows them, joined with the knobs of `variant`.
-pub(super) fn values(work: &Attention, variant: &Variant) -> Value {
-    let mut values = json!({
+/// What every template is told: sizes, operands and the knobs of `variant`, and `more` on top. A latent
+/// case has no `v`: it is `k`.
+pub(super) fn values(case: &Case, device: &Capabilities, variant: &Variant, more: Value) -> Value {
+    let work = attention(case);
+    let mut sizes = json!({
         "queries": work.queries,
         "keys": work.keys,
         "heads": work.heads,
         "kv_heads": work.kv_heads,
         "group": work.group(),
         "rows": rows(work),
+        "head_rows": head_rows(work),
         "d4": work.dim / 4,
         "value_d4": work.value_dim / 4,
         "window": work.window,
@@ -56,13 +46,19 @@ pub(super) fn values(work: &Attention, variant: &Variant) -> Value {
         "latent": work.latent,
         "scale": work.softmax_scale() * std::f64::consts::LOG2_E,
         "causal": work.causal,
-        "f16": work.precision.input == DType::F16,
-        "stored": true,
     });
-    for (knob, value) in &variant.knobs {
-        values[knob] = json!(value);
+    if work.latent {
+        sizes["v"] = Value::Null;
     }
-    values
+    if let (Value::Object(sizes), Value::Object(more)) = (&mut sizes, more) {
+        sizes.extend(more);
+    }
+    template_values(case, device, variant, sizes)
+}
+
+/// Query rows that share a kv head.
+pub(super) fn head_rows(work: &Attention) -> u64 {
+    work.group() * work.queries
 }
 
 /// Rows of the output.

@@ -1,7 +1,7 @@
 //! The first step of a decode step on a GPU: a workgroup takes a part of the keys.
 
-use super::cache::{check, head_rows, is_step, units, vectors};
-use super::sizes::attention;
+use super::cache::{check, is_step, units, vectors};
+use super::sizes::{attention, head_rows};
 use crate::kernel::capabilities::{Capabilities, Feature};
 use crate::kernel::error::PlanError;
 use crate::kernel::variant::{Path, Variant};

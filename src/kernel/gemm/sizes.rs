@@ -1,7 +1,7 @@
 //! What all kernels of matrix products, `gemv` among them, need to know of a case.
 
 use crate::kernel::capabilities::Capabilities;
-use crate::kernel::operand::{is_packed, needs_f16, operands};
+use crate::kernel::operand::{is_packed, template_values};
 use crate::kernel::variant::Variant;
 use crate::workload::{Case, Gemm};
 use serde_json::{Value, json};
@@ -25,26 +25,21 @@ pub(super) fn runs(work: &Gemm) -> (u64, u64) {
 pub(in crate::kernel) fn values(case: &Case, device: &Capabilities, variant: &Variant, more: Value) -> Value {
     let work = gemm(case);
     let (a_run, b_run) = runs(work);
-    let mut values = json!({
+    let mut sizes = json!({
         "m": work.m,
         "n": work.n,
         "k": work.k,
         "batch": work.batch,
-        "value": work.precision.accumulate.name(),
-        "enable_f16": needs_f16(case, device),
         "a_transposed": work.layout.a_transposed(),
         "b_transposed": work.layout.b_transposed(),
         "a_vector": a_run.is_multiple_of(4),
         "b_vector": b_run.is_multiple_of(4),
         "c_vector": work.n.is_multiple_of(4),
     });
-    let Value::Object(map) = &mut values else { unreachable!("made as an object") };
-    map.extend(operands(case, device));
-    map.extend(variant.knobs.iter().map(|(knob, value)| (knob.clone(), json!(value))));
-    if let Value::Object(more) = more {
-        map.extend(more);
+    if let (Value::Object(sizes), Value::Object(more)) = (&mut sizes, more) {
+        sizes.extend(more);
     }
-    values
+    template_values(case, device, variant, sizes)
 }
 
 /// Whether a row of C ends inside a word, which only the reference kernel can write.
