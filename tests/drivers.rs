@@ -216,6 +216,38 @@ fn gemv_kernels_are_right_in_every_format_and_on_ragged_shapes() {
 }
 
 #[test]
+fn every_matrix_unit_variant_is_right() {
+    let Some((mut executor, devices)) = start() else { return };
+    // All layouts; whole tiles and ragged ones; formats that are staged as f16; both accumulators.
+    let keys = [
+        "gemm f16.f32 m64 n128 k64 nn",
+        "gemm f16.f32 m127 n65 k33 nt",
+        "gemm f16 m72 n136 k72 tn",
+        "gemm f16 m128 n128 k64 tt",
+        "gemm f16.f32 m1 n1 k1 nt",
+        "gemm e4m3.f32 b2 m36 n20 k28 tn",
+        "gemm f16xq4_0.f32 m65 n44 k64 nt",
+    ];
+    for device in &devices {
+        let mut proven = 0;
+        for case in keys.map(case) {
+            // A device without f16 has no variants at all.
+            let mut list = variants(&case, device, Depth::All).unwrap_or_default();
+            list.retain(|(_, variant)| variant.path == portamark::kernel::Path::Coopmat);
+            for (kernel, variant) in list {
+                let plan = (kernel.plan)(&case, device, &variant, &KernelSource::embedded()).unwrap();
+                let verdict = prove(&mut executor, device, &case, plan).unwrap();
+                assert!(verdict.passed(), "{case} {variant}: {}", verdict.reason().unwrap());
+                proven += 1;
+            }
+        }
+        let able = !device.matrix_shapes.is_empty() && device.fixed_subgroup().is_some();
+        assert_eq!(proven > 0, able, "{proven} variants on {}", device.id);
+        eprintln!("{proven} variants proven on {}", device.id);
+    }
+}
+
+#[test]
 fn every_prefill_variant_is_right() {
     let shapes = ["b1 hq4 hkv2 q70 kv70 d64 causal", "b1 hq2 hkv2 q40 kv40 d128"];
     prove_all(Depth::All, &keys(&[&["attention f32"], &shapes]));

@@ -13,14 +13,17 @@ use std::collections::BTreeSet;
 /// Devices that differ in what kernels depend on.
 fn devices() -> Vec<Capabilities> {
     use Feature::{CooperativeMatrix, ShaderF16, Subgroup};
-    let matrix = |edge| MatrixShape { edge, input: DType::F16, accumulate: DType::F32 };
+    let matrix = |edge| {
+        let shape = |accumulate| MatrixShape { edge, input: DType::F16, accumulate };
+        [DType::F32, DType::F16].map(shape)
+    };
     let device = |id: &str, device_type, subgroup: u32, features: &[Feature], edges: &[u32]| Capabilities {
         id: id.into(),
         device_type,
         subgroup_min: subgroup,
         subgroup_max: subgroup,
         features: features.to_vec(),
-        matrix_shapes: edges.iter().map(|edge| matrix(*edge)).collect(),
+        matrix_shapes: edges.iter().flat_map(|edge| matrix(*edge)).collect(),
         ..Script::device()
     };
     let mut small = device("small", DeviceType::Integrated, 0, &[], &[]);

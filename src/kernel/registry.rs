@@ -5,7 +5,7 @@ use super::entry::Kernel;
 use super::error::PlanError;
 use super::plan::Plan;
 use super::source::KernelSource;
-use super::variant::Variant;
+use super::variant::{Path, Variant};
 use super::{
     attention, gather, gemm, gemv, latency, launch, moe, peak, rope, rows, stream, swiglu, transpose,
 };
@@ -19,6 +19,7 @@ pub fn kernels() -> impl Iterator<Item = &'static Kernel> {
         latency::KERNELS,
         launch::KERNELS,
         gemm::dot4::TILED,
+        gemm::coopmat::KERNELS,
         gemm::direct::KERNELS,
         gemm::dot4::DIRECT,
         gemm::tiled::KERNELS,
@@ -83,6 +84,10 @@ fn collect(
             Err(error) => first_error = first_error.or(Some(error)),
         }
     }
+    // A processor has no matrix unit. Its drivers emulate one with a reduction for each element, an
+    // order of magnitude slower than vectors, though faster than the plain kernel.
+    let emulated = |variant: &Variant| device.is_software() && variant.path == Path::Coopmat;
+    found.sort_by_key(|(kernel, variant)| (kernel.name == "reference", emulated(variant)));
     if found.is_empty() {
         let none = || PlanError::Unsupported("no kernel serves this case".into());
         return Err(first_error.unwrap_or_else(none));

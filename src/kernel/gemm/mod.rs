@@ -1,5 +1,6 @@
 //! Kernels of the `gemm` family.
 
+pub mod coopmat;
 pub mod direct;
 pub mod dot4;
 pub mod reference;

@@ -1,0 +1,298 @@
+// C = op(A) op(B) on the matrix unit: a workgroup is a grid of SGM x SGN subgroups, and each of them
+// keeps a grid of GM x GN square matrices of C as accumulators.
+//
+// 2 M N K FLOP; A is read from memory N / BN times, B M / BM times, with BM = SGM GM EDGE and
+// BN = SGN GN EDGE. Blocking as in Markidis et al., "NVIDIA tensor core programmability, performance
+// and precision" (2018); the next tiles wait in registers while the present ones are multiplied.
+//
+// Staged: tiles of A and B go through workgroup memory in the element format of the unit, whatever
+// format they have in storage, and lie there as they do in storage: the unit reads rows or columns.
+// A row is 16 bytes longer than needed, which spreads it over the banks and keeps it aligned. Beyond
+// the edge there are zeros, so that control flow stays uniform as matrices need it.
+// Straight: matrices are read from storage; subgroups at the edge move inwards and compute again
+// what their neighbours do, which takes m >= GM EDGE, n >= GN EDGE and k % EDGE == 0.
+//
+// A matrix cannot be converted: where C has not the accumulator's format, or ends inside a tile, the
+// results go to C through a strip of workgroup memory.
+//
+// Bindings: 0 a, 1 b (2 its scales), then c. Knobs: edge; sgm, sgn; gm, gn; threads; staged: bk, the
+// part of k in workgroup memory (a multiple of edge and of 8); prefetch; order, the rows of tiles
+// whose tiles follow one another.
+
+{% import "format.wgsl" as format %}
+enable wgpu_cooperative_matrix;
+{% if enable_f16 %}
+enable f16;
+{% endif %}
+
+{% set part = ["x", "y", "z", "w"] %}
+{% set subgroups = sgm * sgn %}
+{% set bm = sgm * gm * edge %}
+{% set bn = sgn * gn * edge %}
+const M: u32 = {{ m }}u;
+const N: u32 = {{ n }}u;
+const K: u32 = {{ k }}u;
+const EDGE: u32 = {{ edge }}u;
+const THREADS: u32 = {{ threads }}u;
+const ROW_TILES: u32 = {{ row_tiles }}u;
+const COLUMN_TILES: u32 = {{ column_tiles }}u;
+const ORDER: u32 = {{ order }}u;
+
+alias Vec = vec4<{{ element }}>;
+alias Left = coop_mat{{ edge }}x{{ edge }}<{{ element }}, A>;
+alias Right = coop_mat{{ edge }}x{{ edge }}<{{ element }}, B>;
+alias Sum = coop_mat{{ edge }}x{{ edge }}<{{ accumulate }}, C>;
+
+{% set vector_a = staged and a_vector %}
+{% set vector_b = staged and b_vector %}
+{{ format.input(a, vector_a, element) }}
+{{ format.input(b, vector_b, element) }}
+{{ format.output(c, c_vector and not stores_matrices, accumulate) }}
+{# Extents of a tile as it lies in storage, and how the lanes share its runs of eight elements. #}
+{% set pad = 16 // (4 * element_bytes) %}
+{% set a_outer, a_inner = (bk, bm) if a_transposed else (bm, bk) %}
+{% set b_outer, b_inner = (bn, bk) if b_transposed else (bk, bn) %}
+{% if staged %}
+// vec4s between two rows of a tile in workgroup memory.
+const A_STRIDE: u32 = {{ a_inner // 4 + pad }}u;
+const B_STRIDE: u32 = {{ b_inner // 4 + pad }}u;
+
+var<workgroup> tile_a: array<Vec, {{ a_outer * (a_inner // 4 + pad) }}>;
+var<workgroup> tile_b: array<Vec, {{ b_outer * (b_inner // 4 + pad) }}>;
+
+{% macro edge_load(name, vector, whole, outer, inner) %}
+// Elements inner to inner + 3 of run `outer` of {{ name }}; zeros beyond the edge.
+fn edge_{{ name }}(from_element: u32, outer: u32, inner: u32) -> Vec {
+{% if whole %}
+    return load4_{{ name }}((from_element + outer * {{ inner }} + inner) / 4u);
+{% else %}
+    var value = Vec();
+    if outer < {{ outer }} {
+        let first = from_element + outer * {{ inner }} + inner;
+{% if vector %}
+        if inner < {{ inner }} {
+            value = load4_{{ name }}(first / 4u);
+        }
+{% else %}
+{% for s in part %}
+        if inner + {{ loop.index0 }}u < {{ inner }} {
+            value.{{ s }} = load1_{{ name }}(first + {{ loop.index0 }}u);
+        }
+{% endfor %}
+{% endif %}
+    }
+    return value;
+{% endif %}
+}
+{% endmacro %}
+{{ edge_load("a", vector_a, whole_a, "K" if a_transposed else "M", "M" if a_transposed else "K") }}
+{{ edge_load("b", vector_b, whole_b, "N" if b_transposed else "K", "K" if b_transposed else "N") }}
+{% endif %}
+{# Runs of eight elements of a tile: turns of all lanes, the last of which may be short. #}
+{% macro turns(outer, inner) %}{{ (outer * inner // 8 + threads - 1) // threads }}{% endmacro %}
+{% macro declare(name, outer, inner) %}
+{% for t in range(turns(outer, inner)|int) %}
+    var {{ name }}{{ t }}_0 = Vec();
+    var {{ name }}{{ t }}_1 = Vec();
+{% endfor %}
+{% endmacro %}
+{% macro fetch(name, outer, inner, first_outer, first_inner) %}
+{% set units = outer * inner // 8 %}
+{% for t in range(turns(outer, inner)|int) %}
+        {
+            let unit = {% if (t + 1) * threads > units %}min(lane + {{ t * threads }}u, {{ units - 1 }}u){% else %}lane + {{ t * threads }}u{% endif %};
+            let outer = {{ first_outer }} + unit / {{ inner // 8 }}u;
+            let inner = {{ first_inner }} + unit % {{ inner // 8 }}u * 8u;
+            {{ name }}{{ t }}_0 = edge_{{ name }}(from_{{ name }}, outer, inner);
+            {{ name }}{{ t }}_1 = edge_{{ name }}(from_{{ name }}, outer, inner + 4u);
+        }
+{% endfor %}
+{% endmacro %}
+{% macro fill(name, outer, inner, stride) %}
+{% set units = outer * inner // 8 %}
+{% for t in range(turns(outer, inner)|int) %}
+{% if (t + 1) * threads > units %}
+        if lane + {{ t * threads }}u < {{ units }}u {
+{% else %}
+        {
+{% endif %}
+            let unit = lane + {{ t * threads }}u;
+            let at = unit / {{ inner // 8 }}u * {{ stride }} + unit % {{ inner // 8 }}u * 2u;
+            tile_{{ name }}[at] = {{ name }}{{ t }}_0;
+            tile_{{ name }}[at + 1u] = {{ name }}{{ t }}_1;
+        }
+{% endfor %}
+{% endmacro %}
+{% macro fetch_both(from_k) %}
+{{ fetch("a", a_outer, a_inner, from_k if a_transposed else "first_row", "first_row" if a_transposed else from_k) -}}
+{{ fetch("b", b_outer, b_inner, "first_column" if b_transposed else from_k, from_k if b_transposed else "first_column") -}}
+{% endmacro %}
+{% if not stores_matrices %}
+{# Columns of a strip, and vec4s between two of its rows. #}
+{% set strip = hop * edge %}
+{% set strip_stride = strip // 4 + (16 // (4 * accumulate_bytes)) %}
+const STRIP_STRIDE: u32 = {{ strip_stride }}u;
+// A strip of each subgroup.
+var<workgroup> strips: array<vec4<{{ accumulate }}>, {{ subgroups * edge * strip_stride }}>;
+
+{% endif %}
+// First row and column of C of subgroup s of a workgroup.
+fn row_of(first: u32, s: u32) -> u32 {
+    let row = first + s / {{ sgn }}u * {{ gm * edge }}u;
+    return {% if staged %}row{% else %}min(row, M - {{ gm * edge }}u){% endif %};
+}
+fn column_of(first: u32, s: u32) -> u32 {
+    let column = first + s % {{ sgn }}u * {{ gn * edge }}u;
+    return {% if staged %}column{% else %}min(column, N - {{ gn * edge }}u){% endif %};
+}
+
+@compute @workgroup_size(THREADS)
+fn main(
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(num_workgroups) groups: vec3<u32>,
+    @builtin(local_invocation_index) lane: u32,
+{% if subgroups > 1 %}
+    @builtin(subgroup_id) own: u32,
+{% endif %}
+) {
+{% if subgroups == 1 %}
+    const own = 0u;
+{% endif %}
+    // Workgroups beyond the end repeat the last one: control flow stays uniform.
+    let index = min(group.y * groups.x + group.x, {{ groups - 1 }}u);
+    let tile = index % (ROW_TILES * COLUMN_TILES);
+    let band = tile / (ORDER * COLUMN_TILES) * ORDER;
+    let band_rows = min(ORDER, ROW_TILES - band);
+    let within = tile % (ORDER * COLUMN_TILES);
+    let first_row = (band + within % band_rows) * {{ bm }}u;
+    let first_column = within / band_rows * {{ bn }}u;
+{% if batch > 1 %}
+    let member = index / (ROW_TILES * COLUMN_TILES);
+    let from_a = member * {{ m * k }}u;
+    let from_b = member * {{ k * n }}u;
+    let from_c = member * {{ m * n }}u;
+{% else %}
+    const from_a = 0u;
+    const from_b = 0u;
+    const from_c = 0u;
+{% endif %}
+{% for i in range(gm) %}
+{% for j in range(gn) %}
+    var c{{ i }}_{{ j }} = Sum();
+{% endfor %}
+{% endfor %}
+{% if staged %}
+    // Where this subgroup's matrices start in the tiles.
+    let sub_row = own / {{ sgn }}u * {{ gm * edge }}u;
+    let sub_column = own % {{ sgn }}u * {{ gn * edge }}u;
+{{ declare("a", a_outer, a_inner) -}}
+{{ declare("b", b_outer, b_inner) -}}
+{% if prefetch %}
+{{ fetch_both("0u") -}}
+{% endif %}
+    for (var from_k = 0u; from_k < K; from_k += {{ bk }}u) {
+{% if not prefetch %}
+{{ fetch_both("from_k") -}}
+{% endif %}
+{{ fill("a", a_outer, a_inner, "A_STRIDE") -}}
+{{ fill("b", b_outer, b_inner, "B_STRIDE") }}
+        workgroupBarrier();
+{% if prefetch %}
+        let next_k = from_k + {{ bk }}u;
+        if next_k < K {
+{{ fetch_both("next_k") }}
+        }
+{% endif %}
+{% for step in range(bk // edge) %}
+        {
+{% for i in range(gm) %}
+{% if a_transposed %}
+            let x{{ i }} = coopLoad<Left>(&tile_a[{{ step * edge }}u * A_STRIDE + (sub_row + {{ i * edge }}u) / 4u], A_STRIDE);
+{% else %}
+            let x{{ i }} = coopLoadT<Left>(&tile_a[(sub_row + {{ i * edge }}u) * A_STRIDE + {{ step * edge // 4 }}u], A_STRIDE);
+{% endif %}
+{% endfor %}
+{% for j in range(gn) %}
+{% if b_transposed %}
+            let y{{ j }} = coopLoad<Right>(&tile_b[(sub_column + {{ j * edge }}u) * B_STRIDE + {{ step * edge // 4 }}u], B_STRIDE);
+{% else %}
+            let y{{ j }} = coopLoadT<Right>(&tile_b[{{ step * edge }}u * B_STRIDE + (sub_column + {{ j * edge }}u) / 4u], B_STRIDE);
+{% endif %}
+{% for i in range(gm) %}
+            c{{ i }}_{{ j }} = coopMultiplyAdd(x{{ i }}, y{{ j }}, c{{ i }}_{{ j }});
+{% endfor %}
+{% endfor %}
+        }
+{% endfor %}
+        workgroupBarrier();
+    }
+{% else %}
+    let row = row_of(first_row, own);
+    let column = column_of(first_column, own);
+    for (var p = 0u; p < K; p += EDGE) {
+{% for i in range(gm) %}
+{% if a_transposed %}
+        let x{{ i }} = coopLoad<Left>(&a[from_a + p * M + row + {{ i * edge }}u], M);
+{% else %}
+        let x{{ i }} = coopLoadT<Left>(&a[from_a + (row + {{ i * edge }}u) * K + p], K);
+{% endif %}
+{% endfor %}
+{% for j in range(gn) %}
+{% if b_transposed %}
+        let y{{ j }} = coopLoad<Right>(&b[from_b + (column + {{ j * edge }}u) * K + p], K);
+{% else %}
+        let y{{ j }} = coopLoadT<Right>(&b[from_b + p * N + column + {{ j * edge }}u], N);
+{% endif %}
+{% for i in range(gm) %}
+        c{{ i }}_{{ j }} = coopMultiplyAdd(x{{ i }}, y{{ j }}, c{{ i }}_{{ j }});
+{% endfor %}
+{% endfor %}
+    }
+{% endif %}
+{% if stores_matrices %}
+    let to = from_c + row_of(first_row, own) * N + column_of(first_column, own);
+    let stride = N;
+{% for i in range(gm) %}
+{% for j in range(gn) %}
+    let to{{ i }}_{{ j }} = to + {{ i * edge }}u * N + {{ j * edge }}u;
+    coopStoreT(c{{ i }}_{{ j }}, &c[to{{ i }}_{{ j }}], stride);
+{% endfor %}
+{% endfor %}
+{% else %}
+    let strip_at = own * EDGE * STRIP_STRIDE;
+    let strip_stride = STRIP_STRIDE;
+{% for i in range(gm) %}
+{% for h in range(gn // hop) %}
+{% if i + h > 0 %}
+    workgroupBarrier();
+{% endif %}
+{% for j in range(hop) %}
+    let at{{ i }}_{{ h * hop + j }} = strip_at + {{ j * edge // 4 }}u;
+    coopStoreT(c{{ i }}_{{ h * hop + j }}, &strips[at{{ i }}_{{ h * hop + j }}], strip_stride);
+{% endfor %}
+    workgroupBarrier();
+    for (var unit = lane; unit < {{ subgroups * edge * strip // 4 }}u; unit += THREADS) {
+        let s = unit / {{ edge * strip // 4 }}u;
+        let r = unit / {{ strip // 4 }}u % EDGE;
+        let q = unit % {{ strip // 4 }}u;
+        let row = row_of(first_row, s) + {{ i * edge }}u + r;
+        let column = column_of(first_column, s) + {{ h * strip }}u + 4u * q;
+        let value = strips[(s * EDGE + r) * STRIP_STRIDE + q];
+{% if c_vector %}
+        if row < M && column < N {
+            store4_c((from_c + row * N + column) / 4u, value);
+        }
+{% else %}
+        if row < M {
+{% for s in part %}
+            if column + {{ loop.index0 }}u < N {
+                store1_c(from_c + row * N + column + {{ loop.index0 }}u, value.{{ s }});
+            }
+{% endfor %}
+        }
+{% endif %}
+    }
+{% endfor %}
+{% endfor %}
+{% endif %}
+}
