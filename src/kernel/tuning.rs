@@ -305,6 +305,23 @@ mod tests {
     }
 
     #[test]
+    fn the_tables_that_ship_name_kernels_that_there_are() {
+        let tables = KernelSource::embedded().tables();
+        assert!(!tables.is_empty());
+        for (name, text) in tables {
+            let table = TuningTable::from_toml(&text).unwrap_or_else(|e| panic!("{name}: {e}"));
+            assert_eq!(table.wgpu, WGPU_VERSION, "{name}: tune anew");
+            for (key, entry) in &table.entries {
+                let case = case(&entry.case);
+                assert_eq!(TuningKey::of(&case), *key, "{name}");
+                let known =
+                    |kernel: &&Kernel| kernel.family == case.family() && kernel.name == entry.variant.kernel;
+                assert!(super::super::registry::kernels().any(|kernel| known(&kernel)), "{name}: {key}");
+            }
+        }
+    }
+
+    #[test]
     fn the_nearest_size_serves_where_its_variant_is_one() {
         let other = last(&case(CASE));
         let tables = [table(CASE, &other, &first(CASE))];
