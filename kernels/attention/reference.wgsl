@@ -54,8 +54,11 @@ fn main(
     for (var key = first_key(row % QUERIES); key < end; key++) {
         let stored = place(sequence, kv_head, key);
         var products = vec4<f32>(0.0);
-        for (var i = 0u; i < D4; i++) {
-            products += load4_q(row * D4 + i) * load4_k(stored * D4 + i);
+{# Written out in parts: some drivers end an invocation's loops after 65535 turns in all. #}
+        for (var i = 0u; i < D4; i += {{ run }}u) {
+{% for j in range(run) %}
+            products += load4_q(row * D4 + i + {{ j }}u) * load4_k(stored * D4 + i + {{ j }}u);
+{% endfor %}
         }
         let score = SCALE * ((products.x + products.y) + (products.z + products.w));
         let top = max(m, score);

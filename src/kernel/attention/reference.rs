@@ -33,7 +33,10 @@ fn reference_plan(
     source: &KernelSource,
 ) -> Result<Plan, PlanError> {
     let work = attention(case);
-    let wgsl = source.render("attention/reference.wgsl", values(case, device, variant, json!({})))?;
+    let d4 = work.dim / 4;
+    let run = (1..=d4.min(36)).rev().find(|run| d4.is_multiple_of(*run));
+    let more = json!({ "run": run });
+    let wgsl = source.render("attention/reference.wgsl", values(case, device, variant, more))?;
     let threads = u64::from(variant.knob("threads"));
     let groups = (rows(work) * work.value_dim / 4).div_ceil(threads);
     Ok(Plan::single(case, device, variant, wgsl, groups, Tile { rows: 1, columns: 4 * threads }))
