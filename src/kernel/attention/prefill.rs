@@ -36,7 +36,7 @@ pub const KERNELS: &[Kernel] = &[
 fn rows_choices(
     case: &Case,
     device: &Capabilities,
-    choices: impl Iterator<Item = (u32, u32)>,
+    choices: impl IntoIterator<Item = (u32, u32)>,
     most_steps: u64,
 ) -> Result<Vec<Variant>, PlanError> {
     let work = attention(case);
@@ -54,7 +54,7 @@ fn rows_choices(
     // A broadcast and `per` multiplications for each lane and element of a head.
     let steps =
         |(per, loads): &(u32, u32)| u64::from(threads * loads * (per + 1)) * (work.dim + work.value_dim);
-    Ok(choices.filter(|choice| steps(choice) <= most_steps).map(variant).collect())
+    Ok(choices.into_iter().filter(|choice| steps(choice) <= most_steps).map(variant).collect())
 }
 
 /// Operations without a branch that software drivers are given untuned: the time of their compilers
@@ -68,8 +68,11 @@ fn most_tuned(device: &Capabilities) -> u64 {
 }
 
 fn rows_variants(case: &Case, device: &Capabilities) -> Result<Vec<Variant>, PlanError> {
-    let choices = [8, 4, 2, 1].map(|per| (per, 1)).into_iter();
-    let mut variants = rows_choices(case, device, choices, MOST_UNTUNED)?;
+    let mut variants = rows_choices(case, device, [8, 4, 2, 1].map(|per| (per, 1)), MOST_UNTUNED)?;
+    if variants.is_empty() {
+        // Wide heads: slow to compile, but far ahead of a kernel that stages them behind barriers.
+        variants = rows_choices(case, device, [(1, 1)], MOST_UNTUNED * 5 / 3)?;
+    }
     variants.truncate(2);
     Ok(variants)
 }
