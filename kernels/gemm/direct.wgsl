@@ -10,13 +10,15 @@
 // divergent loads of A rare. So the four values of k that one turn holds are worked off for one vec4
 // column of C after another: a sum is fetched and put back once a turn, not once for each k.
 //
-// nn, nt: A is read along K, needs K % 4 == 0. tn: A is read along M, each lane owning groups of
-// four rows, needs M % 4 == 0. nn, tn: B is read along N, needs N % 4 == 0. Indices beyond the
-// edge are clamped and their results dropped.
+// nn, nt: A is read along K, in whole vec4s. tn: A is read along M, each lane owning groups of four
+// rows. nn, tn: B is read along N. An operand whose runs are not whole vec4s, or that lies the wrong
+// way (tt), is packed first; see gemm/pack.wgsl. Indices beyond the edge are clamped and their results
+// dropped.
 //
-// Bindings: 0 a, 1 b, 2 c. Knobs: threads per workgroup; rows of C of each lane; cols, the vec4
-// columns of C of each workgroup; broadcast, 1 when each lane loads its share of B and hands it to
-// the others (nn and nt only), for drivers that do not see that an address is uniform.
+// Bindings: 0 a, 1 b, 2 c, or what is packed of a and b. Knobs: threads per workgroup; rows of C of
+// each lane; cols, the vec4 columns of C of each workgroup; broadcast, 1 when each lane loads its share
+// of B and hands it to the others, for drivers that do not see that an address is uniform; pack, the
+// operands packed first: 1 a, 2 b, 3 both.
 
 {% import "format.wgsl" as format %}
 {% if enable_f16 %}
@@ -27,6 +29,9 @@ enable f16;
 const M: u32 = {{ m }}u;
 const N: u32 = {{ n }}u;
 const K: u32 = {{ k }}u;
+// Elements from one run of A or B to the next.
+const A_RUN: u32 = {{ a_run }}u;
+const B_RUN: u32 = {{ b_run }}u;
 const THREADS: u32 = {{ threads }}u;
 const ROW_TILES: u32 = {{ row_tiles }}u;
 const COLUMN_TILES: u32 = {{ column_tiles }}u;
@@ -56,37 +61,37 @@ fn main(
     let row{{ r }} = ((row_tile * {{ rows // 4 }}u + {{ r // 4 }}u) * THREADS + lane) * 4u + {{ r % 4 }}u;
 {% else %}
     let row{{ r }} = (row_tile * {{ rows }}u + {{ r }}u) * THREADS + lane;
-    let a{{ r }} = from_a / 4u + min(row{{ r }}, M - 1u) * (K / 4u);
+    let a{{ r }} = from_a / 4u + min(row{{ r }}, M - 1u) * (A_RUN / 4u);
 {% endif %}
 {% endfor %}
 {% if a_transposed %}
 {% for p in range(rows // 4) %}
-    let a{{ p }} = from_a / 4u + min(row{{ 4 * p }} / 4u, M / 4u - 1u);
+    let a{{ p }} = from_a / 4u + min(row{{ 4 * p }} / 4u, A_RUN / 4u - 1u);
 {% endfor %}
 {% endif %}
     let column = column_tile * {{ 4 * cols }}u;
 {% if b_transposed %}
 {% if broadcast %}
 {% for g in range(4 * cols // threads) %}
-    let b{{ g }} = from_b / 4u + min(column + {{ g * threads }}u + lane, N - 1u) * (K / 4u);
+    let b{{ g }} = from_b / 4u + min(column + {{ g * threads }}u + lane, N - 1u) * (B_RUN / 4u);
 {% endfor %}
 {% else %}
 {% for j in range(4 * cols) %}
-    let b{{ j }} = from_b / 4u + min(column + {{ j }}u, N - 1u) * (K / 4u);
+    let b{{ j }} = from_b / 4u + min(column + {{ j }}u, N - 1u) * (B_RUN / 4u);
 {% endfor %}
 {% endif %}
 {% elif broadcast and a_transposed %}
 {% for g in range(cols // threads) %}
-    let b{{ g }} = from_b / 4u + min(column / 4u + {{ g * threads }}u + lane, N / 4u - 1u);
+    let b{{ g }} = from_b / 4u + min(column / 4u + {{ g * threads }}u + lane, B_RUN / 4u - 1u);
 {% endfor %}
 {% elif broadcast %}
 {% for g in range(4 * cols // threads) %}
     let f{{ g }} = {{ g * threads }}u + lane;
-    let b{{ g }} = from_b / 4u + f{{ g }} / {{ cols }}u * (N / 4u) + min(column / 4u + f{{ g }} % {{ cols }}u, N / 4u - 1u);
+    let b{{ g }} = from_b / 4u + f{{ g }} / {{ cols }}u * (B_RUN / 4u) + min(column / 4u + f{{ g }} % {{ cols }}u, B_RUN / 4u - 1u);
 {% endfor %}
 {% else %}
 {% for q in range(cols) %}
-    let b{{ q }} = from_b / 4u + min(column / 4u + {{ q }}u, N / 4u - 1u);
+    let b{{ q }} = from_b / 4u + min(column / 4u + {{ q }}u, B_RUN / 4u - 1u);
 {% endfor %}
 {% endif %}
 {% for r in range(rows) %}
@@ -97,18 +102,18 @@ fn main(
 {% if a_transposed %}
     for (var p = 0u; p < K; p++) {
 {% for p in range(rows // 4) %}
-        let x{{ p }} = load4_a(p * (M / 4u) + a{{ p }});
+        let x{{ p }} = load4_a(p * (A_RUN / 4u) + a{{ p }});
 {% endfor %}
 {% if broadcast %}
 {% for g in range(cols // threads) %}
-        let own{{ g }} = load4_b(p * (N / 4u) + b{{ g }});
+        let own{{ g }} = load4_b(p * (B_RUN / 4u) + b{{ g }});
 {% endfor %}
 {% endif %}
 {% for q in range(cols) %}
 {% if broadcast %}
         let y{{ q }} = subgroupBroadcast(own{{ q // threads }}, {{ q % threads }}u);
 {% else %}
-        let y{{ q }} = load4_b(p * (N / 4u) + b{{ q }});
+        let y{{ q }} = load4_b(p * (B_RUN / 4u) + b{{ q }});
 {% endif %}
 {% for r in range(rows) %}
         c{{ r }}_{{ q }} = multiply_add(x{{ r // 4 }}.{{ part[r % 4] }}, y{{ q }}, c{{ r }}_{{ q }});
@@ -122,7 +127,7 @@ fn main(
 {% endfor %}
 {% if broadcast %}
 {% for g in range(4 * cols // threads) %}
-        let own{{ g }} = load4_b(b{{ g }} + {{ "p" if b_transposed else "p * N" }});
+        let own{{ g }} = load4_b(b{{ g }} + {{ "p" if b_transposed else "p * B_RUN" }});
 {% endfor %}
 {% endif %}
 {% if b_transposed %}
@@ -143,7 +148,7 @@ fn main(
 {% endfor %}
 {% else %}
 {% for s in part %}
-        let at{{ s }} = (4u * p + {{ loop.index0 }}u) * (N / 4u);
+        let at{{ s }} = (4u * p + {{ loop.index0 }}u) * (B_RUN / 4u);
 {% endfor %}
 {% for q in range(cols) %}
 {% for s in part %}

@@ -3,13 +3,15 @@
 use super::capabilities::{Capabilities, Feature};
 use super::plan::Buffer;
 use super::variant::Variant;
-use crate::workload::{Case, DType, Tensor};
+use crate::workload::{Case, DType, Role, Tensor};
 use serde_json::{Map, Value, json};
 
-/// Whether 16-bit floats of this device lie in words: it has no f16 type.
+/// Whether 16-bit floats of `tensor` are read and written as words: bf16 always, f16 where the device
+/// has no such type, and inputs of f16 where it is a processor, whose drivers take as long to load a
+/// half as to load a word of two.
 pub fn is_packed(tensor: &Tensor, device: &Capabilities) -> bool {
     match tensor.dtype {
-        DType::F16 => !device.has(Feature::ShaderF16),
+        DType::F16 => !device.has(Feature::ShaderF16) || device.is_software() && tensor.role == Role::Input,
         DType::Bf16 => true,
         _ => false,
     }

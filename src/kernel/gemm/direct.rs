@@ -1,13 +1,14 @@
 //! Register tiles without workgroup memory, for drivers that compute on a processor.
 
-use super::sizes::{ends_inside_a_word, gemm, runs, values};
+use super::packing;
+use super::sizes::{ends_inside_a_word, gemm};
 use crate::kernel::capabilities::Capabilities;
 use crate::kernel::entry::Kernel;
 use crate::kernel::error::PlanError;
 use crate::kernel::plan::Plan;
 use crate::kernel::source::KernelSource;
 use crate::kernel::variant::{Path, Variant};
-use crate::workload::{Case, Gemm, Layout, Tile, Workload};
+use crate::workload::{Case, Gemm, Tile, Workload};
 use serde_json::json;
 
 /// Preferred first.
@@ -26,13 +27,16 @@ fn lanes(device: &Capabilities) -> u32 {
 }
 
 fn direct_variants(case: &Case, device: &Capabilities) -> Result<Vec<Variant>, PlanError> {
-    // (rows of a lane, vec4 columns of a workgroup)
-    let shapes: &[(u32, u32)] = if lanes(device) <= 4 {
-        &[(8, 4), (8, 2), (4, 4), (4, 8)]
+    let work = gemm(case);
+    // (rows of a lane, vec4 columns of a workgroup), and what is packed: the one driver of four lanes
+    // pays more for conversions in the loop than for a pass over operands that are read often.
+    let (shapes, wishes): (&[_], _) = if lanes(device) <= 4 {
+        let pack = if work.m.min(work.n) >= 64 { packing::conversions(work) } else { 0 };
+        (&[(8, 4), (8, 2), (4, 4), (4, 8)], vec![pack, 0])
     } else {
-        &[(4, 8), (8, 4), (4, 4), (2, 8)]
+        (&[(4, 8), (8, 4), (4, 4), (2, 8)], vec![0])
     };
-    of_shapes(case, device, shapes)
+    of_shapes(case, device, shapes, &wishes)
 }
 
 /// vec4 sums of one lane beyond which a driver compiles for many seconds.
@@ -44,41 +48,57 @@ fn direct_space(case: &Case, device: &Capabilities) -> Result<Vec<Variant>, Plan
         .flat_map(|rows| [8, 16, 4, 2, 1].map(|cols| (rows, cols)))
         .filter(|(rows, cols)| rows * cols <= MOST_SUMS)
         .collect();
-    of_shapes(case, device, &shapes)
+    of_shapes(case, device, &shapes, &packing::wishes(gemm(case)))
 }
 
-/// The variants of `shapes`, (rows of a lane, vec4 columns of a workgroup), that serve `case`.
-fn of_shapes(case: &Case, device: &Capabilities, shapes: &[(u32, u32)]) -> Result<Vec<Variant>, PlanError> {
-    let work = gemm(case);
-    let (a_run, b_run) = runs(work);
-    let whole = a_run.is_multiple_of(4) && b_run.is_multiple_of(4);
-    // Both operands have to be read along K, or B along N.
-    let mixed = work.layout == Layout::TT;
-    if !device.is_software() || !whole || mixed || ends_inside_a_word(case, device) {
+/// The variants of `shapes`, (rows of a lane, vec4 columns of a workgroup), that serve `case`, with
+/// what has to be packed and each of `wishes` on top of it.
+fn of_shapes(
+    case: &Case,
+    device: &Capabilities,
+    shapes: &[(u32, u32)],
+    wishes: &[u32],
+) -> Result<Vec<Variant>, PlanError> {
+    if !device.is_software() || ends_inside_a_word(case, device) {
         return Ok(Vec::new());
     }
-    let subgroup = device.fixed_subgroup();
-    let threads = lanes(device);
+    let work = gemm(case);
     let mut variants = Vec::new();
-    for &(rows, cols) in shapes {
-        if work.layout.a_transposed() && !rows.is_multiple_of(4) {
-            continue;
-        }
-        let variant = |broadcast: u32| {
-            Variant::new("direct", if broadcast == 1 { Path::Subgroup } else { Path::Vector })
+    for pack in wishes.iter().map(|&wish| packing::with(work, wish)) {
+        let known = |variant: &Variant| variants.contains(variant);
+        let found: Vec<Variant> = of_pack(work, device, shapes, pack).filter(|found| !known(found)).collect();
+        variants.extend(found);
+    }
+    Ok(variants)
+}
+
+/// The variants of `shapes` that read operands of which `pack` are packed.
+fn of_pack<'a>(
+    work: &'a Gemm,
+    device: &'a Capabilities,
+    shapes: &'a [(u32, u32)],
+    pack: u32,
+) -> impl Iterator<Item = Variant> + 'a {
+    let threads = lanes(device);
+    // A is read along M: in groups of four rows, and B by one row at a time.
+    let along_m = packing::along_m(work, pack);
+    let fit = move |&&(rows, _): &&(u32, u32)| {
+        packing::fits(work, device, pack) && (!along_m || rows.is_multiple_of(4))
+    };
+    shapes.iter().filter(fit).flat_map(move |&(rows, cols)| {
+        // Vectors of B that one turn of the loop needs: the lanes share their loads evenly.
+        let shared = if along_m { cols } else { 4 * cols };
+        let share = device.fixed_subgroup().is_some() && shared.is_multiple_of(threads);
+        let broadcasts: &[u32] = if share { &[1, 0] } else { &[0] };
+        broadcasts.iter().map(move |&broadcast| {
+            let variant = Variant::new("direct", if broadcast == 1 { Path::Subgroup } else { Path::Vector })
                 .with("threads", threads)
                 .with("rows", rows)
                 .with("cols", cols)
-                .with("broadcast", broadcast)
-        };
-        // Vectors of B that one turn of the loop needs: the lanes share their loads evenly.
-        let shared = if work.layout.a_transposed() { cols } else { 4 * cols };
-        if subgroup.is_some() && shared.is_multiple_of(threads) {
-            variants.push(variant(1));
-        }
-        variants.push(variant(0));
-    }
-    Ok(variants)
+                .with("broadcast", broadcast);
+            if pack > 0 { variant.with("pack", pack) } else { variant }
+        })
+    })
 }
 
 fn direct_plan(
@@ -96,7 +116,8 @@ fn direct_plan(
         "row_tiles": row_tiles,
         "column_tiles": column_tiles,
     });
-    let wgsl = source.render("gemm/direct.wgsl", values(case, device, variant, more))?;
+    let pack = variant.knobs.get("pack").copied().unwrap_or(0);
+    let values = packing::packed_values(case, device, variant, pack, more);
     let groups = work.batch * row_tiles * column_tiles;
-    Ok(Plan::single(case, device, variant, wgsl, groups, tile))
+    packing::plan(case, device, variant, source, ("gemm/direct.wgsl", values), (groups, tile), pack)
 }

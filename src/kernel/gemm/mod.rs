@@ -3,6 +3,7 @@
 pub mod coopmat;
 pub mod direct;
 pub mod dot4;
+mod packing;
 pub mod reference;
 pub(super) mod sizes;
 pub mod tiled;

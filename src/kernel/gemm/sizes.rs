@@ -35,6 +35,8 @@ pub(in crate::kernel) fn values(case: &Case, device: &Capabilities, variant: &Va
         "a_vector": a_run.is_multiple_of(4),
         "b_vector": b_run.is_multiple_of(4),
         "c_vector": work.n.is_multiple_of(4),
+        "a_len": work.m * work.k,
+        "b_len": work.k * work.n,
     });
     if let (Value::Object(sizes), Value::Object(more)) = (&mut sizes, more) {
         sizes.extend(more);
