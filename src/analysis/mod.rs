@@ -11,6 +11,7 @@ mod levels;
 mod rate;
 mod roofline;
 mod variants;
+mod verdict;
 
 pub use ceiling::{Ceilings, ComputeCeiling, MemoryCeiling, Unit};
 pub use comparison::{CaseLine, Comparison, Device, Entry, Lead, NotRun};
@@ -22,3 +23,4 @@ pub use levels::{Level, levels};
 pub use rate::{Rate, RateUnit};
 pub use roofline::{Placement, Resource, place};
 pub use variants::{CostOfChecks, OwnAgainstBuiltIn, costs_of_checks, own_kernels};
+pub use verdict::{Absence, Doubt, Judgement, Side, Verdict, VerdictRule};

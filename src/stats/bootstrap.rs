@@ -1,14 +1,15 @@
 //! The percentile bootstrap, seeded, with the same result on every platform.
 //!
 //! B. Efron, "Bootstrap Methods: Another Look at the Jackknife", Annals of Statistics 7(1), 1979,
-//! doi:10.1214/aos/1176344552.
+//! doi:10.1214/aos/1176344552. The bias-corrected interval is in [`super::bca`], resampling of
+//! processes and then of samples in [`super::hierarchical`].
 //!
 //! The generator is PCG64 (XSL RR 128/64), M. E. O'Neill, "PCG: A Family of Simple Fast
 //! Space-Efficient Statistically Good Algorithms for Random Number Generation", HMC-CS-2014-0905,
 //! as `rand_pcg` has it. A 64-bit draw x becomes the index ⌊x·n/2⁶⁴⌋, which favours no index by
 //! more than n/2⁶⁴. A test holds the first indices, so that a stored seed keeps its meaning.
 
-use super::quantile::{median_of_unsorted, quantile, sorted_finite};
+use super::quantile::{quantile, sorted_finite};
 use rand_pcg::Pcg64;
 use rand_pcg::rand_core::{Rng, SeedableRng};
 use serde::{Deserialize, Serialize};
@@ -24,17 +25,38 @@ pub struct Bootstrap {
     pub seed: u64,
 }
 
-/// A percentile bootstrap interval with what is needed to compute it again.
+/// What was resampled, and how the interval was read off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum BootstrapMethod {
+    /// Samples; quantiles of the replicates.
+    Percentile,
+    /// Samples; quantiles corrected for bias and acceleration.
+    Bca,
+    /// Processes and, within each, samples; quantiles of the replicates.
+    Hierarchical,
+}
+
+/// A bootstrap interval with what is needed to compute it again.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct BootstrapInterval {
     /// The statistic of the samples themselves.
     pub estimate: f64,
-    /// The (1 − level)/2 quantile of the statistic over the resamples.
+    /// The lower end: for the percentile method the (1 − level)/2 quantile of the replicates.
     pub lo: f64,
-    /// The (1 + level)/2 quantile of the statistic over the resamples.
+    /// The upper end: for the percentile method the (1 + level)/2 quantile of the replicates.
     pub hi: f64,
+    /// The method.
+    pub method: BootstrapMethod,
     /// How the samples were resampled.
     pub bootstrap: Bootstrap,
+}
+
+/// The statistic of the samples, and those of the resamples in ascending order.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Replicates {
+    pub(super) estimate: f64,
+    pub(super) sorted: Vec<f64>,
 }
 
 impl Bootstrap {
@@ -43,7 +65,7 @@ impl Bootstrap {
         Self { resamples: 10_000, level: 0.95, seed }
     }
 
-    /// The interval of any statistic of finite samples.
+    /// The percentile interval of any statistic of finite samples.
     ///
     /// Each of the B resamples draws n of the n samples with replacement; the interval spans the
     /// central `level` of the statistics, by type 7 quantiles. `statistic` may rearrange the slice
@@ -60,67 +82,83 @@ impl Bootstrap {
         samples: &[f64],
         mut statistic: impl FnMut(&mut [f64]) -> f64,
     ) -> Option<BootstrapInterval> {
-        let mut sorted = sorted_finite(samples)?;
-        let mut resample = sorted.clone();
-        let mut generator = Pcg64::seed_from_u64(self.seed);
-        let replicates = || {
-            draw(&mut generator, &sorted, &mut resample);
+        let groups = [sorted_finite(samples)?];
+        let replicates = self.replicates(&groups, |groups| statistic(&mut groups[0]))?;
+        self.percentile_interval(&replicates, BootstrapMethod::Percentile)
+    }
+
+    /// The statistics of resamples of independent groups, each resampled by itself. The groups are
+    /// sorted and finite, and none is empty.
+    pub(super) fn replicates(
+        &self,
+        groups: &[Vec<f64>],
+        mut statistic: impl FnMut(&mut [Vec<f64>]) -> f64,
+    ) -> Option<Replicates> {
+        let mut resample = groups.to_vec();
+        let estimate = statistic(&mut resample);
+        self.replicate(estimate, |generator| {
+            for (group, resample) in groups.iter().zip(&mut resample) {
+                draw(generator, group, resample);
+            }
             statistic(&mut resample)
-        };
-        let replicates: Vec<f64> = std::iter::repeat_with(replicates).take(self.resamples).collect();
-        self.percentiles(statistic(&mut sorted), &replicates)
-    }
-
-    /// The interval of the ratio median(`new`)/median(`reference`) of two independent sets of
-    /// finite samples, each resampled by itself; a time ratio below 1 means that `new` is faster.
-    ///
-    /// `None` where [`Bootstrap::interval`] is, for either set, and where a median of the reference
-    /// is 0.
-    pub fn median_ratio(&self, new: &[f64], reference: &[f64]) -> Option<BootstrapInterval> {
-        let (mut new, mut reference) = (sorted_finite(new)?, sorted_finite(reference)?);
-        let (mut new_resample, mut reference_resample) = (new.clone(), reference.clone());
-        let mut generator = Pcg64::seed_from_u64(self.seed);
-        let replicates: Option<Vec<f64>> = std::iter::repeat_with(|| {
-            draw(&mut generator, &new, &mut new_resample);
-            draw(&mut generator, &reference, &mut reference_resample);
-            ratio_of_medians(&mut new_resample, &mut reference_resample)
         })
-        .take(self.resamples)
-        .collect();
-        self.percentiles(ratio_of_medians(&mut new, &mut reference)?, &replicates?)
     }
 
-    /// The interval from the statistics of the resamples.
-    fn percentiles(&self, estimate: f64, replicates: &[f64]) -> Option<BootstrapInterval> {
-        if !(estimate.is_finite() && self.level > 0.0 && self.level < 1.0) {
+    /// `estimate` and B results of `replicate` with the seeded generator; `None` if there are none
+    /// or one is not finite.
+    pub(super) fn replicate(
+        &self,
+        estimate: f64,
+        mut replicate: impl FnMut(&mut Pcg64) -> f64,
+    ) -> Option<Replicates> {
+        if !estimate.is_finite() {
             return None;
         }
-        let replicates = sorted_finite(replicates)?;
+        let mut generator = Pcg64::seed_from_u64(self.seed);
+        let replicates: Vec<f64> = (0..self.resamples).map(|_| replicate(&mut generator)).collect();
+        Some(Replicates { estimate, sorted: sorted_finite(&replicates)? })
+    }
+
+    /// The interval that spans the central `level` of the replicates.
+    pub(super) fn percentile_interval(
+        &self,
+        replicates: &Replicates,
+        method: BootstrapMethod,
+    ) -> Option<BootstrapInterval> {
+        self.interval_between(replicates, method, (1.0 - self.level) / 2.0, (1.0 + self.level) / 2.0)
+    }
+
+    /// The interval between two quantiles of the replicates.
+    pub(super) fn interval_between(
+        &self,
+        replicates: &Replicates,
+        method: BootstrapMethod,
+        lower: f64,
+        upper: f64,
+    ) -> Option<BootstrapInterval> {
+        if !(self.level > 0.0 && self.level < 1.0) {
+            return None;
+        }
         Some(BootstrapInterval {
-            estimate,
-            lo: quantile(&replicates, (1.0 - self.level) / 2.0)?,
-            hi: quantile(&replicates, (1.0 + self.level) / 2.0)?,
+            estimate: replicates.estimate,
+            lo: quantile(&replicates.sorted, lower)?,
+            hi: quantile(&replicates.sorted, upper)?,
+            method,
             bootstrap: *self,
         })
     }
 }
 
 /// Fills `resample` with draws of `samples`, with replacement.
-fn draw(generator: &mut Pcg64, samples: &[f64], resample: &mut [f64]) {
+pub(super) fn draw(generator: &mut Pcg64, samples: &[f64], resample: &mut [f64]) {
     for slot in resample {
         *slot = samples[draw_index(generator, samples.len())];
     }
 }
 
 /// A number below `n`, each as likely as another but for n/2⁶⁴.
-fn draw_index(generator: &mut Pcg64, n: usize) -> usize {
+pub(super) fn draw_index(generator: &mut Pcg64, n: usize) -> usize {
     ((u128::from(generator.next_u64()) * n as u128) >> 64) as usize
-}
-
-/// The ratio of the medians, if it is a number.
-fn ratio_of_medians(new: &mut [f64], reference: &mut [f64]) -> Option<f64> {
-    let ratio = median_of_unsorted(new)? / median_of_unsorted(reference)?;
-    Some(ratio).filter(|ratio| ratio.is_finite())
 }
 
 #[cfg(test)]
@@ -151,21 +189,16 @@ mod tests {
         let samples: Vec<f64> = (0..100).map(|i| f64::from(i % 2)).collect();
         let interval = Bootstrap::seeded(1).interval(&samples, mean).unwrap();
         assert_eq!((interval.estimate, interval.lo, interval.hi), (0.5, 0.40, 0.60));
-        assert_eq!(interval.bootstrap, Bootstrap::seeded(1));
+        assert_eq!(
+            (interval.method, interval.bootstrap),
+            (BootstrapMethod::Percentile, Bootstrap::seeded(1))
+        );
     }
 
     #[test]
     fn samples_without_spread_have_an_interval_without_width() {
-        let interval = quick(3).median_ratio(&[3.0; 8], &[2.0; 5]).unwrap();
-        assert_eq!((interval.estimate, interval.lo, interval.hi), (1.5, 1.5, 1.5));
-    }
-
-    #[test]
-    fn the_ratio_of_two_coins_covers_exactly_its_possible_values() {
-        // One sample of 6 over {1, 2}: medians of the reference 1, 1.5, 2 with ¼, ½, ¼.
-        // The .025 and .975 quantiles lie in the outer quarters: 6/2 and 6/1.
-        let interval = quick(5).median_ratio(&[6.0], &[1.0, 2.0]).unwrap();
-        assert_eq!((interval.estimate, interval.lo, interval.hi), (4.0, 3.0, 6.0));
+        let interval = quick(3).interval(&[3.0; 8], mean).unwrap();
+        assert_eq!((interval.estimate, interval.lo, interval.hi), (3.0, 3.0, 3.0));
     }
 
     #[test]
@@ -174,9 +207,6 @@ mod tests {
         assert_eq!(quick(0).interval(&[], mean), None);
         assert_eq!(quick(0).interval(&[1.0, f64::NAN], mean), None);
         assert_eq!(quick(0).interval(&ones, |_| f64::NAN), None);
-        assert_eq!(quick(0).median_ratio(&ones, &[]), None);
-        assert_eq!(quick(0).median_ratio(&[], &ones), None);
-        assert_eq!(quick(0).median_ratio(&ones, &[0.0, 0.0]), None);
         for (resamples, level) in [(0, 0.95), (10, 0.0), (10, 1.0), (10, f64::NAN)] {
             let bootstrap = Bootstrap { resamples, level, seed: 0 };
             assert_eq!(bootstrap.interval(&ones, mean), None, "{bootstrap:?}");
@@ -193,10 +223,6 @@ mod tests {
             let interval = quick(seed).interval(&samples, mean);
             prop_assert!(interval.is_some());
             prop_assert_eq!(quick(seed).interval(&shuffled, mean), interval);
-            prop_assert_eq!(
-                quick(seed).median_ratio(&shuffled, &samples),
-                quick(seed).median_ratio(&samples, &shuffled)
-            );
         }
 
         #[test]

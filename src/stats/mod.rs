@@ -6,11 +6,25 @@
 //! because the results are stored as JSON, which has neither.
 
 pub mod affine;
+pub mod autocorrelation;
+pub mod bca;
 pub mod bootstrap;
+pub mod code_divergence;
 pub mod convergence;
+#[cfg(test)]
+mod criterion_example;
+pub mod effect_size;
+pub mod hierarchical;
+pub mod kalibera_jones;
+pub mod mann_whitney;
+pub mod means;
+pub mod multiple_comparisons;
+pub mod nested;
 pub mod noise;
+pub mod portability;
 pub mod quantile;
 pub mod rank_interval;
+pub mod ratio;
 pub mod spread;
 pub mod stopping;
 pub mod summary;
@@ -18,12 +32,22 @@ pub mod trend;
 pub mod tukey;
 
 pub use affine::{AffineFit, Coefficient, Line, TInterval, least_squares, theil_sen};
-pub use bootstrap::{Bootstrap, BootstrapInterval};
+pub use bootstrap::{Bootstrap, BootstrapInterval, BootstrapMethod};
+pub use code_divergence::code_divergence;
 pub use convergence::agrees;
+pub use effect_size::Magnitude;
+pub use hierarchical::Levelled;
+pub use kalibera_jones::{LevelInterval, LevelVariances, fieller_interval};
+pub use mann_whitney::{MannWhitney, mann_whitney};
+pub use means::{geometric_mean, harmonic_mean, weighted_harmonic_mean};
+pub use multiple_comparisons::{benjamini_hochberg, bonferroni_level, holm};
+pub use nested::Nested;
 pub use noise::{NoiseWindow, StableNoise};
+pub use portability::{Better, Portability, application_efficiency};
 pub use quantile::{QUANTILE_DEFINITION, Quartiles, median, median_of_unsorted, quantile, sorted_finite};
 pub use rank_interval::{MedianRanks, RankInterval, median_ranks, rank_interval};
+pub use ratio::MedianRatio;
 pub use stopping::{StopReason, StoppingConfig, StoppingRule};
 pub use summary::Summary;
-pub use trend::{MannKendall, mann_kendall};
+pub use trend::{MannKendall, is_drifting, mann_kendall};
 pub use tukey::{Fences, Label, OutlierCounts};

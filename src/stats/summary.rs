@@ -3,7 +3,7 @@
 use super::quantile::{Quartiles, sorted_finite};
 use super::rank_interval::rank_interval;
 use super::tukey::{Fences, OutlierCounts};
-use super::{spread, trend};
+use super::{autocorrelation, spread, trend};
 use serde::{Deserialize, Serialize};
 
 /// What is reported of the samples of one row.
@@ -83,7 +83,7 @@ impl Summary {
             outliers: Fences::new(&quartiles).count(samples),
             drift: test.and_then(|_| trend::drift(samples)),
             drift_p: test.map(|test| test.p),
-            autocorrelation: trend::lag1_autocorrelation(samples),
+            autocorrelation: autocorrelation::lag1_autocorrelation(samples),
         })
     }
 }

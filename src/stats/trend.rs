@@ -1,4 +1,4 @@
-//! Whether samples in order drift, by how much, and how much each resembles the one before.
+//! Whether samples in order drift, and by how much.
 //!
 //! Samples are at equal steps, in the order in which they were taken. All functions give `None` for
 //! a sample that is not finite.
@@ -11,6 +11,12 @@ use statrs::function::erf::erfc;
 /// Above this number of samples [`theil_sen_slope`] works on medians of blocks, since the number of
 /// pairs grows with the square.
 pub const MOST_POINTS: usize = 1024;
+
+/// Below this p-value of [`mann_kendall`] a trend is no chance.
+pub const DRIFT_P: f64 = 0.01;
+
+/// Above this fraction of the median a drift matters.
+pub const DRIFT_FRACTION: f64 = 0.01;
 
 /// The Mann–Kendall test for a monotone trend.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
@@ -33,7 +39,7 @@ pub struct MannKendall {
 /// Kendall, "Rank Correlation Methods", 4th ed., 1970.
 ///
 /// The normal approximation is good from about ten samples on. Samples that resemble their
-/// neighbours without any trend ([`lag1_autocorrelation`]) make p too small. Samples that are all
+/// neighbours without any trend ([`super::autocorrelation`]) make p too small. Samples that are all
 /// equal have z = 0 and p = 1. Takes O(n log n) time.
 pub fn mann_kendall(samples: &[f64]) -> Option<MannKendall> {
     let sorted = sorted_finite(samples)?;
@@ -85,19 +91,13 @@ pub fn drift(samples: &[f64]) -> Option<f64> {
     Some(slope * samples.len() as f64 / median).filter(|drift| drift.is_finite())
 }
 
-/// The lag-1 autocorrelation ρ₁ = Σ(xᵢ − x̄)(xᵢ₊₁ − x̄)/Σ(xᵢ − x̄)², between −1 and 1.
+/// Whether samples drift so surely and so far that their row should say so: `p` of
+/// [`mann_kendall`] below [`DRIFT_P`] and the absolute [`drift`] above [`DRIFT_FRACTION`].
 ///
-/// G. E. P. Box, G. M. Jenkins, "Time Series Analysis", Holden-Day, 1970, section 2.1. Above about
-/// 0.2 the samples are worth markedly fewer independent ones, and intervals from them are too
-/// narrow. `None` for fewer than three samples and for samples that are all equal.
-pub fn lag1_autocorrelation(samples: &[f64]) -> Option<f64> {
-    if samples.len() < 3 {
-        return None;
-    }
-    let mean = super::spread::mean(samples)?;
-    let squares: f64 = samples.iter().map(|x| (x - mean).powi(2)).sum();
-    let products: f64 = samples.windows(2).map(|pair| (pair[0] - mean) * (pair[1] - mean)).sum();
-    Some(products / squares).filter(|rho| rho.is_finite())
+/// Either alone misleads: among thousands of samples a drift of a thousandth is sure, and among ten
+/// noisy ones a drift of a tenth is luck.
+pub fn is_drifting(p: f64, drift: f64) -> bool {
+    p < DRIFT_P && drift.abs() > DRIFT_FRACTION
 }
 
 /// The number of pairs among `n`.
@@ -211,11 +211,33 @@ mod tests {
     }
 
     #[test]
-    fn autocorrelation_of_short_series_is_that_computed_by_hand() {
-        // Deviations −1.5, −.5, .5, 1.5: (.75 − .25 + .75)/5 = .25.
-        assert!(close(lag1_autocorrelation(&[1.0, 2.0, 3.0, 4.0]).unwrap(), 0.25));
-        // Deviations 1, −1, 1, −1: −3/4.
-        assert!(close(lag1_autocorrelation(&[3.0, 1.0, 3.0, 1.0]).unwrap(), -0.75));
+    fn a_drift_is_flagged_when_it_is_both_sure_and_large() {
+        assert!(is_drifting(0.009, 0.011) && is_drifting(0.0, -0.5));
+        for (p, drift) in [(0.01, 0.5), (0.5, 0.5), (0.001, 0.01), (0.001, -0.01), (f64::NAN, 1.0)] {
+            assert!(!is_drifting(p, drift), "{p} {drift}");
+        }
+        // A straight rise of .2 % per sample over 30 samples, and the same of .02 %.
+        let rising = |step: f64| (0..30).map(|i| 1.0 + step * f64::from(i)).collect::<Vec<f64>>();
+        for (step, flagged) in [(0.002, true), (0.0002, false)] {
+            let p = mann_kendall(&rising(step)).unwrap().p;
+            assert_eq!(is_drifting(p, drift(&rising(step)).unwrap()), flagged, "{step}");
+        }
+    }
+
+    #[test]
+    fn scipy_finds_the_same_trend() {
+        // SciPy 1.17.1: S = 125 from kendalltau's τ_b, the variance 938.333… with its tie term, p from
+        // norm.sf of (125 − 1)/√Var, the slope from theilslopes.
+        let samples = [
+            10.2, 10.1, 10.3, 10.2, 10.4, 10.1, 10.5, 10.6, 10.4, 10.5, 10.7, 10.3, 10.8, 10.6, 10.9, 10.7,
+            10.6, 11.0, 10.9, 10.8,
+        ];
+        let test = mann_kendall(&samples).unwrap();
+        assert_eq!(test.s, 125);
+        assert!(close(test.variance, 938.3333333333334));
+        assert!(close(test.z, 4.048024319109196));
+        assert!((test.p / 5.16517807652731e-05 - 1.0).abs() < 1e-9, "{test:?}");
+        assert!(close(theil_sen_slope(&samples).unwrap(), 0.04226190476190468));
     }
 
     #[test]
@@ -225,13 +247,6 @@ mod tests {
         assert_eq!(theil_sen_slope(&[]), None);
         assert_eq!(theil_sen_slope(&[1.0]), None);
         assert_eq!(theil_sen_slope(&[1.0, f64::INFINITY, 2.0]), None);
-        assert_eq!(lag1_autocorrelation(&[1.0, 2.0]), None);
-        for n in 3..200 {
-            // Without spread, whatever the rounding of their mean.
-            assert_eq!(lag1_autocorrelation(&vec![0.1; n]), None);
-            assert_eq!(lag1_autocorrelation(&vec![1.0 / 3e5; n]), None);
-        }
-        assert_eq!(lag1_autocorrelation(&[1.0, 2.0, f64::NAN]), None);
     }
 
     proptest! {
@@ -250,7 +265,7 @@ mod tests {
         }
 
         #[test]
-        fn backwards_the_trend_changes_its_sign_and_the_autocorrelation_does_not(
+        fn backwards_the_trend_changes_its_sign(
             samples in prop::collection::vec(1e-6..1.0f64, 3..60),
         ) {
             let backwards: Vec<f64> = samples.iter().rev().copied().collect();
@@ -258,9 +273,6 @@ mod tests {
             prop_assert_eq!((a.s, a.p), (-b.s, b.p));
             let (a, b) = (theil_sen_slope(&samples).unwrap(), theil_sen_slope(&backwards).unwrap());
             prop_assert!((a + b).abs() < 1e-12);
-            let a = lag1_autocorrelation(&samples).unwrap();
-            let b = lag1_autocorrelation(&backwards).unwrap();
-            prop_assert!((a - b).abs() < 1e-9 && a.abs() <= 1.0);
         }
     }
 }

@@ -1,0 +1,354 @@
+//! Whether one side is faster than another, slower or the same, or whether nobody can tell.
+//!
+//! The five answers are those of nvbench's robust comparison in the words of this program; the rule
+//! is an interval of the ratio of medians against a practical margin. Significance alone is no rule:
+//! with samples enough every two runs differ significantly.
+
+use crate::stats::{Bootstrap, MedianRatio};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// How a verdict is reached.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct VerdictRule {
+    /// δ: ratios between 1/(1 + δ) and 1 + δ are of no practical interest. Above 0.
+    pub margin: f64,
+    /// The least number of processes on each side. One process can never tell, so that less than 2
+    /// counts as 2.
+    pub min_processes: usize,
+    /// The bootstrap of the interval.
+    pub bootstrap: Bootstrap,
+}
+
+impl VerdictRule {
+    /// Method 1: a margin of 2 %, five processes on each side, and 10 000 resamples at 95 %.
+    ///
+    /// Five, because no order of three and three processes is rarer than 5 % among equal kernels
+    /// (2/C(6, 3) = 10 %), that of four and four barely (2/C(8, 4) = 2.9 %), and because the bootstrap
+    /// of few processes is too narrow: among equal kernels without a margin the 95 % interval of five
+    /// each misses 1 in 9 % of trials and that of two each in 20 %. The margin takes up the rest.
+    pub fn seeded(seed: u64) -> Self {
+        Self { margin: 0.02, min_processes: 5, bootstrap: Bootstrap::seeded(seed) }
+    }
+}
+
+/// One side of a comparison.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Side {
+    /// What is judged.
+    New,
+    /// What it is judged against.
+    Reference,
+}
+
+/// The answer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "verdict", content = "reason", rename_all = "kebab-case")]
+pub enum Verdict {
+    /// The interval at 1 − α lies wholly below 1/(1 + δ).
+    Faster,
+    /// The interval at 1 − α lies wholly above 1 + δ.
+    Slower,
+    /// The interval at 1 − 2α lies within 1/(1 + δ) and 1 + δ: shown to be the same, which is more
+    /// than not shown to differ.
+    Same,
+    /// The samples do not tell.
+    Unclear(Doubt),
+    /// There is nothing to compare, and why.
+    Missing(Absence),
+}
+
+/// Why the samples do not tell.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Doubt {
+    /// How much processes differ is not known from so few of them.
+    FewProcesses {
+        /// The processes of the new side.
+        new: usize,
+        /// The processes of the reference.
+        reference: usize,
+        /// How many each side should have.
+        needed: usize,
+    },
+    /// The interval reaches over an end of the margin.
+    WideInterval,
+}
+
+/// Why there is nothing to compare.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Absence {
+    /// A side has no samples.
+    NoSamples(Side),
+    /// Samples that are no positive times, or a rule that no samples can meet.
+    NoRatio,
+    /// What the row of a side says, such as `unsupported: no f16`.
+    Row(Side, String),
+}
+
+/// A verdict with what it rests on.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Judgement {
+    /// The answer.
+    #[serde(flatten)]
+    pub verdict: Verdict,
+    /// The ratio of the medians, new over reference, below 1 where the new side is faster; also where
+    /// the verdict is unclear, and none where it is missing.
+    pub ratio: Option<MedianRatio>,
+}
+
+impl Judgement {
+    /// Judges processes with their samples, positive times in one unit, the processes of both sides
+    /// interleaved in time (A B B A …) where they share a machine.
+    ///
+    /// Where many cases are judged at once and one alarm closes a gate, the level of the rule is to be
+    /// that of [`crate::stats::bonferroni_level`].
+    pub fn of(new: &[Vec<f64>], reference: &[Vec<f64>], rule: &VerdictRule) -> Self {
+        for (side, processes) in [(Side::New, new), (Side::Reference, reference)] {
+            if processes.is_empty() || processes.iter().any(Vec::is_empty) {
+                return Self { verdict: Verdict::Missing(Absence::NoSamples(side)), ratio: None };
+            }
+        }
+        let ratio = MedianRatio::new(new, reference, &rule.bootstrap);
+        let Some(known) = ratio.filter(|_| rule.margin.is_finite() && rule.margin > 0.0) else {
+            return Self { verdict: Verdict::Missing(Absence::NoRatio), ratio: None };
+        };
+        Self { verdict: Verdict::of(&known, rule), ratio }
+    }
+}
+
+impl Verdict {
+    fn of(ratio: &MedianRatio, rule: &VerdictRule) -> Self {
+        let (new, reference) = (ratio.new_processes, ratio.reference_processes);
+        let needed = rule.min_processes.max(2);
+        let (lower, upper) = (1.0 / (1.0 + rule.margin), 1.0 + rule.margin);
+        if new.min(reference) < needed {
+            Self::Unclear(Doubt::FewProcesses { new, reference, needed })
+        } else if ratio.interval.hi < lower {
+            Self::Faster
+        } else if ratio.interval.lo > upper {
+            Self::Slower
+        } else if lower <= ratio.equivalence_lo && ratio.equivalence_hi <= upper {
+            Self::Same
+        } else {
+            Self::Unclear(Doubt::WideInterval)
+        }
+    }
+
+    /// The verdict in one word.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Faster => "faster",
+            Self::Slower => "slower",
+            Self::Same => "same",
+            Self::Unclear(_) => "unclear",
+            Self::Missing(_) => "missing",
+        }
+    }
+}
+
+impl fmt::Display for Side {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::New => "the new side",
+            Self::Reference => "the reference",
+        })
+    }
+}
+
+impl fmt::Display for Doubt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::FewProcesses { new, reference, needed } => {
+                write!(f, "{new} against {reference} processes, {needed} on each side are needed")
+            }
+            Self::WideInterval => f.write_str("the interval reaches over the margin"),
+        }
+    }
+}
+
+impl fmt::Display for Absence {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoSamples(side) => write!(f, "{side} has no samples"),
+            Self::NoRatio => f.write_str("the samples have no ratio"),
+            Self::Row(side, status) => write!(f, "{side} is {status}"),
+        }
+    }
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.word())?;
+        match self {
+            Self::Unclear(doubt) => write!(f, " ({doubt})"),
+            Self::Missing(absence) => write!(f, " ({absence})"),
+            _ => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rand_pcg::Pcg64;
+    use rand_pcg::rand_core::{Rng, SeedableRng};
+    use statrs::distribution::{ContinuousCDF, Normal};
+
+    fn quick() -> VerdictRule {
+        let rule = VerdictRule::seeded(1);
+        VerdictRule { bootstrap: Bootstrap { resamples: 400, ..rule.bootstrap }, ..rule }
+    }
+
+    /// Five processes of ten samples without spread among them; processes at `time` ± `spread`.
+    fn side(time: f64, spread: f64) -> Vec<Vec<f64>> {
+        [-1.0, -0.5, 0.0, 0.5, 1.0].map(|at| vec![time * (1.0 + spread * at); 10]).to_vec()
+    }
+
+    fn verdict(new: &[Vec<f64>], reference: &[Vec<f64>]) -> Verdict {
+        Judgement::of(new, reference, &quick()).verdict
+    }
+
+    #[test]
+    fn the_interval_is_held_against_the_margin_on_both_sides() {
+        for (time, spread, expected) in [
+            (0.9, 0.001, Verdict::Faster),
+            (0.979, 0.0, Verdict::Faster),
+            // 1/1.02 = .98039.
+            (0.981, 0.0, Verdict::Same),
+            (1.0, 0.001, Verdict::Same),
+            (1.0199, 0.0, Verdict::Same),
+            (1.021, 0.0, Verdict::Slower),
+            (1.1, 0.001, Verdict::Slower),
+            (1.02, 0.01, Verdict::Unclear(Doubt::WideInterval)),
+            (0.98, 0.01, Verdict::Unclear(Doubt::WideInterval)),
+            (1.0, 0.2, Verdict::Unclear(Doubt::WideInterval)),
+        ] {
+            assert_eq!(verdict(&side(time, spread), &side(1.0, spread)), expected, "{time} {spread}");
+        }
+    }
+
+    #[test]
+    fn exchanged_sides_turn_the_verdict_round() {
+        let (slow, fast) = (side(1.3, 0.01), side(1.0, 0.01));
+        assert_eq!(verdict(&slow, &fast), Verdict::Slower);
+        assert_eq!(verdict(&fast, &slow), Verdict::Faster);
+    }
+
+    #[test]
+    fn too_few_processes_never_tell_however_clear_the_samples_are() {
+        let five = side(1.0, 0.0);
+        let halved = |processes: usize| vec![vec![0.5; 100]; processes];
+        for processes in 1..5 {
+            let doubt = Doubt::FewProcesses { new: processes, reference: 5, needed: 5 };
+            assert_eq!(verdict(&halved(processes), &five), Verdict::Unclear(doubt));
+        }
+        // A rule can ask for fewer, but not for one.
+        let lax = VerdictRule { min_processes: 0, ..quick() };
+        let judgement = Judgement::of(&halved(1), &five, &lax);
+        let doubt = Doubt::FewProcesses { new: 1, reference: 5, needed: 2 };
+        assert_eq!(judgement.verdict, Verdict::Unclear(doubt));
+        assert_eq!(judgement.ratio.unwrap().interval.estimate, 0.5);
+        assert_eq!(Judgement::of(&halved(2), &five, &lax).verdict, Verdict::Faster);
+        assert_eq!(
+            judgement.verdict.to_string(),
+            "unclear (1 against 5 processes, 2 on each side are needed)"
+        );
+    }
+
+    #[test]
+    fn what_cannot_be_compared_is_missing_with_its_reason() {
+        let five = side(1.0, 0.0);
+        let missing = Verdict::Missing;
+        assert_eq!(verdict(&[], &five), missing(Absence::NoSamples(Side::New)));
+        assert_eq!(verdict(&five, &[vec![]]), missing(Absence::NoSamples(Side::Reference)));
+        assert_eq!(verdict(&five, &[vec![0.0]]), missing(Absence::NoRatio));
+        for margin in [0.0, -0.1, f64::NAN] {
+            let rule = VerdictRule { margin, ..quick() };
+            let judgement = Judgement::of(&five, &five, &rule);
+            assert_eq!((judgement.verdict, judgement.ratio), (missing(Absence::NoRatio), None));
+        }
+        let row = missing(Absence::Row(Side::New, "unsupported: no f16".into()));
+        assert_eq!(row.to_string(), "missing (the new side is unsupported: no f16)");
+    }
+
+    #[test]
+    fn verdicts_are_written_as_words_and_read_back() {
+        let judgement = Judgement::of(&side(1.0, 0.0), &side(1.0, 0.0), &quick());
+        let written = serde_json::to_value(&judgement).unwrap();
+        assert_eq!(written["verdict"], "same");
+        assert_eq!(serde_json::from_value::<Judgement>(written).unwrap(), judgement);
+        let judgement = Judgement::of(&[], &[], &quick());
+        let written = serde_json::to_value(&judgement).unwrap();
+        assert_eq!(written["verdict"], "missing");
+        assert_eq!(written["reason"]["no-samples"], "new");
+        assert_eq!(serde_json::from_value::<Judgement>(written).unwrap(), judgement);
+    }
+
+    /// Two sides of five processes each, of 30 samples with a standard deviation of 1 %, taken in the
+    /// order A B B A A B B A A B while the machine becomes 1 % slower. Each process is shifted as a
+    /// whole, with the standard deviation `shift`; the new side takes `ratio` times as long.
+    fn trial(generator: &mut Pcg64, ratio: f64, shift: f64) -> [Vec<Vec<f64>>; 2] {
+        let normal = Normal::standard();
+        let mut draw = || {
+            // The middle of one of 2⁵³ equal parts of (0, 1).
+            let uniform = ((generator.next_u64() >> 11) as f64 + 0.5) / (1u64 << 53) as f64;
+            normal.inverse_cdf(uniform)
+        };
+        let mut sides = [Vec::new(), Vec::new()];
+        for (place, side) in [0, 1, 1, 0, 0, 1, 1, 0, 0, 1].into_iter().enumerate() {
+            let factor: f64 = if side == 0 { ratio } else { 1.0 };
+            let process = factor.ln() + shift * draw() + 0.001 * place as f64;
+            sides[side].push((0..30).map(|_| (process + 0.01 * draw()).exp()).collect());
+        }
+        sides
+    }
+
+    #[test]
+    fn equal_kernels_in_processes_that_differ_raise_few_alarms() {
+        // The variance of ln R is that of five process medians on each side, ⅖·(.01² + π/2·.01²/30) =
+        // (.00649)². Both verdicts that alarm need the whole interval beyond the margin, so also R,
+        // and P(|ln R| > ln 1.02 = .0198) = 2·(1 − Φ(3.05)) = .0023 whatever the interval. Of 300
+        // trials that is .7; that there be more than 3 has a probability of .005.
+        let mut generator = Pcg64::seed_from_u64(5);
+        let one = |interval: &crate::stats::BootstrapInterval| interval.lo <= 1.0 && 1.0 <= interval.hi;
+        let (mut alarms, mut off_one, mut off_one_if_alone) = (0, 0, 0);
+        for _ in 0..300 {
+            let [new, reference] = trial(&mut generator, 1.0, 0.01);
+            let judgement = Judgement::of(&new, &reference, &quick());
+            alarms += usize::from(matches!(judgement.verdict, Verdict::Faster | Verdict::Slower));
+            off_one += usize::from(!one(&judgement.ratio.unwrap().interval));
+            let alone = Judgement::of(&new[..1], &reference[..1], &quick());
+            assert_eq!(alone.verdict.word(), "unclear");
+            off_one_if_alone += usize::from(!one(&alone.ratio.unwrap().interval));
+        }
+        assert!(alarms <= 3, "{alarms} of 300");
+        // Why the margin is there: the interval itself is too narrow for five processes (9 % instead
+        // of 5 %). Why one process cannot tell: it is far too narrow (64 %).
+        assert!((12..=45).contains(&off_one), "{off_one} of 300");
+        assert!((150..=225).contains(&off_one_if_alone), "{off_one_if_alone} of 300");
+    }
+
+    #[test]
+    fn true_differences_are_found_and_true_equality_is_shown() {
+        // 8 % against a margin of 2 % leaves ln(1.08/1.02) = .057, nine standard errors of .00649.
+        // Shifts of .2 % give ln R the standard error √(⅖·(.002² + .0023²)) = .0019, a tenth of the
+        // margin.
+        let mut generator = Pcg64::seed_from_u64(6);
+        let mut found = [0; 3];
+        for _ in 0..50 {
+            for (found, (ratio, shift, word)) in found.iter_mut().zip([
+                (1.0 / 1.08, 0.01, "faster"),
+                (1.08, 0.01, "slower"),
+                (1.0, 0.002, "same"),
+            ]) {
+                let [new, reference] = trial(&mut generator, ratio, shift);
+                *found += usize::from(verdict(&new, &reference).word() == word);
+            }
+        }
+        assert!(found.iter().all(|found| *found >= 49), "{found:?} of 50");
+    }
+}

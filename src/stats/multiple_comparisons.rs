@@ -1,0 +1,118 @@
+//! p-values and levels adjusted for many comparisons at once.
+//!
+//! Of a hundred comparisons of equal kernels five fall below .05 by chance. A gate, which one wrong
+//! alarm closes, takes [`holm`]; a report, whose reader can bear that a stated part of the findings
+//! is wrong, takes [`benjamini_hochberg`]. Intervals are widened by [`bonferroni_level`] instead.
+
+/// Holm's adjusted p-values, in the order of the given ones: compared with α, they keep the
+/// probability of any false alarm at or below α, whatever the dependence between the tests.
+///
+/// With p₍₁₎ ≤ … ≤ p₍ₘ₎: p̃₍ᵢ₎ = max over j ≤ i of min(1, (m − j + 1)·p₍ⱼ₎). S. Holm, "A Simple
+/// Sequentially Rejective Multiple Test Procedure", Scandinavian Journal of Statistics 6(2), 1979.
+///
+/// `None` if a p-value is not within 0 and 1.
+pub fn holm(p_values: &[f64]) -> Option<Vec<f64>> {
+    let order = ascending(p_values)?;
+    let m = order.len();
+    let mut adjusted = vec![0.0; m];
+    let mut greatest = 0.0f64;
+    for (rank, &place) in order.iter().enumerate() {
+        greatest = greatest.max(((m - rank) as f64 * p_values[place]).min(1.0));
+        adjusted[place] = greatest;
+    }
+    Some(adjusted)
+}
+
+/// Benjamini and Hochberg's adjusted p-values, in the order of the given ones: the comparisons at or
+/// below α hold an expected part of false ones of at most α, for independent tests and for those
+/// that depend on each other positively.
+///
+/// With p₍₁₎ ≤ … ≤ p₍ₘ₎: p̃₍ᵢ₎ = min over j ≥ i of min(1, m·p₍ⱼ₎/j). Y. Benjamini, Y. Hochberg,
+/// "Controlling the False Discovery Rate", Journal of the Royal Statistical Society B 57(1), 1995,
+/// doi:10.1111/j.2517-6161.1995.tb02031.x.
+///
+/// `None` if a p-value is not within 0 and 1.
+pub fn benjamini_hochberg(p_values: &[f64]) -> Option<Vec<f64>> {
+    let order = ascending(p_values)?;
+    let m = order.len() as f64;
+    let mut adjusted = vec![0.0; order.len()];
+    let mut least = 1.0f64;
+    for (rank, &place) in order.iter().enumerate().rev() {
+        least = least.min(m * p_values[place] / (rank + 1) as f64);
+        adjusted[place] = least;
+    }
+    Some(adjusted)
+}
+
+/// The level 1 − (1 − level)/m of each of `m` intervals that together hold their true values with
+/// probability `level` or more. C. E. Bonferroni, 1936.
+///
+/// `None` if `level` is not strictly between 0 and 1 or `m` is 0. A bootstrap needs resamples enough
+/// for it: about ten of them should lie beyond each end, so 20·m/(1 − level) in all.
+pub fn bonferroni_level(level: f64, m: usize) -> Option<f64> {
+    (level > 0.0 && level < 1.0 && m > 0).then(|| 1.0 - (1.0 - level) / m as f64)
+}
+
+/// The places of the p-values from the least to the greatest.
+fn ascending(p_values: &[f64]) -> Option<Vec<usize>> {
+    if !p_values.iter().all(|p| (0.0..=1.0).contains(p)) {
+        return None;
+    }
+    let mut order: Vec<usize> = (0..p_values.len()).collect();
+    order.sort_by(|&a, &b| p_values[a].total_cmp(&p_values[b]));
+    Some(order)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn rounded(adjusted: Option<Vec<f64>>) -> Vec<f64> {
+        adjusted.unwrap().into_iter().map(|p| (p * 1e6).round() / 1e6).collect()
+    }
+
+    #[test]
+    fn the_examples_of_the_stdlib_documentation_are_met() {
+        // stdlib.io, @stdlib/stats/padjust.
+        let p = [0.008, 0.03, 0.123, 0.6, 0.2];
+        assert_eq!(rounded(benjamini_hochberg(&p)), [0.04, 0.075, 0.205, 0.6, 0.25]);
+        let p = [0.319, 0.201, 0.4, 0.374, 0.113];
+        assert_eq!(rounded(benjamini_hochberg(&p)), [0.4; 5]);
+        // It prints three digits: .957 .804 .957 .957 .565.
+        assert_eq!(rounded(holm(&p)), [0.957, 0.804, 0.957, 0.957, 0.565]);
+    }
+
+    #[test]
+    fn a_level_is_shared_among_intervals() {
+        assert!((bonferroni_level(0.95, 10).unwrap() - 0.995).abs() < 1e-12);
+        assert_eq!(bonferroni_level(0.95, 1), Some(0.95));
+        assert_eq!(bonferroni_level(0.95, 0), None);
+        assert_eq!(bonferroni_level(1.0, 3), None);
+    }
+
+    #[test]
+    fn what_is_no_probability_is_refused_and_none_is_none_adjusted() {
+        for p in [-0.1, 1.1, f64::NAN] {
+            assert_eq!(holm(&[0.5, p]), None);
+            assert_eq!(benjamini_hochberg(&[p]), None);
+        }
+        assert_eq!(holm(&[]), Some(vec![]));
+        assert_eq!(benjamini_hochberg(&[]), Some(vec![]));
+    }
+
+    proptest! {
+        #[test]
+        fn adjusting_keeps_the_order_and_holm_is_the_stricter(
+            p in prop::collection::vec(0.0..=1.0f64, 1..30),
+        ) {
+            let (strict, mild) = (holm(&p).unwrap(), benjamini_hochberg(&p).unwrap());
+            for i in 0..p.len() {
+                prop_assert!(p[i] <= mild[i] + 1e-15 && mild[i] <= strict[i] + 1e-15 && strict[i] <= 1.0);
+                for j in 0..p.len() {
+                    prop_assert!(p[i] > p[j] || strict[i] <= strict[j] && mild[i] <= mild[j]);
+                }
+            }
+        }
+    }
+}
