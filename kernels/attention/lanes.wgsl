@@ -10,24 +10,31 @@
 // of all query rows. Lanes exchange nothing but shuffles: the sums of THREADS (key, row) pairs at a
 // time are transposed and added in log2(THREADS) steps, so that each lane ends up with one score.
 // The part has one maximum, so nothing is rescaled. Scores wait in workgroup memory, where every
-// lane reads only what it wrote itself: no barrier.
+// lane reads only what it wrote itself: no barrier. With `gather`, what the lanes have of the scores of
+// the whole part waits there too, and two barriers stand before each other's is read: a turn of the
+// loops then is as short as one key, which matters where loads are long texts.
 //
 // Bindings: q, k, its scales, v, its scales, the table of pages, as far as the case has them; then
 // partial sums (f32, not divided by l) and pairs (m, l), or o where one part is all.
 // Knobs: threads, the subgroup; pack, the query rows of a workgroup; span, the keys of a part; block,
 // the keys of one turn of a loop; resident, 1 where the query rows stay in registers, 0 where each
-// block of keys reads them anew; passes over V, each of which sums a part of the columns.
+// block of keys reads them anew; gather; passes over V, each of which sums a part of the columns.
 
 {% include "attention/cache.wgsl" %}
 {% import "attention/unit.wgsl" as unit %}
 {% set v = k if latent else v %}
 {% set k_chunks = (k_units + threads - 1) // threads %}
 {% set v_chunks = (v_units + threads * passes - 1) // (threads * passes) %}
+{% set gather = gather | default(0) %}
 {% set sets = pack * block // threads %}
 {% set row_sets = [pack // threads, 1] | max %}
 
 // The scores of key i lie at PACK i.
 var<workgroup> scores: array<f32, {{ pack * span }}u>;
+{% if gather %}
+// What each lane has of the scores.
+var<workgroup> shares: array<vec4<f32>, {{ pack * span * threads // 4 }}u>;
+{% endif %}
 
 fn multiply_sum(x: vec4<f32>, y: vec4<f32>, sum: f32) -> f32 {
     return fma(x.x, y.x, fma(x.y, y.y, fma(x.z, y.z, fma(x.w, y.w, sum))));
@@ -142,6 +149,13 @@ fn main(
 {% endfor %}
         }
 {% endif %}
+{% if gather %}
+{% for b in range(block) %}
+{% for r in range(pack) %}
+        shares[((j + {{ b }}u) * PACK + {{ r }}u) * {{ threads // 4 }}u + lane / 4u][lane % 4u] = z{{ b * pack + r }};
+{% endfor %}
+{% endfor %}
+{% else %}
 {# Lane l of set s ends up with the sum over all lanes of z(THREADS s + l). #}
 {% for s in range(sets) %}
 {% for i in range(threads) %}
@@ -157,16 +171,39 @@ fn main(
         m{{ s % row_sets }} = max(m{{ s % row_sets }}, score{{ s }});
         scores[j * PACK + {{ s * threads }}u + lane] = score{{ s }};
 {% endfor %}
+{% endif %}
     }
+{% if gather %}
+    workgroupBarrier();
+    // Pairs of a key and a row, to the end of the last block.
+    let pairs = (count + {{ block - 1 }}u) / {{ block }}u * {{ block * pack }}u;
+    for (var i = lane; i < pairs; i += THREADS) {
+        var sum = shares[i * {{ threads // 4 }}u];
+{% for part in range(1, threads // 4) %}
+        sum += shares[i * {{ threads // 4 }}u + {{ part }}u];
+{% endfor %}
+        let score = select(LOWEST, (sum.x + sum.y) + (sum.z + sum.w), sees(row_of_lane0, begin + i / PACK));
+        m0 = max(m0, score);
+        scores[i] = score;
+    }
+{% endif %}
 {% for s in range(row_sets) %}
     var l{{ s }} = 0.0;
 {% for mask in masks if mask >= pack %}
     m{{ s }} = max(m{{ s }}, subgroupShuffleXor(m{{ s }}, {{ mask }}u));
 {% endfor %}
 {% endfor %}
+{% if gather %}
+    for (var i = lane; i < pairs; i += THREADS) {
+        let p = exp2(scores[i] - m0);
+        l0 += p;
+        scores[i] = p;
+    }
+    workgroupBarrier();
+{% endif %}
 {% if passes > 1 %}
     for (var column = lane; column < {{ passes * v_chunks * threads }}u; column += {{ v_chunks * threads }}u) {
-{% for s in range(row_sets) %}
+{% for s in range(row_sets) if not gather %}
     l{{ s }} = 0.0;
 {% endfor %}
 {% else %}
@@ -181,14 +218,18 @@ fn main(
 {% endfor %}
     for (var j = 0u; j < count; j += {{ block }}u) {
         let at = stored_row(kv_head, begin + j);
-{% for s in range(sets) %}
+{% for s in range(sets) if not gather %}
         let p{{ s }} = exp2(scores[j * PACK + {{ s * threads }}u + lane] - m{{ s % row_sets }});
         l{{ s % row_sets }} += p{{ s }};
 {% endfor %}
 {% for b in range(block) %}
         let v{{ b }} = ({{ key_row(b) }}) * V_STRIDE;
 {% for r in range(pack) %}
+{% if gather %}
+        let w{{ b }}_{{ r }} = scores[(j + {{ b }}u) * PACK + {{ r }}u];
+{% else %}
         let w{{ b }}_{{ r }} = subgroupBroadcast(p{{ (b * pack + r) // threads }}, {{ (b * pack + r) % threads }}u);
+{% endif %}
 {% endfor %}
 {% for c in range(v_chunks) %}
         let u{{ b }}_{{ c }} = {{ unit.load(v, wide, "v" ~ b ~ " + " ~ v_unit(c)) }};

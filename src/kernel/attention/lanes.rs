@@ -23,38 +23,44 @@ fn scalars(work: &Attention, threads: u64) -> (u64, u64) {
 /// Live scalars that such drivers still compile in good time: LLVM's time explodes with their number.
 const MOST_SCALARS: u64 = 256;
 
+#[derive(Clone, Copy)]
 struct Shape {
     pack: u64,
     block: u64,
     span: u64,
+    /// Whether scores are added up after the loop over K.
+    gather: bool,
+}
+
+impl Shape {
+    /// Bytes of workgroup memory: a score for each key and row, and what each lane has of it.
+    fn memory(&self, threads: u64) -> u64 {
+        4 * self.pack * self.span * if self.gather { 1 + threads } else { 1 }
+    }
 }
 
 fn variant(work: &Attention, threads: u64, shape: &Shape) -> Option<Variant> {
-    let Shape { pack, block: keys, span } = *shape;
+    let Shape { pack, block: keys, span, gather } = *shape;
     let (k_scalars, v_scalars) = scalars(work, threads);
-    let least = threads.div_ceil(pack);
+    // Without a gathering, a turn has a score for each lane.
+    let least = if gather { 1 } else { threads.div_ceil(pack) };
     let keys = block(work, keys.max(least));
     let resident = pack * k_scalars <= MOST_SCALARS / 2;
-    if keys < least || pack * keys > MOST_SCALARS / 2 {
+    if keys < least || pack * keys > MOST_SCALARS / 2 || gather && pack > threads {
         return None;
     }
     let passes = (pack * v_scalars).div_ceil(MOST_SCALARS / 2).next_power_of_two();
-    Some(
-        Variant::new("lanes", Path::Subgroup)
-            .with("threads", threads as u32)
-            .with("pack", pack as u32)
-            .with("block", keys as u32)
-            .with("span", span as u32)
-            .with("resident", u32::from(resident))
-            .with("passes", passes as u32),
-    )
+    let variant = Variant::new("lanes", Path::Subgroup)
+        .with("threads", threads as u32)
+        .with("pack", pack as u32)
+        .with("block", keys as u32)
+        .with("span", span as u32)
+        .with("resident", u32::from(resident))
+        .with("passes", passes as u32);
+    Some(if gather { variant.with("gather", 1) } else { variant })
 }
 
-fn collect(
-    case: &Case,
-    device: &Capabilities,
-    shapes: &[(u64, u64, u64)],
-) -> Result<Vec<Variant>, PlanError> {
+fn collect(case: &Case, device: &Capabilities, shapes: &[Shape]) -> Result<Vec<Variant>, PlanError> {
     let work = attention(case);
     check(work)?;
     let Some(threads) = device.fixed_subgroup().filter(|_| device.is_software() && is_step(work)) else {
@@ -62,10 +68,10 @@ fn collect(
     };
     let threads = u64::from(threads);
     let mut variants = Vec::new();
-    for &(limit, block, span) in shapes {
-        let shape = Shape { pack: pack(head_rows(work), limit), block, span };
+    for shape in shapes {
+        let shape = Shape { pack: pack(head_rows(work), shape.pack), ..*shape };
         let Some(variant) = variant(work, threads, &shape) else { continue };
-        let fits = shape.pack * span * 4 <= device.limits.workgroup_memory;
+        let fits = shape.memory(threads) <= device.limits.workgroup_memory;
         if fits && !variants.contains(&variant) {
             variants.push(variant);
         }
@@ -75,7 +81,8 @@ fn collect(
 
 /// Preferred first.
 pub(super) fn variants(case: &Case, device: &Capabilities) -> Result<Vec<Variant>, PlanError> {
-    collect(case, device, &[(8, 1, 512), (4, 1, 512), (8, 8, 256)])
+    let shapes = [(8, 1, 512), (4, 1, 512), (8, 8, 256)];
+    collect(case, device, &shapes.map(|(pack, block, span)| Shape { pack, block, span, gather: false }))
 }
 
 /// Every shape that compiles in good time.
@@ -83,7 +90,8 @@ pub(super) fn space(case: &Case, device: &Capabilities) -> Result<Vec<Variant>, 
     let mut shapes = Vec::new();
     for pack in [1, 2, 4, 8, 16] {
         for block in [1, 2, 4, 8, 16] {
-            shapes.extend([128, 512].map(|span| (pack, block, span)));
+            shapes.extend([128, 512].map(|span| Shape { pack, block, span, gather: false }));
+            shapes.extend([128, 512].map(|span| Shape { pack, block, span, gather: true }));
         }
     }
     collect(case, device, &shapes)
