@@ -1,0 +1,291 @@
+//! Prefill on the matrix unit, through cooperative matrices.
+
+use super::prefill::is_dense_prefill;
+use super::sizes::{attention, check_operands, head_rows, values};
+use crate::kernel::capabilities::{Capabilities, Feature, MatrixShape};
+use crate::kernel::entry::Kernel;
+use crate::kernel::error::PlanError;
+use crate::kernel::operand::{fits_f16, needs_f16};
+use crate::kernel::plan::Plan;
+use crate::kernel::source::KernelSource;
+use crate::kernel::variant::{Path, Variant};
+use crate::workload::{Attention, Case, DType, Tile, Workload};
+use serde_json::json;
+
+/// The only one.
+pub const KERNELS: &[Kernel] = &[Kernel {
+    family: Attention::FAMILY,
+    name: "flash_coopmat",
+    summary: "matrix unit: a workgroup owns a tile of query rows, both products by matrices",
+    variants,
+    space,
+    plan,
+}];
+
+/// How much a row's largest score, in base 2, may outgrow its reference before sums are multiplied.
+/// Weights are then at most 256, of the 65504 that f16 holds.
+const SLACK: u32 = 8;
+
+/// Registers of a lane that matrices may take; beyond some 250 in all they are spilled.
+const MOST_REGISTERS: u64 = 192;
+
+/// What the unit is given; it sums in f32.
+#[derive(Clone, Copy)]
+struct Unit {
+    edge: u32,
+    element: DType,
+    subgroup: u32,
+}
+
+/// The knobs of one variant.
+#[derive(Clone, Copy)]
+struct Shape {
+    /// Subgroups of a workgroup.
+    sg: u32,
+    /// Rows of matrices of a subgroup.
+    rm: u32,
+    /// Keys of a block.
+    bc: u32,
+    hold: bool,
+    prefetch: bool,
+    slack: u32,
+}
+
+/// The matrices that compute `work` on `device`, largest first; none where operands would lose digits,
+/// or where the size of a subgroup is unknown before the kernel runs. The bound on errors allows for
+/// weights in the format of the queries, and f16 has more digits than any other that fits into it.
+fn units(work: &Attention, device: &Capabilities) -> Vec<Unit> {
+    let Some(subgroup) = device.fixed_subgroup() else { return Vec::new() };
+    let half = fits_f16(work.precision.input) && fits_f16(work.precision.right);
+    if !device.has(Feature::CooperativeMatrix) || half && !device.has(Feature::ShaderF16) {
+        return Vec::new();
+    }
+    let input = if half { DType::F16 } else { DType::F32 };
+    let offered = |edge: &u32| {
+        device.matrix_shapes.contains(&MatrixShape { edge: *edge, input, accumulate: DType::F32 })
+    };
+    let edges = [16, 8].into_iter().filter(offered);
+    edges.map(|edge| Unit { edge, element: input, subgroup }).collect()
+}
+
+impl Unit {
+    /// Vectors of 4 elements in 16 bytes, by which rows in workgroup memory are longer than needed.
+    fn pad(&self) -> u64 {
+        4 / self.element.bytes(1)
+    }
+
+    /// 32-bit registers of a lane that `count` matrices take.
+    fn registers(&self, count: u64, dtype: DType) -> u64 {
+        let edge = u64::from(self.edge);
+        dtype.bytes(count * edge * edge).div_ceil(4 * u64::from(self.subgroup))
+    }
+}
+
+impl Shape {
+    /// Held in registers and fetched ahead, which [`Shape::eased`] may take back.
+    const fn new(sg: u32, rm: u32, bc: u32) -> Self {
+        Shape { sg, rm, bc, hold: true, prefetch: true, slack: SLACK }
+    }
+
+    /// Query rows of a workgroup.
+    fn tile(&self, edge: u32) -> u64 {
+        u64::from(self.sg * self.rm * edge)
+    }
+
+    fn threads(&self, unit: Unit) -> u32 {
+        self.sg * unit.subgroup
+    }
+
+    /// Vectors of 4 elements between two rows of K or V in workgroup memory.
+    fn kv_stride(work: &Attention, unit: Unit) -> u64 {
+        work.dim.max(work.value_dim) / 4 + unit.pad()
+    }
+
+    /// In how many parts the rows of Q come through the memory of K and V on their way to registers.
+    fn q_parts(&self, work: &Attention, unit: Unit) -> u64 {
+        let steps = work.dim / u64::from(unit.edge);
+        let room = u64::from(self.bc) * Self::kv_stride(work, unit);
+        let fits = |parts: &u64| {
+            steps.is_multiple_of(*parts) && self.tile(unit.edge) * (work.dim / 4 / parts + unit.pad()) <= room
+        };
+        if self.hold { (1..steps).find(fits).unwrap_or(steps) } else { 1 }
+    }
+
+    /// Vectors of workgroup memory for K or V, and for Q where that has memory of its own.
+    fn staged(&self, work: &Attention, unit: Unit) -> (u64, u64) {
+        let q_part = self.tile(unit.edge) * (work.dim / 4 / self.q_parts(work, unit) + unit.pad());
+        let kv = u64::from(self.bc) * Self::kv_stride(work, unit);
+        // Few rows of K may have no room for even the smallest part of Q.
+        if self.hold { (kv.max(q_part), 0) } else { (kv, q_part) }
+    }
+
+    /// Bytes of workgroup memory.
+    fn memory(&self, work: &Attention, unit: Unit) -> u64 {
+        let (tile, bc) = (self.tile(unit.edge), u64::from(self.bc));
+        let vector = unit.element.bytes(4);
+        let (kv, q) = self.staged(work, unit);
+        (kv + q) * vector + tile * ((bc / 4 + unit.pad()) * vector + (bc / 4 + 1) * 16 + 4) + 4
+    }
+
+    /// Registers of a lane that matrices and what is fetched ahead take.
+    fn registers(&self, work: &Attention, unit: Unit) -> u64 {
+        let (rm, edge) = (u64::from(self.rm), u64::from(unit.edge));
+        let sums = unit.registers(rm * (work.value_dim / edge + u64::from(self.bc) / edge), DType::F32);
+        let held = if self.hold { unit.registers(rm * work.dim / edge, unit.element) } else { 0 };
+        let block = unit.element.bytes(u64::from(self.bc) * work.dim.max(work.value_dim));
+        let ahead = if self.prefetch { block.div_ceil(4 * u64::from(self.threads(unit))) } else { 0 };
+        sums + held + ahead
+    }
+
+    /// Whether `device` can run it and most of a tile lies within the rows of a kv head.
+    fn fits(&self, work: &Attention, device: &Capabilities, unit: Unit) -> bool {
+        let edge = u64::from(unit.edge);
+        let (own, subgroup, bc) = (self.rm * unit.edge, unit.subgroup, self.bc);
+        // Lanes of a subgroup share its rows evenly, and those of one row its vectors.
+        let shared = if own >= subgroup {
+            own.is_multiple_of(subgroup)
+        } else {
+            subgroup.is_multiple_of(own) && (bc / 4).is_multiple_of(subgroup / own)
+        };
+        let tile = self.tile(unit.edge);
+        work.dim.is_multiple_of(edge)
+            && work.value_dim.is_multiple_of(edge)
+            && bc.is_multiple_of(unit.edge)
+            && shared
+            && (self.sg == 1 || 2 * head_rows(work) > tile)
+            && u64::from(self.threads(unit)) <= device.limits.workgroup_size
+            && self.memory(work, unit) <= device.limits.workgroup_memory
+            // What a processor's driver keeps in registers is its own affair.
+            && (device.is_software() || self.registers(work, unit) <= MOST_REGISTERS)
+    }
+
+    /// This shape, or the same with less in registers where it does not fit otherwise.
+    fn eased(self, work: &Attention, device: &Capabilities, unit: Unit) -> Option<Self> {
+        let choices = [(true, true), (true, false), (false, true), (false, false)];
+        let choices = choices.map(|(hold, prefetch)| Shape { hold, prefetch, ..self });
+        choices.into_iter().find(|shape| shape.fits(work, device, unit))
+    }
+
+    fn variant(&self, unit: Unit) -> Variant {
+        Variant::new("flash_coopmat", Path::Coopmat)
+            .with("edge", unit.edge)
+            .with("sg", self.sg)
+            .with("rm", self.rm)
+            .with("bc", self.bc)
+            .with("hold", self.hold.into())
+            .with("prefetch", self.prefetch.into())
+            .with("slack", self.slack)
+            .with("threads", self.threads(unit))
+    }
+
+    fn of(variant: &Variant) -> Self {
+        Shape {
+            sg: variant.knob("sg"),
+            rm: variant.knob("rm"),
+            bc: variant.knob("bc"),
+            hold: variant.knob("hold") == 1,
+            prefetch: variant.knob("prefetch") == 1,
+            slack: variant.knob("slack"),
+        }
+    }
+}
+
+/// Whether there are kernels for `case` at all.
+fn check(case: &Case) -> Result<bool, PlanError> {
+    let work = attention(case);
+    check_operands(work)?;
+    Ok(is_dense_prefill(work))
+}
+
+/// A few tiles: large ones first, but where rows are few, or memory is.
+fn variants(case: &Case, device: &Capabilities) -> Result<Vec<Variant>, PlanError> {
+    let mut found = Vec::new();
+    if !check(case)? {
+        return Ok(found);
+    }
+    let work = attention(case);
+    for unit in units(work, device) {
+        // Sixteen rows for each subgroup.
+        let rm = 16 / unit.edge;
+        if device.is_software() {
+            // Compiling takes longer than running what is written out.
+            let plain = |(sg, bc)| Shape { hold: false, prefetch: false, ..Shape::new(sg, rm, bc) };
+            let shapes = [(2, 32), (1, 32), (1, 16)].map(plain);
+            found.extend(shapes.iter().find(|s| s.fits(work, device, unit)).map(|s| s.variant(unit)));
+            continue;
+        }
+        let shapes = [(4, 64), (4, 32), (8, 32), (2, 32), (2, 16), (1, 32), (1, 16)];
+        let shapes = shapes.map(|(sg, bc)| Shape::new(sg, rm, bc));
+        let fitting = shapes.into_iter().filter_map(|shape| shape.eased(work, device, unit));
+        found.extend(fitting.take(3).map(|shape| shape.variant(unit)));
+    }
+    Ok(found)
+}
+
+/// Every shape that fits.
+fn space(case: &Case, device: &Capabilities) -> Result<Vec<Variant>, PlanError> {
+    let mut found = Vec::new();
+    if !check(case)? {
+        return Ok(found);
+    }
+    let work = attention(case);
+    let (subgroups, blocks, held): (&[u32], &[u32], &[bool]) = if device.is_software() {
+        (&[1, 2, 4], &[16, 32, 64], &[false])
+    } else {
+        (&[1, 2, 4, 8], &[16, 32, 64, 128], &[true, false])
+    };
+    for unit in units(work, device) {
+        for &sg in subgroups {
+            for rows in [8, 16, 32] {
+                for &bc in blocks {
+                    for &hold in held {
+                        for &prefetch in held {
+                            let shapes = [SLACK, 0].map(|slack| {
+                                let rm = rows / unit.edge;
+                                Shape { sg, rm, bc, hold, prefetch, slack }
+                            });
+                            let fit = |s: &&Shape| s.rm > 0 && s.fits(work, device, unit);
+                            found.extend(shapes.iter().filter(fit).map(|s| s.variant(unit)));
+                        }
+                    }
+                }
+            }
+        }
+    }
+    Ok(found)
+}
+
+fn plan(
+    case: &Case,
+    device: &Capabilities,
+    variant: &Variant,
+    source: &KernelSource,
+) -> Result<Plan, PlanError> {
+    let work = attention(case);
+    let shape = Shape::of(variant);
+    let edge = variant.knob("edge");
+    let unit = units(work, device).into_iter().find(|unit| unit.edge == edge);
+    let unit = unit.ok_or_else(|| PlanError::NoSuchVariant(format!("no matrices of edge {edge} here")))?;
+    let tile = shape.tile(edge);
+    let tiles = head_rows(work).div_ceil(tile);
+    let groups = work.batch * work.kv_heads * tiles;
+    // Strides of the steps in which lanes that share a row compare what each found.
+    let lanes_each = (unit.subgroup / (shape.rm * edge)).max(1);
+    let masks: Vec<u32> = (0..lanes_each.ilog2()).map(|bit| 1 << bit).collect();
+    let more = json!({
+        "hold": shape.hold,
+        "prefetch": shape.prefetch,
+        "subgroup": unit.subgroup,
+        "element": unit.element.name(),
+        "element_bytes": unit.element.bytes(1),
+        "enable_f16": unit.element == DType::F16 || needs_f16(case, device),
+        "kv_stride": Shape::kv_stride(work, unit),
+        "kv_vectors": shape.staged(work, unit).0,
+        "q_parts": shape.q_parts(work, unit),
+        "masks": masks,
+        "tiles": tiles,
+        "groups": groups,
+    });
+    let wgsl = source.render("attention/coopmat.wgsl", values(case, device, variant, more))?;
+    Ok(Plan::single(case, device, variant, wgsl, groups, Tile { rows: tile, columns: work.value_dim }))
+}
