@@ -205,15 +205,15 @@ fn variants(case: &Case, device: &Capabilities) -> Result<Vec<Variant>, PlanErro
     }
     let work = attention(case);
     for unit in units(work, device) {
-        // Sixteen rows for each subgroup.
-        let rm = 16 / unit.edge;
         if device.is_software() {
-            // Compiling takes longer than running what is written out.
-            let plain = |(sg, bc)| Shape { hold: false, prefetch: false, ..Shape::new(sg, rm, bc) };
-            let shapes = [(2, 32), (1, 32), (1, 16)].map(plain);
+            // Emulated matrices and the powers of many scores compile for seconds: few of both.
+            let plain = |sg| Shape { hold: false, prefetch: false, ..Shape::new(sg, 1, 16) };
+            let shapes = [4, 2, 1].map(plain);
             found.extend(shapes.iter().find(|s| s.fits(work, device, unit)).map(|s| s.variant(unit)));
             continue;
         }
+        // Sixteen rows for each subgroup.
+        let rm = 16 / unit.edge;
         let shapes = [(4, 64), (4, 32), (8, 32), (2, 32), (2, 16), (1, 32), (1, 16)];
         let shapes = shapes.map(|(sg, bc)| Shape::new(sg, rm, bc));
         let fitting = shapes.into_iter().filter_map(|shape| shape.eased(work, device, unit));
@@ -222,37 +222,35 @@ fn variants(case: &Case, device: &Capabilities) -> Result<Vec<Variant>, PlanErro
     Ok(found)
 }
 
-/// Every shape that fits.
+/// Every shape that fits. How often sums are multiplied depends little on the other knobs, so slack is
+/// tried with a few of them only; what is written out compiles for too long on a processor.
 fn space(case: &Case, device: &Capabilities) -> Result<Vec<Variant>, PlanError> {
-    let mut found = Vec::new();
     if !check(case)? {
-        return Ok(found);
+        return Ok(Vec::new());
     }
     let work = attention(case);
-    let (subgroups, blocks, held): (&[u32], &[u32], &[bool]) = if device.is_software() {
-        (&[1, 2, 4], &[16, 32, 64], &[false])
+    let (subgroups, registers): (&[u32], &[(bool, bool)]) = if device.is_software() {
+        (&[1, 2, 4], &[(false, false)])
     } else {
-        (&[1, 2, 4, 8], &[16, 32, 64, 128], &[true, false])
+        (&[1, 2, 4, 8], &[(true, true), (true, false), (false, true), (false, false)])
     };
-    for unit in units(work, device) {
-        for &sg in subgroups {
-            for rows in [8, 16, 32] {
-                for &bc in blocks {
-                    for &hold in held {
-                        for &prefetch in held {
-                            let shapes = [SLACK, 0].map(|slack| {
-                                let rm = rows / unit.edge;
-                                Shape { sg, rm, bc, hold, prefetch, slack }
-                            });
-                            let fit = |s: &&Shape| s.rm > 0 && s.fits(work, device, unit);
-                            found.extend(shapes.iter().filter(fit).map(|s| s.variant(unit)));
-                        }
-                    }
+    let mut shapes = Vec::new();
+    for &sg in subgroups {
+        for rm in [1, 2, 4] {
+            for bc in [16, 32, 64] {
+                for &(hold, prefetch) in registers {
+                    let slacks: &[u32] = if sg == 4 { &[SLACK, 0] } else { &[SLACK] };
+                    shapes.extend(slacks.iter().map(|&slack| Shape { sg, rm, bc, hold, prefetch, slack }));
                 }
             }
         }
     }
-    Ok(found)
+    let of_unit = |unit: Unit| {
+        // More than 32 rows of a subgroup need more registers than there are.
+        let fit = |shape: &&Shape| shape.rm * unit.edge <= 32 && shape.fits(work, device, unit);
+        shapes.iter().filter(fit).map(|shape| shape.variant(unit)).collect::<Vec<_>>()
+    };
+    Ok(units(work, device).into_iter().flat_map(of_unit).collect())
 }
 
 fn plan(
@@ -288,4 +286,101 @@ fn plan(
     });
     let wgsl = source.render("attention/coopmat.wgsl", values(case, device, variant, more))?;
     Ok(Plan::single(case, device, variant, wgsl, groups, Tile { rows: tile, columns: work.value_dim }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A GPU with square matrices of f16.
+    fn gpu(edge: u32, subgroup: u32, memory: u64) -> Capabilities {
+        let mut device = Capabilities::example();
+        device.features = vec![Feature::ShaderF16, Feature::Subgroup, Feature::CooperativeMatrix];
+        (device.subgroup_min, device.subgroup_max) = (subgroup, subgroup);
+        device.limits.workgroup_memory = memory;
+        device.matrix_shapes = vec![MatrixShape { edge, input: DType::F16, accumulate: DType::F32 }];
+        device
+    }
+
+    fn case(key: &str) -> Case {
+        format!("attention {key}").parse().unwrap()
+    }
+
+    fn texts(key: &str, device: &Capabilities) -> Vec<String> {
+        variants(&case(key), device).unwrap().iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn a_large_tile_is_preferred_as_far_as_memory_and_registers_go() {
+        let first = |key: &str, memory| texts(key, &gpu(16, 32, memory)).swap_remove(0);
+        let key = "f16.f32 b1 hq32 hkv8 q2048 kv2048 d128 causal";
+        let wanted = "flash_coopmat bc64 edge16 hold1 prefetch1 rm1 sg4 slack8 threads128";
+        assert_eq!(first(key, 48 << 10), wanted);
+        assert!(first(key, 32 << 10).contains("bc32") && first(key, 32 << 10).contains("sg4"));
+        // Q of wide heads does not stay in registers.
+        let wide = first("f16.f32 b1 hq8 hkv8 q2048 kv2048 d256", 48 << 10);
+        assert!(wide.contains("hold0"), "{wide}");
+        // A tile mostly beyond the last row is not preferred.
+        let few = first("f16.f32 b1 hq8 hkv8 q20 kv2048 d128", 48 << 10);
+        assert!(few.contains("sg2"), "{few}");
+    }
+
+    #[test]
+    fn every_common_head_runs_in_the_memory_of_common_devices() {
+        for dims in ["d64", "d96", "d128", "d192 dv128", "d256"] {
+            for (edge, subgroup) in [(16, 32), (16, 64), (8, 32), (8, 8)] {
+                // Eight lanes are too few for the sums of wide heads, but on a processor.
+                let mut device = gpu(edge, subgroup, 32 << 10);
+                if subgroup == 8 {
+                    device.device_type = crate::kernel::DeviceType::Software;
+                }
+                let key = format!("f16.f32 b1 hq8 hkv2 q512 kv512 {dims} causal");
+                assert!(!texts(&key, &device).is_empty(), "{dims} with {edge} and {subgroup}");
+            }
+        }
+    }
+
+    #[test]
+    fn variants_need_the_extension_one_size_of_subgroups_and_operands_that_fit() {
+        let key = "f16.f32 b1 hq8 hkv8 q512 kv512 d64";
+        let device = gpu(16, 32, 48 << 10);
+        assert!(!texts(key, &device).is_empty());
+        for other in ["f32", "bf16.f32", "f16xbf16.f32", "f16"] {
+            assert!(texts(&key.replace("f16.f32", other), &device).is_empty(), "{other}");
+        }
+        for other in ["f16xe4m3.f32", "f16xq8_0.f32", "f16xint4g64.f32", "e4m3.f32"] {
+            assert!(!texts(&key.replace("f16.f32", other), &device).is_empty(), "{other}");
+        }
+        for other in ["q1", "q512 page16", "d72 dv64"] {
+            let key = match other {
+                "q1" => key.replace("q512 kv512", "q1 kv512"),
+                "d72 dv64" => key.replace("d64", other),
+                _ => format!("{key} page16"),
+            };
+            assert!(texts(&key, &device).is_empty(), "{key}");
+        }
+        let varying = Capabilities { subgroup_min: 16, ..device.clone() };
+        let without = Capabilities { features: vec![Feature::ShaderF16, Feature::Subgroup], ..device };
+        assert!(texts(key, &varying).is_empty() && texts(key, &without).is_empty());
+    }
+
+    #[test]
+    fn matrices_of_f32_take_what_is_no_f16() {
+        let mut device = gpu(8, 32, 32 << 10);
+        device.features.retain(|feature| *feature != Feature::ShaderF16);
+        device.matrix_shapes = vec![MatrixShape { edge: 8, input: DType::F32, accumulate: DType::F32 }];
+        for format in ["f32", "bf16.f32", "f32xq8_0"] {
+            let found = texts(&format!("{format} b1 hq8 hkv8 q512 kv512 d128"), &device);
+            assert!(!found.is_empty(), "{format}");
+        }
+    }
+
+    #[test]
+    fn the_space_is_a_few_dozens_for_each_matrix() {
+        let key = case("f16.f32 b1 hq32 hkv8 q2048 kv2048 d128 causal");
+        for edge in [8, 16] {
+            let count = space(&key, &gpu(edge, 32, 48 << 10)).unwrap().len();
+            assert!((16..100).contains(&count), "{count}");
+        }
+    }
 }
