@@ -376,11 +376,11 @@ mod tests {
     }
 
     #[test]
-    fn the_space_is_a_few_dozens_for_each_matrix() {
+    fn the_space_is_no_larger_than_a_tuner_gets_through() {
         let key = case("f16.f32 b1 hq32 hkv8 q2048 kv2048 d128 causal");
         for edge in [8, 16] {
             let count = space(&key, &gpu(edge, 32, 48 << 10)).unwrap().len();
-            assert!((16..100).contains(&count), "{count}");
+            assert!((16..120).contains(&count), "{count}");
         }
     }
 }
