@@ -12,7 +12,7 @@ use portamark::executor::protocol::Prepare;
 use portamark::kernel::{
     Capabilities, Feature, Kernel, KernelSource, Plan, PlanError, Variant, candidates, default_plan, space,
 };
-use portamark::workload::{Case, DType};
+use portamark::workload::Case;
 use std::collections::HashSet;
 use std::fs;
 use std::path::Path;
@@ -284,43 +284,6 @@ fn every_prefill_variant_on_the_matrix_unit_is_right() {
             }
         }
         eprintln!("{} on {}", if able { "proven" } else { "no matrices" }, device.id);
-    }
-}
-
-/// Edges and subgroups that only GPUs have, emulated: see [`matrices`].
-#[test]
-fn attention_on_the_units_of_gpus_is_right() {
-    let Some((mut executor, devices)) = start() else { return };
-    let unit = |edge, element, subgroup| matrices::Unit { edge, element, subgroup };
-    // Lanes that share a row by two and by four, rows that a lane has alone, and both ways of summing.
-    let proofs = [
-        ("f16.f32 b1 hq4 hkv2 q50 kv70 d64 causal", unit(16, DType::F16, 32), "rm1 sg4 slack8"),
-        ("f16xq8_0.f32 b1 hq3 hkv1 q37 kv71 d96 causal w9", unit(16, DType::F16, 64), "rm1 sg2 slack8"),
-        ("f16.f32 b1 hq2 hkv2 q33 kv70 d64", unit(16, DType::F16, 64), "rm1 sg4 slack0"),
-        ("f32 b1 hq2 hkv1 q21 kv40 d64", unit(8, DType::F32, 32), "rm4 sg2 slack8"),
-        ("f32 b1 hq2 hkv1 q21 kv40 d64 causal", unit(8, DType::F32, 32), "rm1 sg4 slack0"),
-    ];
-    let gpus = devices.iter().filter(|device| as_gpu(device).is_some() && device.has(Feature::Subgroup));
-    for device in gpus {
-        for (key, unit, part) in &proofs {
-            if unit.element == DType::F16 && !device.has(Feature::ShaderF16) {
-                continue;
-            }
-            let (case, gpu) = (case(&format!("attention {key}")), unit.on(device));
-            let wanted = |(kernel, variant): &(&Kernel, Variant)| {
-                kernel.name == "flash_coopmat"
-                    && variant.to_string().contains(part)
-                    && variant.knob("hold") == 0
-            };
-            let (kernel, variant) = space(&case, &gpu).unwrap().into_iter().find(wanted).expect(part);
-            let plan = (kernel.plan)(&case, &gpu, &variant, &KernelSource::embedded()).unwrap();
-            let started = Instant::now();
-            let verdict = prove(&mut executor, device, &case, unit.emulate(plan)).unwrap();
-            assert!(verdict.passed(), "{case} {variant}: {}", verdict.reason().unwrap());
-            if started.elapsed().as_secs() >= 5 {
-                eprintln!("{case} {variant} took {:?}", started.elapsed());
-            }
-        }
     }
 }
 

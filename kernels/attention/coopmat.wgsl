@@ -11,7 +11,7 @@
 // from which lanes compute the weights; these lie in workgroup memory in the format of the unit. Rows
 // are 16 bytes longer than needed, which spreads them over the banks and keeps them aligned.
 // A row's weights are 2^(score - m), and m follows the largest score only when that has outgrown it
-// by SLACK (FlashAttention-4, Dao and others 2025): weights stay below 2^SLACK, and sums in f32 are
+// by SLACK (as in FlashAttention-4): weights stay below 2^SLACK, and sums in f32 are
 // as good relative to any m. Only then the accumulators go through the strips to be multiplied,
 // a decision that the whole workgroup takes, since barriers need uniform control flow. The sum of a
 // row is that of the weights as the unit sees them: a driver that rounds them one way does no harm.
@@ -253,18 +253,19 @@ fn main(
             var s{{ i }}_{{ j }} = Sum();
 {% endfor %}
 {% endfor %}
-{% macro score_step(step, left) %}
+{# Part `step` of the head; the matrix of Q in row i of matrices is called left i suffix. #}
+{% macro score_step(step, left, suffix) %}
 {% for j in range(bc // edge) %}
                 let y{{ j }} = coopLoad<Right>(&kv_tile[{{ j * edge }}u * STRIDE + {{ step }}], STRIDE);
 {% for i in range(rm) %}
-                s{{ i }}_{{ j }} = coopMultiplyAdd({{ left }}{{ i }}{{ caller() }}, y{{ j }}, s{{ i }}_{{ j }});
+                s{{ i }}_{{ j }} = coopMultiplyAdd({{ left }}{{ i }}{{ suffix }}, y{{ j }}, s{{ i }}_{{ j }});
 {% endfor %}
 {% endfor %}
 {% endmacro %}
 {% if hold %}
 {% for step in range(steps) %}
             {
-{% call score_step((step * edge // 4) ~ "u", "q") %}_{{ step }}{% endcall -%}
+{{ score_step((step * edge // 4) ~ "u", "q", "_" ~ step) -}}
             }
 {% endfor %}
 {% else %}
@@ -272,7 +273,7 @@ fn main(
 {% for i in range(rm) %}
                 let x{{ i }} = coopLoadT<Left>(&q_tile[(own * OWN + {{ i * edge }}u) * Q_STRIDE + step], Q_STRIDE);
 {% endfor %}
-{% call score_step("step", "x") %}{% endcall -%}
+{{ score_step("step", "x", "") -}}
             }
 {% endif %}
 {% for i in range(rm) %}

@@ -6,20 +6,24 @@
 //! masks. Exchanges between neighbouring lanes must stay within a real subgroup, and operands must not
 //! be overwritten between load and multiplication, which leaves out texts that hold them in registers.
 
-use portamark::kernel::{Capabilities, DeviceType, Feature, MatrixShape, Plan};
+use crate::device::{as_gpu, case, prove, start};
+use portamark::kernel::{
+    Capabilities, DeviceType, Feature, Kernel, KernelSource, MatrixShape, Plan, Variant, space,
+};
 use portamark::workload::DType;
+use std::time::Instant;
 
 /// A matrix unit to emulate.
 #[derive(Clone, Copy)]
-pub struct Unit {
-    pub edge: u32,
-    pub element: DType,
-    pub subgroup: u32,
+struct Unit {
+    edge: u32,
+    element: DType,
+    subgroup: u32,
 }
 
 impl Unit {
     /// `device` as a GPU with this unit.
-    pub fn on(&self, device: &Capabilities) -> Capabilities {
+    fn on(&self, device: &Capabilities) -> Capabilities {
         let shape = MatrixShape { edge: self.edge, input: self.element, accumulate: DType::F32 };
         let mut gpu = Capabilities {
             device_type: DeviceType::Discrete,
@@ -33,7 +37,7 @@ impl Unit {
     }
 
     /// `plan` of attention without cooperative matrices.
-    pub fn emulate(&self, mut plan: Plan) -> Plan {
+    fn emulate(&self, mut plan: Plan) -> Plan {
         for step in &mut plan.steps {
             step.wgsl = self.plain(&step.wgsl);
         }
@@ -119,5 +123,41 @@ fn store_sum(sum: Sum, at: u32, stride: u32) {{
             each(&format!("c[#] = strips[{place}][j % 4u];")),
             each(&format!("strips[{place}][j % 4u] = c[#];")),
         )
+    }
+}
+
+#[test]
+fn attention_on_the_units_of_gpus_is_right() {
+    let Some((mut executor, devices)) = start() else { return };
+    let unit = |edge, element, subgroup| Unit { edge, element, subgroup };
+    // Lanes that share a row by two and by four, rows that a lane has alone, and both ways of summing.
+    let proofs = [
+        ("f16.f32 b1 hq4 hkv2 q50 kv70 d64 causal", unit(16, DType::F16, 32), "rm1 sg4 slack8"),
+        ("f16xq8_0.f32 b1 hq3 hkv1 q37 kv71 d96 causal w9", unit(16, DType::F16, 64), "rm1 sg2 slack8"),
+        ("f16.f32 b1 hq2 hkv2 q33 kv70 d64", unit(16, DType::F16, 64), "rm1 sg4 slack0"),
+        ("f32 b1 hq2 hkv1 q21 kv40 d64", unit(8, DType::F32, 32), "rm4 sg2 slack8"),
+        ("f32 b1 hq2 hkv1 q21 kv40 d64 causal", unit(8, DType::F32, 32), "rm1 sg4 slack0"),
+    ];
+    let gpus = devices.iter().filter(|device| as_gpu(device).is_some() && device.has(Feature::Subgroup));
+    for device in gpus {
+        for (key, unit, part) in &proofs {
+            if unit.element == DType::F16 && !device.has(Feature::ShaderF16) {
+                continue;
+            }
+            let (case, gpu) = (case(&format!("attention {key}")), unit.on(device));
+            let wanted = |(kernel, variant): &(&Kernel, Variant)| {
+                kernel.name == "flash_coopmat"
+                    && variant.to_string().contains(part)
+                    && variant.knob("hold") == 0
+            };
+            let (kernel, variant) = space(&case, &gpu).unwrap().into_iter().find(wanted).expect(part);
+            let plan = (kernel.plan)(&case, &gpu, &variant, &KernelSource::embedded()).unwrap();
+            let started = Instant::now();
+            let verdict = prove(&mut executor, device, &case, unit.emulate(plan)).unwrap();
+            assert!(verdict.passed(), "{case} {variant}: {}", verdict.reason().unwrap());
+            if started.elapsed().as_secs() >= 5 {
+                eprintln!("{case} {variant} took {:?}", started.elapsed());
+            }
+        }
     }
 }
