@@ -31,6 +31,9 @@ fn devices() -> Vec<Capabilities> {
     small.limits.workgroup_memory = 16 << 10;
     let mut varying = device("varying", DeviceType::Integrated, 8, &[ShaderF16, Subgroup], &[]);
     varying.subgroup_max = 32;
+    let mut small_matrix =
+        device("small-matrix", DeviceType::Integrated, 32, &[Subgroup, CooperativeMatrix], &[]);
+    small_matrix.matrix_shapes = vec![MatrixShape { edge: 8, input: DType::F32, accumulate: DType::F32 }];
     vec![
         device("lavapipe", DeviceType::Software, 8, &[ShaderF16, Subgroup], &[]),
         device("lavapipe-matrix", DeviceType::Software, 8, &[ShaderF16, Subgroup, CooperativeMatrix], &[8]),
@@ -39,6 +42,14 @@ fn devices() -> Vec<Capabilities> {
         device("wave64", DeviceType::Discrete, 64, &[ShaderF16, Subgroup], &[]),
         varying,
         small,
+        small_matrix,
+        device(
+            "wave64-matrix",
+            DeviceType::Discrete,
+            64,
+            &[ShaderF16, Subgroup, CooperativeMatrix],
+            &[16, 8],
+        ),
     ]
 }
 

@@ -48,6 +48,12 @@ pub fn needs_f16(case: &Case, device: &Capabilities) -> bool {
     computes || case.tensors().iter().any(native)
 }
 
+/// Whether every value of `dtype` that the generator makes is an f16. A scale of a real model may
+/// need more digits than that: its products would be rounded once.
+pub(super) fn fits_f16(dtype: DType) -> bool {
+    matches!(dtype, DType::F16 | DType::E4m3) || dtype.group().is_some()
+}
+
 /// What every template is told of `case`: the scalar type of its arithmetic, whether it needs
 /// `enable f16;`, and its tensors. What only moves elements does so through f32, which every format
 /// fits into.

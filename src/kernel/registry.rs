@@ -27,6 +27,7 @@ pub fn kernels() -> impl Iterator<Item = &'static Kernel> {
         moe::KERNELS,
         gemv::KERNELS,
         attention::decode::KERNELS,
+        attention::coopmat::KERNELS,
         attention::prefill::KERNELS,
         attention::reference::KERNELS,
         rows::KERNELS,

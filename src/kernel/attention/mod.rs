@@ -1,6 +1,7 @@
 //! Kernels of the `attention` family.
 
 mod cache;
+pub mod coopmat;
 pub mod decode;
 mod lanes;
 pub mod prefill;

@@ -130,9 +130,9 @@ fn flash_variant(
     })
 }
 
-/// Whether `flash` and `flash_rows` can compute `work`: they read dense tensors of their own and
+/// Whether the kernels for many query rows can compute `work`: they read dense tensors of their own and
 /// accumulate in f32.
-fn is_dense_prefill(work: &Attention) -> bool {
+pub(super) fn is_dense_prefill(work: &Attention) -> bool {
     let single = work.precision.accumulate == DType::F32;
     !work.is_decode() && !work.latent && work.page.is_none() && single
 }

@@ -4,6 +4,7 @@ use super::sizes::{ends_inside_a_word, gemm, values};
 use crate::kernel::capabilities::{Capabilities, Feature, MatrixShape};
 use crate::kernel::entry::Kernel;
 use crate::kernel::error::PlanError;
+use crate::kernel::operand::fits_f16;
 use crate::kernel::plan::Plan;
 use crate::kernel::source::KernelSource;
 use crate::kernel::variant::{Path, Variant};
@@ -51,12 +52,6 @@ struct Shape {
     bk: u32,
     prefetch: u32,
     order: u32,
-}
-
-/// Whether every value of `dtype` that the generator makes is an f16. A scale of a real model may
-/// need more digits than that: its products would be rounded once.
-fn fits_f16(dtype: DType) -> bool {
-    matches!(dtype, DType::F16 | DType::E4m3) || dtype.group().is_some()
 }
 
 /// The matrices that compute `work` on `device`, largest first; none where operands would lose
