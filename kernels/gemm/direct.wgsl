@@ -21,6 +21,7 @@
 // operands packed first: 1 a, 2 b, 3 both.
 
 {% import "format.wgsl" as format %}
+{% import "gemm/register_tile.wgsl" as tile %}
 {% if enable_f16 %}
 enable f16;
 
@@ -56,116 +57,9 @@ fn main(
         return;
     }
 {% include "gemm/offsets.wgsl" %}
-{% for r in range(rows) %}
-{% if a_transposed %}
-    let row{{ r }} = ((row_tile * {{ rows // 4 }}u + {{ r // 4 }}u) * THREADS + lane) * 4u + {{ r % 4 }}u;
-{% else %}
-    let row{{ r }} = (row_tile * {{ rows }}u + {{ r }}u) * THREADS + lane;
-    let a{{ r }} = from_a / 4u + min(row{{ r }}, M - 1u) * (A_RUN / 4u);
-{% endif %}
-{% endfor %}
-{% if a_transposed %}
-{% for p in range(rows // 4) %}
-    let a{{ p }} = from_a / 4u + min(row{{ 4 * p }} / 4u, A_RUN / 4u - 1u);
-{% endfor %}
-{% endif %}
     let column = column_tile * {{ 4 * cols }}u;
-{% if b_transposed %}
-{% if broadcast %}
-{% for g in range(4 * cols // threads) %}
-    let b{{ g }} = from_b / 4u + min(column + {{ g * threads }}u + lane, N - 1u) * (B_RUN / 4u);
-{% endfor %}
-{% else %}
-{% for j in range(4 * cols) %}
-    let b{{ j }} = from_b / 4u + min(column + {{ j }}u, N - 1u) * (B_RUN / 4u);
-{% endfor %}
-{% endif %}
-{% elif broadcast and a_transposed %}
-{% for g in range(cols // threads) %}
-    let b{{ g }} = from_b / 4u + min(column / 4u + {{ g * threads }}u + lane, B_RUN / 4u - 1u);
-{% endfor %}
-{% elif broadcast %}
-{% for g in range(4 * cols // threads) %}
-    let f{{ g }} = {{ g * threads }}u + lane;
-    let b{{ g }} = from_b / 4u + f{{ g }} / {{ cols }}u * (B_RUN / 4u) + min(column / 4u + f{{ g }} % {{ cols }}u, B_RUN / 4u - 1u);
-{% endfor %}
-{% else %}
-{% for q in range(cols) %}
-    let b{{ q }} = from_b / 4u + min(column / 4u + {{ q }}u, B_RUN / 4u - 1u);
-{% endfor %}
-{% endif %}
-{% for r in range(rows) %}
-{% for q in range(cols) %}
-    var c{{ r }}_{{ q }} = Vec();
-{% endfor %}
-{% endfor %}
-{% if a_transposed %}
-    for (var p = 0u; p < K; p++) {
-{% for p in range(rows // 4) %}
-        let x{{ p }} = load4_a(p * (A_RUN / 4u) + a{{ p }});
-{% endfor %}
-{% if broadcast %}
-{% for g in range(cols // threads) %}
-        let own{{ g }} = load4_b(p * (B_RUN / 4u) + b{{ g }});
-{% endfor %}
-{% endif %}
-{% for q in range(cols) %}
-{% if broadcast %}
-        let y{{ q }} = subgroupBroadcast(own{{ q // threads }}, {{ q % threads }}u);
-{% else %}
-        let y{{ q }} = load4_b(p * (B_RUN / 4u) + b{{ q }});
-{% endif %}
-{% for r in range(rows) %}
-        c{{ r }}_{{ q }} = multiply_add(x{{ r // 4 }}.{{ part[r % 4] }}, y{{ q }}, c{{ r }}_{{ q }});
-{% endfor %}
-{% endfor %}
-    }
-{% else %}
-    for (var p = 0u; p < K / 4u; p++) {
-{% for r in range(rows) %}
-        let x{{ r }} = load4_a(a{{ r }} + p);
-{% endfor %}
-{% if broadcast %}
-{% for g in range(4 * cols // threads) %}
-        let own{{ g }} = load4_b(b{{ g }} + {{ "p" if b_transposed else "p * B_RUN" }});
-{% endfor %}
-{% endif %}
-{% if b_transposed %}
-{% for q in range(cols) %}
-{% for j in range(4) %}
-{% if broadcast %}
-        let y{{ 4 * q + j }} = subgroupBroadcast(own{{ (4 * q + j) // threads }}, {{ (4 * q + j) % threads }}u);
-{% else %}
-        let y{{ 4 * q + j }} = load4_b(b{{ 4 * q + j }} + p);
-{% endif %}
-{% endfor %}
-{% for s in part %}
-        let z{{ q }}{{ s }} = Vec(y{{ 4 * q }}.{{ s }}, y{{ 4 * q + 1 }}.{{ s }}, y{{ 4 * q + 2 }}.{{ s }}, y{{ 4 * q + 3 }}.{{ s }});
-{% for r in range(rows) %}
-        c{{ r }}_{{ q }} = multiply_add(x{{ r }}.{{ s }}, z{{ q }}{{ s }}, c{{ r }}_{{ q }});
-{% endfor %}
-{% endfor %}
-{% endfor %}
-{% else %}
-{% for s in part %}
-        let at{{ s }} = (4u * p + {{ loop.index0 }}u) * (B_RUN / 4u);
-{% endfor %}
-{% for q in range(cols) %}
-{% for s in part %}
-{% set place = loop.index0 * cols + q %}
-{% if broadcast %}
-        let y{{ q }}{{ s }} = subgroupBroadcast(own{{ place // threads }}, {{ place % threads }}u);
-{% else %}
-        let y{{ q }}{{ s }} = load4_b(at{{ s }} + b{{ q }});
-{% endif %}
-{% for r in range(rows) %}
-        c{{ r }}_{{ q }} = multiply_add(x{{ r }}.{{ s }}, y{{ q }}{{ s }}, c{{ r }}_{{ q }});
-{% endfor %}
-{% endfor %}
-{% endfor %}
-{% endif %}
-    }
-{% endif %}
+{{ tile.begin(rows, cols, threads, a_transposed, b_transposed, broadcast) -}}
+{{ tile.multiply(rows, cols, threads, a_transposed, b_transposed, broadcast, "0u", "K" if a_transposed else "K / 4u", false) -}}
 {% for r in range(rows) %}
     if row{{ r }} < M {
         let to = from_c + row{{ r }} * N + column;

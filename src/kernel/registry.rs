@@ -28,6 +28,7 @@ pub fn kernels() -> impl Iterator<Item = &'static Kernel> {
         gemv::KERNELS,
         attention::decode::KERNELS,
         attention::coopmat::KERNELS,
+        attention::two_pass::KERNELS,
         attention::prefill::KERNELS,
         attention::reference::KERNELS,
         rows::KERNELS,

@@ -81,8 +81,14 @@ fn collect(case: &Case, device: &Capabilities, shapes: &[Shape]) -> Result<Vec<V
 
 /// Preferred first.
 pub(super) fn variants(case: &Case, device: &Capabilities) -> Result<Vec<Variant>, PlanError> {
-    let shapes = [(8, 1, 512), (4, 1, 512), (8, 8, 256)];
-    collect(case, device, &shapes.map(|(pack, block, span)| Shape { pack, block, span, gather: false }))
+    let shape = |(pack, block, span)| Shape { pack, block, span, gather: false };
+    let mut shapes: Vec<Shape> = [(8, 1, 512), (4, 1, 512), (8, 8, 256)].map(shape).into();
+    // One row has to take eight keys at a time to have a score for each lane: a long text, which some
+    // drivers run at half the speed.
+    if head_rows(attention(case)) == 1 {
+        shapes.insert(0, Shape { pack: 1, block: 2, span: 512, gather: true });
+    }
+    collect(case, device, &shapes)
 }
 
 /// Every shape that compiles in good time.

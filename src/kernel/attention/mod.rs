@@ -8,3 +8,4 @@ pub mod prefill;
 pub mod reference;
 mod sizes;
 mod split;
+pub mod two_pass;
