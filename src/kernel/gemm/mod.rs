@@ -5,4 +5,6 @@ pub mod direct;
 pub mod dot4;
 pub mod reference;
 pub(super) mod sizes;
+mod space;
+mod split;
 pub mod tiled;
