@@ -163,7 +163,11 @@ impl Shape {
             .with("gn", self.gn)
             .with("threads", self.sgm * self.sgn * unit.subgroup)
             .with("order", self.order);
-        if self.is_staged() { variant.with("bk", self.bk).with("prefetch", self.prefetch).with("split", self.split) } else { variant }
+        if self.is_staged() {
+            variant.with("bk", self.bk).with("prefetch", self.prefetch).with("split", self.split)
+        } else {
+            variant
+        }
     }
 
     fn of(variant: &Variant) -> Self {
@@ -275,9 +279,9 @@ fn staged_space(case: &Case, device: &Capabilities) -> Result<Vec<Variant>, Plan
         let mut shapes = Vec::new();
         for &(sgm, sgn) in grids {
             for (gm, gn) in matrices {
-                let depths = DEPTHS.into_iter().map(|bk| {
-                    Shape::staged(sgm, sgn, gm, gn, bk).split_as_usual(work, device, unit)
-                });
+                let depths = DEPTHS
+                    .into_iter()
+                    .map(|bk| Shape::staged(sgm, sgn, gm, gn, bk).split_as_usual(work, device, unit));
                 shapes.extend(depths.into_iter().find(|s| s.is_worth_trying(work, device, unit)));
             }
         }

@@ -156,11 +156,7 @@ impl Estimate {
 
 /// `shapes` in the order to try them: those that promise the most, then each way of varying the best
 /// of them, so that a search that ends early has seen each tile before it sees one twice.
-pub fn ranked<S>(
-    mut shapes: Vec<S>,
-    speed: impl Fn(&S) -> f64,
-    variations: impl Fn(&S) -> Vec<S>,
-) -> Vec<S> {
+pub fn ranked<S>(mut shapes: Vec<S>, speed: impl Fn(&S) -> f64, variations: impl Fn(&S) -> Vec<S>) -> Vec<S> {
     // Stable: among equals the order of the list.
     shapes.sort_by(|a, b| speed(b).total_cmp(&speed(a)));
     shapes.truncate(MOST_BASES);

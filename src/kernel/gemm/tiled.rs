@@ -96,8 +96,7 @@ impl Shape {
         let deeper = deeper.map(|bk| Self::usual(work, [self.bm, self.bn, bk, self.tm, self.tn]));
         shapes.extend(deeper.filter(|shape| shape.is_worth_trying(work, device)));
         shapes.extend(
-            space::other_splits(work, self.tile(), self.bk, self.split)
-                .map(|split| Shape { split, ..*self }),
+            space::other_splits(work, self.tile(), self.bk, self.split).map(|split| Shape { split, ..*self }),
         );
         if space::order_matters(work, self.tile()) {
             shapes.extend([8, 1].map(|order| Shape { order, ..*self }));
