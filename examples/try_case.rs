@@ -1,11 +1,12 @@
 //! Proves and roughly times every kernel variant of one case on one device. For whoever writes
 //! kernels: `cargo run --release --example try_case -- "gemm f32 m512 n512 k512 nn" [variant part]`.
-//! With `--space` first, the variants for tuning are tried too.
+//! With `--space` first, the variants for tuning are tried too; with `--gpu` after it, those meant for
+//! GPUs instead of those for software drivers.
 //! Kernels are read from the folder `kernels` of the working directory.
 
 use portamark::executor::protocol::Prepare;
 use portamark::executor::{ChildExecutor, Executor, Program};
-use portamark::kernel::{KernelSource, candidates, space};
+use portamark::kernel::{Capabilities, DeviceType, KernelSource, candidates, space};
 use portamark::measure::Oracle;
 use portamark::units;
 use portamark::workload::{Case, Inputs};
@@ -14,6 +15,7 @@ use std::time::{Duration, Instant};
 fn main() {
     let mut arguments = std::env::args().skip(1).peekable();
     let whole_space = arguments.next_if(|word| word == "--space").is_some();
+    let passes_for_gpu = arguments.next_if(|word| word == "--gpu").is_some();
     let key = arguments.next().expect("a case key");
     let part = arguments.next().unwrap_or_default();
     let case: Case = key.parse().unwrap_or_else(|e| panic!("{e}"));
@@ -30,6 +32,8 @@ fn main() {
             "{} {:?} subgroup {}..{}",
             device.id, device.features, device.subgroup_min, device.subgroup_max
         );
+        let device_type = if passes_for_gpu { DeviceType::Discrete } else { device.device_type };
+        let device = &Capabilities { device_type, ..device.clone() };
         let list = if whole_space { space(&case, device) } else { candidates(&case, device) };
         let list = match list {
             Ok(list) => list,

@@ -246,6 +246,67 @@ fn every_matrix_unit_variant_is_right() {
     }
 }
 
+/// The first variant of each kernel for GPUs with each setting of `knobs`, of all that tuning may try.
+fn settings(
+    case: &Case,
+    device: &Capabilities,
+    knobs: &[&str],
+    wanted: fn(&Variant) -> bool,
+) -> Vec<(&'static Kernel, Variant)> {
+    let Some(gpu) = as_gpu(device) else { return Vec::new() };
+    let mut seen = HashSet::new();
+    let mut found = space(case, &gpu).unwrap_or_default();
+    found.retain(|(kernel, variant)| {
+        let setting: Option<Vec<u32>> = knobs.iter().map(|knob| variant.knobs.get(*knob).copied()).collect();
+        setting.is_some_and(|setting| wanted(variant) && seen.insert((kernel.name, setting)))
+    });
+    found
+}
+
+/// Proves one variant of each kernel for GPUs with each setting of `knobs`.
+fn prove_settings(keys: &[&str], knobs: &[&str], wanted: fn(&Variant) -> bool) {
+    let Some((mut executor, devices)) = start() else { return };
+    let mut failures = Vec::new();
+    for device in &devices {
+        let mut proven = 0;
+        for case in keys.iter().map(|key| case(key)) {
+            for (kernel, variant) in settings(&case, device, knobs, wanted) {
+                let plan = (kernel.plan)(&case, device, &variant, &KernelSource::embedded()).unwrap();
+                let verdict = prove(&mut executor, device, &case, plan).unwrap();
+                failures.extend(verdict.reason().map(|reason| format!("{case} {variant}: {reason}")));
+                proven += 1;
+            }
+        }
+        assert!(proven > 0 || as_gpu(device).is_none(), "nothing was proven on {}", device.id);
+        eprintln!("{proven} variants proven on {}", device.id);
+    }
+    assert!(failures.is_empty(), "{}", failures.join("\n"));
+}
+
+#[test]
+fn products_whose_long_sums_are_split_are_right() {
+    // All layouts; parts that are whole tiles and a last one that is shorter; partial sums of f32 and
+    // of i32, as vec4s and one by one; matrices that go to the partial sums as they are.
+    let keys = [
+        "gemm f32 m16 n64 k4096 nn",
+        "gemm f32 m7 n33 k2050 nt",
+        "gemm f32 b2 m7 n33 k2050 tn",
+        "gemm f16.f32 m7 n36 k2050 tt",
+        "gemm f16.f32 m64 n128 k2048 nt",
+        "gemm f16xq4_0.f32 m16 n64 k4096 nt",
+        "gemm f16 b3 m5 n12 k768 nn",
+        "gemm i8.i32 m7 n36 k2052 nn",
+    ];
+    prove_settings(&keys, &["split"], |variant| variant.knob("split") > 1);
+}
+
+#[test]
+fn products_are_right_with_and_without_prefetching_in_every_order_of_tiles() {
+    // More than one band of rows, the last of them short, for small tiles.
+    let keys = ["gemm f32 m300 n330 k40 nn", "gemm f16.f32 m165 n172 k33 tt", "gemm f32 b2 m84 n90 k20 tn"];
+    prove_settings(&keys, &["prefetch", "order"], |_| true);
+}
+
 #[test]
 fn every_prefill_variant_on_the_matrix_unit_is_right() {
     let Some((mut executor, devices)) = start() else { return };

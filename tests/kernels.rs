@@ -260,12 +260,19 @@ fn every_dense_prefill_case_has_more_than_the_plain_kernel() {
 
 /// The whole space keeps to the limits that it is pruned by.
 #[test]
-fn the_space_of_attention_is_valid_too() {
+fn the_space_of_attention_and_of_products_is_valid_too() {
     let source = KernelSource::embedded();
     for device in devices() {
-        for key in ["attention f16.f32 b1 hq4 hkv4 q300 kv300 d192 dv128 causal w40"] {
+        for key in [
+            "attention f16.f32 b1 hq4 hkv4 q300 kv300 d192 dv128 causal w40",
+            "gemm f32 m1000 n500 k128 nn",
+            "gemm f16.f32 b2 m20 n130 k4096 tt",
+        ] {
             let case: Case = key.parse().unwrap();
             let list = space(&case, &device).unwrap();
+            // More would only be looked at in a search of several minutes.
+            let most = if case.family() == "gemm" { 200 } else { usize::MAX };
+            assert!(list.len() <= most, "{key} on {}: {} variants", device.id, list.len());
             for (kernel, variant) in list {
                 let plan = (kernel.plan)(&case, &device, &variant, &source).unwrap();
                 let faults: Vec<_> = plan.steps.iter().flat_map(|step| faults(step, &device)).collect();

@@ -15,11 +15,15 @@
 // A matrix cannot be converted: where C has not the accumulator's format, or ends inside a tile, the
 // results go to C through a strip of workgroup memory.
 //
-// Bindings: 0 a, 1 b (2 its scales), then c. Knobs: edge; sgm, sgn; gm, gn; threads; staged: bk, the
-// part of k in workgroup memory (a multiple of edge and of 8); prefetch; order, the rows of tiles
-// whose tiles follow one another.
+// Where tiles are too few to fill a GPU, k is split: each part computes a C of its own in f32, and
+// reduce.wgsl adds them up.
+//
+// Bindings: 0 a, 1 b (2 its scales), then c or the partial sums. Knobs: edge; sgm, sgn; gm, gn;
+// threads; order, the rows of tiles whose tiles follow one another; staged: bk, the elements of k in
+// workgroup memory (a multiple of edge and of 8); prefetch; split, the parts of k.
 
 {% import "format.wgsl" as format %}
+{% import "gemm/stage.wgsl" as stage %}
 enable wgpu_cooperative_matrix;
 {% if enable_f16 %}
 enable f16;
@@ -36,7 +40,6 @@ const EDGE: u32 = {{ edge }}u;
 const THREADS: u32 = {{ threads }}u;
 const ROW_TILES: u32 = {{ row_tiles }}u;
 const COLUMN_TILES: u32 = {{ column_tiles }}u;
-const ORDER: u32 = {{ order }}u;
 
 alias Vec = vec4<{{ element }}>;
 alias Left = coop_mat{{ edge }}x{{ edge }}<{{ element }}, A>;
@@ -60,63 +63,13 @@ const B_STRIDE: u32 = {{ b_inner // 4 + pad }}u;
 var<workgroup> tile_a: array<Vec, {{ a_outer * (a_inner // 4 + pad) }}>;
 var<workgroup> tile_b: array<Vec, {{ b_outer * (b_inner // 4 + pad) }}>;
 
-{% macro edge_load(name, vector, whole, outer, inner) %}
-// Elements inner to inner + 3 of run `outer` of {{ name }}; zeros beyond the edge.
-fn edge_{{ name }}(from_element: u32, outer: u32, inner: u32) -> Vec {
-{% if whole %}
-    return load4_{{ name }}((from_element + outer * {{ inner }} + inner) / 4u);
-{% else %}
-    var value = Vec();
-    if outer < {{ outer }} {
-        let first = from_element + outer * {{ inner }} + inner;
-{% if vector %}
-        if inner < {{ inner }} {
-            value = load4_{{ name }}(first / 4u);
-        }
-{% else %}
-{% for s in part %}
-        if inner + {{ loop.index0 }}u < {{ inner }} {
-            value.{{ s }} = load1_{{ name }}(first + {{ loop.index0 }}u);
-        }
-{% endfor %}
+{{ stage.edge_load("a", vector_a, whole_a, "K" if a_transposed else "M", "M" if a_transposed else "K") }}
+{{ stage.edge_load("b", vector_b, whole_b, "N" if b_transposed else "K", "K" if b_transposed else "N") }}
 {% endif %}
-    }
-    return value;
-{% endif %}
-}
-{% endmacro %}
-{{ edge_load("a", vector_a, whole_a, "K" if a_transposed else "M", "M" if a_transposed else "K") }}
-{{ edge_load("b", vector_b, whole_b, "N" if b_transposed else "K", "K" if b_transposed else "N") }}
-{% endif %}
-{# Runs of eight elements of a tile: turns of all lanes, the last of which may be short. #}
-{% macro turns(outer, inner) %}{{ (outer * inner // 8 + threads - 1) // threads }}{% endmacro %}
-{% macro declare(name, outer, inner) %}
-{% for t in range(turns(outer, inner)|int) %}
-    var {{ name }}{{ t }}_0 = Vec();
-    var {{ name }}{{ t }}_1 = Vec();
-{% endfor %}
-{% endmacro %}
-{% macro fetch(name, outer, inner, first_outer, first_inner) %}
-{% set units = outer * inner // 8 %}
-{% for t in range(turns(outer, inner)|int) %}
-        {
-            let unit = {% if (t + 1) * threads > units %}min(lane + {{ t * threads }}u, {{ units - 1 }}u){% else %}lane + {{ t * threads }}u{% endif %};
-            let outer = {{ first_outer }} + unit / {{ inner // 8 }}u;
-            let inner = {{ first_inner }} + unit % {{ inner // 8 }}u * 8u;
-            {{ name }}{{ t }}_0 = edge_{{ name }}(from_{{ name }}, outer, inner);
-            {{ name }}{{ t }}_1 = edge_{{ name }}(from_{{ name }}, outer, inner + 4u);
-        }
-{% endfor %}
-{% endmacro %}
+{# The lanes share runs of eight elements, 16 bytes of f16. #}
 {% macro fill(name, outer, inner, stride) %}
-{% set units = outer * inner // 8 %}
-{% for t in range(turns(outer, inner)|int) %}
-{% if (t + 1) * threads > units %}
-        if lane + {{ t * threads }}u < {{ units }}u {
-{% else %}
-        {
-{% endif %}
-            let unit = lane + {{ t * threads }}u;
+{% for t in range(stage.turns(outer, inner, threads, 2)|int) %}
+{{ stage.open(t, outer, inner, threads, 2) -}}
             let at = unit / {{ inner // 8 }}u * {{ stride }} + unit % {{ inner // 8 }}u * 2u;
             tile_{{ name }}[at] = {{ name }}{{ t }}_0;
             tile_{{ name }}[at + 1u] = {{ name }}{{ t }}_1;
@@ -124,8 +77,8 @@ fn edge_{{ name }}(from_element: u32, outer: u32, inner: u32) -> Vec {
 {% endfor %}
 {% endmacro %}
 {% macro fetch_both(from_k) %}
-{{ fetch("a", a_outer, a_inner, from_k if a_transposed else "first_row", "first_row" if a_transposed else from_k) -}}
-{{ fetch("b", b_outer, b_inner, "first_column" if b_transposed else from_k, from_k if b_transposed else "first_column") -}}
+{{ stage.fetch("a", a_outer, a_inner, threads, 2, from_k if a_transposed else "first_row", "first_row" if a_transposed else from_k) -}}
+{{ stage.fetch("b", b_outer, b_inner, threads, 2, "first_column" if b_transposed else from_k, from_k if b_transposed else "first_column") -}}
 {% endmacro %}
 {% if not stores_matrices %}
 {# Columns of a strip, and vec4s between two of its rows. #}
@@ -158,24 +111,7 @@ fn main(
 {% if subgroups == 1 %}
     const own = 0u;
 {% endif %}
-    // Workgroups beyond the end repeat the last one: control flow stays uniform.
-    let index = min(group.y * groups.x + group.x, {{ groups - 1 }}u);
-    let tile = index % (ROW_TILES * COLUMN_TILES);
-    let band = tile / (ORDER * COLUMN_TILES) * ORDER;
-    let band_rows = min(ORDER, ROW_TILES - band);
-    let within = tile % (ORDER * COLUMN_TILES);
-    let first_row = (band + within % band_rows) * {{ bm }}u;
-    let first_column = within / band_rows * {{ bn }}u;
-{% if batch > 1 %}
-    let member = index / (ROW_TILES * COLUMN_TILES);
-    let from_a = member * {{ m * k }}u;
-    let from_b = member * {{ k * n }}u;
-    let from_c = member * {{ m * n }}u;
-{% else %}
-    const from_a = 0u;
-    const from_b = 0u;
-    const from_c = 0u;
-{% endif %}
+{% include "gemm/order.wgsl" %}
 {% for i in range(gm) %}
 {% for j in range(gn) %}
     var c{{ i }}_{{ j }} = Sum();
@@ -185,12 +121,12 @@ fn main(
     // Where this subgroup's matrices start in the tiles.
     let sub_row = own / {{ sgn }}u * {{ gm * edge }}u;
     let sub_column = own % {{ sgn }}u * {{ gn * edge }}u;
-{{ declare("a", a_outer, a_inner) -}}
-{{ declare("b", b_outer, b_inner) -}}
+{{ stage.declare("a", a_outer, a_inner, threads, 2) -}}
+{{ stage.declare("b", b_outer, b_inner, threads, 2) -}}
 {% if prefetch %}
-{{ fetch_both("0u") -}}
+{{ fetch_both("first_k") -}}
 {% endif %}
-    for (var from_k = 0u; from_k < K; from_k += {{ bk }}u) {
+    for (var from_k = first_k; from_k < end_k; from_k += {{ bk }}u) {
 {% if not prefetch %}
 {{ fetch_both("from_k") -}}
 {% endif %}
@@ -199,7 +135,7 @@ fn main(
         workgroupBarrier();
 {% if prefetch %}
         let next_k = from_k + {{ bk }}u;
-        if next_k < K {
+        if next_k < end_k {
 {{ fetch_both("next_k") }}
         }
 {% endif %}
@@ -250,7 +186,7 @@ fn main(
     }
 {% endif %}
 {% if stores_matrices %}
-    let to = from_c + row_of(first_row, own) * N + column_of(first_column, own);
+    let to = to_c + row_of(first_row, own) * N + column_of(first_column, own);
     let stride = N;
 {% for i in range(gm) %}
 {% for j in range(gn) %}
@@ -280,13 +216,13 @@ fn main(
         let value = strips[(s * EDGE + r) * STRIP_STRIDE + q];
 {% if c_vector %}
         if row < M && column < N {
-            store4_c((from_c + row * N + column) / 4u, value);
+            store4_c((to_c + row * N + column) / 4u, value);
         }
 {% else %}
         if row < M {
 {% for s in part %}
             if column + {{ loop.index0 }}u < N {
-                store1_c(from_c + row * N + column + {{ loop.index0 }}u, value.{{ s }});
+                store1_c(to_c + row * N + column + {{ loop.index0 }}u, value.{{ s }});
             }
 {% endfor %}
         }

@@ -7,10 +7,17 @@
 // Both tiles lie k-major, so that the inner product reads vec4s along M and N; a row is one vec4
 // longer than needed to spread it over the memory's banks. An operand whose contiguous extent is a
 // multiple of 4 is loaded as vec4, otherwise element by element; beyond the edge there are zeros.
+// With prefetch the next tiles wait in registers while the present ones are multiplied: their way
+// from memory is hidden even where few workgroups share a compute unit.
 //
-// Bindings: 0 a, 1 b, 2 c. Knobs: bm, bn, bk; tm, tn (multiples of 4).
+// Where tiles are too few to fill a GPU, k is split: each part computes a C of its own in f32 (i32 for
+// integers), 8 split M N bytes more that are written and read, and reduce.wgsl adds them up.
+//
+// Bindings: a, b (and its scales), then c or the partial sums. Knobs: bm, bn, bk; tm, tn (all multiples
+// of 4); prefetch; order, the rows of tiles whose tiles follow one another; split, the parts of k.
 
 {% import "format.wgsl" as format %}
+{% import "gemm/stage.wgsl" as stage %}
 {% if enable_f16 %}
 enable f16;
 
@@ -18,10 +25,11 @@ enable f16;
 {% set part = ["x", "y", "z", "w"] %}
 {% set tx = bn // tn %}
 {% set ty = bm // tm %}
+{% set threads = tx * ty %}
 const M: u32 = {{ m }}u;
 const N: u32 = {{ n }}u;
 const K: u32 = {{ k }}u;
-const THREADS: u32 = {{ tx * ty }}u;
+const THREADS: u32 = {{ threads }}u;
 const ROW_TILES: u32 = {{ row_tiles }}u;
 const COLUMN_TILES: u32 = {{ column_tiles }}u;
 // vec4s between two rows of a tile in workgroup memory.
@@ -37,54 +45,31 @@ alias Vec = vec4<{{ value }}>;
 var<workgroup> tile_a: array<Vec, {{ bk * (bm // 4 + 1) }}>;
 var<workgroup> tile_b: array<Vec, {{ bk * (bn // 4 + 1) }}>;
 
-{% macro load(name, vector, outer, inner) %}
-// Four elements of {{ name }} along its contiguous extent; zeros beyond the edge.
-fn edge_{{ name }}(from_element: u32, outer: u32, inner: u32) -> Vec {
-    var value = Vec();
-{% if vector %}
-    if outer < {{ outer }} && inner < {{ inner }} {
-        value = load4_{{ name }}((from_element + outer * {{ inner }} + inner) / 4u);
-    }
-{% else %}
-    if outer < {{ outer }} {
-        let first = from_element + outer * {{ inner }} + inner;
-{% for s in part %}
-        if inner + {{ loop.index0 }}u < {{ inner }} {
-            value.{{ s }} = load1_{{ name }}(first + {{ loop.index0 }}u);
-        }
-{% endfor %}
-    }
-{% endif %}
-    return value;
-}
+{{ stage.edge_load("a", a_vector, whole_a, "K" if a_transposed else "M", "M" if a_transposed else "K") }}
+{{ stage.edge_load("b", b_vector, whole_b, "N" if b_transposed else "K", "K" if b_transposed else "N") }}
+{# Extents of a tile as it lies in storage. #}
+{% set a_outer, a_inner = (bk, bm) if a_transposed else (bm, bk) %}
+{% set b_outer, b_inner = (bn, bk) if b_transposed else (bk, bn) %}
+{% macro fetch_both(from_k) %}
+{{ stage.fetch("a", a_outer, a_inner, threads, 1, from_k if a_transposed else "first_row", "first_row" if a_transposed else from_k) -}}
+{{ stage.fetch("b", b_outer, b_inner, threads, 1, "first_column" if b_transposed else from_k, from_k if b_transposed else "first_column") -}}
 {% endmacro %}
-{% if a_transposed %}
-{{ load("a", a_vector, "K", "M") }}
-{% else %}
-{{ load("a", a_vector, "M", "K") }}
-{% endif %}
-{% if b_transposed %}
-{{ load("b", b_vector, "N", "K") }}
-{% else %}
-{{ load("b", b_vector, "K", "N") }}
-{% endif %}
-{% macro fill(name, along_k, extent, first, stride) %}
-        for (var i = lane; i < {{ extent * bk // 4 }}u; i += THREADS) {
+{# A tile that lies along k is turned round on its way to workgroup memory. #}
+{% macro fill(name, along_k, outer, inner, stride) %}
+{% for t in range(stage.turns(outer, inner, threads, 1)|int) %}
+{{ stage.open(t, outer, inner, threads, 1) -}}
 {% if along_k %}
-            let e = i / {{ bk // 4 }}u;
-            let p = i % {{ bk // 4 }}u * 4u;
-            let value = edge_{{ name }}(from_{{ name }}, {{ first }} + e, from_k + p);
-            let at = p * {{ stride }} + e / 4u;
+            let e = unit / {{ bk // 4 }}u;
+            let at = unit % {{ bk // 4 }}u * 4u * {{ stride }} + e / 4u;
             let side = e % 4u;
 {% for s in part %}
-            tile_{{ name }}[at + {{ loop.index0 }}u * {{ stride }}][side] = value.{{ s }};
+            tile_{{ name }}[at + {{ loop.index0 }}u * {{ stride }}][side] = {{ name }}{{ t }}_0.{{ s }};
 {% endfor %}
 {% else %}
-            let p = i / {{ extent // 4 }}u;
-            let e = i % {{ extent // 4 }}u;
-            tile_{{ name }}[p * {{ stride }} + e] = edge_{{ name }}(from_{{ name }}, from_k + p, {{ first }} + e * 4u);
+            tile_{{ name }}[unit / {{ inner // 4 }}u * {{ stride }} + unit % {{ inner // 4 }}u] = {{ name }}{{ t }}_0;
 {% endif %}
         }
+{% endfor %}
 {% endmacro %}
 @compute @workgroup_size(THREADS)
 fn main(
@@ -92,12 +77,7 @@ fn main(
     @builtin(num_workgroups) groups: vec3<u32>,
     @builtin(local_invocation_index) lane: u32,
 ) {
-    let index = group.y * groups.x + group.x;
-    // Tiles beyond the end lie below the last row: they load zeros and store nothing.
-    let member = index / (ROW_TILES * COLUMN_TILES);
-    let first_row = select(M, index / COLUMN_TILES % ROW_TILES * {{ bm }}u, member < {{ batch }}u);
-{% include "gemm/offsets.wgsl" %}
-    let first_column = index % COLUMN_TILES * {{ bn }}u;
+{% include "gemm/order.wgsl" %}
     let x = lane % {{ tx }}u;
     let y = lane / {{ tx }}u;
 {% for r in range(tm) %}
@@ -105,10 +85,24 @@ fn main(
     var c{{ r }}_{{ q }} = Vec();
 {% endfor %}
 {% endfor %}
-    for (var from_k = 0u; from_k < K; from_k += {{ bk }}u) {
-{{ fill("a", not a_transposed, bm, "first_row", "A_STRIDE") -}}
-{{ fill("b", b_transposed, bn, "first_column", "B_STRIDE") }}
+{{ stage.declare("a", a_outer, a_inner, threads, 1) -}}
+{{ stage.declare("b", b_outer, b_inner, threads, 1) -}}
+{% if prefetch %}
+{{ fetch_both("first_k") -}}
+{% endif %}
+    for (var from_k = first_k; from_k < end_k; from_k += {{ bk }}u) {
+{% if not prefetch %}
+{{ fetch_both("from_k") -}}
+{% endif %}
+{{ fill("a", not a_transposed, a_outer, a_inner, "A_STRIDE") -}}
+{{ fill("b", b_transposed, b_outer, b_inner, "B_STRIDE") }}
         workgroupBarrier();
+{% if prefetch %}
+        let next_k = from_k + {{ bk }}u;
+        if next_k < end_k {
+{{ fetch_both("next_k") }}
+        }
+{% endif %}
 {% for p in range(bk) %}
         {
 {% for r in range(tm // 4) %}
@@ -129,14 +123,14 @@ fn main(
     if row{{ r }} < M {
 {% for q in range(tn // 4) %}
         let column{{ q }} = first_column + ({{ q * tx }}u + x) * 4u;
-{% if n % 4 == 0 %}
+{% if c_vector %}
         if column{{ q }} < N {
-            store4_c((from_c + row{{ r }} * N + column{{ q }}) / 4u, c{{ r }}_{{ q }});
+            store4_c((to_c + row{{ r }} * N + column{{ q }}) / 4u, c{{ r }}_{{ q }});
         }
 {% else %}
 {% for s in part %}
         if column{{ q }} + {{ loop.index0 }}u < N {
-            store1_c(from_c + row{{ r }} * N + column{{ q }} + {{ loop.index0 }}u, c{{ r }}_{{ q }}.{{ s }});
+            store1_c(to_c + row{{ r }} * N + column{{ q }} + {{ loop.index0 }}u, c{{ r }}_{{ q }}.{{ s }});
         }
 {% endfor %}
 {% endif %}

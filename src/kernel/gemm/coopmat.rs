@@ -1,6 +1,8 @@
 //! Kernels on the matrix unit, through cooperative matrices.
 
-use super::sizes::{ends_inside_a_word, gemm, values};
+use super::sizes::{ends_inside_a_word, gemm};
+use super::space::{self, Estimate};
+use super::split;
 use crate::kernel::capabilities::{Capabilities, Feature, MatrixShape};
 use crate::kernel::entry::Kernel;
 use crate::kernel::error::PlanError;
@@ -16,7 +18,8 @@ pub const KERNELS: &[Kernel] = &[
     Kernel {
         family: Gemm::FAMILY,
         name: "coopmat",
-        summary: "matrix unit: tiles in workgroup memory, a grid of matrices in each subgroup",
+        summary: "matrix unit: tiles in workgroup memory, a grid of matrices in each subgroup, long sums \
+                  split where tiles are few",
         variants: staged_variants,
         space: staged_space,
         plan: coopmat_plan,
@@ -52,6 +55,8 @@ struct Shape {
     bk: u32,
     prefetch: u32,
     order: u32,
+    /// Parts of k.
+    split: u32,
 }
 
 /// The matrices that compute `work` on `device`, largest first; none where operands would lose
@@ -72,11 +77,11 @@ fn units(work: &Gemm, device: &Capabilities) -> Vec<Unit> {
 
 impl Shape {
     const fn staged(sgm: u32, sgn: u32, gm: u32, gn: u32, bk: u32) -> Self {
-        Shape { sgm, sgn, gm, gn, bk, prefetch: 1, order: 4 }
+        Shape { sgm, sgn, gm, gn, bk, prefetch: 1, order: 4, split: 1 }
     }
 
     const fn straight(gm: u32, gn: u32) -> Self {
-        Shape { sgm: 1, sgn: 1, gm, gn, bk: 0, prefetch: 0, order: 4 }
+        Shape { sgm: 1, sgn: 1, gm, gn, bk: 0, prefetch: 0, order: 4, split: 1 }
     }
 
     fn is_staged(&self) -> bool {
@@ -89,7 +94,7 @@ impl Shape {
 
     /// Whether accumulators may go to C as they are.
     fn stores_matrices(&self, work: &Gemm, edge: u32) -> bool {
-        let output = work.precision.output();
+        let output = if self.split > 1 { split::partial(work) } else { work.precision.output() };
         let Tile { rows, columns } = self.tile(edge);
         // A row of a matrix in storage lies on 16 bytes.
         let aligned = output.bytes(work.n).is_multiple_of(16);
@@ -138,8 +143,7 @@ impl Shape {
                 && work.n >= u64::from(self.gn) * edge
                 && rows_lie_well
         };
-        threads <= device.limits.workgroup_size
-            && self.memory(work, unit) <= device.limits.workgroup_memory
+        space::fits(device, threads, self.memory(work, unit))
             && registers <= 128
             && (self.is_staged() && self.bk.is_multiple_of(unit.edge) || !self.is_staged() && straight())
     }
@@ -154,7 +158,11 @@ impl Shape {
             .with("gn", self.gn)
             .with("threads", self.sgm * self.sgn * unit.subgroup)
             .with("order", self.order);
-        if self.is_staged() { variant.with("bk", self.bk).with("prefetch", self.prefetch) } else { variant }
+        if self.is_staged() {
+            variant.with("bk", self.bk).with("prefetch", self.prefetch).with("split", self.split)
+        } else {
+            variant
+        }
     }
 
     fn of(variant: &Variant) -> Self {
@@ -167,38 +175,90 @@ impl Shape {
             bk: knob("bk"),
             prefetch: knob("prefetch"),
             order: knob("order"),
+            split: knob("split").max(1),
         }
+    }
+
+    /// It with its k split as suits a GPU untuned; the one matrix unit of a processor has no use for it.
+    fn split_as_usual(self, work: &Gemm, device: &Capabilities, unit: Unit) -> Self {
+        let split = space::usual_split(work, self.tile(unit.edge), self.bk);
+        if device.is_software() { self } else { Shape { split, ..self } }
+    }
+
+    /// Whether a search should try it.
+    fn is_worth_trying(&self, work: &Gemm, device: &Capabilities, unit: Unit) -> bool {
+        let edge = unit.edge;
+        let tile = self.tile(edge);
+        let threads = self.sgm * self.sgn * unit.subgroup;
+        let even = |extent: u64| space::shares_evenly(extent as u32, self.bk, threads, 8);
+        self.fits(work, device, unit)
+            && (self.bk <= 32 || u64::from(self.bk) <= work.k)
+            && even(tile.rows)
+            && even(tile.columns)
+            // A unit with matrices of 16 multiplies faster, and is to be fed from larger tiles.
+            && space::worth(work, tile, edge.into(), f64::from(4 * edge))
+    }
+
+    fn speed(&self, work: &Gemm, unit: Unit) -> f64 {
+        let reuse = f64::from(self.gm * self.gn) / f64::from(self.gm + self.gn);
+        let threads = (self.sgm * self.sgn * unit.subgroup).into();
+        Estimate { tile: self.tile(unit.edge), threads, split: self.split, reuse }.speed(work)
+    }
+
+    /// The same tile with one other knob turned.
+    fn variations(&self, work: &Gemm, device: &Capabilities, unit: Unit) -> Vec<Self> {
+        let tile = self.tile(unit.edge);
+        let mut shapes = vec![Shape { prefetch: 1 - self.prefetch, ..*self }];
+        let deeper = DEPTHS.into_iter().filter(|bk| *bk != self.bk).map(|bk| Shape { bk, ..*self });
+        shapes.extend(deeper.map(|shape| shape.split_as_usual(work, device, unit)));
+        let splits = space::other_splits(work, tile, self.bk, self.split);
+        shapes.extend(splits.map(|split| Shape { split, ..*self }).filter(|_| !device.is_software()));
+        if space::order_matters(work, tile) {
+            shapes.extend([8, 1].map(|order| Shape { order, ..*self }));
+        }
+        shapes.retain(|shape| shape.is_worth_trying(work, device, unit));
+        shapes
     }
 }
 
-/// The variants of `shapes` that fit, for every matrix that `device` offers.
-fn fitting(case: &Case, device: &Capabilities, shapes: &[Shape]) -> Vec<Variant> {
+/// Elements of k in workgroup memory, preferred first.
+const DEPTHS: [u32; 3] = [32, 16, 64];
+
+/// The variants of those of `shapes` that fit, for every matrix that `device` offers.
+fn variants(
+    case: &Case,
+    device: &Capabilities,
+    shapes: impl Fn(&Gemm, Unit) -> Vec<Shape>,
+) -> Result<Vec<Variant>, PlanError> {
     let work = gemm(case);
     if ends_inside_a_word(case, device) {
-        return Vec::new();
+        return Ok(Vec::new());
     }
     let of_unit = |unit: Unit| {
-        let fit = shapes.iter().filter(move |shape| shape.fits(work, device, unit));
-        fit.map(move |shape| shape.variant(unit))
+        let mut shapes = shapes(work, unit);
+        shapes.retain(|shape| shape.fits(work, device, unit));
+        shapes.into_iter().map(move |shape| shape.variant(unit))
     };
-    units(work, device).into_iter().flat_map(of_unit).collect()
+    Ok(units(work, device).into_iter().flat_map(of_unit).collect())
 }
 
 fn staged_variants(case: &Case, device: &Capabilities) -> Result<Vec<Variant>, PlanError> {
-    let work = gemm(case);
     let large = [Shape::staged(2, 2, 4, 4, 32), Shape::staged(2, 4, 4, 2, 32)];
     let medium = Shape::staged(2, 2, 2, 2, 32);
     let small = Shape::staged(1, 2, 2, 1, 32);
-    let narrow = work.m.min(work.n);
-    // Few tiles leave a GPU idle: smaller ones then come first.
-    let shapes = if narrow <= 32 {
-        vec![small, medium, large[0]]
-    } else if narrow <= 64 || work.batch * work.m * work.n < 1 << 20 {
-        vec![medium, small, large[0], large[1]]
-    } else {
-        vec![large[0], large[1], medium, small]
+    let shapes = |work: &Gemm, unit: Unit| {
+        let narrow = work.m.min(work.n);
+        // Few tiles leave a GPU idle: smaller ones then come first.
+        let shapes = if narrow <= 32 {
+            vec![small, medium, large[0]]
+        } else if narrow <= 64 || work.batch * work.m * work.n < 1 << 20 {
+            vec![medium, small, large[0], large[1]]
+        } else {
+            vec![large[0], large[1], medium, small]
+        };
+        shapes.into_iter().map(|shape| shape.split_as_usual(work, device, unit)).collect()
     };
-    let mut variants = fitting(case, device, &shapes);
+    let mut variants = variants(case, device, shapes)?;
     variants.truncate(4);
     Ok(variants)
 }
@@ -210,37 +270,22 @@ fn staged_space(case: &Case, device: &Capabilities) -> Result<Vec<Variant>, Plan
         &[(2, 2), (2, 4), (4, 2), (1, 2), (2, 1), (1, 4), (4, 1)]
     };
     let matrices = [(4, 4), (4, 2), (2, 4), (2, 2), (2, 1), (1, 2), (1, 1)];
-    let mut shapes = Vec::new();
-    for &(sgm, sgn) in grids {
-        for (gm, gn) in matrices {
-            for bk in [16, 32, 64] {
-                for prefetch in [1, 0] {
-                    for order in [4, 1, 8] {
-                        shapes.push(Shape { sgm, sgn, gm, gn, bk, prefetch, order });
-                    }
-                }
+    variants(case, device, |work, unit| {
+        let mut shapes = Vec::new();
+        for &(sgm, sgn) in grids {
+            for (gm, gn) in matrices {
+                let depths = DEPTHS
+                    .into_iter()
+                    .map(|bk| Shape::staged(sgm, sgn, gm, gn, bk).split_as_usual(work, device, unit));
+                shapes.extend(depths.into_iter().find(|s| s.is_worth_trying(work, device, unit)));
             }
         }
-    }
-    let work = gemm(case);
-    // Most of a tile lies within C, and the order matters where there are several rows of tiles.
-    let useful = |variant: &Variant| {
-        let shape = Shape::of(variant);
-        let Tile { rows, columns } = shape.tile(variant.knob("edge"));
-        let enough = |tile: u64, extent: u64| tile <= 32 || 2 * extent > tile;
-        enough(rows, work.m)
-            && enough(columns, work.n)
-            && (shape.order == 4 || work.m.div_ceil(rows) > 4 && work.n.div_ceil(columns) > 4)
-            && (shape.bk <= 32 || u64::from(shape.bk) <= work.k)
-    };
-    let mut variants = fitting(case, device, &shapes);
-    variants.retain(useful);
-    Ok(variants)
+        space::ranked(shapes, |s| s.speed(work, unit), |s| s.variations(work, device, unit))
+    })
 }
 
 fn straight_variants(case: &Case, device: &Capabilities) -> Result<Vec<Variant>, PlanError> {
-    let shapes = [Shape::straight(4, 4), Shape::straight(2, 2)];
-    Ok(fitting(case, device, &shapes))
+    variants(case, device, |_, _| vec![Shape::straight(4, 4), Shape::straight(2, 2)])
 }
 
 fn straight_space(case: &Case, device: &Capabilities) -> Result<Vec<Variant>, PlanError> {
@@ -252,7 +297,7 @@ fn straight_space(case: &Case, device: &Capabilities) -> Result<Vec<Variant>, Pl
             }
         }
     }
-    Ok(fitting(case, device, &shapes))
+    variants(case, device, |_, _| shapes.clone())
 }
 
 fn coopmat_plan(
@@ -267,10 +312,6 @@ fn coopmat_plan(
     let unit = units(work, device).into_iter().find(|unit| unit.edge == edge);
     let unit = unit.ok_or_else(|| PlanError::NoSuchVariant(format!("no matrices of edge {edge} here")))?;
     let tile = shape.tile(edge);
-    let (row_tiles, column_tiles) = (work.m.div_ceil(tile.rows), work.n.div_ceil(tile.columns));
-    let groups = work.batch * row_tiles * column_tiles;
-    let bk = u64::from(shape.bk);
-    let whole = |extent: u64, by: u64| by > 0 && extent.is_multiple_of(by);
     let more = json!({
         "staged": shape.is_staged(),
         "bk": shape.bk,
@@ -282,12 +323,6 @@ fn coopmat_plan(
         "enable_f16": unit.element == DType::F16 || work.precision.uses(DType::F16),
         "stores_matrices": shape.stores_matrices(work, edge),
         "hop": shape.hop(),
-        "whole_a": whole(work.m, tile.rows) && whole(work.k, bk),
-        "whole_b": whole(work.n, tile.columns) && whole(work.k, bk),
-        "row_tiles": row_tiles,
-        "column_tiles": column_tiles,
-        "groups": groups,
     });
-    let wgsl = source.render("gemm/coopmat.wgsl", values(case, device, variant, more))?;
-    Ok(Plan::single(case, device, variant, wgsl, groups, tile))
+    split::plan(case, device, variant, source, "gemm/coopmat.wgsl", tile, more)
 }

@@ -6,4 +6,6 @@ pub mod dot4;
 mod packing;
 pub mod reference;
 pub(super) mod sizes;
+mod space;
+mod split;
 pub mod tiled;
