@@ -197,7 +197,8 @@ impl Shape {
         let threads = self.sgm * self.sgn * unit.subgroup;
         let even = |extent: u64| space::shares_evenly(extent as u32, self.bk, threads, 8);
         self.fits(work, device, unit)
-            && (self.bk <= 32 || u64::from(self.bk) <= work.k)
+            // Drivers that emulate the unit compile deeper tiles for a minute.
+            && (self.bk <= 32 || !device.is_software() && u64::from(self.bk) <= work.k)
             && even(tile.rows)
             && even(tile.columns)
             // A unit with matrices of 16 multiplies faster, and is to be fed from larger tiles.
