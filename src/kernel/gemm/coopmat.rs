@@ -6,7 +6,7 @@ use super::split;
 use crate::kernel::capabilities::{Capabilities, Feature, MatrixShape};
 use crate::kernel::entry::Kernel;
 use crate::kernel::error::PlanError;
-use crate::kernel::operand::fits_f16;
+use crate::kernel::operand::{fits_f16, operands};
 use crate::kernel::plan::Plan;
 use crate::kernel::source::KernelSource;
 use crate::kernel::variant::{Path, Variant};
@@ -192,7 +192,8 @@ impl Shape {
         let threads = self.sgm * self.sgn * unit.subgroup;
         let even = |extent: u64| space::shares_evenly(extent as u32, self.bk, threads, 8);
         self.fits(work, device, unit)
-            && (self.bk <= 32 || u64::from(self.bk) <= work.k)
+            // Drivers that emulate the unit compile deeper tiles for a minute.
+            && (self.bk <= 32 || !device.is_software() && u64::from(self.bk) <= work.k)
             && even(tile.rows)
             && even(tile.columns)
             // A unit with matrices of 16 multiplies faster, and is to be fed from larger tiles.
@@ -312,7 +313,7 @@ fn coopmat_plan(
     let unit = units(work, device).into_iter().find(|unit| unit.edge == edge);
     let unit = unit.ok_or_else(|| PlanError::NoSuchVariant(format!("no matrices of edge {edge} here")))?;
     let tile = shape.tile(edge);
-    let more = json!({
+    let mut more = json!({
         "staged": shape.is_staged(),
         "bk": shape.bk,
         "prefetch": shape.prefetch == 1,
@@ -324,5 +325,13 @@ fn coopmat_plan(
         "stores_matrices": shape.stores_matrices(work, edge),
         "hop": shape.hop(),
     });
+    if !shape.is_staged() {
+        // The unit reads elements, also where other kernels find words faster.
+        let operands = operands(case, device);
+        for name in ["a", "b"] {
+            more[name] = operands[name].clone();
+            more[name]["packed"] = json!(false);
+        }
+    }
     split::plan(case, device, variant, source, "gemm/coopmat.wgsl", tile, more)
 }

@@ -101,7 +101,8 @@ pub fn part_of(k: u64, split: u32, bk: u32) -> Option<u64> {
 }
 
 /// Parts of k to use untuned: two workgroups for each compute unit where tiles are fewer than units,
-/// eight at most, and k is long. llama.cpp's Vulkan backend splits by the same quotient, from k 2048.
+/// eight at most, each of 256 of k at least. The Vulkan backend of llama.cpp splits from the same k and
+/// has the same bounds.
 pub fn usual_split(work: &Gemm, tile: Tile, bk: u32) -> u32 {
     if work.k < LEAST_SPLIT_K {
         return 1;

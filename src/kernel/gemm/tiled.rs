@@ -173,3 +173,54 @@ fn tiled_plan(
     let more = json!({ "prefetch": variant.knob("prefetch") == 1 });
     split::plan(case, device, variant, source, "gemm/tiled.wgsl", tile, more)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn gpu() -> Capabilities {
+        let mut device = Capabilities { subgroup_min: 32, subgroup_max: 32, ..Capabilities::example() };
+        device.limits.workgroup_memory = 48 << 10;
+        device.limits.workgroup_size = 1024;
+        device
+    }
+
+    /// What runs untuned.
+    fn first(key: &str) -> String {
+        tiled_variants(&key.parse().unwrap(), &gpu()).unwrap()[0].to_string()
+    }
+
+    #[test]
+    fn the_tile_that_runs_untuned_fits_the_product() {
+        let large = first("gemm f32 m4096 n4096 k4096 nn");
+        assert_eq!(large, "tiled bk16 bm128 bn128 order4 prefetch1 split1 tm8 tn8");
+        // Sixteen tiles of 128 x 128 would leave 48 of 64 units idle.
+        let middling = first("gemm f32 m512 n512 k512 nn");
+        assert_eq!(middling, "tiled bk16 bm64 bn64 order4 prefetch1 split1 tm4 tn4");
+        // 16 tiles of 16 x 64, in eight parts each.
+        let narrow = first("gemm f32 m16 n1024 k4096 nn");
+        assert_eq!(narrow, "tiled bk32 bm16 bn64 order4 prefetch1 split8 tm4 tn4");
+    }
+
+    #[test]
+    fn a_search_of_a_minute_can_look_at_the_space() {
+        let shapes =
+            ["m4096 n4096 k4096", "m512 n512 k512", "m16 n4096 k4096", "m1 n33 k5", "b64 m128 n128 k64"];
+        for shape in shapes {
+            let case: Case = format!("gemm f32 {shape} nn").parse().unwrap();
+            let space = tiled_space(&case, &gpu()).unwrap();
+            assert!((5..=100).contains(&space.len()), "{shape}: {}", space.len());
+            for (place, variant) in space.iter().enumerate() {
+                assert!(!space[..place].contains(variant), "{shape}: {variant} is there twice");
+            }
+        }
+    }
+
+    #[test]
+    fn a_software_driver_has_one_shape_to_compare_with() {
+        let device = Capabilities { device_type: crate::kernel::DeviceType::Software, ..gpu() };
+        let case = "gemm f32 m16 n1024 k4096 nn".parse().unwrap();
+        let space = tiled_space(&case, &device).unwrap();
+        assert_eq!(space, [SOFTWARE.variant()]);
+    }
+}
