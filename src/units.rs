@@ -70,7 +70,7 @@ pub fn seconds(value: f64) -> String {
         format!("{} µs", significant(value * 1e6))
     } else if size < 0.9995 {
         format!("{} ms", significant(value * 1e3))
-    } else if size < 119.5 {
+    } else if size < 599.5 {
         format!("{} s", significant(value))
     } else if size < 7200.0 {
         format!("{:.0} min", value / 60.0)
@@ -114,6 +114,7 @@ mod tests {
         assert_eq!(seconds(0.9999e-3), "1.00 ms");
         assert_eq!(seconds(0.25), "250 ms");
         assert_eq!(seconds(90.0), "90.0 s");
+        assert_eq!(seconds(150.0), "150 s");
         assert_eq!(seconds(600.0), "10 min");
     }
 }

@@ -20,6 +20,9 @@ use std::time::Instant;
 
 const SIZES: &[u64] = &[1, 2, 3, 5, 7, 8, 15, 16, 17, 31, 32, 33, 47, 63, 64, 65, 97, 127, 128, 129];
 
+/// Lengths of sums that are worth a workgroup each for their parts.
+const LONG: &[u64] = &[512, 769, 1023, 1024, 1031, 2047, 2052];
+
 /// Draws: fixed unless the environment says otherwise.
 fn runner(label: u8) -> TestRunner {
     let seed: u64 = std::env::var("PORTAMARK_SHAPES_SEED").ok().and_then(|s| s.parse().ok()).unwrap_or(1);
@@ -103,7 +106,11 @@ fn random_matrix_products_are_right() {
     let formats = &["f32xq8_0", "f16xq4_0.f32", "bf16xint4g64.f32", "f16xint4g128.f32"];
     let grouped = (select(&formats[..]), size(), size(), 1u64..4, select(&["nt", "tt"][..]))
         .prop_map(|(format, m, n, k, layout)| format!("gemm {format} m{m} n{n} k{} {layout}", 128 * k));
-    prove_shapes(prop_oneof![3 => plain, 1 => grouped], 1, 24);
+    // Long enough a k for tiles to be split along it, in whole parts and not.
+    let formats = &["f32", "f16.f32", "f16", "i8.i32"];
+    let long = (select(&formats[..]), size(), size(), select(LONG), select(&["nn", "nt", "tn", "tt"][..]))
+        .prop_map(|(format, m, n, k, layout)| format!("gemm {format} m{m} n{n} k{k} {layout}"));
+    prove_shapes(prop_oneof![3 => plain, 1 => grouped, 1 => long], 1, 30);
 }
 
 #[test]

@@ -1,0 +1,183 @@
+//! What a catalogue must hold to be believed: every figure has a source.
+
+use super::accelerator::{Accelerator, Catalog, SCHEMA};
+use super::names;
+use std::collections::HashMap;
+
+/// What is wrong with a catalogue.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CatalogError {
+    /// It is not of the form that is read here.
+    #[error("the catalogue cannot be read: {0}")]
+    Form(String),
+    /// It is of another version.
+    #[error("the catalogue has schema {0}, this version reads {SCHEMA}")]
+    Schema(u32),
+    /// Rows that contradict themselves or lack a source: which, and what is wrong.
+    #[error("the catalogue is not sound: {}", .0.join("; "))]
+    Unsound(Vec<String>),
+}
+
+/// Figures of a row that are not peaks: what sources call them, and the field.
+type Figure = (&'static str, &'static str, Option<f64>);
+
+fn figures(row: &Accelerator) -> [Figure; 5] {
+    [
+        ("memory", "memory_gib", row.memory_gib),
+        ("bandwidth", "bandwidth_gbs", row.bandwidth_gbs),
+        ("power", "board_power_w", row.board_power_w),
+        ("interconnect", "interconnect_gbs", row.interconnect_gbs),
+        ("year", "launch_year", row.launch_year.map(f64::from)),
+    ]
+}
+
+/// Every figure has a source and is a positive number; nothing is both there and missing; no two rows
+/// share an id or a name.
+pub(super) fn check(catalog: &Catalog) -> Result<(), CatalogError> {
+    if catalog.schema != SCHEMA {
+        return Err(CatalogError::Schema(catalog.schema));
+    }
+    let mut wrong: Vec<String> = catalog.accelerators.iter().flat_map(faults).collect();
+    let mut owners: HashMap<String, &str> = HashMap::new();
+    let mut ids: HashMap<&str, ()> = HashMap::new();
+    for row in &catalog.accelerators {
+        if ids.insert(&row.id, ()).is_some() {
+            wrong.push(format!("{}: there are two rows of this id", row.id));
+        }
+        for alias in &row.aliases {
+            match owners.insert(names::plain(alias), &row.id) {
+                Some(other) if other != row.id => {
+                    wrong.push(format!("{}: `{alias}` is also a name of {other}", row.id));
+                }
+                _ => {}
+            }
+        }
+    }
+    if wrong.is_empty() { Ok(()) } else { Err(CatalogError::Unsound(wrong)) }
+}
+
+fn faults(row: &Accelerator) -> Vec<String> {
+    let mut wrong = Vec::new();
+    let mut fault = |text: String| wrong.push(format!("{}: {text}", row.id));
+    let sourced = |field: &str| row.sources_of(field).any(|source| !source.title.is_empty());
+    let lacks = |field: &str| row.missing.iter().chain(&row.unsupported).any(|name| name == field);
+    let peaks = row.peak.iter().map(|(name, value)| (name.as_str(), name.as_str(), Some(*value)));
+    for (field, name, value) in figures(row).into_iter().chain(peaks) {
+        let Some(value) = value else { continue };
+        if !(value.is_finite() && value > 0.0) {
+            fault(format!("{name} is {value}"));
+        }
+        if !sourced(field) {
+            fault(format!("{name} has no source"));
+        }
+        if lacks(field) {
+            fault(format!("{name} has a figure and is called missing or unsupported"));
+        }
+    }
+    if row.memory_type.is_some() && !sourced("memory_type") {
+        fault("memory_type has no source".into());
+    }
+    if row.density != "dense" {
+        fault(format!("density is `{}`: only dense peaks are compared", row.density));
+    }
+    for (name, value, words) in [
+        ("class", &row.class, &["gpu", "npu", "cpu-software"][..]),
+        ("market", &row.market, &["global", "china"][..]),
+        ("confidence", &row.confidence, &["high", "medium", "low", "none"][..]),
+    ] {
+        if !words.contains(&value.as_str()) {
+            fault(format!("{name} is `{value}`, not one of {}", words.join(", ")));
+        }
+    }
+    if row.aliases.is_empty() {
+        fault("there is no name that a driver prints".into());
+    }
+    wrong
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A catalogue of one row: bandwidth from one source, `fp16` from another.
+    const ONE: &str = r#"
+        schema = 1
+        compiled = "2026-01-01"
+        [[accelerator]]
+        id = "v-1"
+        vendor = "V"
+        name = "One"
+        aliases = ["V One"]
+        class = "npu"
+        market = "china"
+        bandwidth_gbs = 100
+        stack = "V"
+        density = "dense"
+        confidence = "low"
+        missing = ["fp32"]
+        note = ""
+        sources = [
+          { title = "a page", url = "", kind = "press", fields = ["bandwidth"] },
+          { title = "a sheet", url = "", kind = "vendor docs", fields = ["fp16"] },
+        ]
+        peak = { fp16 = 10 }
+        [accelerator.reach]
+        vulkan = "no"
+        dx12 = "no"
+        metal = "no"
+        webgpu = "no"
+        torch_device = "v"
+        torch_plugin = "torch_v"
+        query_command = "v-smi"
+    "#;
+
+    /// What is wrong with [`ONE`] after `from` has become `to`.
+    fn after(from: &str, to: &str) -> Vec<String> {
+        assert!(ONE.contains(from), "`{from}` is not in the text");
+        match Catalog::parse(&ONE.replace(from, to)) {
+            Err(CatalogError::Unsound(wrong)) => wrong,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_sound_row_is_read() {
+        let catalog = Catalog::parse(ONE).unwrap();
+        let row = &catalog.accelerators[0];
+        assert_eq!(row.peak_per_second("fp16"), Some(1e13));
+        assert_eq!(row.peak_per_second("fp32"), None);
+        assert_eq!(row.bandwidth_per_second(), Some(1e11));
+        assert_eq!(row.sources_of("fp16").map(|s| s.title.as_str()).collect::<Vec<_>>(), ["a sheet"]);
+    }
+
+    #[test]
+    fn a_figure_without_a_source_is_refused() {
+        assert_eq!(after(r#"fields = ["bandwidth"]"#, "fields = []"), ["v-1: bandwidth_gbs has no source"]);
+        assert_eq!(after(r#"fields = ["fp16"]"#, r#"fields = ["bf16"]"#), ["v-1: fp16 has no source"]);
+        assert_eq!(after("a sheet", ""), ["v-1: fp16 has no source"]);
+        assert_eq!(
+            after("bandwidth_gbs", "board_power_w = 5\nbandwidth_gbs"),
+            ["v-1: board_power_w has no source"]
+        );
+    }
+
+    #[test]
+    fn figures_out_of_range_and_contradictions_are_refused() {
+        assert_eq!(after("fp16 = 10", "fp16 = -10"), ["v-1: fp16 is -10"]);
+        assert_eq!(after("bandwidth_gbs = 100", "bandwidth_gbs = nan"), ["v-1: bandwidth_gbs is NaN"]);
+        let both = after(r#"missing = ["fp32"]"#, r#"missing = ["fp16"]"#);
+        assert_eq!(both, ["v-1: fp16 has a figure and is called missing or unsupported"]);
+        assert_eq!(after("\"dense\"", "\"sparse\"").len(), 1);
+        assert_eq!(after("\"npu\"", "\"tpu\""), ["v-1: class is `tpu`, not one of gpu, npu, cpu-software"]);
+    }
+
+    #[test]
+    fn other_forms_and_versions_are_refused_in_words() {
+        assert_eq!(Catalog::parse(&ONE.replace("schema = 1", "schema = 2")), Err(CatalogError::Schema(2)));
+        let unknown = Catalog::parse(&ONE.replace("stack =", "stuck =")).unwrap_err().to_string();
+        assert!(unknown.contains("stuck"), "{unknown}");
+        let twice = ONE.replace("schema = 1\n        compiled = \"2026-01-01\"\n", "");
+        let twice = Catalog::parse(&format!("{ONE}{twice}")).unwrap_err().to_string();
+        assert_eq!(twice, "the catalogue is not sound: v-1: there are two rows of this id");
+    }
+}
