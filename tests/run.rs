@@ -177,6 +177,82 @@ fn an_executor_that_misbehaves_costs_one_row_and_the_run_goes_on() {
 }
 
 #[test]
+fn a_device_without_memory_and_a_lost_device_cost_one_row_and_say_so() {
+    for (status, row_status, code, reason) in [
+        ("out-of-memory", "out-of-memory", 0, "VK_ERROR_OUT_OF_DEVICE_MEMORY"),
+        ("device-lost", "crashed", 1, "VK_ERROR_DEVICE_LOST"),
+    ] {
+        let rule = rule("gemm f32 m48*", "sample", "error");
+        let bench = Bench::new(&format!("{rule}status = '{status}'\nreason = '{reason}'\n"));
+        bench.run(&[]).assert().code(code);
+        assert_eq!(bench.statuses(), ["ok", "ok", row_status, "ok", "ok"], "{status}");
+        let run = portamark::record::load(&bench.files()[0]).unwrap();
+        assert_eq!((run.rows[2].kills, run.rows[2].retry), (1, 0));
+        assert!(run.rows[2].reason.as_ref().unwrap().contains(reason), "{:?}", run.rows[2].reason);
+    }
+}
+
+#[test]
+fn what_failed_is_tried_again_in_its_file_and_quarantined_after_two_deaths() {
+    let bench = Bench::new(&rule("gemm f32 m48*", "sample", "abort"));
+    bench.run(&["--isolate", "case"]).assert().code(1);
+    assert_eq!(bench.statuses(), ["ok", "ok", "crashed", "ok", "ok"]);
+    let before = fs::read_to_string(&bench.files()[0]).unwrap();
+    let row = || portamark::record::load(&bench.files()[0]).unwrap().rows[2].clone();
+    assert_eq!((row().retry, row().kills, row().tags.len()), (0, 1, 0));
+
+    bench.run(&["--retry", "failed"]).assert().code(1).stderr(contains("resuming"));
+    assert_eq!(bench.statuses(), ["ok", "ok", "crashed", "ok", "ok"]);
+    assert_eq!((row().retry, row().kills, &row().tags[..]), (1, 2, &["quarantined".to_string()][..]));
+    assert!(row().reason.unwrap().ends_with("is not tried again in this run"));
+    let after = fs::read_to_string(&bench.files()[0]).unwrap();
+    let rows: Vec<&str> = before.lines().take(6).collect();
+    assert!(after.starts_with(&rows.join("\n")), "earlier rows stay as they were");
+
+    // Now it would work, but it is not tried.
+    fs::write(bench.path("script.toml"), "").unwrap();
+    bench.run(&["--retry", "failed"]).assert().code(1);
+    assert_eq!((row().retry, row().kills), (1, 2));
+}
+
+#[test]
+fn a_case_that_works_when_tried_again_has_its_numbers() {
+    let bench = Bench::new(&rule("gemm f32 m48*", "prepare", "error"));
+    bench.run(&[]).assert().code(1);
+    fs::write(bench.path("script.toml"), "").unwrap();
+    bench.run(&["--retry", "failed"]).assert().success();
+    assert_eq!(bench.statuses(), ["ok"; 5]);
+    let run = portamark::record::load(&bench.files()[0]).unwrap();
+    assert_eq!((run.rows[2].retry, run.rows[2].kills, run.end.unwrap().rows), (1, 0, 5));
+    let nothing = bench.run(&["--retry", "failed", "-o", "elsewhere"]).assert().code(2);
+    nothing.stderr(contains("nothing to retry").and(contains("elsewhere")));
+}
+
+#[test]
+fn a_run_with_other_numbers_is_not_gone_on_with_and_the_error_names_the_field() {
+    let bench = Bench::new(&rule("gemm f16 *", "sample", "hang"));
+    let mut child = bench.start_and_hang("100s");
+    child.kill().unwrap();
+    child.wait().unwrap();
+    bench.expect_no_executor();
+    fs::write(bench.path("script.toml"), "").unwrap();
+    for (arguments, words) in [
+        (["--seed", "7"], "its seed is 1, this run's is 7"),
+        (["--max-noise", "0.1"], "its option max_noise is 0.005, this run's is 0.1"),
+    ] {
+        let refused = bench.run(&["--resume", arguments[0], arguments[1]]).assert().code(2);
+        refused.stderr(contains(words).and(contains("without --resume")));
+    }
+    fs::write(bench.path("script.toml"), "[[devices]]\nid = 'fake/Fake device/1.1'\n").unwrap();
+    let refused = bench.run(&["--resume"]).assert().code(2);
+    refused.stderr(contains("its device is fake/Fake device/1.0, this run's is fake/Fake device/1.1"));
+    assert_eq!(bench.files().len(), 1);
+    fs::write(bench.path("script.toml"), "").unwrap();
+    bench.run(&["--resume"]).assert().success();
+    assert_eq!(bench.statuses(), ["ok"; 5]);
+}
+
+#[test]
 fn what_a_device_lacks_is_unsupported_and_exit_0() {
     let bench = Bench::new("[[devices]]\nfeatures = []\n");
     bench.run(&[]).assert().success();

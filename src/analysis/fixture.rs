@@ -90,6 +90,8 @@ pub fn failed_row(key: &str, status: Status, reason: Option<&str>) -> Row {
         timing: None,
         predicted_s: None,
         tags: Vec::new(),
+        retry: 0,
+        kills: 0,
     }
 }
 

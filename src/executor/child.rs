@@ -2,12 +2,13 @@
 //!
 //! A driver that crashes, hangs or aborts ends the child and never the run.
 
-use super::protocol::{Request, Response};
+use super::post_mortem::{describe, kind_of_death, memory_kills, tail};
+use super::protocol::{Failure, Request, Response};
 use super::remote::{Executor, Fault, FaultKind};
 use std::collections::VecDeque;
 use std::io::{BufRead, BufReader, Write};
-use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel, sync_channel};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -16,6 +17,8 @@ use std::time::{Duration, Instant};
 const KEPT_LINES: usize = 20;
 /// A response may carry the sampled elements of an output, never more.
 const LONGEST_RESPONSE: u64 = 64 << 20;
+/// Time that an executor has to end by itself after `bye`.
+const FAREWELL: Duration = Duration::from_millis(500);
 
 /// How to start an executor.
 #[derive(Debug, Clone)]
@@ -30,9 +33,13 @@ pub struct Program {
 
 struct Running {
     child: Child,
-    stdin: ChildStdin,
+    /// To the thread that writes the child's stdin: a child that reads nothing blocks a pipe, and
+    /// must not block the runner.
+    requests: Sender<Vec<u8>>,
     lines: Receiver<std::io::Result<String>>,
     stderr: Arc<Mutex<VecDeque<String>>>,
+    /// Processes that the system had ended for want of memory when the child started.
+    memory_kills: Option<u64>,
 }
 
 /// An [`Executor`] behind a child's stdin and stdout. It starts at the first request and starts
@@ -66,12 +73,25 @@ impl ChildExecutor {
         self.starts + u32::from(self.running.is_none())
     }
 
-    /// Ends the child; the next request starts a new one.
+    /// Ends the child at once; the next request starts a new one.
     pub fn stop(&mut self) {
         if let Some(mut running) = self.running.take() {
             let _ = running.child.kill();
             let _ = running.child.wait();
         }
+    }
+
+    /// Lets the child end by itself, so that the driver writes its caches, and ends it when it does
+    /// not; the next request starts a new one.
+    pub fn end(&mut self) {
+        if let Some(running) = self.running.as_mut() {
+            let _ = running.requests.send(b"{\"request\":\"bye\"}\n".to_vec());
+            let until = Instant::now() + FAREWELL;
+            while Instant::now() < until && matches!(running.child.try_wait(), Ok(None)) {
+                thread::sleep(Duration::from_millis(2));
+            }
+        }
+        self.stop();
     }
 
     fn start(&mut self) -> Result<&mut Running, Fault> {
@@ -82,11 +102,12 @@ impl ChildExecutor {
         Ok(self.running.as_mut().expect("just set"))
     }
 
-    /// Ends a child that misbehaved and says how it ended.
-    fn post_mortem(&mut self, what: &str) -> String {
-        let Some(mut running) = self.running.take() else { return what.to_string() };
+    /// Ends a child that misbehaved. The fault says how it ended and what it said last.
+    fn post_mortem(&mut self, kind: FaultKind, what: &str) -> Fault {
+        let Some(mut running) = self.running.take() else { return Fault::fatal(kind, what) };
         // A dying child may need a moment to be reaped; a live one is ended.
-        let until = Instant::now() + Duration::from_millis(200);
+        let patience = if kind == FaultKind::Crashed { Duration::from_millis(200) } else { Duration::ZERO };
+        let until = Instant::now() + patience;
         let status = loop {
             match running.child.try_wait() {
                 Ok(Some(status)) => break Some(status),
@@ -94,43 +115,21 @@ impl ChildExecutor {
                 _ => break None,
             }
         };
-        let ended = match status {
-            Some(status) => format!(" ({})", describe(status)),
-            None => String::new(),
-        };
         let _ = running.child.kill();
         let _ = running.child.wait();
         // Readers of stderr end with the pipe, so what the driver said last is complete by now.
         thread::sleep(Duration::from_millis(10));
-        let said =
-            running.stderr.lock().map(|lines| lines.iter().cloned().collect::<Vec<_>>()).unwrap_or_default();
-        let said = said.join(" | ");
-        if said.is_empty() { format!("{what}{ended}") } else { format!("{what}{ended}; it said: {said}") }
-    }
-}
-
-/// Signals by name on Unix; the plain code elsewhere.
-fn describe(status: ExitStatus) -> String {
-    #[cfg(unix)]
-    {
-        use std::os::unix::process::ExitStatusExt;
-        if let Some(signal) = status.signal() {
-            let name = match signal {
-                4 => "SIGILL",
-                6 => "SIGABRT",
-                7 => "SIGBUS",
-                8 => "SIGFPE",
-                9 => "SIGKILL",
-                11 => "SIGSEGV",
-                15 => "SIGTERM",
-                _ => return format!("ended by signal {signal}"),
-            };
-            return format!("ended by {name}");
+        let said = running.stderr.lock().map(|lines| tail(&lines)).unwrap_or_default();
+        let ended = status.map_or(String::new(), |status| format!(" ({})", describe(status)));
+        let mut reason = format!("{what}{ended}");
+        if !said.is_empty() {
+            reason = format!("{reason}; it said: {said}");
         }
-    }
-    match status.code() {
-        Some(code) => format!("exit code {code}"),
-        None => "ended".into(),
+        let starved = match (running.memory_kills, memory_kills()) {
+            (Some(before), Some(now)) => now > before,
+            _ => false,
+        };
+        Fault::fatal(if kind == FaultKind::Crashed { kind_of_death(status, starved, &reason) } else { kind }, reason)
     }
 }
 
@@ -146,9 +145,19 @@ fn spawn(program: &Program) -> Result<Running, Fault> {
         let name = program.program.file_name().unwrap_or_default().to_string_lossy().into_owned();
         Fault::new(FaultKind::Crashed, format!("cannot start {name}: {e}"))
     })?;
-    let stdin = child.stdin.take().expect("piped");
+    let mut stdin = child.stdin.take().expect("piped");
     let stdout = child.stdout.take().expect("piped");
     let stderr = child.stderr.take().expect("piped");
+
+    let (requests, to_write) = channel::<Vec<u8>>();
+    thread::spawn(move || {
+        // A child that is gone shows where its answer is awaited.
+        while let Ok(request) = to_write.recv() {
+            if stdin.write_all(&request).and_then(|()| stdin.flush()).is_err() {
+                break;
+            }
+        }
+    });
 
     let (send, lines) = sync_channel(4);
     thread::spawn(move || {
@@ -180,61 +189,47 @@ fn spawn(program: &Program) -> Result<Running, Fault> {
             lines.push_back(line.trim().to_string());
         }
     });
-    Ok(Running { child, stdin, lines, stderr: kept })
+    Ok(Running { child, requests, lines, stderr: kept, memory_kills: memory_kills() })
 }
 
 impl Executor for ChildExecutor {
     fn call(&mut self, request: &Request, deadline: Duration) -> Result<Response, Fault> {
-        let mut text = serde_json::to_string(request).expect("requests are plain data");
-        text.push('\n');
+        let mut text = serde_json::to_vec(request).expect("requests are plain data");
+        text.push(b'\n');
         let running = self.start()?;
-        if let Err(error) = running.stdin.write_all(text.as_bytes()).and_then(|()| running.stdin.flush()) {
-            let reason = self.post_mortem(&format!("the executor is gone: {error}"));
-            return Err(Fault::new(FaultKind::Crashed, reason));
+        if matches!(request, Request::Prepare(_)) {
+            // What was said about earlier cases explains no later one.
+            running.stderr.lock().map(|mut lines| lines.clear()).unwrap_or_default();
         }
+        let _ = running.requests.send(text);
+        let crashed = FaultKind::Crashed;
         match running.lines.recv_timeout(deadline) {
             Ok(Ok(line)) => match serde_json::from_str::<Response>(&line) {
-                Ok(Response::Error { status: super::protocol::Failure::DeviceLost, reason }) => {
-                    let reason = self.post_mortem(&reason);
-                    Err(Fault::new(FaultKind::Crashed, reason))
+                Ok(Response::Error { status: Failure::DeviceLost, reason }) => {
+                    Err(self.post_mortem(crashed, &reason))
                 }
                 Ok(response) => Ok(response),
                 Err(error) => {
                     let start: String = line.trim_end().chars().take(60).collect();
                     let what = format!("the executor's answer is not a response: {error}: `{start}`");
-                    Err(Fault::new(FaultKind::Crashed, self.post_mortem(&what)))
+                    Err(self.post_mortem(crashed, &what))
                 }
             },
             Ok(Err(error)) => {
-                let reason = self.post_mortem(&format!("the executor's answer ended early: {error}"));
-                Err(Fault::new(FaultKind::Crashed, reason))
+                Err(self.post_mortem(crashed, &format!("the executor's answer ended early: {error}")))
             }
             Err(RecvTimeoutError::Timeout) => {
-                self.stop();
-                let reason = format!(
-                    "no answer within {}; the executor was ended",
-                    crate::units::seconds(deadline.as_secs_f64())
-                );
-                Err(Fault::new(FaultKind::Timeout, reason))
+                let deadline = crate::units::seconds(deadline.as_secs_f64());
+                let what = format!("no answer within {deadline}; the executor was ended");
+                Err(self.post_mortem(FaultKind::Timeout, &what))
             }
-            Err(RecvTimeoutError::Disconnected) => {
-                let reason = self.post_mortem("the executor died");
-                Err(Fault::new(FaultKind::Crashed, reason))
-            }
+            Err(RecvTimeoutError::Disconnected) => Err(self.post_mortem(crashed, "the executor died")),
         }
     }
 }
 
 impl Drop for ChildExecutor {
     fn drop(&mut self) {
-        if let Some(running) = self.running.as_mut() {
-            // A polite end lets the driver write its caches; a stuck child is ended below.
-            let _ = running.stdin.write_all(b"{\"request\":\"bye\"}\n").and_then(|()| running.stdin.flush());
-            let until = Instant::now() + Duration::from_millis(500);
-            while Instant::now() < until && matches!(running.child.try_wait(), Ok(None)) {
-                thread::sleep(Duration::from_millis(2));
-            }
-        }
-        self.stop();
+        self.end();
     }
 }

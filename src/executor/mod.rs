@@ -3,6 +3,7 @@
 mod child;
 pub mod fake;
 pub mod loader;
+mod post_mortem;
 pub mod protocol;
 mod remote;
 pub mod serve;

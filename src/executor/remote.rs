@@ -26,17 +26,25 @@ pub struct Fault {
     pub kind: FaultKind,
     /// In words, with what the driver said.
     pub reason: String,
+    /// The executor was ended with it, and all handles are gone.
+    ended: bool,
 }
 
 impl Fault {
     /// A fault of `kind`.
     pub fn new(kind: FaultKind, reason: impl Into<String>) -> Self {
-        Fault { kind, reason: reason.into() }
+        let ended = matches!(kind, FaultKind::Timeout | FaultKind::Crashed);
+        Fault { kind, reason: reason.into(), ended }
+    }
+
+    /// A fault of `kind` that ended the executor, whatever the kind.
+    pub fn fatal(kind: FaultKind, reason: impl Into<String>) -> Self {
+        Fault { ended: true, ..Fault::new(kind, reason) }
     }
 
     /// Whether all handles are gone because the executor was ended.
     pub fn is_fatal(&self) -> bool {
-        matches!(self.kind, FaultKind::Timeout | FaultKind::Crashed)
+        self.ended
     }
 }
 

@@ -111,6 +111,8 @@ pub(crate) fn row(case: &str) -> Row {
         }),
         predicted_s: None,
         tags: vec![],
+        retry: 0,
+        kills: 0,
     }
 }
 

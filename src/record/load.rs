@@ -1,17 +1,14 @@
 //! Reading result files: whatever a file holds, loading ends in rows and words, never in a panic.
 
+use super::lines::{LONGEST_LINE, Lines, RawLine};
 use super::schema::{Header, Line, Row, SCHEMA_VERSION};
 use super::store::RunFile;
 use crate::error::{Error, Result};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read};
+use std::io::{self, BufReader};
 use std::path::{Path, PathBuf};
-
-/// Longer lines are left out, so that a broken file cannot exhaust memory. A row of 100 000 samples
-/// has two megabytes.
-const LONGEST_LINE: u64 = 16 << 20;
 
 /// So many problems are told one by one; the rest are counted.
 const MOST_PROBLEMS: usize = 50;
@@ -19,7 +16,8 @@ const MOST_PROBLEMS: usize = 50;
 /// Reads a result file, whatever is wrong with it beyond its first line.
 ///
 /// Every line that could not be used is in [`RunFile::problems`]. Of several rows of one case
-/// and variant the last counts.
+/// and variant the last counts; for a case that was tried again that is no problem, and where its
+/// variant changed meanwhile, the new row stands for the first of the case that had failed.
 ///
 /// # Errors
 /// When the file cannot be read, does not begin with a header, or is of a later schema.
@@ -112,7 +110,7 @@ pub(super) struct Scan {
 /// Reads `path` line by line.
 pub(super) fn scan(path: &Path) -> Result<Scan> {
     let file = File::open(path).map_err(|e| Error::io("read", path, e))?;
-    let mut lines = Lines { reader: BufReader::new(file), at: 0, number: 0 };
+    let mut lines = Lines::of(BufReader::new(file));
     let mut next = || lines.next().map_err(|e| Error::io("read", path, e));
     let Some(first) = next()? else {
         return Err(Error::input(path, "the file is empty"));
@@ -248,17 +246,29 @@ impl State {
         if self.end.take().is_some() {
             self.problem(format!("line {number} is a row after a closing line, which no longer counts"));
         }
-        match self.place.insert(row.identity(), (self.rows.len(), number)) {
-            None => self.rows.push(row),
-            Some((at, before)) => {
-                self.problem(format!(
-                    "lines {before} and {number} are both of `{}`; the last counts",
-                    row.case.chars().take(100).collect::<String>()
-                ));
-                self.place.insert(row.identity(), (at, number));
-                self.rows[at] = row;
-            }
+        let Some((at, before)) = self.replaced(&row) else {
+            self.place.insert(row.identity(), (self.rows.len(), number));
+            self.rows.push(row);
+            return;
+        };
+        if row.retry == 0 {
+            self.problem(format!(
+                "lines {before} and {number} are both of `{}`; the last counts",
+                row.case.chars().take(100).collect::<String>()
+            ));
         }
+        self.place.remove(&self.rows[at].identity());
+        self.place.insert(row.identity(), (at, number));
+        self.rows[at] = row;
+    }
+
+    /// The place and line of the row that `row` stands for from now on.
+    fn replaced(&self, row: &Row) -> Option<(usize, u64)> {
+        let failed = || {
+            let tried = |old: &&Row| row.retry > 0 && old.case == row.case && old.status.may_be_retried();
+            self.rows.iter().find(tried).and_then(|old| self.place.get(&old.identity()))
+        };
+        self.place.get(&row.identity()).or_else(failed).copied()
     }
 
     fn torn(&mut self, number: u64) {
@@ -298,69 +308,10 @@ fn reason(error: &serde_json::Error) -> String {
     text.chars().take(200).collect()
 }
 
-/// A line of a file.
-struct RawLine {
-    /// Counted from 1.
-    number: u64,
-    /// Its bytes without the newline; none when there are too many.
-    bytes: Option<Vec<u8>>,
-    /// Whether a newline ended it.
-    newline: bool,
-    /// The place after it in the file.
-    end: u64,
-}
-
-struct Lines<R> {
-    reader: R,
-    at: u64,
-    number: u64,
-}
-
-impl<R: BufRead> Lines<R> {
-    fn next(&mut self) -> io::Result<Option<RawLine>> {
-        let mut bytes = Vec::new();
-        let mut length = self.reader.by_ref().take(LONGEST_LINE + 1).read_until(b'\n', &mut bytes)? as u64;
-        if length == 0 {
-            return Ok(None);
-        }
-        self.number += 1;
-        let mut newline = bytes.last() == Some(&b'\n');
-        let whole = newline || length <= LONGEST_LINE;
-        if newline {
-            bytes.pop();
-        } else if !whole {
-            bytes.clear();
-            let (skipped, ended) = skip_line(&mut self.reader)?;
-            length += skipped;
-            newline = ended;
-        }
-        self.at += length;
-        Ok(Some(RawLine { number: self.number, bytes: whole.then_some(bytes), newline, end: self.at }))
-    }
-}
-
-/// Reads up to and with the next newline; gives the number of bytes and whether there was one.
-fn skip_line(reader: &mut impl BufRead) -> io::Result<(u64, bool)> {
-    let mut skipped = 0;
-    loop {
-        let buffer = reader.fill_buf()?;
-        if buffer.is_empty() {
-            return Ok((skipped, false));
-        }
-        let newline = buffer.iter().position(|byte| *byte == b'\n');
-        let used = newline.map_or(buffer.len(), |at| at + 1);
-        reader.consume(used);
-        skipped += used as u64;
-        if newline.is_some() {
-            return Ok((skipped, true));
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::example;
-    use super::super::schema::{End, Outcome};
+    use super::super::schema::{End, Outcome, Status};
     use super::*;
     use proptest::prelude::*;
 
@@ -460,6 +411,24 @@ mod tests {
         assert_eq!(cases(&file), [FIRST, SECOND]);
         assert_eq!(file.rows[0].bytes, 1);
         assert_eq!(file.problems, [format!("lines 2 and 4 are both of `{FIRST}`; the last counts")]);
+    }
+
+    #[test]
+    fn a_row_of_another_try_stands_for_the_one_that_failed() {
+        let line = |row: &Row| json(&Line::Row(Box::new(row.clone())));
+        let crashed = Row { status: Status::Crashed, ..example::row(FIRST) };
+        let mut again = Row { retry: 1, ..example::row(FIRST) };
+        let first = line(&crashed) + &row(SECOND);
+        let file = loaded([header(), first.clone(), line(&again), end(2)].concat().as_bytes()).unwrap();
+        assert_eq!((&file.rows[0], file.rows.len(), &file.problems), (&again, 2, &vec![]));
+        // A table of tuned variants has come since.
+        again.kernel.as_mut().unwrap().variant.checks = true;
+        let file = loaded([header(), first, line(&again), end(2)].concat().as_bytes()).unwrap();
+        assert_eq!((&file.rows[0], file.rows.len(), &file.problems), (&again, 2, &vec![]));
+        // Another variant's row that is no other try stands beside.
+        again.retry = 0;
+        let file = loaded([header(), line(&crashed), line(&again), end(2)].concat().as_bytes()).unwrap();
+        assert_eq!(file.rows.len(), 2);
     }
 
     #[test]

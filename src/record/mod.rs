@@ -2,8 +2,10 @@
 
 #[cfg(test)]
 pub(crate) mod example;
+mod lines;
 mod load;
 mod provenance;
+mod resume;
 mod schema;
 mod store;
 mod tuned;
@@ -11,6 +13,7 @@ mod tuned;
 pub use crate::measure::{Cache, Spent, TimerChoice, TimerReport, Timing, Verification};
 pub use load::{load, load_all, load_readable};
 pub use provenance::{now, platform, redact, run_id};
+pub use resume::{Earlier, find_earlier};
 pub use schema::{End, Header, KernelUsed, Line, Outcome, Row, SCHEMA_VERSION, Status, json_schema};
-pub use store::{RunFile, RunWriter, Sink, find_resumable};
+pub use store::{RunFile, RunWriter, Sink};
 pub use tuned::{load_tuned, save_tuned, tuned_path};

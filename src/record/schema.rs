@@ -63,6 +63,16 @@ impl Status {
     pub fn is_defect(self) -> bool {
         matches!(self, Status::Wrong | Status::Failed | Status::Timeout | Status::Crashed)
     }
+
+    /// Whether another try may end differently: the executor failed, not the result.
+    pub fn may_be_retried(self) -> bool {
+        matches!(self, Status::Failed) || self.ends_the_executor()
+    }
+
+    /// Whether an executor does not outlive such a case.
+    pub fn ends_the_executor(self) -> bool {
+        matches!(self, Status::Timeout | Status::Crashed | Status::OutOfMemory)
+    }
 }
 
 impl fmt::Display for Status {
@@ -149,6 +159,12 @@ pub struct Row {
     /// Remarks that qualify the numbers, e.g. `throttled`, `noisy`.
     #[serde(default)]
     pub tags: Vec<String>,
+    /// How often the case had been tried before: the row stands for the earlier ones in the file.
+    #[serde(default)]
+    pub retry: u32,
+    /// Executors that the case has ended in this run, this try included.
+    #[serde(default)]
+    pub kills: u32,
 }
 
 impl Row {

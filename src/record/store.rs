@@ -222,37 +222,6 @@ fn sync_folder(folder: &Path) {
     let _ = folder;
 }
 
-/// The newest interrupted file under `dir` that a run of `suite` on `device` can go on with.
-///
-/// With a `seed` only files of that seed count. Files that cannot be read do not.
-pub fn find_resumable(
-    dir: &Path,
-    device: &str,
-    suite: &str,
-    method: u32,
-    seed: Option<u32>,
-) -> Option<PathBuf> {
-    let mut paths = Vec::new();
-    super::load::find_in(dir, &mut paths).ok()?;
-    let fits = |scan: &Scan| {
-        let header = &scan.file.header;
-        header.device.id == device
-            && header.suite == suite
-            && header.method == method
-            && seed.is_none_or(|seed| header.seed == seed)
-            && scan.file.is_interrupted()
-            && !scan.mixed
-    };
-    paths
-        .iter()
-        .filter_map(|path| scan(path).ok())
-        .filter(fits)
-        .map(|scan| scan.file)
-        // Times in UTC to the second sort as text.
-        .max_by(|a, b| (&a.header.started, &a.path).cmp(&(&b.header.started, &b.path)))
-        .map(|file| file.path)
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::example;
@@ -428,35 +397,5 @@ mod tests {
         writer.append(&example::row(CASES[1])).unwrap();
         assert_eq!((load(&path).unwrap().rows.len(), load(&path).unwrap().problems.len()), (2, 0));
         assert!(std::fs::read(&path).unwrap().starts_with(&before));
-    }
-
-    #[test]
-    fn the_newest_interrupted_file_of_the_same_kind_is_resumed() {
-        let folder = tempfile::tempdir().unwrap();
-        let make = |started: &str, change: fn(&mut Header), outcome: Option<Outcome>| {
-            let mut header = Header { started: started.into(), ..example::header() };
-            change(&mut header);
-            let writer = RunWriter::create(folder.path(), header).unwrap();
-            let path = writer.path().to_path_buf();
-            if let Some(outcome) = outcome {
-                writer.finish(example::end(0, outcome)).unwrap();
-            }
-            path
-        };
-        let device = example::header().device.id;
-        let find = |seed| find_resumable(folder.path(), &device, "quick", 1, seed);
-        assert_eq!(find(None), None);
-        let hard = make("2026-01-01T00:00:00Z", |_| {}, None);
-        assert_eq!(find(None), Some(hard.clone()));
-        let soft = make("2026-01-02T00:00:00Z", |h| h.seed = 7, Some(Outcome::Interrupted));
-        make("2026-01-03T00:00:00Z", |_| {}, Some(Outcome::Done));
-        make("2026-01-04T00:00:00Z", |h| h.suite = "full".into(), None);
-        make("2026-01-05T00:00:00Z", |h| h.method = 2, None);
-        make("2026-01-06T00:00:00Z", |h| h.device.id = "other".into(), None);
-        std::fs::write(folder.path().join("broken.jsonl"), "?").unwrap();
-        assert_eq!(find(None), Some(soft.clone()));
-        assert_eq!(find(Some(42)), Some(hard));
-        assert_eq!(find(Some(7)), Some(soft));
-        assert_eq!(find_resumable(Path::new("no/such/folder"), &device, "quick", 1, None), None);
     }
 }

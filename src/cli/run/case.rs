@@ -25,6 +25,8 @@ pub(super) fn run_case(track: &mut Track, case: &Case, job: &Job, source: &Kerne
         timing: None,
         predicted_s: track.predictor.predict(case),
         tags: Vec::new(),
+        retry: 0,
+        kills: 0,
     };
     let started = Instant::now();
     let planned = plan_for(track, case, job, source);
@@ -56,6 +58,10 @@ pub(super) fn run_case(track: &mut Track, case: &Case, job: &Job, source: &Kerne
             }
             row.kernel = plan.as_ref().map(|plan| used(plan, job, measured.held_bytes));
             fill(&mut row, measured);
+            if row.status.ends_the_executor() {
+                // What ran out of memory, or broke the protocol, may have left anything behind.
+                track.executor.stop();
+            }
             if let (Job::Own(..), Status::Failed, Some(reason)) = (job, row.status, &mut row.reason) {
                 reason.push_str("; docs/kernels.md says what a kernel is given");
             }

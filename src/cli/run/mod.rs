@@ -3,6 +3,8 @@
 mod arguments;
 mod case;
 mod choosing;
+mod done;
+mod isolation;
 mod progress;
 mod session;
 mod track;

@@ -4,6 +4,7 @@ use super::super::{devices, note, print, report};
 use super::arguments::Arguments;
 use super::case::run_case;
 use super::choosing::Choosing;
+use super::isolation::{Isolate, Isolation};
 use super::progress::Progress;
 use super::track::{Setup, Track, learn};
 use crate::error::{Error, Result};
@@ -24,6 +25,8 @@ pub struct Command {
     pub(super) arguments: Arguments,
     #[command(flatten)]
     pub(super) choosing: Choosing,
+    #[command(flatten)]
+    pub(super) isolation: Isolation,
 }
 
 impl Command {
@@ -47,8 +50,14 @@ pub fn run(command: &Command) -> Result<()> {
         return dry_run(command, &suite, &chosen);
     }
     let stop = interrupt_flag();
-    let setup =
-        Setup { program, executor_name, source: arguments.source(), labels, run_id: record::run_id() };
+    let setup = Setup {
+        program,
+        executor_name,
+        source: arguments.source(),
+        labels,
+        run_id: record::run_id(),
+        present: found.iter().map(|device| device.id.clone()).collect(),
+    };
     let mut tracks = Vec::new();
     for device in chosen {
         tracks.push(Track::open(command, &suite, &setup, device)?);
@@ -70,14 +79,18 @@ pub fn run(command: &Command) -> Result<()> {
                     interrupted = true;
                     break 'cases;
                 }
-                if track.is_done(case, job, jobs.len()) {
+                if track.done.is_done(case, job, jobs.len()) {
                     progress.step();
                     continue;
                 }
                 progress.begin(&track.device.name, case);
-                let row = run_case(track, case, job, &setup.source);
+                let mut row = run_case(track, case, job, &setup.source);
+                track.done.count_try(&mut row, case, job, jobs.len());
                 track.writer.append(&row)?;
-                track.done.insert(row.identity(), row.status);
+                track.done.note(&row);
+                if command.isolation.isolate == Isolate::Case {
+                    track.executor.end();
+                }
                 progress.end(&track.device, &row, jobs.len() > 1);
             }
         }
@@ -88,7 +101,7 @@ pub fn run(command: &Command) -> Result<()> {
     let mut defects = 0;
     for track in tracks {
         paths.push(track.writer.path().to_path_buf());
-        defects += track.done.values().filter(|status| status.is_defect()).count();
+        defects += track.done.defects();
         track.writer.finish(End {
             rows: track.done.len() as u64,
             wall_s: track.earlier_s + wall_s,

@@ -1,14 +1,15 @@
 //! One device during a run: its executor, its file, its budget.
 
 use super::super::note;
-use super::choosing::{Chooser, Job};
+use super::choosing::Chooser;
+use super::done::Done;
 use super::session::Command;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::executor::protocol::Prepare;
 use crate::executor::{ChildExecutor, Executor, Fault, FaultKind, Program};
 use crate::kernel::{Capabilities, KernelSource, Takes, default_plan};
 use crate::measure::{Budget, Config, METHOD, Predictor, TimerChoice, TimerReport, self_test};
-use crate::record::{self, Header, Row, RunWriter, SCHEMA_VERSION, Status, find_resumable};
+use crate::record::{self, Earlier, Header, Row, RunFile, RunWriter, SCHEMA_VERSION, find_earlier};
 use crate::stats::median_of_unsorted;
 use crate::suite::Suite;
 use crate::workload::Case;
@@ -26,6 +27,8 @@ pub(super) struct Setup {
     pub(super) labels: BTreeMap<String, String>,
     /// Identifier of the run.
     pub(super) run_id: String,
+    /// Ids of all devices that are there, chosen or not.
+    pub(super) present: Vec<String>,
 }
 
 /// One device during a run.
@@ -43,8 +46,8 @@ pub(super) struct Track {
     pub(super) predictor: Predictor,
     pub(super) budget: Budget,
     pub(super) chooser: Chooser,
-    /// Status of each row, by case and text of the variant.
-    pub(super) done: BTreeMap<(String, String), Status>,
+    /// The rows that there are.
+    pub(super) done: Done,
     pub(super) earlier_s: f64,
 }
 
@@ -86,36 +89,20 @@ impl Track {
                 ("budget_s".to_string(), budget.map_or("none".to_string(), |b| b.as_secs_f64().to_string())),
                 ("max_noise".to_string(), arguments.max_noise.to_string()),
                 ("cache_bytes".to_string(), config.cache_bytes.to_string()),
+                ("isolate".to_string(), command.isolation.isolate.name().to_string()),
                 ("tuning_tables".to_string(), chooser.tables().to_string()),
             ]),
         };
-        let resumable = arguments
-            .resume
-            .then(|| find_resumable(&arguments.output, &device.id, &suite.name, METHOD, Some(arguments.seed)))
-            .flatten();
-        let (writer, earlier) = match resumable {
-            Some(path) => {
-                let (writer, earlier) = RunWriter::resume(&path)?;
-                note(&format!("resuming {} after {} rows", path.display(), earlier.rows.len()));
-                for problem in &earlier.problems {
-                    note(&format!("note: {problem}"));
-                }
-                (writer, Some(earlier))
-            }
-            None => (RunWriter::create(&arguments.output, header)?, None),
-        };
+        let (writer, earlier) = open_file(command, setup, header)?;
         let mut predictor = Predictor::default();
         learn(&mut predictor, earlier.as_ref().map_or(&[], |file| &file.rows));
-        let mut done = BTreeMap::new();
-        let mut spent = 0.0;
-        for row in earlier.iter().flat_map(|file| &file.rows) {
-            spent += row.spent.warmup_s + row.spent.sample_s;
-            done.insert(row.identity(), row.status);
-        }
+        let rows = earlier.as_ref().map_or(&[][..], |file| &file.rows);
+        let spent: f64 = rows.iter().map(|row| row.spent.warmup_s + row.spent.sample_s).sum();
+        let done = Done::from_rows(rows, command.isolation.retry.is_some());
         let left = budget.map(|b| (b.as_secs_f64() - spent).max(1.0));
         let rows = |case: &Case| {
             let jobs = chooser.jobs(case, &device);
-            jobs.iter().filter(|job| !is_done(&done, case, job, jobs.len())).count()
+            jobs.iter().filter(|job| !done.is_done(case, job, jobs.len())).count()
         };
         let to_do = suite.cases.iter().map(rows).sum();
         Ok(Track {
@@ -133,11 +120,6 @@ impl Track {
             chooser,
             done,
         })
-    }
-
-    /// Whether `job`, one of `jobs` for its case, has its row.
-    pub(super) fn is_done(&self, case: &Case, job: &Job, jobs: usize) -> bool {
-        is_done(&self.done, case, job, jobs)
     }
 
     /// Takes the sentinel's time of the first row that has one as that of an unthrottled clock.
@@ -160,11 +142,29 @@ impl Track {
     }
 }
 
-/// Where a case has one row, any row is it: a table may have changed since. Otherwise it is that of
-/// the variant, or one without a variant, which stands for all.
-fn is_done(done: &BTreeMap<(String, String), Status>, case: &Case, job: &Job, jobs: usize) -> bool {
-    let (key, name) = (case.key(), job.name());
-    done.keys().any(|(row, variant)| *row == key && (jobs == 1 || variant.is_empty() || *variant == name))
+/// The file of an earlier run to go on with, where that is asked for and there is one, or a new one.
+fn open_file(command: &Command, setup: &Setup, header: Header) -> Result<(RunWriter, Option<RunFile>)> {
+    let (arguments, retry) = (&command.arguments, command.isolation.retry.is_some());
+    if !arguments.resume && !retry {
+        return Ok((RunWriter::create(&arguments.output, header)?, None));
+    }
+    let wanted = Earlier { header: &header, finished: retry, present: &setup.present };
+    let Some(path) = find_earlier(&arguments.output, wanted)? else {
+        if retry {
+            let (suite, device) = (&header.suite, &header.device.id);
+            return Err(Error::usage_hint(
+                format!("no run of suite {suite} on {device} in {}: nothing to retry", arguments.output.display()),
+                "name the folder of its file with -o, or begin a new run without --retry",
+            ));
+        }
+        return Ok((RunWriter::create(&arguments.output, header)?, None));
+    };
+    let (writer, earlier) = RunWriter::resume(&path)?;
+    note(&format!("resuming {} after {} rows", path.display(), earlier.rows.len()));
+    for problem in &earlier.problems {
+        note(&format!("note: {problem}"));
+    }
+    Ok((writer, Some(earlier)))
 }
 
 /// Lets a predictor know what earlier rows took.

@@ -1,0 +1,106 @@
+//! What a dead executor died of: how it ended, what it said last, and whether memory ran out.
+
+use super::remote::FaultKind;
+use std::collections::VecDeque;
+use std::process::ExitStatus;
+
+/// Characters of stderr that a fault tells, counted from its end.
+const TOLD: usize = 1000;
+
+/// Signals by name on Unix; the plain code elsewhere.
+pub(super) fn describe(status: ExitStatus) -> String {
+    if let Some(signal) = signal(status) {
+        let name = match signal {
+            4 => "SIGILL",
+            6 => "SIGABRT",
+            7 => "SIGBUS",
+            8 => "SIGFPE",
+            9 => "SIGKILL",
+            11 => "SIGSEGV",
+            15 => "SIGTERM",
+            _ => return format!("ended by signal {signal}"),
+        };
+        return format!("ended by {name}");
+    }
+    match status.code() {
+        Some(code) => format!("exit code {code}"),
+        None => "ended".into(),
+    }
+}
+
+fn signal(status: ExitStatus) -> Option<i32> {
+    #[cfg(unix)]
+    return std::os::unix::process::ExitStatusExt::signal(&status);
+    #[cfg(not(unix))]
+    return Option::<i32>::None.filter(|_| status.success());
+}
+
+/// The end of what was said on stderr, on one line.
+pub(super) fn tail(lines: &VecDeque<String>) -> String {
+    let text = lines.iter().filter(|line| !line.is_empty()).cloned().collect::<Vec<_>>().join(" | ");
+    let length = text.chars().count();
+    if length <= TOLD { text } else { format!("…{}", text.chars().skip(length - TOLD).collect::<String>()) }
+}
+
+/// Processes that Linux has ended for want of memory since it started; none where it doesn't tell.
+pub(super) fn memory_kills() -> Option<u64> {
+    oom_kills(&std::fs::read_to_string("/proc/vmstat").ok()?)
+}
+
+fn oom_kills(vmstat: &str) -> Option<u64> {
+    vmstat.lines().find_map(|line| line.strip_prefix("oom_kill ")?.trim().parse().ok())
+}
+
+/// What drivers, allocators and runtimes say when memory runs out, in lower case.
+const MEMORY_WORDS: [&str; 6] = [
+    "out of memory",
+    "out_of_device_memory",
+    "out_of_host_memory",
+    "cannot allocate memory",
+    "memory allocation of",
+    "bad_alloc",
+];
+
+/// Whether an executor that ended with `status` ran out of memory or just crashed. `starved` says
+/// that the system has ended a process for want of memory meanwhile, which it does by SIGKILL.
+pub(super) fn kind_of_death(status: Option<ExitStatus>, starved: bool, said: &str) -> FaultKind {
+    let killed = status.and_then(signal) == Some(9);
+    let said = said.to_lowercase();
+    if (killed && starved) || MEMORY_WORDS.iter().any(|words| said.contains(words)) {
+        FaultKind::OutOfMemory
+    } else {
+        FaultKind::Crashed
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+    use std::os::unix::process::ExitStatusExt;
+
+    #[test]
+    fn a_death_for_want_of_memory_is_told_from_a_crash() {
+        let (killed, aborted) = (Some(ExitStatus::from_raw(9)), Some(ExitStatus::from_raw(6)));
+        assert_eq!(kind_of_death(killed, true, ""), FaultKind::OutOfMemory);
+        assert_eq!(kind_of_death(killed, false, ""), FaultKind::Crashed);
+        assert_eq!(kind_of_death(aborted, true, ""), FaultKind::Crashed);
+        let said = "memory allocation of 68719476736 bytes failed";
+        assert_eq!(kind_of_death(aborted, false, said), FaultKind::OutOfMemory);
+        assert_eq!(kind_of_death(None, false, "VK_ERROR_OUT_OF_DEVICE_MEMORY"), FaultKind::OutOfMemory);
+    }
+
+    #[test]
+    fn the_kernel_s_count_is_found_among_the_others() {
+        assert_eq!(oom_kills("pgfault 7\noom_kill 3\noom_kill_disable 9\n"), Some(3));
+        assert_eq!(oom_kills("pgfault 7\n"), None);
+    }
+
+    #[test]
+    fn the_end_of_what_was_said_is_kept() {
+        let lines = VecDeque::from(["first".to_string(), String::new(), "x".repeat(TOLD - 5) + " last"]);
+        let text = tail(&lines);
+        assert!(text.starts_with('…') && text.ends_with("x last"), "{text}");
+        assert_eq!(text.chars().count(), TOLD + 1);
+        assert_eq!(tail(&VecDeque::from(["a".into(), "b".into()])), "a | b");
+    }
+}

@@ -1,0 +1,73 @@
+//! Lines of a file that may hold anything, with the place where each ends.
+
+use std::io::{self, BufRead, Read};
+
+/// Longer lines are left out, so that a broken file cannot exhaust memory. A row of 100 000 samples
+/// has two megabytes.
+pub(super) const LONGEST_LINE: u64 = 16 << 20;
+
+/// A line of a file.
+pub(super) struct RawLine {
+    /// Counted from 1.
+    pub(super) number: u64,
+    /// Its bytes without the newline; none when there are too many.
+    pub(super) bytes: Option<Vec<u8>>,
+    /// Whether a newline ended it.
+    pub(super) newline: bool,
+    /// The place after it in the file.
+    pub(super) end: u64,
+}
+
+/// The lines of a file, each of bounded length.
+pub(super) struct Lines<R> {
+    reader: R,
+    at: u64,
+    number: u64,
+}
+
+impl<R: BufRead> Lines<R> {
+    /// The lines of what `reader` gives.
+    pub(super) fn of(reader: R) -> Self {
+        Lines { reader, at: 0, number: 0 }
+    }
+
+    /// The next line; none at the end.
+    pub(super) fn next(&mut self) -> io::Result<Option<RawLine>> {
+        let mut bytes = Vec::new();
+        let mut length = self.reader.by_ref().take(LONGEST_LINE + 1).read_until(b'\n', &mut bytes)? as u64;
+        if length == 0 {
+            return Ok(None);
+        }
+        self.number += 1;
+        let mut newline = bytes.last() == Some(&b'\n');
+        let whole = newline || length <= LONGEST_LINE;
+        if newline {
+            bytes.pop();
+        } else if !whole {
+            bytes.clear();
+            let (skipped, ended) = skip_line(&mut self.reader)?;
+            length += skipped;
+            newline = ended;
+        }
+        self.at += length;
+        Ok(Some(RawLine { number: self.number, bytes: whole.then_some(bytes), newline, end: self.at }))
+    }
+}
+
+/// Reads up to and with the next newline; gives the number of bytes and whether there was one.
+fn skip_line(reader: &mut impl BufRead) -> io::Result<(u64, bool)> {
+    let mut skipped = 0;
+    loop {
+        let buffer = reader.fill_buf()?;
+        if buffer.is_empty() {
+            return Ok((skipped, false));
+        }
+        let newline = buffer.iter().position(|byte| *byte == b'\n');
+        let used = newline.map_or(buffer.len(), |at| at + 1);
+        reader.consume(used);
+        skipped += used as u64;
+        if newline.is_some() {
+            return Ok((skipped, true));
+        }
+    }
+}
