@@ -129,7 +129,10 @@ impl ChildExecutor {
             (Some(before), Some(now)) => now > before,
             _ => false,
         };
-        Fault::fatal(if kind == FaultKind::Crashed { kind_of_death(status, starved, &reason) } else { kind }, reason)
+        Fault::fatal(
+            if kind == FaultKind::Crashed { kind_of_death(status, starved, &reason) } else { kind },
+            reason,
+        )
     }
 }
 

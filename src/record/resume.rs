@@ -71,7 +71,8 @@ fn difference(had: &Header, wanted: &Header) -> Option<String> {
         .or_else(|| {
             let names = had.options.keys().chain(wanted.options.keys());
             names.filter(|name| !INDIFFERENT.contains(&name.as_str())).find_map(|name| {
-                let value = |header: &Header| header.options.get(name).map_or("not set".into(), String::clone);
+                let value =
+                    |header: &Header| header.options.get(name).map_or("not set".into(), String::clone);
                 differs(&format!("option {name}"), &value(had), &value(wanted))
             })
         })

@@ -74,8 +74,9 @@ impl Done {
     /// of the variant, or one without a variant, which stands for all.
     fn of(&self, case: &Case, job: &Job, jobs: usize) -> Option<Standing> {
         let (key, name) = (case.key(), job.name());
-        let fits =
-            |(row, variant): &(String, String)| *row == key && (jobs == 1 || variant.is_empty() || *variant == name);
+        let fits = |(row, variant): &(String, String)| {
+            *row == key && (jobs == 1 || variant.is_empty() || *variant == name)
+        };
         self.0.iter().find(|(identity, _)| fits(identity)).map(|(_, standing)| *standing)
     }
 

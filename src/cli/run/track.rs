@@ -153,7 +153,10 @@ fn open_file(command: &Command, setup: &Setup, header: Header) -> Result<(RunWri
         if retry {
             let (suite, device) = (&header.suite, &header.device.id);
             return Err(Error::usage_hint(
-                format!("no run of suite {suite} on {device} in {}: nothing to retry", arguments.output.display()),
+                format!(
+                    "no run of suite {suite} on {device} in {}: nothing to retry",
+                    arguments.output.display()
+                ),
                 "name the folder of its file with -o, or begin a new run without --retry",
             ));
         }
