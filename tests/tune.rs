@@ -50,10 +50,10 @@ fn tuned(rules: Vec<Rule>, noise: f64, share: f64) -> (Result<Tuned, Untuned>, f
     let mut executor = Clocked { fake: Fake::from_script(script), now: Rc::clone(&now) };
     let timer = TimerReport {
         chosen: TimerChoice::Device,
-        findings: vec![],
         tick_ns: Some(1.0),
         empty_host_s: 20e-6,
         empty_device_s: Some(1e-6),
+        ..TimerReport::untested(String::new())
     };
     let mut session = Session {
         executor: &mut executor,

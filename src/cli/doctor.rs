@@ -1,9 +1,18 @@
 //! `portamark doctor`: why there is no device, or only a slow one, and what to do about it.
 
+use super::run::test_timer;
 use crate::error::{Error, Result};
+use crate::executor::ChildExecutor;
 use crate::executor::loader::{Drivers, Env, Libraries, Nodes, Root};
-use crate::kernel::Capabilities;
+use crate::kernel::{Capabilities, KernelSource};
+use crate::measure::{Config, TimerChoice, TimerReport};
+use crate::record::redact;
+use crate::units;
 use std::fmt::Write;
+use std::time::Duration;
+
+/// Deadline of one message while a clock is tested.
+const TIMER_DEADLINE: Duration = Duration::from_secs(20);
 
 /// How bad a finding is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -63,12 +72,25 @@ pub struct Arguments {}
 /// Prints the findings; without any device the exit code says so.
 pub fn run(_: &Arguments) -> Result<()> {
     // A driver that breaks the executor is a finding, not the end of the examination.
-    let (devices, broken) = match super::devices::discover(&super::devices::program(None)?) {
+    let program = super::devices::program(None)?;
+    let (devices, broken) = match super::devices::discover(&program) {
         Ok((_, devices)) => (devices, None),
         Err(error) => (Vec::new(), Some(Finding::new(Severity::Problem, error.to_string()))),
     };
     let mut findings = examine(&Root::system(), &|name| std::env::var(name).ok(), &devices);
     findings.extend(broken);
+    for device in &devices {
+        let mut executor = ChildExecutor::new(program.clone());
+        let config = Config { timeout: TIMER_DEADLINE, ..Config::default() };
+        let report = test_timer(&mut executor, device, &config, &KernelSource::embedded());
+        findings.push(match report {
+            Ok(report) => clock(device, &report),
+            Err(fault) => Finding::new(
+                Severity::Problem,
+                format!("{}: the test of its clock failed: {}", device.id, redact(&fault.reason)),
+            ),
+        });
+    }
     super::print(&render(&findings));
     if devices.is_empty() {
         return Err(Error::NoDevice { message: "no device was found".into(), explained: true });
@@ -87,6 +109,29 @@ pub fn examine(root: &Root, env: Env, devices: &[Capabilities]) -> Vec<Finding> 
         _ => {}
     }
     findings
+}
+
+/// What a self-test says of the clock of `device`.
+fn clock(device: &Capabilities, report: &TimerReport) -> Finding {
+    let facts: Vec<String> =
+        [("tick", report.tick_ns.map(|ns| ns * 1e-9)), ("empty pass", report.empty_device_s)]
+            .iter()
+            .filter_map(|(name, value)| value.map(|s| format!("{name} {}", units::seconds(s))))
+            .collect();
+    let id = &device.id;
+    match (report.chosen, report.findings.is_empty()) {
+        (TimerChoice::Device, true) => {
+            Finding::new(Severity::Ok, format!("{id}: its clock passes every test ({})", facts.join(", ")))
+        }
+        (TimerChoice::Device, false) => Finding::new(
+            Severity::Note,
+            format!("{id}: its clock is used, with care"),
+        )
+        .why(format!("{} ({}).", report.findings.join("; "), facts.join(", "))),
+        (TimerChoice::Host, _) => Finding::new(Severity::Note, format!("{id}: its clock is not used"))
+            .why(format!("{}.", report.findings.join("; ")))
+            .todo("nothing: the host's clock is used instead; a newer driver may do better"),
+    }
 }
 
 /// The findings as text, for people: every line is understood without colour.
@@ -459,5 +504,35 @@ mod tests {
         let gpu = Capabilities { device_type: DeviceType::Discrete, ..Script::device() };
         assert_eq!((macos(std::slice::from_ref(&gpu)), windows(&[gpu])), (vec![], vec![]));
         assert!(!examine(&Root::system(), &|_| None, &[]).is_empty());
+    }
+
+    #[test]
+    fn a_clock_is_told_with_what_speaks_against_it() {
+        use crate::measure::TimerFault;
+        let honest = TimerReport {
+            chosen: TimerChoice::Device,
+            findings: vec![],
+            faults: vec![],
+            tick_ns: Some(32.0),
+            empty_device_s: Some(2e-6),
+            ..TimerReport::untested(String::new())
+        };
+        let finding = clock(&Script::device(), &honest);
+        assert_eq!(finding.severity, Severity::Ok);
+        assert!(finding.what.contains("passes every test (tick 32.0 ns, empty pass 2.00 µs)"), "{finding:?}");
+        let coarse = TimerReport {
+            faults: vec![TimerFault::CoarseTick],
+            findings: vec!["the timer ticks each 65.5 µs only".into()],
+            ..honest.clone()
+        };
+        let finding = clock(&Script::device(), &coarse);
+        assert_eq!(finding.severity, Severity::Note);
+        assert!(finding.why.unwrap().contains("65.5 µs"));
+        let zero = TimerReport::untested("every timestamp is zero or missing".into());
+        let text = render(&[clock(&Script::device(), &zero)]);
+        assert!(
+            text.contains("its clock is not used") && text.contains("the host's clock is used"),
+            "{text}"
+        );
     }
 }

@@ -120,7 +120,10 @@ fn run(
         return Ok(Ended::Wrong(reason));
     }
 
-    let seconds = |sampled: &Sampled| sampled.device_ns.unwrap_or(sampled.host_ns) as f64 * 1e-9;
+    // A clock that was found to lie must not decide what the budget can afford.
+    let chosen = session.timer.chosen;
+    let host_s = |sampled: &Sampled| sampled.host_ns as f64 * 1e-9;
+    let seconds = |sampled: &Sampled| sampling::chosen_s(sampled, chosen).unwrap_or(host_s(sampled));
     let cold_s = seconds(&first);
     // Some drivers compile at the first execution, and every cache is cold: the second one tells
     // what an execution takes.

@@ -1,5 +1,6 @@
 //! What measuring a case gives: where its time went, the proof, the samples.
 
+use super::timer_fault::TimerFault;
 use crate::stats::{StopReason, Summary};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -9,14 +10,40 @@ use serde::{Deserialize, Serialize};
 pub struct TimerReport {
     /// Which timer the rows use: `device` or `host`.
     pub chosen: TimerChoice,
-    /// Why; every check that failed by name.
+    /// What is wrong with the device's clock, in words; empty for one that passed every check.
     pub findings: Vec<String>,
-    /// Smallest non-zero difference of device stamps seen, in nanoseconds.
+    /// The names of these findings, in the same order.
+    #[serde(default)]
+    pub faults: Vec<TimerFault>,
+    /// Smallest non-zero difference of device times seen, in nanoseconds.
     pub tick_ns: Option<f64>,
     /// Median host time of an empty submission, in seconds.
     pub empty_host_s: f64,
     /// Median device time of an empty pass, in seconds.
     pub empty_device_s: Option<f64>,
+    /// Device time of twice the work over that of once, empty passes taken off; 2 is right.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub twice_over_once: Option<f64>,
+    /// Device time over host time of the longest batches, those of an empty batch taken off; 1 is
+    /// right.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub device_over_host: Option<f64>,
+}
+
+impl TimerReport {
+    /// The host's clock, since `finding` kept the device's from being tested.
+    pub fn untested(finding: String) -> Self {
+        TimerReport {
+            chosen: TimerChoice::Host,
+            findings: vec![finding],
+            faults: vec![TimerFault::Untested],
+            tick_ns: None,
+            empty_host_s: 0.0,
+            empty_device_s: None,
+            twice_over_once: None,
+            device_over_host: None,
+        }
+    }
 }
 
 /// Which clock the rows use.

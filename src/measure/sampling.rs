@@ -33,7 +33,7 @@ pub fn batch_size(seconds: f64, timer: &TimerReport) -> u32 {
 }
 
 /// Time of a batch by the chosen clock, if it has one.
-fn chosen_s(sampled: &Sampled, choice: TimerChoice) -> Option<f64> {
+pub(super) fn chosen_s(sampled: &Sampled, choice: TimerChoice) -> Option<f64> {
     match choice {
         TimerChoice::Host => Some(sampled.host_ns as f64 * 1e-9),
         TimerChoice::Device => sampled.device_ns.filter(|ns| *ns > 0).map(|ns| ns as f64 * 1e-9),
@@ -185,10 +185,10 @@ mod tests {
     fn timer(chosen: TimerChoice) -> TimerReport {
         TimerReport {
             chosen,
-            findings: vec![],
             tick_ns: Some(10.0),
             empty_host_s: 50e-6,
             empty_device_s: Some(1e-6),
+            ..TimerReport::untested(String::new())
         }
     }
 

@@ -1,94 +1,82 @@
 //! A timer that is itself tested, before anything is measured with it.
 
-use super::result::{TimerChoice, TimerReport};
-use crate::executor::{Executor, Fault, FaultKind};
+use super::result::TimerReport;
+use super::timer_fault::{Batch, Evidence};
+use crate::executor::{Executor, Fault};
 use crate::kernel::{Capabilities, TimerKind};
-use crate::stats::median_of_unsorted;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-const REPEATS: u32 = 15;
+/// Empty passes, from which the tick is estimated.
+const EMPTY: usize = 1000;
+/// Fewer empty passes must do where they take longer than this.
+const EMPTY_LIMIT: Duration = Duration::from_millis(250);
+/// Never fewer empty passes than this.
+const LEAST_EMPTY: usize = 15;
+/// Pairs of once and twice the work.
+const PAIRS: usize = 15;
+/// Batches of long work.
+const LONG: usize = 5;
+/// Work lasts so many ticks, unless that is longer than long work.
+const LEAST_TICKS: f64 = 20.0;
+/// Host time of long work.
+const LONG_S: f64 = 20e-3;
+/// Long work lasts so many ticks: a part of a tick more or less then says nothing of the period.
+const LONG_TICKS: f64 = 200.0;
+/// Most executions in a batch.
+const MOST_EXECUTIONS: u32 = 1 << 14;
 
-/// Tests the device's timestamps on the preparation `handle`, some real work of at least tens of
-/// microseconds, and chooses the clock of the rows.
+/// Tests the timestamps of `device` on the preparation `handle`, some real work of a few microseconds
+/// or more, and chooses the clock of the rows.
 ///
-/// Checks: stamps are there and ordered; twice the work takes twice the time, within a quarter
-/// and no worse than the host's clock says; device time is at most host time.
+/// It runs empty passes, then once and twice the same work in turn, then long work, and looks for
+/// every [`TimerFault`](super::TimerFault): stamps are there and ordered; twice the work takes twice
+/// the time; device time is at most host time; both clocks agree on how long long work takes. It
+/// takes about a second.
+///
+/// # Errors
+/// When the executor fails; `deadline` is that of one message.
 pub fn self_test(
     executor: &mut dyn Executor,
     device: &Capabilities,
     handle: u32,
     deadline: Duration,
 ) -> Result<TimerReport, Fault> {
-    let mut findings = Vec::new();
-    let (mut empty_host, mut empty_device) = (Vec::new(), Vec::new());
+    let mut evidence = Evidence { offered: device.timer == TimerKind::PassTimestamps, ..Evidence::default() };
+    // Some drivers compile at the first execution.
     executor.sample(handle, 1, 0, deadline)?;
-    for _ in 0..REPEATS {
-        let empty = executor.sample(handle, 0, 0, deadline)?;
-        empty_host.push(empty.host_ns as f64 * 1e-9);
-        empty_device.extend(empty.device_ns.map(|ns| ns as f64 * 1e-9));
+    let mut run = |k: u32, evidence: &mut Evidence| -> Result<f64, Fault> {
+        let sampled = executor.sample(handle, k, 0, deadline)?;
+        evidence.batches.push(Batch { k, sampled });
+        Ok(sampled.host_ns as f64 * 1e-9)
+    };
+    let started = Instant::now();
+    while evidence.batches.len() < LEAST_EMPTY
+        || (evidence.batches.len() < EMPTY && started.elapsed() < EMPTY_LIMIT)
+    {
+        run(0, &mut evidence)?;
     }
-    let empty_host_s = median_of_unsorted(&mut empty_host).unwrap_or(0.0);
-    // Enough work to stand out from the cost of a submission.
+    let empty_s = evidence.median_host_s(0).unwrap_or(0.0);
+
+    // Enough work to stand out from the cost of a submission and from a tick.
     let mut k = 1;
-    loop {
-        let host_s = executor.sample(handle, k, 0, deadline)?.host_ns as f64 * 1e-9;
-        if host_s >= (10.0 * empty_host_s).max(2e-3) || k >= 1 << 14 {
-            break;
-        }
+    let least_s = |evidence: &Evidence| {
+        (10.0 * empty_s).max(2e-3).max(LEAST_TICKS * evidence.tick_ns().unwrap_or(0.0) * 1e-9).min(LONG_S)
+    };
+    while run(k, &mut evidence)? < least_s(&evidence) && k < MOST_EXECUTIONS {
         k *= 2;
     }
-    let (mut once, mut twice) = (Vec::new(), Vec::new());
-    let mut invalid = 0;
-    for _ in 0..REPEATS {
-        for (times, factor) in [(&mut once, 1), (&mut twice, 2)] {
-            let sampled = executor.sample(handle, k * factor, 0, deadline)?;
-            invalid += sampled.invalid;
-            times.push(sampled);
-        }
+    evidence.once = k;
+    for _ in 0..PAIRS {
+        run(k, &mut evidence)?;
+        run(2 * k, &mut evidence)?;
     }
-    let stamped: Vec<u64> = once.iter().chain(&twice).filter_map(|s| s.device_ns).collect();
-    if device.timer == TimerKind::Host {
-        findings.push("the device offers no timestamps".to_string());
-    } else if invalid > 0 {
-        findings
-            .push(format!("{invalid} of {} batches have stamps that are zero or go backwards", 2 * REPEATS));
-    } else if stamped.iter().all(|ns| *ns == 0) {
-        findings.push("every timestamp is zero or missing".to_string());
-    } else {
-        let above =
-            once.iter().chain(&twice).filter(|s| s.device_ns.is_some_and(|ns| ns > s.host_ns)).count();
-        if above > 0 {
-            findings.push(format!("device time exceeds host time in {above} of {} batches", 2 * REPEATS));
-        }
-        let ratio = |value: &dyn Fn(&crate::executor::protocol::Sampled) -> f64| -> Option<f64> {
-            let mut one: Vec<f64> = once.iter().map(value).collect();
-            let mut two: Vec<f64> = twice.iter().map(value).collect();
-            Some(median_of_unsorted(&mut two)? / median_of_unsorted(&mut one)?)
-        };
-        let on_device = ratio(&|s| s.device_ns.unwrap_or(0) as f64).unwrap_or(f64::NAN);
-        let on_host = ratio(&|s| s.host_ns as f64).unwrap_or(f64::NAN);
-        // On a busy machine both clocks see the disturbance: only a device clock that is worse
-        // than the host's is at fault.
-        let off = (on_device - 2.0).abs();
-        if on_device.is_nan() || (off > 0.5 && off > 1.5 * (on_host - 2.0).abs()) {
-            findings.push(format!(
-                "twice the work takes {} times the time",
-                crate::units::significant(on_device)
-            ));
-        }
+
+    let tick_s = evidence.tick_ns().unwrap_or(0.0) * 1e-9;
+    let twice_s = evidence.median_host_s(2 * k).unwrap_or(LONG_S);
+    let longer = (LONG_S.max(LONG_TICKS * tick_s) / twice_s.max(1e-9)).ceil();
+    let long = (f64::from(2 * k) * longer).min(f64::from(MOST_EXECUTIONS.max(2 * k))) as u32;
+    for _ in 0..LONG {
+        run(long, &mut evidence)?;
     }
-    let mut distinct = stamped;
-    distinct.sort_unstable();
-    let tick_ns = distinct.windows(2).map(|w| w[1] - w[0]).filter(|d| *d > 0).min().map(|d| d as f64);
-    let chosen = if findings.is_empty() { TimerChoice::Device } else { TimerChoice::Host };
-    if empty_host.is_empty() {
-        return Err(Fault::new(FaultKind::Failed, "the timer self-test ran nothing"));
-    }
-    Ok(TimerReport {
-        chosen,
-        findings,
-        tick_ns,
-        empty_host_s,
-        empty_device_s: median_of_unsorted(&mut empty_device),
-    })
+    Ok(evidence.judge())
 }

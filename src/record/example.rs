@@ -47,9 +47,12 @@ pub(crate) fn header() -> Header {
         timer: TimerReport {
             chosen: TimerChoice::Device,
             findings: vec![],
+            faults: vec![],
             tick_ns: Some(32.0),
             empty_host_s: 0.00003125,
             empty_device_s: Some(0.0000025),
+            twice_over_once: Some(2.0),
+            device_over_host: Some(1.0),
         },
         labels: BTreeMap::from([("card".into(), "loan from the lab".into())]),
         options: BTreeMap::from([("budget".into(), "60s".into())]),

@@ -65,13 +65,12 @@ impl Track {
         let budget = arguments.budget(suite);
         let mut executor = ChildExecutor::new(setup.program.clone());
         let timer = test_timer(&mut executor, &device, &config, &setup.source);
-        let timer = timer.unwrap_or_else(|fault| TimerReport {
-            chosen: TimerChoice::Host,
-            findings: vec![format!("the self-test failed: {}", record::redact(&fault.reason))],
-            tick_ns: None,
-            empty_host_s: 0.0,
-            empty_device_s: None,
+        let timer = timer.unwrap_or_else(|fault| {
+            TimerReport::untested(format!("the self-test failed: {}", record::redact(&fault.reason)))
         });
+        for line in timer_talk(&device, &timer) {
+            note(&line);
+        }
         let header = Header {
             schema: SCHEMA_VERSION,
             method: METHOD,
@@ -217,4 +216,13 @@ pub(in crate::cli) fn test_timer(
     let report = self_test(executor, device, handle, config.timeout)?;
     executor.release(handle, config.timeout)?;
     Ok(report)
+}
+
+/// What to say of a timer before a run, a line for each finding; nothing of one without fault.
+fn timer_talk(device: &Capabilities, timer: &TimerReport) -> Vec<String> {
+    let clock = match timer.chosen {
+        TimerChoice::Device => "its clock is used all the same",
+        TimerChoice::Host => "the host's clock is used",
+    };
+    timer.findings.iter().map(|finding| format!("note: {}: {finding}; {clock}", device.id)).collect()
 }

@@ -158,6 +158,10 @@ pub enum Timer {
     WrongPeriod,
     /// Device time exceeds host time by the factor.
     AboveHost,
+    /// Stamps are of 24 bits, and their difference is taken in 64: it is huge where they wrap.
+    Wrapping,
+    /// Every tenth pair of stamps is unusable.
+    Sporadic,
 }
 
 /// What goes wrong, with which requests.

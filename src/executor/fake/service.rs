@@ -239,6 +239,14 @@ impl Fake {
             Timer::Constant => 4096.0,
             Timer::WrongPeriod => ticks(true_ns / self.script.timer_factor, self.script.tick_ns),
             Timer::AboveHost => ticks(host_ns as f64 * self.script.timer_factor, self.script.tick_ns),
+            Timer::Wrapping => {
+                // The clock of the host has moved on past this batch.
+                let stamp = |ns: u64| ns & 0xff_ffff;
+                let end = self.now_ns;
+                return (Some(stamp(end).wrapping_sub(stamp(end - true_ns as u64))), 0);
+            }
+            Timer::Sporadic if self.samples.is_multiple_of(10) => return (None, 1),
+            Timer::Sporadic => ticks(true_ns, self.script.tick_ns),
         };
         (Some(ns as u64), 0)
     }
@@ -435,6 +443,10 @@ mod tests {
             (Timer::Constant, (Some(4096), 0)),
             (Timer::WrongPeriod, (Some(200_100), 0)),
             (Timer::AboveHost, (Some(20_210_000), 0)),
+            // Compiled until 1 ms, ended at 3.021 ms: no wrap yet.
+            (Timer::Wrapping, (Some(2_001_000), 0)),
+            // The tenth would be the first that is unusable.
+            (Timer::Sporadic, (Some(2_001_000), 0)),
         ] {
             let mut fake = Fake::from_script(Script { timer, ..fake(vec![]).script });
             let (handle, ..) = fake.prepare(ask("gemm f32 m1000 n1000 k1000 nn", 1), SOON).unwrap();
@@ -442,6 +454,18 @@ mod tests {
             assert_eq!((sampled.device_ns, sampled.invalid), expected, "{timer:?}");
             assert_eq!(sampled.host_ns, 2_021_000);
         }
+    }
+
+    #[test]
+    fn a_stamp_of_24_bits_wraps_each_16_8_ms() {
+        let mut fake = Fake::from_script(Script { timer: Timer::Wrapping, ..fake(vec![]).script });
+        let (handle, ..) = fake.prepare(ask("gemm f32 m1000 n1000 k1000 nn", 1), SOON).unwrap();
+        let times: Vec<u64> =
+            (0..9).map(|_| fake.sample(handle, 1, 0, SOON).unwrap().device_ns.unwrap()).collect();
+        // 1 ms and batches of 2.021 ms: the eighth is the one that passes 16.777 ms.
+        let wrapped: Vec<usize> = (0..9).filter(|at| times[*at] > 1 << 60).collect();
+        assert_eq!(wrapped, [7]);
+        assert_eq!(times[7], 2_001_000u64.wrapping_sub(1 << 24));
     }
 
     #[test]

@@ -231,9 +231,10 @@ impl Prepared {
             let stamp = |at: usize| u64::from_le_bytes(stamps[at..at + 8].try_into().expect("16 bytes"));
             let (begin, end) = (stamp(0), stamp(8));
             if begin == 0 || end == 0 || end <= begin {
-                // A pass without work may begin and end on one tick.
+                // A pass without work may begin and end on one tick. Equal stamps around work, zeros
+                // above all, are the time 0 that they say, and counted as unusable.
                 sampled.invalid = u32::from(k > 0 || end < begin);
-                sampled.device_ns = (k == 0 && end == begin && end != 0).then_some(0);
+                sampled.device_ns = (end == begin && (k > 0 || end != 0)).then_some(0);
             } else {
                 sampled.device_ns = Some((end.wrapping_sub(begin) as f64 * timer.period).round() as u64);
             }
