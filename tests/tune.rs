@@ -59,8 +59,8 @@ fn tuned(rules: Vec<Rule>, noise: f64, share: f64) -> (Result<Tuned, Untuned>, f
         executor: &mut executor,
         device: &device,
         timer: &timer,
-        sentinel: None,
-        sentinel_start_s: None,
+        sentinels: Default::default(),
+        sentinel_start: None,
     };
     let read = Rc::clone(&now);
     let clock = move || Duration::from_nanos(read.get());

@@ -147,6 +147,8 @@ pub fn spread_row(key: &str, seconds: f64, spread: f64) -> Row {
             overhead_s: None,
             slope_s: None,
             sentinel_s: Vec::new(),
+            bandwidth_sentinel_s: Vec::new(),
+            slowdowns: Default::default(),
         }),
         ..failed_row(key, Status::Ok, None)
     }

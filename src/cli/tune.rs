@@ -8,8 +8,8 @@ use crate::kernel::{
     Capabilities, KernelSource, Plan, Takes, TunedEntry, TuningKey, TuningTable, Variant, space,
 };
 use crate::measure::{
-    Config, Effort, Experience, FINAL, Fate, Predictor, Session, TimerReport, Tuned, Untuned,
-    last_level_cache, tune,
+    CacheReport, Config, Effort, Experience, FINAL, Fate, Predictor, Session, TimerReport, Tuned, Untuned,
+    tune,
 };
 use crate::record::{load_tuned, redact, save_tuned, tuned_path};
 use crate::suite::{Pattern, Suite};
@@ -133,7 +133,7 @@ impl<'a> Tuner<'a> {
         let config = Config {
             seed: arguments.seed,
             timeout: arguments.timeout,
-            cache_bytes: last_level_cache(device),
+            cache_bytes: CacheReport::assumed(device).bytes,
             ..Config::default()
         };
         let source = arguments.kernels.as_ref().map_or_else(KernelSource::embedded, KernelSource::folder);
@@ -248,8 +248,8 @@ impl<'a> Tuner<'a> {
             executor: &mut self.executor,
             device: self.device,
             timer: &self.timer,
-            sentinel: None,
-            sentinel_start_s: None,
+            sentinels: Default::default(),
+            sentinel_start: None,
         };
         let found = match tune(&mut session, &self.config, case, &plans, &effort) {
             Ok(found) => found,

@@ -28,6 +28,8 @@ pub struct Config {
     pub memory_limit: u64,
     /// Bytes of the last-level cache that rotation has to outgrow twice.
     pub cache_bytes: u64,
+    /// Whether buffers rotate at all.
+    pub rotate: bool,
 }
 
 impl Default for Config {
@@ -42,6 +44,7 @@ impl Default for Config {
             timeout: Duration::from_secs(60),
             memory_limit: 4 << 30,
             cache_bytes: 64 << 20,
+            rotate: true,
         }
     }
 }

@@ -2,7 +2,7 @@
 //! buffer that was timed.
 
 use super::config::Config;
-use super::result::{Spent, Timing, Verification};
+use super::result::{Cache, Spent, Timing, Verification};
 use super::rotation;
 use super::sampling;
 use super::session::Session;
@@ -10,7 +10,7 @@ use super::verify::{Oracle, Verdict};
 use crate::executor::protocol::{Prepare, Sampled};
 use crate::executor::{Fault, FaultKind};
 use crate::kernel::Plan;
-use crate::stats::median_of_unsorted;
+use crate::stats::is_drifting;
 use crate::workload::{Case, Inputs, Tile};
 use std::time::Instant;
 
@@ -92,7 +92,11 @@ fn run(
     handle_out: &mut Option<u32>,
 ) -> Result<Ended, Fault> {
     let set_bytes = plan.map_or_else(|| case.tensors().iter().map(|t| t.bytes()).sum(), Plan::bytes);
-    let (sets, cache) = rotation::sets(set_bytes, config.cache_bytes, config.memory_limit);
+    let (sets, cache) = if config.rotate {
+        rotation::sets(set_bytes, config.cache_bytes, config.memory_limit)
+    } else {
+        (1, Cache::Warm)
+    };
     let tile = plan.map_or(Tile::ONE, |plan| plan.tile);
     let started = Instant::now();
     let prepare = Prepare {
@@ -167,7 +171,7 @@ fn run(
     let Some(timing) = sampling.timing else {
         return Err(Fault::new(FaultKind::Failed, "no batch had a usable time"));
     };
-    measurement.tags = tags(&timing, session.sentinel_start_s);
+    measurement.tags = tags(&timing);
     measurement.timing = Some(timing);
     Ok(Ended::Ok)
 }
@@ -186,19 +190,20 @@ fn verification(case: &Case, verdicts: &[&Verdict]) -> Verification {
     }
 }
 
-/// The clock fell if the sentinel's median is over 5 % slower than at the start of the run.
-const DRIFT: f64 = 1.05;
 /// Half-width of the median's interval that is called noisy.
 const NOISY: f64 = 0.05;
 
-fn tags(timing: &Timing, sentinel_start_s: Option<f64>) -> Vec<String> {
+fn tags(timing: &Timing) -> Vec<String> {
     let mut tags = Vec::new();
-    if let (Some(now), Some(start)) = (median_of_unsorted(&mut timing.sentinel_s.clone()), sentinel_start_s)
-        && now > DRIFT * start
-    {
+    if timing.slowdowns.sustained().next().is_some() {
         tags.push("throttled".to_string());
     }
     let summary = &timing.summary;
+    if let (Some(p), Some(drift)) = (summary.drift_p, summary.drift)
+        && is_drifting(p, drift)
+    {
+        tags.push("drifting".to_string());
+    }
     if let (Some(lo), Some(hi)) = (summary.ci_lo, summary.ci_hi)
         && (hi - lo) / 2.0 > NOISY * summary.median
     {

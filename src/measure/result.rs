@@ -1,5 +1,6 @@
 //! What measuring a case gives: where its time went, the proof, the samples.
 
+use super::sentinel::Slowdowns;
 use super::timer_fault::TimerFault;
 use crate::stats::{StopReason, Summary};
 use schemars::JsonSchema;
@@ -103,7 +104,7 @@ pub struct Timing {
     pub k: u32,
     /// Buffer sets rotated through.
     pub sets: u32,
-    /// `rotated` over more than twice the last-level cache, or `warm`.
+    /// `rotated` over more than twice the last-level cache, `partly` or `warm`.
     pub cache: Cache,
     /// Batches of the warm-up.
     pub warmup_batches: u32,
@@ -125,9 +126,15 @@ pub struct Timing {
     /// Seconds of one execution by the slope of that fit.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub slope_s: Option<f64>,
-    /// Sentinel kernel, seconds, in order: the fastest of three executions each.
+    /// Sentinel that is bound by arithmetic, seconds, in order: the fastest of three executions each.
     #[serde(default)]
     pub sentinel_s: Vec<f64>,
+    /// Sentinel that is bound by memory, in the same way.
+    #[serde(default)]
+    pub bandwidth_sentinel_s: Vec<f64>,
+    /// How much slower the sentinels were than when the run began.
+    #[serde(default)]
+    pub slowdowns: Slowdowns,
 }
 
 /// State of the caches when an execution begins.
@@ -136,6 +143,8 @@ pub struct Timing {
 pub enum Cache {
     /// Buffers rotate over at least twice the last-level cache.
     Rotated,
-    /// The same buffers each time, or too small a rotation.
+    /// They rotate over more than that cache and less than twice as much: memory holds no more sets.
+    Partly,
+    /// The same buffers each time, or so few that all of them fit the cache.
     Warm,
 }

@@ -2,6 +2,7 @@
 
 use super::config::Config;
 use super::result::{Cache, TimerChoice, TimerReport, Timing};
+use super::sentinel::{SentinelTimes, Slowdowns};
 use super::session::Session;
 use crate::executor::protocol::Sampled;
 use crate::executor::{Executor, Fault};
@@ -98,7 +99,8 @@ pub fn sample(
     executor.poison(handle, config.timeout)?;
     let started = Instant::now();
     let mut rule = StoppingRule::new(config.stopping);
-    let (mut device_ns, mut host_ns, mut samples, mut sentinel_s) = (vec![], vec![], vec![], vec![]);
+    let (mut device_ns, mut host_ns, mut samples) = (vec![], vec![], vec![]);
+    let mut sentinels = SentinelTimes::default();
     let mut invalid = 0;
     let mut last_set;
     let stop = loop {
@@ -111,14 +113,8 @@ pub fn sample(
             samples.push(seconds / f64::from(k));
             rule.push(seconds / f64::from(k));
         }
-        if let Some(sentinel) = session.sentinel.filter(|_| host_ns.len() % SENTINEL_EVERY == 1) {
-            // The fastest of three: other work on the machine slows some, a fallen clock all.
-            let mut fastest = None;
-            for _ in 0..3 {
-                let sampled = executor.sample(sentinel, 1, 0, config.timeout)?;
-                fastest = [fastest, chosen_s(&sampled, choice)].into_iter().flatten().min_by(f64::total_cmp);
-            }
-            sentinel_s.extend(fastest);
+        if host_ns.len() % SENTINEL_EVERY == 1 {
+            session.sentinels.measure(executor, choice, config.timeout, &mut sentinels)?;
         }
         if let Some(reason) = rule.decision().filter(|_| started.elapsed() >= config.min_time) {
             break reason;
@@ -145,7 +141,12 @@ pub fn sample(
         summary,
         overhead_s,
         slope_s,
-        sentinel_s,
+        slowdowns: session
+            .sentinel_start
+            .map(|start| Slowdowns::between(start, &sentinels))
+            .unwrap_or_default(),
+        sentinel_s: sentinels.arithmetic_s,
+        bandwidth_sentinel_s: sentinels.bandwidth_s,
     });
     Ok(Sampling { timing, last_set, warmup_s, sample_s })
 }

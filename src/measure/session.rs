@@ -1,6 +1,7 @@
 //! What measuring needs of a device.
 
 use super::result::TimerReport;
+use super::sentinel::{SentinelTimes, Sentinels};
 use crate::executor::Executor;
 use crate::kernel::Capabilities;
 
@@ -12,8 +13,8 @@ pub struct Session<'a> {
     pub device: &'a Capabilities,
     /// What its timer is worth.
     pub timer: &'a TimerReport,
-    /// A preparation of a fixed kernel that shows whether the clock holds.
-    pub sentinel: Option<u32>,
-    /// Seconds that the sentinel took when the run began, once known.
-    pub sentinel_start_s: Option<f64>,
+    /// Fixed kernels that show whether the clocks hold.
+    pub sentinels: Sentinels,
+    /// Their times when the run began, once known.
+    pub sentinel_start: Option<&'a SentinelTimes>,
 }

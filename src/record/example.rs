@@ -2,8 +2,8 @@
 
 use crate::kernel::{Capabilities, DeviceLimits, DeviceType, Feature, Path, Takes, TimerKind, Variant};
 use crate::record::{
-    Cache, End, Header, KernelUsed, Outcome, Row, SCHEMA_VERSION, Spent, Status, TimerChoice, TimerReport,
-    Timing, Verification,
+    Cache, CacheReport, CacheSource, CurvePoint, End, Header, KernelUsed, Outcome, Row, SCHEMA_VERSION,
+    Spent, Status, TimerChoice, TimerReport, Timing, Verification,
 };
 use crate::stats::{StopReason, Summary};
 use std::collections::BTreeMap;
@@ -54,6 +54,16 @@ pub(crate) fn header() -> Header {
             twice_over_once: Some(2.0),
             device_over_host: Some(1.0),
         },
+        cache: Some(CacheReport {
+            bytes: 67_108_864,
+            source: CacheSource::Measured,
+            finding: "reads of 33.6 MB are 2.00 times as fast as those of 67.1 MB".into(),
+            curve: [(33_554_432, 4e12), (67_108_864, 2e12), (134_217_728, 2e12)]
+                .map(|(bytes, rate)| CurvePoint { bytes, rate })
+                .to_vec(),
+        }),
+        sentinels: None,
+        settled: None,
         labels: BTreeMap::from([("card".into(), "loan from the lab".into())]),
         options: BTreeMap::from([("budget".into(), "60s".into())]),
     }
@@ -111,6 +121,8 @@ pub(crate) fn row(case: &str) -> Row {
             overhead_s: None,
             slope_s: None,
             sentinel_s: vec![],
+            bandwidth_sentinel_s: vec![],
+            slowdowns: Default::default(),
         }),
         predicted_s: None,
         tags: vec![],

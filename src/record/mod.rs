@@ -10,7 +10,10 @@ mod schema;
 mod store;
 mod tuned;
 
-pub use crate::measure::{Cache, Spent, TimerChoice, TimerFault, TimerReport, Timing, Verification};
+pub use crate::measure::{
+    Cache, CacheReport, CacheSource, CurvePoint, SentinelTimes, Settled, Slowdown, Slowdowns, Spent,
+    TimerChoice, TimerFault, TimerReport, Timing, Verification,
+};
 pub use load::{load, load_all, load_readable};
 pub use provenance::{now, platform, redact, run_id};
 pub use resume::{Earlier, find_earlier};

@@ -17,7 +17,8 @@ pub struct Earlier<'a> {
 }
 
 /// Options that say how much was measured, or are told by each row: another value changes no number.
-const INDIFFERENT: [&str; 3] = ["budget_s", "isolate", "tuning_tables"];
+/// The size of the cache is taken over.
+const INDIFFERENT: [&str; 4] = ["budget_s", "cache_bytes", "isolate", "tuning_tables"];
 
 /// The newest file under `dir` that the run can go on with: of the same suite, device, method, seed,
 /// and options that change numbers.

@@ -1,7 +1,7 @@
 //! The lines of a result file. Additive changes keep the version; unknown fields are ignored.
 
 use crate::kernel::{Capabilities, Variant};
-use crate::measure::{Spent, TimerReport, Timing, Verification};
+use crate::measure::{CacheReport, SentinelTimes, Settled, Spent, TimerReport, Timing, Verification};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -118,6 +118,15 @@ pub struct Header {
     pub executor: String,
     /// What the timer self-test found.
     pub timer: TimerReport,
+    /// The last-level cache that buffers rotate over; absent where they don't.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub cache: Option<CacheReport>,
+    /// Times of the sentinels when the run began, with which those of the rows are compared.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub sentinels: Option<SentinelTimes>,
+    /// What waiting for a steady clock came to; absent where it was not asked for.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub settled: Option<Settled>,
     /// The user's own words about this run.
     #[serde(default)]
     pub labels: BTreeMap<String, String>,
@@ -314,7 +323,20 @@ mod tests {
     fn the_readme_explains_every_field() {
         let readme = std::fs::read_to_string(results("README.md")).unwrap();
         let schema: serde_json::Value = serde_json::from_str(&json_schema()).unwrap();
-        for kind in ["Header", "TimerReport", "Row", "Spent", "KernelUsed", "Verification", "Timing", "End"] {
+        for kind in [
+            "Header",
+            "TimerReport",
+            "CacheReport",
+            "SentinelTimes",
+            "Settled",
+            "Slowdown",
+            "Row",
+            "Spent",
+            "KernelUsed",
+            "Verification",
+            "Timing",
+            "End",
+        ] {
             let fields = schema["$defs"][kind]["properties"].as_object();
             for field in fields.unwrap_or_else(|| panic!("the schema has no {kind}")).keys() {
                 assert!(readme.contains(&format!("`{field}`")), "{kind}.{field} is not explained");

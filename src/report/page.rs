@@ -321,6 +321,8 @@ fn device_facts(device: &Device) -> Vec<(&'static str, String)> {
         ("Driver", clean(&format!("{} {}", told.driver, told.driver_version))),
         ("Features", told.features.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")),
         ("Timer", timer),
+        ("Cache", wording::cache(header.cache.as_ref())),
+        ("Clock", header.settled.as_ref().map(|settled| settled.describe()).unwrap_or_default()),
         ("Executor", clean(&header.executor)),
         ("Platform", clean(&header.platform)),
         ("Method", format!("{}, seed {}", header.method, header.seed)),

@@ -4,7 +4,7 @@ use crate::analysis::{
     Comparison, ComputeCeiling, Device, Entry, Headline, Lead, Rate, RateUnit, above_roof, above_roof_cause,
     caveats, clean,
 };
-use crate::record::{Cache, KernelUsed, Row, Status, TimerChoice, Timing};
+use crate::record::{Cache, CacheReport, CacheSource, KernelUsed, Row, Status, TimerChoice, Timing};
 use crate::stats::StopReason;
 use crate::units;
 
@@ -97,6 +97,17 @@ pub fn timer(timer: TimerChoice) -> &'static str {
     }
 }
 
+/// The last-level cache of a device and where its size is from; empty where buffers do not rotate.
+pub fn cache(report: Option<&CacheReport>) -> String {
+    let Some(report) = report else { return String::new() };
+    let source = match report.source {
+        CacheSource::Measured => "measured",
+        CacheSource::Host => "as the processor says",
+        CacheSource::Assumed => "assumed",
+    };
+    format!("at most {}, {source}: {}", units::bytes(report.bytes), clean(&report.finding))
+}
+
 /// What qualifies a row: the reason if it did not run, otherwise its tags and what is odd about it.
 pub fn note(entry: &Entry) -> String {
     let row = entry.row;
@@ -120,8 +131,17 @@ pub fn note(entry: &Entry) -> String {
     }
     parts.extend(row.tags.iter().map(|tag| clean(tag)));
     if let Some(timing) = &row.timing {
-        if timing.cache == Cache::Warm && !row.tags.iter().any(|tag| tag == "warm") {
-            parts.push("warm".into());
+        for (what, slowdown) in timing.slowdowns.sustained() {
+            parts.push(format!(
+                "{what} {} times slower than at the start",
+                units::significant(slowdown.factor)
+            ));
+        }
+        match timing.cache {
+            Cache::Rotated => {}
+            Cache::Partly => parts.push("partly rotated".into()),
+            Cache::Warm if row.tags.iter().any(|tag| tag == "warm") => {}
+            Cache::Warm => parts.push("warm".into()),
         }
         if !timing.warmup_agreed {
             parts.push("warm-up did not settle".into());

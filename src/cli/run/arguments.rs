@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::kernel::{Capabilities, KernelSource};
-use crate::measure::{Config, last_level_cache};
+use crate::measure::{CacheReport, Config};
 use crate::stats::StoppingConfig;
 use crate::suite::{Pattern, Suite, parse_list};
 use std::collections::BTreeMap;
@@ -11,6 +11,15 @@ use std::time::Duration;
 
 /// Measuring time of the `quick` suite on one device.
 const QUICK_BUDGET: Duration = Duration::from_secs(90);
+
+/// In which state an execution finds the caches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum CacheState {
+    /// Buffers rotate over twice the last-level cache, as in work on much data.
+    Rotated,
+    /// The same buffers each time, as in work that was just touched.
+    Warm,
+}
 
 /// Measures a suite on devices and records it, row by row.
 #[derive(Debug, Clone, clap::Args)]
@@ -48,6 +57,12 @@ pub struct Arguments {
     /// Stop sampling when the median is known within this fraction.
     #[arg(long, value_name = "FRACTION", default_value_t = 0.005)]
     pub(super) max_noise: f64,
+    /// What the caches hold when an execution begins.
+    #[arg(long, value_name = "STATE", default_value = "rotated")]
+    pub(super) cache: CacheState,
+    /// Before the first case, let the device work until its clock is steady, at most so long.
+    #[arg(long, value_name = "TIME", value_parser = parse_time, num_args = 0..=1, require_equals = true, default_missing_value = "30s")]
+    pub(super) settle: Option<Duration>,
     /// Seed of inputs and of the elements that are verified.
     #[arg(long, default_value_t = 1)]
     pub(super) seed: u32,
@@ -148,7 +163,8 @@ impl Arguments {
             timeout: self.timeout,
             min_time: self.min_time.unwrap_or_default(),
             time_limit: self.max_time.max(self.min_time.unwrap_or_default()),
-            cache_bytes: last_level_cache(device),
+            cache_bytes: CacheReport::assumed(device).bytes,
+            rotate: self.cache == CacheState::Rotated,
             stopping: StoppingConfig { relative_half_width: self.max_noise, ..Default::default() },
             ..Config::default()
         }

@@ -41,14 +41,14 @@ pub(super) fn run_case(track: &mut Track, case: &Case, job: &Job, source: &Kerne
             row.reason = Some(record::redact(&reason));
         }
         Ok(plan) => {
-            track.ready_sentinel(source);
-            let sentinel = track.sentinel;
+            let sentinels =
+                track.conditions.sentinels(&mut track.executor, &track.device, &track.config, source);
             let mut session = Session {
                 executor: &mut track.executor,
                 device: &track.device,
                 timer: &track.timer,
-                sentinel,
-                sentinel_start_s: track.sentinel_start_s,
+                sentinels,
+                sentinel_start: track.conditions.sentinel_start.as_ref(),
             };
             let measured = measure(&mut session, &track.config, case, plan.as_ref(), share_s);
             used_s = measured.spent.warmup_s + measured.spent.sample_s;
@@ -65,7 +65,6 @@ pub(super) fn run_case(track: &mut Track, case: &Case, job: &Job, source: &Kerne
             if let (Job::Own(..), Status::Failed, Some(reason)) = (job, row.status, &mut row.reason) {
                 reason.push_str("; docs/kernels.md says what a kernel is given");
             }
-            track.note_sentinel(&row);
         }
     }
     track.budget.spend(used_s);

@@ -3,6 +3,7 @@
 mod arguments;
 mod case;
 mod choosing;
+mod conditions;
 mod done;
 mod isolation;
 mod progress;

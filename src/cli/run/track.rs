@@ -2,15 +2,16 @@
 
 use super::super::note;
 use super::choosing::Chooser;
+use super::conditions::Conditions;
 use super::done::Done;
 use super::session::Command;
 use crate::error::{Error, Result};
-use crate::executor::protocol::Prepare;
-use crate::executor::{ChildExecutor, Executor, Fault, FaultKind, Program};
-use crate::kernel::{Capabilities, KernelSource, Takes, default_plan};
-use crate::measure::{Budget, Config, METHOD, Predictor, TimerChoice, TimerReport, self_test};
+use crate::executor::{ChildExecutor, Executor, Fault, Program};
+use crate::kernel::{Capabilities, KernelSource};
+use crate::measure::{
+    Budget, Config, METHOD, Predictor, TimerChoice, TimerReport, prepare_fixed_work, self_test,
+};
 use crate::record::{self, Earlier, Header, Row, RunFile, RunWriter, SCHEMA_VERSION, find_earlier};
-use crate::stats::median_of_unsorted;
 use crate::suite::Suite;
 use crate::workload::Case;
 use std::collections::BTreeMap;
@@ -37,11 +38,7 @@ pub(super) struct Track {
     pub(super) executor: ChildExecutor,
     pub(super) writer: RunWriter,
     pub(super) timer: TimerReport,
-    pub(super) sentinel: Option<u32>,
-    /// Generation of the child that the sentinel belongs to.
-    pub(super) sentinel_of: u32,
-    /// Seconds that the sentinel took during the first rows.
-    pub(super) sentinel_start_s: Option<f64>,
+    pub(super) conditions: Conditions,
     pub(super) config: Config,
     pub(super) predictor: Predictor,
     pub(super) budget: Budget,
@@ -60,7 +57,7 @@ impl Track {
         device: Capabilities,
     ) -> Result<Self> {
         let arguments = &command.arguments;
-        let config = arguments.config(&device);
+        let mut config = arguments.config(&device);
         let chooser = command.choosing.chooser(&device, &arguments.output, &setup.source)?;
         let budget = arguments.budget(suite);
         let mut executor = ChildExecutor::new(setup.program.clone());
@@ -71,7 +68,7 @@ impl Track {
         for line in timer_talk(&device, &timer) {
             note(&line);
         }
-        let header = Header {
+        let mut header = Header {
             schema: SCHEMA_VERSION,
             method: METHOD,
             portamark: env!("CARGO_PKG_VERSION").into(),
@@ -83,16 +80,37 @@ impl Track {
             platform: record::platform(),
             executor: setup.executor_name.clone(),
             timer: timer.clone(),
+            cache: None,
+            sentinels: None,
+            settled: None,
             labels: setup.labels.clone(),
             options: BTreeMap::from([
                 ("budget_s".to_string(), budget.map_or("none".to_string(), |b| b.as_secs_f64().to_string())),
                 ("max_noise".to_string(), arguments.max_noise.to_string()),
-                ("cache_bytes".to_string(), config.cache_bytes.to_string()),
+                ("cache".to_string(), if config.rotate { "rotated" } else { "warm" }.to_string()),
                 ("isolate".to_string(), command.isolation.isolate.name().to_string()),
                 ("tuning_tables".to_string(), chooser.tables().to_string()),
             ]),
         };
-        let (writer, earlier) = open_file(command, setup, header)?;
+        let earlier = reopen_file(command, setup, &header)?;
+        let conditions = Conditions::find(
+            &mut executor,
+            &device,
+            &timer,
+            &mut config,
+            &setup.source,
+            arguments.settle,
+            earlier.as_ref().map(|(_, file)| &file.header),
+        );
+        let (writer, earlier) = match earlier {
+            Some((writer, earlier)) => (writer, Some(earlier)),
+            None => {
+                header.cache = conditions.cache.clone();
+                header.sentinels = conditions.sentinel_start.clone();
+                header.settled = conditions.settled;
+                (RunWriter::create(&arguments.output, header)?, None)
+            }
+        };
         let mut predictor = Predictor::default();
         learn(&mut predictor, earlier.as_ref().map_or(&[], |file| &file.rows));
         let rows = earlier.as_ref().map_or(&[][..], |file| &file.rows);
@@ -110,9 +128,7 @@ impl Track {
             executor,
             writer,
             timer,
-            sentinel: None,
-            sentinel_of: 0,
-            sentinel_start_s: None,
+            conditions,
             config,
             predictor,
             budget: Budget::new(left, to_do),
@@ -120,34 +136,15 @@ impl Track {
             done,
         })
     }
-
-    /// Takes the sentinel's time of the first row that has one as that of an unthrottled clock.
-    pub(super) fn note_sentinel(&mut self, row: &Row) {
-        if self.sentinel_start_s.is_none() {
-            let times = row.timing.as_ref().map(|timing| timing.sentinel_s.clone());
-            self.sentinel_start_s = times.and_then(|mut times| median_of_unsorted(&mut times));
-        }
-    }
-
-    /// Makes the sentinel anew when there is none in the present child.
-    pub(super) fn ready_sentinel(&mut self, source: &KernelSource) {
-        if self.sentinel.is_some() && self.sentinel_of == self.executor.generation() {
-            return;
-        }
-        // A millisecond on a processor: shorter ones measure the driver's launch.
-        let key = "peak f32 fma c16384 s2048";
-        self.sentinel = fixed_work(&mut self.executor, &self.device, &self.config, source, key).ok();
-        self.sentinel_of = self.executor.generation();
-    }
 }
 
-/// The file of an earlier run to go on with, where that is asked for and there is one, or a new one.
-fn open_file(command: &Command, setup: &Setup, header: Header) -> Result<(RunWriter, Option<RunFile>)> {
+/// The file of an earlier run to go on with, where that is asked for and there is one.
+fn reopen_file(command: &Command, setup: &Setup, header: &Header) -> Result<Option<(RunWriter, RunFile)>> {
     let (arguments, retry) = (&command.arguments, command.isolation.retry.is_some());
     if !arguments.resume && !retry {
-        return Ok((RunWriter::create(&arguments.output, header)?, None));
+        return Ok(None);
     }
-    let wanted = Earlier { header: &header, finished: retry, present: &setup.present };
+    let wanted = Earlier { header, finished: retry, present: &setup.present };
     let Some(path) = find_earlier(&arguments.output, wanted)? else {
         if retry {
             let (suite, device) = (&header.suite, &header.device.id);
@@ -159,14 +156,14 @@ fn open_file(command: &Command, setup: &Setup, header: Header) -> Result<(RunWri
                 "name the folder of its file with -o, or begin a new run without --retry",
             ));
         }
-        return Ok((RunWriter::create(&arguments.output, header)?, None));
+        return Ok(None);
     };
     let (writer, earlier) = RunWriter::resume(&path)?;
     note(&format!("resuming {} after {} rows", path.display(), earlier.rows.len()));
     for problem in &earlier.problems {
         note(&format!("note: {problem}"));
     }
-    Ok((writer, Some(earlier)))
+    Ok(Some((writer, earlier)))
 }
 
 /// Lets a predictor know what earlier rows took.
@@ -178,33 +175,6 @@ pub(super) fn learn(predictor: &mut Predictor, rows: &[Row]) {
     }
 }
 
-/// A fixed piece of work: for the timer's self-test, and as the sentinel between samples.
-fn fixed_work(
-    executor: &mut ChildExecutor,
-    device: &Capabilities,
-    config: &Config,
-    source: &KernelSource,
-    key: &str,
-) -> std::result::Result<u32, Fault> {
-    let case: Case = key.parse().expect("a valid key");
-    let plan = match device.takes {
-        Takes::Cases => None,
-        Takes::Plans => Some(
-            default_plan(&case, device, source)
-                .map_err(|error| Fault::new(FaultKind::Unsupported, error.to_string()))?,
-        ),
-    };
-    let prepare = Prepare {
-        device: device.id.clone(),
-        case: case.key(),
-        plan,
-        seed: config.seed,
-        sets: 1,
-        memory_limit: config.memory_limit,
-    };
-    executor.prepare(prepare, config.timeout).map(|(handle, ..)| handle)
-}
-
 /// Tests the timer of `device` on some real work.
 pub(in crate::cli) fn test_timer(
     executor: &mut ChildExecutor,
@@ -212,7 +182,7 @@ pub(in crate::cli) fn test_timer(
     config: &Config,
     source: &KernelSource,
 ) -> std::result::Result<TimerReport, Fault> {
-    let handle = fixed_work(executor, device, config, source, "stream f32 scale n262144")?;
+    let handle = prepare_fixed_work(executor, device, config, source, "stream f32 scale n262144")?;
     let report = self_test(executor, device, handle, config.timeout)?;
     executor.release(handle, config.timeout)?;
     Ok(report)
