@@ -26,7 +26,7 @@ const CASES: [&str; 9] = [
 ];
 
 const DEADLINE: Duration = Duration::from_secs(120);
-const INPUTS: Inputs = Inputs { seed: 1, set: 0 };
+const INPUTS: Inputs = Inputs::new(1, 0);
 /// Executions in one message, so that a slow device stays within the deadline.
 const BATCH: u64 = 256;
 
@@ -86,6 +86,7 @@ fn prepare(executor: &mut ChildExecutor, device: &Capabilities, case: &Case) -> 
         case: case.key(),
         plan: Some(plan),
         seed: INPUTS.seed,
+        dist: Default::default(),
         sets: 1,
         memory_limit: 1 << 30,
     };

@@ -22,7 +22,7 @@ fn oracle(criterion: &mut Criterion) {
         let case: Case = key.parse().expect("a valid key");
         let tile = Tile { rows: 64, columns: 64 };
         group.bench_function(key, |bencher| {
-            bencher.iter(|| Oracle::new(&case, Inputs { seed: 1, set: 0 }, tile));
+            bencher.iter(|| Oracle::new(&case, Inputs::new(1, 0), tile));
         });
     }
     group.finish();

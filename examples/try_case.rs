@@ -56,6 +56,7 @@ fn main() {
                 case: case.key(),
                 plan: Some(plan),
                 seed: 1,
+                dist: Default::default(),
                 sets: 1,
                 memory_limit: 8 << 30,
             };
@@ -69,7 +70,7 @@ fn main() {
             };
             let prepared = started.elapsed();
             let run = executor.sample(handle, 1, 0, deadline);
-            let oracle = Oracle::new(&case, Inputs { seed: 1, set: 0 }, tile);
+            let oracle = Oracle::new(&case, Inputs::new(1, 0), tile);
             let verdict = run.and_then(|_| oracle.check(&mut executor, handle, deadline));
             let verdict = match verdict {
                 Ok(verdict) => verdict,

@@ -508,6 +508,7 @@ fn a_loop_without_end_is_ended_at_its_deadline_and_the_next_case_runs() {
         case: case.key(),
         plan: Some(plan),
         seed: 7,
+        dist: Default::default(),
         sets: 1,
         memory_limit: 1 << 30,
     };
@@ -528,6 +529,7 @@ fn a_case_larger_than_its_memory_limit_is_out_of_memory() {
         case: case.key(),
         plan: Some(plan),
         seed: 7,
+        dist: Default::default(),
         sets: 4,
         memory_limit: 1 << 20,
     };

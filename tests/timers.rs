@@ -4,7 +4,7 @@ use portamark::executor::Executor;
 use portamark::executor::fake::{Fake, Script, Timer};
 use portamark::executor::protocol::Prepare;
 use portamark::kernel::{Capabilities, Takes, TimerKind};
-use portamark::measure::{TimerChoice, TimerFault, TimerReport, self_test};
+use portamark::measure::{Config, Session, TimerChoice, TimerFault, TimerReport, Timing, measure, self_test};
 use proptest::prelude::*;
 use std::time::Duration;
 
@@ -19,6 +19,7 @@ fn report(script: Script, case: &str) -> TimerReport {
         case: case.into(),
         plan: None,
         seed: 1,
+        dist: Default::default(),
         sets: 1,
         memory_limit: 1 << 30,
     };
@@ -103,6 +104,61 @@ fn an_honest_clock_passes_with_its_tick_and_empty_pass_measured() {
     assert!((report.empty_host_s - 23.2e-6).abs() <= 0.1e-6, "{report:?}");
     assert!((report.device_over_host.unwrap() - 1.0).abs() < 0.01, "{report:?}");
     assert!((report.twice_over_once.unwrap() - 2.0).abs() < 0.1, "{report:?}");
+}
+
+/// What is measured of `WORK` on a device that follows `script`.
+fn timing(script: Script) -> Timing {
+    let timer = report(script.clone(), WORK);
+    let device = Capabilities { takes: Takes::Cases, ..script.devices[0].clone() };
+    let mut fake = Fake::from_script(Script { devices: vec![device.clone()], ..script });
+    let mut session = Session {
+        executor: &mut fake,
+        device: &device,
+        timer: &timer,
+        sentinels: Default::default(),
+        sentinel_start: None,
+    };
+    let config = Config { warmup: Duration::from_millis(1), ..Config::default() };
+    let measured = measure(&mut session, &config, &WORK.parse().unwrap(), None, None);
+    measured.timing.unwrap_or_else(|| panic!("{:?}", measured.ended))
+}
+
+/// 1 MiB read and as much written at 100 GB/s.
+const WORK_S: f64 = 20.97152e-6;
+
+#[test]
+fn the_hosts_clock_gives_the_time_of_the_kernel_without_that_of_its_submission() {
+    let timing = timing(Script { timer: Timer::Zero, ..Script::default() });
+    assert_eq!(timing.timer, TimerChoice::Host);
+    // Each batch costs 20 µs and a pass of 1 µs, and is to last 20 of these, 420 µs. One execution
+    // with them takes 42 µs: 11 at first. Those take 22.9 µs each: 19 from then on.
+    assert_eq!(timing.k, 19);
+    assert!((timing.taken_off_s.unwrap() - 21e-6).abs() < 5e-9, "{timing:?}");
+    assert!((timing.summary.median - WORK_S).abs() < 1e-9, "{:?}", timing.summary);
+    // With it the median would be longer by a nineteenth of 21 µs, which is 5 %.
+    let with = timing.host_ns[0] as f64 * 1e-9 / 19.0;
+    assert!((with - WORK_S - 21e-6 / 19.0).abs() < 1e-9, "{with}");
+    assert_eq!(timing.seconds().len(), timing.host_ns.len());
+    assert!(timing.seconds().iter().all(|seconds| (seconds - WORK_S).abs() < 1e-9));
+}
+
+#[test]
+fn overhead_and_time_of_an_execution_are_told_apart_each_with_its_interval() {
+    let mut held = [0, 0];
+    for noise_seed in 0..20 {
+        let timing = timing(Script { noise: 0.01, noise_seed, ..Script::default() });
+        assert_eq!((timing.timer, timing.taken_off_s), (TimerChoice::Device, None));
+        assert_eq!(timing.quantiles, "Hyndman-Fan type 7");
+        let fit = timing.fit.unwrap();
+        let (overhead, slope) = (fit.intercept.interval.unwrap(), fit.slope.interval.unwrap());
+        // 1 µs for each pass and 20.97 µs for each execution, of times that vary by 1 %.
+        assert!((fit.slope.value / WORK_S - 1.0).abs() < 0.02, "{fit:?}");
+        assert!(slope.hi - slope.lo < 0.1 * WORK_S, "{fit:?}");
+        held[0] += u32::from(overhead.lo < 1e-6 && 1e-6 < overhead.hi);
+        held[1] += u32::from(slope.lo < WORK_S && WORK_S < slope.hi);
+    }
+    // An interval at 95 % misses one time in twenty: five times and more of twenty in 0.3 % of tries.
+    assert!(held.iter().all(|held| *held > 15), "{held:?}");
 }
 
 proptest! {

@@ -1,5 +1,5 @@
 // Fills a tensor with the generator's values: element i is a pure function of (seed, tensor, i).
-// The definition and its test vectors are in src/workload/generator.rs.
+// The definition and its test vectors are in src/workload/generator.rs and distribution.rs.
 //
 // One invocation writes one 32-bit word: as many elements as it holds, the first in the lowest bits
 // (of 4-bit integers, byte j holds element j below and element j + 4 above). Elements beyond the end
@@ -13,6 +13,7 @@ struct Parameters {
     elements: u32,
     words: u32,
     step: f32, // 2^(scale - shift), exact
+    distribution: u32, // 0 uniform, 1 normal, 2 zeros, 3 sparse
 }
 
 @group(0) @binding(0) var<storage, read_write> words: array<u32>;
@@ -33,7 +34,27 @@ fn element(index: u32) -> f32 {
         return 0.0;
     }
     let hash = mix(mix(index ^ parameters.first_key) + parameters.second_key);
-    let k = i32(hash % (2u * parameters.limit + 1u)) - i32(parameters.limit);
+    var k = i32(hash % (2u * parameters.limit + 1u)) - i32(parameters.limit);
+    switch parameters.distribution {
+        case 1u: {
+            // A sum of four bytes, 0 to 1020; of a large limit the upper 20 bits, so that nothing overflows.
+            let sum = (hash & 0xffu) + ((hash >> 8u) & 0xffu) + ((hash >> 16u) & 0xffu) + (hash >> 24u);
+            let bits = 32u - countLeadingZeros(parameters.limit);
+            let shift = max(bits, 20u) - 20u;
+            let limit = parameters.limit >> shift;
+            k = (i32((2u * sum + 1u) * (2u * limit + 1u) / 2042u) - i32(limit)) * i32(1u << shift);
+        }
+        case 2u: {
+            k = 0;
+        }
+        case 3u: {
+            // Four bits for each of six ways to keep two of four.
+            let group = mix(mix((index / 4u) ^ parameters.second_key) + parameters.first_key);
+            let kept = 0x00ca6953u >> (4u * (group % 6u));
+            k = select(0, k, ((kept >> (index % 4u)) & 1u) == 1u);
+        }
+        default: {}
+    }
     return f32(k) * parameters.step;
 }
 

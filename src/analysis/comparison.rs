@@ -2,8 +2,10 @@
 
 use super::ceiling::Ceilings;
 use super::label::{clean, labels};
+use super::plausibility::{Excess, excess};
 use super::rate::Rate;
 use super::roofline::{Placement, place};
+use super::sensitivity::distribution;
 use crate::record::{Header, Outcome, Row, RunFile, Status};
 use crate::workload::{Case, FAMILIES};
 use std::cmp::Ordering;
@@ -26,6 +28,8 @@ pub struct Entry<'a> {
     pub rate: Option<Rate>,
     /// Where it lies under the measured roof of its device.
     pub placement: Option<Placement>,
+    /// What makes its rate too good to be taken as it is.
+    pub excess: Option<Excess>,
 }
 
 /// One device with one executor and one version of the method: the newest row of each case, and where
@@ -94,14 +98,15 @@ pub struct Comparison<'a> {
 }
 
 impl<'a> Comparison<'a> {
-    /// Groups the rows of `runs`. Files of the same device, executor and method version become one
-    /// device.
+    /// Groups the rows of `runs`. Files of the same device, executor, method version and distribution
+    /// of inputs become one device.
     pub fn new(runs: &'a [RunFile]) -> Self {
         let mut groups: Vec<Vec<&RunFile>> = Vec::new();
-        let mut places: HashMap<(&str, &str, u32), usize> = HashMap::new();
+        let mut places: HashMap<(&str, &str, u32, &str), usize> = HashMap::new();
         for run in runs {
             let executor = run.header.executor.split_whitespace().next().unwrap_or("");
-            let identity = (run.header.device.id.as_str(), executor, run.header.method);
+            let identity =
+                (run.header.device.id.as_str(), executor, run.header.method, distribution(&run.header));
             let place = *places.entry(identity).or_insert_with(|| {
                 groups.push(Vec::new());
                 groups.len() - 1
@@ -124,14 +129,17 @@ impl<'a> Comparison<'a> {
     }
 
     /// Which device leads on a case. None with fewer than two rates, or if they were measured by
-    /// different versions of the method.
+    /// different versions of the method or on inputs of different distributions.
     pub fn lead(&self, line: &CaseLine) -> Option<Lead> {
         let mut rates: Vec<(usize, Rate)> = (0..self.devices.len())
             .filter_map(|device| Some((device, self.entry(line, device)?.rate?)))
             .collect();
         rates.sort_by(|(_, a), (_, b)| b.value.total_cmp(&a.value));
         let ((device, first), (over, second)) = (rates.first()?, rates.get(1)?);
-        let method = |device: usize| self.devices[device].header.method;
+        let method = |device: usize| {
+            let header = self.devices[device].header;
+            (header.method, distribution(header))
+        };
         if first.unit != second.unit || rates.iter().any(|(d, _)| method(*d) != method(*device)) {
             return None;
         }
@@ -178,7 +186,7 @@ impl<'a> Device<'a> {
         let entry = |number: usize, row: &'a Row| {
             let case = row.case.parse::<Case>().map_err(|error| clean(&error.message));
             let rate = Rate::of(case.as_ref().ok(), row);
-            Entry { row, header: &files[number].header, case, rate, placement: None }
+            Entry { row, header: &files[number].header, case, rate, placement: None, excess: None }
         };
         let (mut entries, mut others) = (Vec::new(), Vec::new());
         for (number, rows) in newest.into_values() {
@@ -197,7 +205,11 @@ impl<'a> Device<'a> {
         let rows: Vec<(Case, &Row)> = entries.iter().filter_map(understood).collect();
         let ceilings = Ceilings::of(rows.iter().map(|(case, row)| (case, *row)));
         for entry in entries.iter_mut().chain(&mut others) {
-            entry.placement = entry.case.as_ref().ok().and_then(|case| place(&ceilings, case, entry.row));
+            let Ok(case) = &entry.case else { continue };
+            entry.placement = place(&ceilings, case, entry.row);
+            entry.excess = entry
+                .rate
+                .and_then(|rate| excess(entry.header, &ceilings, case, entry.row, rate, entry.placement));
         }
         Device { label: String::new(), header, files, entries, others, superseded, ceilings }
     }

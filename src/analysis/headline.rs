@@ -1,7 +1,7 @@
 //! A device in one look: its best rates, and what to know before believing them.
 
 use super::comparison::{Device, Entry};
-use super::rate::RateUnit;
+use super::plausibility::Roof;
 use crate::record::{Status, TimerChoice};
 use crate::workload::{Attention, Case, DType, StreamOp};
 
@@ -76,9 +76,16 @@ pub fn caveats(device: &Device) -> Vec<String> {
             out.push(format!("{} {tag}", rows(tagged)));
         }
     }
-    let above = device.entries.iter().filter(|entry| above_roof(entry)).count();
-    if above > 0 {
-        out.push(format!("{} above the measured roof", rows(above)));
+    let above = |is: fn(&Roof) -> bool| {
+        device.entries.iter().filter(|entry| entry.excess.is_some_and(|excess| is(&excess.roof))).count()
+    };
+    for (count, roof) in [
+        (above(|roof| matches!(roof, Roof::Published(_))), "published"),
+        (above(|roof| matches!(roof, Roof::Measured)), "measured"),
+    ] {
+        if count > 0 {
+            out.push(format!("{} above the {roof} roof", rows(count)));
+        }
     }
     let several = device.entries.iter().filter(|e| device.others.iter().any(|o| o.row.case == e.row.case));
     match several.count() {
@@ -99,19 +106,6 @@ pub fn caveats(device: &Device) -> Vec<String> {
         out.push(format!("{} not understood by this version", rows(unknown)));
     }
     out
-}
-
-/// Whether the rate exceeds the measured roof by more than both measurements leave open.
-pub(crate) fn above_roof(entry: &Entry) -> bool {
-    entry.placement.is_some_and(|placement| placement.fraction > 1.02)
-}
-
-/// Why a row can lie above the measured roof.
-pub(crate) fn above_roof_cause(entry: &Entry) -> &'static str {
-    match entry.rate.map(|rate| rate.unit) {
-        Some(RateUnit::Bytes) => "above the measured roof: part of the data came from a cache",
-        _ => "above the measured roof: the peak or stream kernel does not reach the true one",
-    }
 }
 
 fn rows(n: usize) -> String {
@@ -168,7 +162,7 @@ mod tests {
         let runs = [fixture::file(fixture::h100_header(), rows)];
         let comparison = Comparison::new(&runs);
         assert_eq!(caveats(&comparison.devices[0]), ["1 row above the measured roof"]);
-        let above = comparison.devices[0].entries.iter().find(|e| above_roof(e)).unwrap();
-        assert!(above_roof_cause(above).contains("peak"), "{above:?}");
+        let excess = comparison.devices[0].entries.iter().find_map(|entry| entry.excess).unwrap();
+        assert!(excess.words().contains("peak"), "{excess:?}");
     }
 }

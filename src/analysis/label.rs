@@ -1,6 +1,7 @@
 //! Short names for devices, from texts that nobody vouches for.
 
 use crate::record::Header;
+use crate::workload::Distribution;
 use std::collections::HashMap;
 
 /// Characters of a device's name and of a driver's version that a label shows at most.
@@ -64,6 +65,11 @@ pub(crate) fn labels(headers: &[&Header]) -> Vec<String> {
         };
         let name = if name.is_empty() { "unnamed device".into() } else { name };
         let mut label = if version.is_empty() { name } else { format!("{name} · {version}") };
+        // What was multiplied is part of what was measured.
+        let dist = super::distribution(header);
+        if dist != Distribution::Uniform.name() {
+            label += &format!(" · {}", shorten(&clean(dist), VERSION_LIMIT));
+        }
         if level >= 2 {
             label += &format!(" · {}", shorten(&clean(&device.api), VERSION_LIMIT));
         }

@@ -2,6 +2,7 @@
 //! executor's stdin, exactly one response to each on its stdout. Its stderr is kept for messages.
 
 use crate::kernel::{Capabilities, Plan};
+use crate::workload::Distribution;
 use serde::{Deserialize, Serialize};
 
 /// Version of the messages; an executor that speaks another one is refused.
@@ -62,6 +63,9 @@ pub struct Prepare {
     pub plan: Option<Plan>,
     /// Seed of the inputs.
     pub seed: u32,
+    /// What the inputs are drawn from.
+    #[serde(default)]
+    pub dist: Distribution,
     /// Number of buffer sets to rotate through, at least 1.
     pub sets: u32,
     /// Refuse to hold more than so many bytes.

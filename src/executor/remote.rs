@@ -30,6 +30,8 @@ pub struct Fault {
     ended: bool,
 }
 
+impl std::error::Error for Fault {}
+
 impl Fault {
     /// A fault of `kind`.
     pub fn new(kind: FaultKind, reason: impl Into<String>) -> Self {

@@ -1,6 +1,7 @@
 //! The settings of the method.
 
 use crate::stats::StoppingConfig;
+use crate::workload::Distribution;
 use std::time::Duration;
 
 /// Version of the measuring method; rows of different versions are not compared.
@@ -11,6 +12,8 @@ pub const METHOD: u32 = 1;
 pub struct Config {
     /// Seed of inputs and verified elements.
     pub seed: u32,
+    /// What inputs are drawn from.
+    pub dist: Distribution,
     /// When to stop sampling.
     pub stopping: StoppingConfig,
     /// Sampling ends here even when the rule is not satisfied, but not before the least number of
@@ -36,6 +39,7 @@ impl Default for Config {
     fn default() -> Self {
         Config {
             seed: 1,
+            dist: Distribution::default(),
             stopping: StoppingConfig::default(),
             time_limit: Duration::from_secs(5),
             min_time: Duration::ZERO,

@@ -35,6 +35,7 @@ pub fn prepare_fixed_work(
         case: case.key(),
         plan,
         seed: config.seed,
+        dist: Default::default(),
         sets: 1,
         memory_limit: config.memory_limit,
     };

@@ -104,6 +104,7 @@ fn run(
         case: case.key(),
         plan: plan.cloned(),
         seed: config.seed,
+        dist: config.dist,
         sets,
         memory_limit: config.memory_limit,
     };
@@ -116,7 +117,7 @@ fn run(
     // Proof before any timing.
     let first = session.executor.sample(handle, 1, 0, config.timeout)?;
     let started = Instant::now();
-    let oracle = Oracle::new(case, Inputs { seed: config.seed, set: 0 }, tile);
+    let oracle = Oracle::new(case, Inputs::new(config.seed, 0).of(config.dist), tile);
     let before = oracle.check(session.executor, handle, config.timeout)?;
     measurement.spent.verify_s += started.elapsed().as_secs_f64();
     measurement.verification = Some(verification(case, &[&before]));
@@ -160,7 +161,7 @@ fn run(
     let oracle = if sampling.last_set == 0 {
         oracle
     } else {
-        Oracle::new(case, Inputs { seed: config.seed, set: sampling.last_set }, tile)
+        Oracle::new(case, Inputs::new(config.seed, sampling.last_set).of(config.dist), tile)
     };
     let after = oracle.check(session.executor, handle, config.timeout)?;
     measurement.spent.verify_s += started.elapsed().as_secs_f64();

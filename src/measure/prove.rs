@@ -29,13 +29,14 @@ pub fn prove(
         case: case.key(),
         plan,
         seed: config.seed,
+        dist: config.dist,
         sets: SETS,
         memory_limit: config.memory_limit,
     };
     let (handle, ..) = executor.prepare(prepare, config.timeout)?;
     let set = SETS - 1;
     let proven = executor.sample(handle, 1, set, config.timeout).and_then(|sampled| {
-        let oracle = Oracle::new(case, Inputs { seed: config.seed, set }, tile);
+        let oracle = Oracle::new(case, Inputs::new(config.seed, set).of(config.dist), tile);
         let verdict = oracle.check(executor, handle, config.timeout)?;
         Ok((verdict, sampled.device_ns.unwrap_or(sampled.host_ns) as f64 * 1e-9))
     });

@@ -2,7 +2,7 @@
 
 use super::sentinel::Slowdowns;
 use super::timer_fault::TimerFault;
-use crate::stats::{StopReason, Summary};
+use crate::stats::{AffineFit, QUANTILE_DEFINITION, StopReason, Summary};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -126,6 +126,17 @@ pub struct Timing {
     /// Seconds of one execution by the slope of that fit.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub slope_s: Option<f64>,
+    /// T(k) = a + b·k by least squares over the same batches: overhead a and time of one execution b,
+    /// in seconds, each with its 95 % interval. An overhead below 0 is stored as it is.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub fit: Option<AffineFit>,
+    /// Overhead that was taken off each batch before the summary, in seconds: `overhead_s` where the
+    /// host's clock is used, otherwise none.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub taken_off_s: Option<f64>,
+    /// The definition of the quantiles in the summary.
+    #[serde(default = "quantiles")]
+    pub quantiles: String,
     /// Sentinel that is bound by arithmetic, seconds, in order: the fastest of three executions each.
     #[serde(default)]
     pub sentinel_s: Vec<f64>,
@@ -135,6 +146,28 @@ pub struct Timing {
     /// How much slower the sentinels were than when the run began.
     #[serde(default)]
     pub slowdowns: Slowdowns,
+}
+
+/// Every file so far has these.
+pub(crate) fn quantiles() -> String {
+    QUANTILE_DEFINITION.into()
+}
+
+impl Timing {
+    /// Seconds of one execution by each batch, in order: what the summary is of.
+    pub fn seconds(&self) -> Vec<f64> {
+        let ns = match self.timer {
+            TimerChoice::Device => &self.device_ns,
+            TimerChoice::Host => &self.host_ns,
+        };
+        let usable = ns.iter().filter(|ns| **ns > 0);
+        usable.map(|ns| of_one(*ns as f64 * 1e-9, self.k, self.taken_off_s)).collect()
+    }
+}
+
+/// Seconds of one execution by a batch of `k` that took `seconds`, without the overhead `taken_off_s`.
+pub(super) fn of_one(seconds: f64, k: u32, taken_off_s: Option<f64>) -> f64 {
+    (seconds - taken_off_s.unwrap_or(0.0)) / f64::from(k)
 }
 
 /// State of the caches when an execution begins.

@@ -1,12 +1,12 @@
 //! Batches: size, warm-up, affine fit, sampling until the rule says stop.
 
 use super::config::Config;
-use super::result::{Cache, TimerChoice, TimerReport, Timing};
+use super::result::{Cache, TimerChoice, TimerReport, Timing, of_one, quantiles};
 use super::sentinel::{SentinelTimes, Slowdowns};
 use super::session::Session;
 use crate::executor::protocol::Sampled;
 use crate::executor::{Executor, Fault};
-use crate::stats::{StopReason, StoppingRule, Summary, agrees, theil_sen};
+use crate::stats::{AffineFit, Line, StopReason, StoppingRule, Summary, agrees, least_squares, theil_sen};
 use std::time::Instant;
 
 /// A batch lasts at least this many ticks: quantisation then errs by 0.2 % at most.
@@ -80,11 +80,8 @@ pub fn sample(
         let (sampled, _) = batch(executor, k)?;
         warm.push(chosen_s(&sampled, choice).unwrap_or(sampled.host_ns as f64 * 1e-9) / f64::from(k));
         if warm.len() == 1 {
-            // The first guess came from a cold execution; size the batch by this one.
-            let better = batch_size(warm[0], &timer);
-            if better > 2 * k {
-                k = better;
-            }
+            // The first guess came from a cold execution with all its overhead; size the batch by these.
+            k = k.max(batch_size(warm[0], &timer));
         }
         let elapsed = started.elapsed();
         let agreed = agrees(&warm, AGREEMENT);
@@ -93,7 +90,9 @@ pub fn sample(
         }
     }
     let warmup_agreed = agrees(&warm, AGREEMENT);
-    let (overhead_s, slope_s) = affine(executor, &mut batch, k, &warm, choice, config)?;
+    let fit = affine(executor, &mut batch, k, &warm, choice, config)?;
+    let line = fit.map(|(line, _)| line);
+    let taken_off_s = line.and_then(|line| to_take_off(choice, line, k));
     let warmup_s = started.elapsed().as_secs_f64();
 
     executor.poison(handle, config.timeout)?;
@@ -110,8 +109,9 @@ pub fn sample(
         host_ns.push(sampled.host_ns);
         device_ns.extend(sampled.device_ns);
         if let Some(seconds) = chosen_s(&sampled, choice) {
-            samples.push(seconds / f64::from(k));
-            rule.push(seconds / f64::from(k));
+            let each = of_one(seconds, k, taken_off_s);
+            samples.push(each);
+            rule.push(each);
         }
         if host_ns.len() % SENTINEL_EVERY == 1 {
             session.sentinels.measure(executor, choice, config.timeout, &mut sentinels)?;
@@ -139,8 +139,11 @@ pub fn sample(
         host_ns,
         invalid,
         summary,
-        overhead_s,
-        slope_s,
+        overhead_s: line.map(|line| line.intercept),
+        slope_s: line.map(|line| line.slope),
+        fit: fit.map(|(_, fit)| fit),
+        taken_off_s,
+        quantiles: quantiles(),
         slowdowns: session
             .sentinel_start
             .map(|start| Slowdowns::between(start, &sentinels))
@@ -160,11 +163,11 @@ fn affine(
     warm: &[f64],
     choice: TimerChoice,
     config: &Config,
-) -> Result<(Option<f64>, Option<f64>), Fault> {
+) -> Result<Option<(Line, AffineFit)>, Fault> {
     let each = warm.last().copied().unwrap_or(0.0);
     let unit = (k / 4).max(1);
     if each * f64::from(unit) * 21.0 > 0.1 * config.time_limit.as_secs_f64() {
-        return Ok((None, None));
+        return Ok(None);
     }
     let mut points = Vec::new();
     for _ in 0..3 {
@@ -173,10 +176,17 @@ fn affine(
             points.extend(chosen_s(&sampled, choice).map(|seconds| (f64::from(unit * factor), seconds)));
         }
     }
-    Ok(match theil_sen(&points) {
-        Some(line) => (Some(line.intercept), Some(line.slope)),
-        None => (None, None),
-    })
+    // The line that outliers do not move, and the intervals of the other.
+    Ok(theil_sen(&points).zip(least_squares(&points)))
+}
+
+/// The overhead that the summary leaves out. The host's clock also sees the submission, a twentieth of
+/// a batch; the device's begins and ends with the pass. An overhead below 0, or of more than half of a
+/// batch, is noise and stays in.
+fn to_take_off(choice: TimerChoice, line: Line, k: u32) -> Option<f64> {
+    let batch_s = line.intercept + line.slope * f64::from(k);
+    let is_sound = line.intercept > 0.0 && line.intercept < 0.5 * batch_s;
+    (choice == TimerChoice::Host && is_sound).then_some(line.intercept)
 }
 
 #[cfg(test)]
@@ -191,6 +201,16 @@ mod tests {
             empty_device_s: Some(1e-6),
             ..TimerReport::untested(String::new())
         }
+    }
+
+    #[test]
+    fn overhead_is_taken_off_the_hosts_time_where_it_is_one() {
+        let line = |intercept: f64, slope: f64| Line { intercept, slope };
+        assert_eq!(to_take_off(TimerChoice::Host, line(5e-5, 1e-4), 10), Some(5e-5));
+        assert_eq!(to_take_off(TimerChoice::Device, line(5e-5, 1e-4), 10), None);
+        assert_eq!(to_take_off(TimerChoice::Host, line(-5e-5, 1e-4), 10), None);
+        // 2 ms of 3 ms are no overhead of a batch of ten.
+        assert_eq!(to_take_off(TimerChoice::Host, line(2e-3, 1e-4), 10), None);
     }
 
     #[test]

@@ -99,6 +99,7 @@ mod tests {
             case: KEY.into(),
             plan: None,
             seed: 1,
+            dist: Default::default(),
             sets: 1,
             memory_limit: 1 << 30,
         };

@@ -280,6 +280,7 @@ impl<'p> Search<'_, '_, '_> {
             case: self.case.key(),
             plan: Some(plan.clone().into_owned()),
             seed: config.seed,
+            dist: config.dist,
             sets,
             memory_limit: config.memory_limit,
         };
@@ -337,7 +338,7 @@ impl<'p> Search<'_, '_, '_> {
         }
         let tile = runner.plan.tile;
         if self.oracle.as_ref().is_none_or(|(of, oracle)| *of != tile || oracle.inputs.set != set) {
-            let inputs = Inputs { seed: config.seed, set };
+            let inputs = Inputs::new(config.seed, set).of(config.dist);
             self.oracle = Some((tile, Oracle::new(self.case, inputs, tile)));
         }
         let (_, oracle) = self.oracle.as_ref().expect("just made");

@@ -116,7 +116,7 @@ mod tests {
 
     fn oracle() -> Oracle {
         let case: Case = "gemm f32 m4 n4 k8 nn".parse().unwrap();
-        Oracle::new(&case, Inputs { seed: 1, set: 0 }, Tile::ONE)
+        Oracle::new(&case, Inputs::new(1, 0), Tile::ONE)
     }
 
     fn exact(oracle: &Oracle) -> Vec<f64> {

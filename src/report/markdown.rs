@@ -2,7 +2,7 @@
 
 use super::page::family_title;
 use super::plot::{Chart, Charts};
-use super::{variants, wording};
+use super::{sensitivity, variants, wording};
 use crate::analysis::{CaseLine, Comparison, Device, caveats, clean};
 use crate::units;
 use crate::workload::FAMILIES;
@@ -28,6 +28,7 @@ pub fn render(comparison: &Comparison, charts: &Charts) -> String {
         figure(&mut out, chart);
     }
     several_variants(&mut out, comparison);
+    distributions(&mut out, comparison);
     not_run(&mut out, comparison);
     out += METHOD;
     out
@@ -153,6 +154,20 @@ fn several_variants(out: &mut String, comparison: &Comparison) {
         };
         table(out, &head, 2, view.checks.iter().map(cells));
     }
+}
+
+fn distributions(out: &mut String, comparison: &Comparison) {
+    let rows = sensitivity::rows(comparison);
+    if rows.is_empty() {
+        return;
+    }
+    out.push_str("## What inputs are drawn from\n\nThe same case with inputs of several distributions.\n\n");
+    let head: Vec<String> =
+        ["device", "case"].map(String::from).into_iter().chain(sensitivity::head()).collect();
+    let cells = |row: sensitivity::SensitivityRow| {
+        [escape(&row.device), code(&row.case)].into_iter().chain(row.cells).collect()
+    };
+    table(out, &head, 2, rows.into_iter().map(cells));
 }
 
 fn not_run(out: &mut String, comparison: &Comparison) {

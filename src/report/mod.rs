@@ -5,6 +5,7 @@ mod html;
 mod markdown;
 mod page;
 mod plot;
+mod sensitivity;
 mod table;
 mod variants;
 mod wording;

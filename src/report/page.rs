@@ -2,6 +2,7 @@
 
 use super::anchor::{Names, slug};
 use super::plot::{Chart, Charts, Ink};
+use super::sensitivity::{self, SensitivityRow};
 use super::variants::{VariantsView, views};
 use super::wording;
 use crate::analysis::{CaseLine, Comparison, Device, Entry, Headline, Lead, caveats, clean, levels};
@@ -26,6 +27,8 @@ pub struct Page {
     attention: ChartView,
     bandwidth: ChartView,
     variants: Vec<VariantsView>,
+    distributions: Vec<String>,
+    sensitivity: Vec<SensitivityRow>,
 }
 
 #[derive(Debug, Serialize)]
@@ -200,6 +203,8 @@ impl Page {
             bandwidth: chart_view(&charts.bandwidth, "bandwidth", rows_of(&["stream", "attention"])),
             families,
             variants: views(comparison),
+            distributions: sensitivity::head(),
+            sensitivity: sensitivity::rows(comparison),
         }
     }
 }
@@ -317,6 +322,7 @@ fn device_facts(device: &Device) -> Vec<(&'static str, String)> {
     let mut facts = vec![
         ("Name", clean(&told.name)),
         ("Kind", kind),
+        ("Published", wording::published(header)),
         ("API", clean(&told.api)),
         ("Driver", clean(&format!("{} {}", told.driver, told.driver_version))),
         ("Features", told.features.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")),

@@ -1,12 +1,13 @@
 //! The words and numbers that the terminal, Markdown and HTML show alike.
 
 use crate::analysis::{
-    Comparison, ComputeCeiling, Device, Entry, Headline, Lead, Rate, RateUnit, above_roof, above_roof_cause,
-    caveats, clean,
+    Comparison, ComputeCeiling, Device, Entry, Headline, Lead, Published, Rate, RateUnit, accelerator,
+    caveats, clean, figure, published_bandwidth, published_peak,
 };
-use crate::record::{Cache, CacheReport, CacheSource, KernelUsed, Row, Status, TimerChoice, Timing};
+use crate::record::{Cache, CacheReport, CacheSource, Header, KernelUsed, Row, Status, TimerChoice, Timing};
 use crate::stats::StopReason;
 use crate::units;
+use crate::workload::Precision;
 
 /// Shown where there is no number.
 pub const NONE: &str = "–";
@@ -108,6 +109,20 @@ pub fn cache(report: Option<&CacheReport>) -> String {
     format!("at most {}, {source}: {}", units::bytes(report.bytes), clean(&report.finding))
 }
 
+/// What is published of the device of `header`, e.g. `NVIDIA H20: 44.0 TFLOP/s (fp32), 4.00 TB/s
+/// (bandwidth)`; empty where the catalogue does not have it.
+pub fn published(header: &Header) -> String {
+    let Some(found) = accelerator(header) else { return String::new() };
+    let mut figures: Vec<Published> = Vec::new();
+    for precision in [Precision::F32, Precision::F16_F32] {
+        figures.extend(published_peak(found, precision));
+    }
+    figures.extend(published_bandwidth(found));
+    let figures: Vec<String> = figures.iter().map(figure).collect();
+    let figures = if figures.is_empty() { "no figure is published".into() } else { figures.join(", ") };
+    format!("{} {}: {figures}", found.vendor, found.name)
+}
+
 /// What qualifies a row: the reason if it did not run, otherwise its tags and what is odd about it.
 pub fn note(entry: &Entry) -> String {
     let row = entry.row;
@@ -150,8 +165,8 @@ pub fn note(entry: &Entry) -> String {
             parts.push(format!("{} invalid stamps", timing.invalid));
         }
     }
-    if above_roof(entry) {
-        parts.push(above_roof_cause(entry).into());
+    if let Some(excess) = &entry.excess {
+        parts.push(excess.words());
     }
     parts.retain(|part| !part.is_empty());
     parts.join("; ")

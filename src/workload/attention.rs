@@ -345,7 +345,7 @@ mod tests {
     #[test]
     fn a_single_key_returns_its_value() {
         let a = attention("f32 b1 hq4 hkv2 q1 kv1 d64");
-        let inputs = Inputs { seed: 9, set: 2 };
+        let inputs = Inputs::new(9, 2);
         let v = inputs.reader(&a.tensors()[2]);
         // Query head 3 uses kv head 1.
         let e = a.expected(inputs, &[3 * 64 + 5])[0];
@@ -356,7 +356,7 @@ mod tests {
     fn one_key_too_few_is_beyond_the_bound() {
         for precision in ["f32", "f16.f32"] {
             let full = attention(&format!("{precision} b1 hq1 q64 kv64 d64 causal"));
-            let inputs = Inputs { seed: 2, set: 0 };
+            let inputs = Inputs::new(2, 0);
             let points: Vec<u64> = (63 * 64..64 * 64).collect();
             let good = full.expected(inputs, &points);
             // The same row with its last key hidden: query 62 of a longer mask would see 63 keys.
@@ -402,7 +402,7 @@ mod tests {
         let a = attention("f16.f32 b1 hq16 hkv1 q1 kv1 d576 dv512 latent");
         assert_eq!(a.flop(), 2 * (576 + 512) * 16);
         assert_eq!(a.bytes(), 2 * (16 * 576 + 576 + 16 * 512));
-        let inputs = Inputs { seed: 9, set: 0 };
+        let inputs = Inputs::new(9, 0);
         let k = inputs.reader(&a.tensors()[1]);
         // One key: the output is its value, for every head.
         assert_eq!(a.expected(inputs, &[512 + 7])[0].value, k(7));
@@ -421,7 +421,7 @@ mod tests {
         // of its fourth page.
         let one = attention("f32 b2 hq2 hkv1 q1 kv51 d64 w1 page16");
         let mut table = one.pages().unwrap();
-        let inputs = Inputs { seed: 9, set: 0 };
+        let inputs = Inputs::new(9, 0);
         let v = inputs.reader(&one.tensors()[2]);
         let place = u64::from(table[4 + 3]) * 16 + 2;
         assert_eq!(one.expected(inputs, &[2 * 64 + 5])[0].value, v(place * 64 + 5));

@@ -114,7 +114,7 @@ mod tests {
     fn a_row_is_the_row_of_the_table_with_its_index() {
         // 0x688990c0 = 1753845952, which is 2 modulo 5.
         let gather = Gather::parse("f32 r2 c3 v5").unwrap();
-        let inputs = Inputs { seed: 5, set: 0 };
+        let inputs = Inputs::new(5, 0);
         let table = inputs.reader(&gather.tensors()[0]);
         assert_eq!(gather.index(1), 2);
         assert_eq!(gather.expected(inputs, &[4])[0], Expected { value: table(2 * 3 + 1), bound: 0.0 });

@@ -91,7 +91,7 @@ mod tests {
     #[test]
     fn the_value_is_a_row_of_the_weights_times_a_vector() {
         let gemv = Gemv::parse("f32 m2 n3 k2").unwrap();
-        let inputs = Inputs { seed: 5, set: 0 };
+        let inputs = Inputs::new(5, 0);
         let tensors = gemv.tensors();
         let (x, w) = (inputs.reader(&tensors[0]), inputs.reader(&tensors[1]));
         // Element 5 of the 2 x 3 output: the second vector, the third row.

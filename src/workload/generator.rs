@@ -9,13 +9,15 @@
 //! key1 = mix(seed ^ (tensor · 0x9E3779B9))          all in 32-bit wrapping arithmetic
 //! key2 = mix(key1 + 0x85EBCA6B)
 //! h(i) = mix(mix(i ^ key1) + key2)
-//! k(i) = h(i) mod (2·limit + 1) − limit
+//! k(i) = h(i) mod (2·limit + 1) − limit                    of the uniform distribution
 //! x(i) = k(i) · 2^(scale − shift)
 //! ```
 //!
-//! `limit` and `shift` come from the tensor's [`Grid`]: every format holds its values exactly.
+//! Other distributions make another k of the same bits and of those of a group of four elements, g(i) =
+//! mix(mix(⌊i/4⌋ ^ key2) + key1); see [`Distribution::integer`](super::Distribution::integer). `limit` and `shift` come from the tensor's [`Grid`]: every format holds its values exactly.
 //! The WGSL text is `kernels/generator/fill.wgsl`; test vectors are below.
 
+use super::distribution::Distribution;
 use super::dtype::Grid;
 
 /// The 32-bit finaliser `lowbias32`.
@@ -49,9 +51,15 @@ impl Keys {
         mix(mix(index ^ self.first).wrapping_add(self.second))
     }
 
+    /// 32 random bits for the group of four elements that `index` is in, others than those of
+    /// elements: the keys change places.
+    pub fn group_hash(self, index: u32) -> u32 {
+        mix(mix((index / 4) ^ self.second).wrapping_add(self.first))
+    }
+
     /// The value of element `index`, exact in f64.
-    pub fn value(self, index: u32, grid: Grid, scale: i8) -> f64 {
-        let k = i64::from(self.hash(index) % (2 * grid.limit + 1)) - i64::from(grid.limit);
+    pub fn value(self, index: u32, grid: Grid, scale: i8, dist: Distribution) -> f64 {
+        let k = dist.integer(index, self.hash(index), self.group_hash(index), grid.limit);
         k as f64 * 2f64.powi(i32::from(scale) - i32::from(grid.shift))
     }
 }
@@ -79,7 +87,7 @@ mod tests {
         let keys = Keys::new(7, 3);
         for grid in [DType::F32.grid(), DType::F16.grid()] {
             let n = 100_000u32;
-            let values: Vec<f64> = (0..n).map(|i| keys.value(i, grid, 0)).collect();
+            let values: Vec<f64> = (0..n).map(|i| keys.value(i, grid, 0, Distribution::Uniform)).collect();
             let mean = values.iter().sum::<f64>() / f64::from(n);
             let variance = values.iter().map(|v| v * v).sum::<f64>() / f64::from(n);
             // Standard error of the mean is 0.577/√n = 0.0018.

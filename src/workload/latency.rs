@@ -110,7 +110,7 @@ mod tests {
     fn the_first_steps_by_hand() {
         let latency = Latency::parse("i32 n8 s1024").unwrap();
         assert_eq!((latency.bytes(), latency.steps()), (64 * 1024, Some(1024)));
-        let inputs = Inputs { seed: 5, set: 0 };
+        let inputs = Inputs::new(5, 0);
         let a = inputs.reader(&latency.tensors()[0]);
         let short = Latency { lines: 8, steps: 2 };
         let first = (a(0) as i64).rem_euclid(8) as u64;
@@ -122,7 +122,7 @@ mod tests {
     fn the_walk_sees_most_lines() {
         // n·(1 − 1/e) = 2589 of 4096, with a standard deviation near 0.3·√n = 20.
         let latency = Latency::parse("i32 n4096 s4096").unwrap();
-        let a = Inputs { seed: 5, set: 0 }.reader(&latency.tensors()[0]);
+        let a = Inputs::new(5, 0).reader(&latency.tensors()[0]);
         let mut seen = std::collections::HashSet::new();
         let mut at = 0u64;
         for k in 0..4096 {

@@ -76,7 +76,7 @@ mod tests {
     fn every_dispatch_adds_one() {
         let launch = Launch::parse("i32 d64").unwrap();
         assert_eq!((launch.bytes(), launch.steps()), (8, Some(64)));
-        let inputs = Inputs { seed: 5, set: 0 };
+        let inputs = Inputs::new(5, 0);
         let x = inputs.reader(&launch.tensors()[0])(0);
         assert_eq!(launch.expected(inputs, &[0])[0], Expected { value: x + 64.0, bound: 0.0 });
         assert!(Launch::parse("i32 d5000").is_err());

@@ -6,6 +6,7 @@
 
 mod attention;
 mod case;
+mod distribution;
 mod dtype;
 mod gather;
 mod gemm;
@@ -28,6 +29,7 @@ mod transpose;
 
 pub use attention::Attention;
 pub use case::{Case, FAMILIES, ParseCaseError, Workload};
+pub use distribution::Distribution;
 pub use dtype::{DType, Grid, Precision};
 pub use gather::Gather;
 pub use gemm::{Gemm, Layout};
@@ -43,5 +45,5 @@ pub use rope::Rope;
 pub use softmax::Softmax;
 pub use stream::{READ_BLOCK, Stream, StreamOp};
 pub use swiglu::Swiglu;
-pub use tensor::{Expected, Inputs, Role, Tensor};
+pub use tensor::{Expected, Inputs, Role, Tensor, dist_of};
 pub use transpose::Transpose;

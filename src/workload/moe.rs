@@ -230,7 +230,7 @@ mod tests {
     fn a_row_meets_the_weights_of_its_expert() {
         let moe = Moe::parse("f32 e2 k1 t3 n2 d2 skewed").unwrap();
         assert_eq!(moe.rows_of(), [2, 1]);
-        let inputs = Inputs { seed: 5, set: 0 };
+        let inputs = Inputs::new(5, 0);
         let t = moe.tensors();
         let (a, b) = (inputs.reader(&t[0]), inputs.reader(&t[1]));
         let e = moe.expected(inputs, &[3, 4]);

@@ -255,7 +255,7 @@ mod tests {
     fn leaving_out_one_round_is_beyond_the_bound() {
         for text in ["f32 fma c64 s4096", "f16 fma c64 s1024"] {
             let peak = Peak::parse(text).unwrap();
-            let inputs = Inputs { seed: 11, set: 0 };
+            let inputs = Inputs::new(11, 0);
             let e = peak.expected(inputs, &[0])[0];
             // The smallest non-zero step is 1/8, taken sixteen times.
             assert!(e.bound < 2.0, "{text}: {}", e.bound);

@@ -109,7 +109,7 @@ mod tests {
     fn one_column_becomes_its_sign_times_the_weight() {
         // x / √(x² + ε) is ±(1 − ε / 2x²) to first order.
         let norm = RmsNorm::parse("f32 r4 c1").unwrap();
-        let inputs = Inputs { seed: 5, set: 0 };
+        let inputs = Inputs::new(5, 0);
         let tensors = norm.tensors();
         let (x, g) = (inputs.reader(&tensors[0]), inputs.reader(&tensors[1]));
         for (i, e) in norm.expected(inputs, &[0, 1, 2, 3]).iter().enumerate() {
@@ -123,7 +123,7 @@ mod tests {
     fn leaving_out_a_typical_square_is_beyond_the_bound() {
         // One of n squares of typical size changes the root by 1 / 2n.
         let norm = RmsNorm::parse("f32 r1 c4096").unwrap();
-        for e in norm.expected(Inputs { seed: 5, set: 0 }, &[0, 1, 4095]) {
+        for e in norm.expected(Inputs::new(5, 0), &[0, 1, 4095]) {
             assert!(e.bound < e.value.abs() / 8192.0, "{e:?}");
         }
     }

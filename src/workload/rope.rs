@@ -114,7 +114,7 @@ mod tests {
     #[test]
     fn pairs_are_half_a_head_apart_and_heads_share_their_angles() {
         let rope = Rope::parse("f32 t2 h2 d4").unwrap();
-        let inputs = Inputs { seed: 5, set: 0 };
+        let inputs = Inputs::new(5, 0);
         let t = rope.tensors();
         let (x, c, s) = (inputs.reader(&t[0]), inputs.reader(&t[1]), inputs.reader(&t[2]));
         // Token 1, head 1 begins at 12; its angles are 2 and 3.

@@ -96,7 +96,7 @@ impl Workload for Softmax {
 mod tests {
     use super::*;
 
-    const INPUTS: Inputs = Inputs { seed: 5, set: 0 };
+    const INPUTS: Inputs = Inputs::new(5, 0);
 
     #[test]
     fn counts_are_five_flop_an_element_and_both_matrices_once() {

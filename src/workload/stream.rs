@@ -182,7 +182,7 @@ mod tests {
     #[test]
     fn triad_is_a_plus_s_times_b() {
         let stream = Stream::parse("f32 triad n1024").unwrap();
-        let inputs = Inputs { seed: 3, set: 1 };
+        let inputs = Inputs::new(3, 1);
         let t = stream.tensors();
         let (a, b, s) = (inputs.reader(&t[0]), inputs.reader(&t[1]), inputs.reader(&t[2]));
         let e = stream.expected(inputs, &[7])[0];

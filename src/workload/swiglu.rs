@@ -95,7 +95,7 @@ mod tests {
     fn silu_of_z_and_of_minus_z_differ_by_z() {
         // z σ(z) − (−z) σ(−z) = z (σ(z) + σ(−z)) = z.
         let swiglu = Swiglu::parse("f32 r1 c64").unwrap();
-        let inputs = Inputs { seed: 5, set: 0 };
+        let inputs = Inputs::new(5, 0);
         let tensors = swiglu.tensors();
         let (gate, up) = (inputs.reader(&tensors[0]), inputs.reader(&tensors[1]));
         let points: Vec<u64> = (0..64).collect();

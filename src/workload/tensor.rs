@@ -1,5 +1,6 @@
 //! Logical tensors of a case, how they lie in memory, and the exact values of its inputs.
 
+use super::distribution::Distribution;
 use super::dtype::{DType, Grid};
 use super::generator::Keys;
 use serde::{Deserialize, Serialize};
@@ -51,6 +52,18 @@ pub struct Part {
     pub grid: Grid,
     /// Inputs are multiplied by 2^scale.
     pub scale: i8,
+}
+
+impl Part {
+    /// What it is drawn from where inputs are of `dist`: scales are uniform always.
+    pub fn dist(&self, dist: Distribution) -> Distribution {
+        dist_of(self.number, dist)
+    }
+}
+
+/// What the tensor or scales of this number are drawn from where inputs are of `dist`.
+pub fn dist_of(number: u32, dist: Distribution) -> Distribution {
+    if number < SCALES_FROM { dist } else { Distribution::Uniform }
 }
 
 /// Scales have the number of their tensor and this.
@@ -118,9 +131,21 @@ pub struct Inputs {
     pub seed: u32,
     /// Which buffer set.
     pub set: u32,
+    /// What they are drawn from.
+    pub dist: Distribution,
 }
 
 impl Inputs {
+    /// Uniform inputs.
+    pub const fn new(seed: u32, set: u32) -> Self {
+        Inputs { seed, set, dist: Distribution::Uniform }
+    }
+
+    /// The same seed and set, drawn from `dist`.
+    pub const fn of(self, dist: Distribution) -> Self {
+        Inputs { dist, ..self }
+    }
+
     /// The generator's number of tensor `number` in this set.
     pub fn stream(self, number: u32) -> u32 {
         self.set * 64 + number
@@ -132,11 +157,14 @@ impl Inputs {
         let read: Vec<_> = tensor
             .parts()
             .iter()
-            .map(|part| (Keys::new(self.seed, self.stream(part.number)), part.grid, part.scale))
+            .map(|part| {
+                let keys = Keys::new(self.seed, self.stream(part.number));
+                (keys, part.grid, part.scale, part.dist(self.dist))
+            })
             .collect();
         let value = move |part: usize, index: u64| {
-            let (keys, grid, scale) = read[part];
-            keys.value(index as u32, grid, scale)
+            let (keys, grid, scale, dist) = read[part];
+            keys.value(index as u32, grid, scale, dist)
         };
         move |index| match group {
             None => value(0, index),
@@ -164,10 +192,14 @@ mod tests {
         let parts = tensor.parts();
         assert_eq!((parts[0].name.as_str(), parts[0].dtype, parts[0].len), ("b", DType::I8, 64));
         assert_eq!((parts[1].name.as_str(), parts[1].dtype, parts[1].len), ("b_scales", DType::F16, 2));
-        let inputs = Inputs { seed: 3, set: 1 };
-        let integer = Keys::new(3, 64 + 2).value(40, Grid { limit: 127, shift: 0 }, 0);
-        let scale = Keys::new(3, 64 + 34).value(1, Grid::SCALES, -7);
+        let inputs = Inputs::new(3, 1);
+        let integer = Keys::new(3, 64 + 2).value(40, Grid { limit: 127, shift: 0 }, 0, Distribution::Uniform);
+        let scale = Keys::new(3, 64 + 34).value(1, Grid::SCALES, -7, Distribution::Uniform);
         assert_eq!(inputs.reader(&tensor)(40), integer * scale);
+        // Only the elements are of another distribution.
+        let zeros = inputs.of(Distribution::Zeros);
+        assert!((0..64).all(|i| zeros.reader(&tensor)(i) == 0.0));
+        assert_eq!(parts[1].dist(Distribution::Zeros), Distribution::Uniform);
         assert!((0..64).all(|i| inputs.reader(&tensor)(i).abs() <= 1.0));
     }
 }

@@ -72,7 +72,7 @@ mod tests {
     fn element_j_i_of_the_output_is_i_j_of_the_input() {
         let transpose = Transpose::parse("bf16 m2 n3").unwrap();
         assert_eq!((transpose.bytes(), transpose.flop()), (2 * 6 + 2 * 6, 0));
-        let inputs = Inputs { seed: 5, set: 0 };
+        let inputs = Inputs::new(5, 0);
         let x = inputs.reader(&transpose.tensors()[0]);
         let found: Vec<f64> =
             transpose.expected(inputs, &[0, 1, 2, 3, 4, 5]).iter().map(|e| e.value).collect();

@@ -5,6 +5,7 @@ use crate::kernel::{Capabilities, KernelSource};
 use crate::measure::{CacheReport, Config};
 use crate::stats::StoppingConfig;
 use crate::suite::{Pattern, Suite, parse_list};
+use crate::workload::Distribution;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -66,6 +67,10 @@ pub struct Arguments {
     /// Seed of inputs and of the elements that are verified.
     #[arg(long, default_value_t = 1)]
     pub(super) seed: u32,
+    /// What the elements of inputs are drawn from: uniform, normal, zeros or sparse (two of each four
+    /// are zero). Power, and so the clock, can depend on it.
+    #[arg(long, value_name = "DISTRIBUTION", default_value_t = Distribution::Uniform)]
+    pub(super) dist: Distribution,
     /// Words of your own about this run, kept in the file.
     #[arg(long, value_name = "KEY=VALUE")]
     pub(super) label: Vec<String>,
@@ -160,6 +165,7 @@ impl Arguments {
     pub(in crate::cli) fn config(&self, device: &Capabilities) -> Config {
         Config {
             seed: self.seed,
+            dist: self.dist,
             timeout: self.timeout,
             min_time: self.min_time.unwrap_or_default(),
             time_limit: self.max_time.max(self.min_time.unwrap_or_default()),

@@ -88,6 +88,7 @@ impl Track {
                 ("budget_s".to_string(), budget.map_or("none".to_string(), |b| b.as_secs_f64().to_string())),
                 ("max_noise".to_string(), arguments.max_noise.to_string()),
                 ("cache".to_string(), if config.rotate { "rotated" } else { "warm" }.to_string()),
+                ("dist".to_string(), config.dist.to_string()),
                 ("isolate".to_string(), command.isolation.isolate.name().to_string()),
                 ("tuning_tables".to_string(), chooser.tables().to_string()),
             ]),

@@ -9,7 +9,7 @@ use crate::workload::{Case, DType, Expected, Inputs, Tensor};
 pub(super) struct Outputs {
     pub case: Case,
     tensor: Tensor,
-    seed: u32,
+    inputs: Inputs,
     sets: Vec<Contents>,
 }
 
@@ -26,8 +26,8 @@ struct Contents {
 
 impl Outputs {
     /// Poisoned outputs.
-    pub fn new(case: Case, seed: u32, sets: u32) -> Self {
-        Outputs { tensor: case.output(), case, seed, sets: vec![Contents::default(); sets as usize] }
+    pub fn new(case: Case, inputs: Inputs, sets: u32) -> Self {
+        Outputs { tensor: case.output(), case, inputs, sets: vec![Contents::default(); sets as usize] }
     }
 
     /// Poisons all of them.
@@ -68,7 +68,7 @@ impl Outputs {
         let expected = if poisoned == len {
             vec![Expected { value: f64::NAN, bound: 0.0 }; elements.len()]
         } else {
-            self.case.expected(Inputs { seed: self.seed, set }, elements)
+            self.case.expected(Inputs { set, ..self.inputs }, elements)
         };
         let value = |(element, expected): (&u64, &Expected)| {
             if *element >= len - poisoned {

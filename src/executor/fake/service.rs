@@ -11,7 +11,7 @@ use crate::executor::remote::{Executor, Fault, FaultKind};
 use crate::executor::serve::{Service, write_response};
 use crate::kernel::{Capabilities, Feature, Takes, TimerKind};
 use crate::workload::generator::mix;
-use crate::workload::{Case, DType, Tensor};
+use crate::workload::{Case, DType, Inputs, Tensor};
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::time::Duration;
@@ -199,7 +199,7 @@ impl Fake {
         self.next_handle += 1;
         let prepared = Prepared {
             variant: variant_of(&prepare),
-            outputs: Outputs::new(case, prepare.seed, prepare.sets),
+            outputs: Outputs::new(case, Inputs::new(prepare.seed, 0).of(prepare.dist), prepare.sets),
             device,
             held_bytes,
             always: rule,
@@ -348,7 +348,7 @@ mod tests {
     use super::*;
     use crate::executor::protocol::PROTOCOL;
     use crate::executor::serve::serve;
-    use crate::workload::{Expected, Inputs};
+    use crate::workload::Expected;
 
     const CASE: &str = "gemm f32 m32 n32 k16 nn";
     const SOON: Duration = Duration::from_secs(10);
@@ -365,6 +365,7 @@ mod tests {
             case: case.into(),
             plan: None,
             seed: 7,
+            dist: Default::default(),
             sets,
             memory_limit: 1 << 30,
         }
@@ -375,7 +376,7 @@ mod tests {
         let case: Case = case.parse().unwrap();
         let points: Vec<u64> = (0..case.output().len).collect();
         let (values, poisoned) = fake.read(handle, 0, &points, SOON).unwrap();
-        let expected = case.expected(Inputs { seed: 7, set: 0 }, &points);
+        let expected = case.expected(Inputs::new(7, 0), &points);
         let good = |(value, e): &(&f64, &Expected)| (**value - e.value).abs() <= e.bound;
         (values.len() - values.iter().zip(&expected).filter(good).count(), poisoned)
     }

@@ -5,10 +5,12 @@ use crate::executor::protocol::{Failure, Prepare, Sampled, poison};
 use crate::kernel::{Buffer, Content, Plan, spread};
 use crate::units;
 use crate::workload::generator::Keys;
-use crate::workload::{DType, Inputs};
+use crate::workload::{DType, Distribution, Inputs, dist_of};
 use std::rc::Rc;
 use std::time::Instant;
 
+/// Words that a writer is given: the larger of the structures in `kernels/generator`.
+const PARAMETERS: usize = 7;
 /// Parameters of one writer dispatch lie this far apart, which satisfies every device's alignment.
 const PARAMETER_STRIDE: u64 = 256;
 
@@ -35,7 +37,7 @@ struct Fill {
     buffer: wgpu::Buffer,
     words: u64,
     pipeline: wgpu::ComputePipeline,
-    parameters: [u32; 6],
+    parameters: [u32; PARAMETERS],
 }
 
 impl Prepared {
@@ -77,18 +79,18 @@ impl Prepared {
         })?;
         let prepared =
             Prepared { gpu, plan, pipelines, groups, sets: buffers, chain, compile_ns, held_bytes };
-        prepared.fill_inputs(prepare.seed)?;
+        prepared.fill_inputs(prepare.seed, prepare.dist)?;
         prepared.poison()?;
         Ok(prepared)
     }
 
-    fn fill_inputs(&self, seed: u32) -> Result<(), Problem> {
+    fn fill_inputs(&self, seed: u32, dist: Distribution) -> Result<(), Problem> {
         let mut fills = Vec::new();
         for (set, buffers) in self.sets.iter().enumerate() {
             for (spec, buffer) in self.plan.buffers.iter().zip(buffers) {
                 match &spec.content {
                     Content::Generated { number, grid, scale } => {
-                        let keys = Keys::new(seed, Inputs { seed, set: set as u32 }.stream(*number));
+                        let keys = Keys::new(seed, Inputs::new(seed, set as u32).stream(*number));
                         let step = 2f32.powi(i32::from(*scale) - i32::from(grid.shift)).to_bits();
                         let words = spec.bytes() / 4;
                         let (len, count) = (spec.len as u32, words as u32);
@@ -96,7 +98,15 @@ impl Prepared {
                             buffer: buffer.clone(),
                             words,
                             pipeline: self.gpu.writer(Some(spec.dtype))?,
-                            parameters: [keys.first, keys.second, grid.limit, len, count, step],
+                            parameters: [
+                                keys.first,
+                                keys.second,
+                                grid.limit,
+                                len,
+                                count,
+                                step,
+                                dist_of(*number, dist).number(),
+                            ],
                         });
                     }
                     Content::Table { words } => {
@@ -124,7 +134,7 @@ impl Prepared {
                     _ => u32::from(poison::BITS_16) << 16 | u32::from(poison::BITS_16),
                 };
                 let words = spec.bytes() / 4;
-                let parameters = [pattern, words as u32, 0, 0, 0, 0];
+                let parameters = [pattern, words as u32, 0, 0, 0, 0, 0];
                 let pipeline = self.gpu.writer(None)?;
                 fills.push(Fill { buffer: buffer.clone(), words, pipeline, parameters });
             }
@@ -169,7 +179,7 @@ impl Prepared {
                                     resource: wgpu::BindingResource::Buffer(wgpu::BufferBinding {
                                         buffer: &parameters,
                                         offset,
-                                        size: std::num::NonZeroU64::new(24),
+                                        size: std::num::NonZeroU64::new(4 * PARAMETERS as u64),
                                     }),
                                 },
                             ],
