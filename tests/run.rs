@@ -63,6 +63,8 @@ impl Bench {
             assert!(started.elapsed().as_secs() < 60, "the run does not get to its third row");
             std::thread::sleep(std::time::Duration::from_millis(20));
         }
+        // A row is seen before the disk has it, and only then does the next case begin.
+        std::thread::sleep(std::time::Duration::from_millis(500));
         child
     }
 

@@ -4,9 +4,10 @@ use super::ceiling::Ceilings;
 use super::label::{clean, labels};
 use super::plausibility::{Excess, excess};
 use super::rate::Rate;
+use super::repeats::typical;
 use super::roofline::{Placement, place};
 use super::sensitivity::distribution;
-use crate::record::{Header, Outcome, Row, RunFile, Status};
+use crate::record::{AbSide, Header, Outcome, Row, RunFile, Status};
 use crate::workload::{Case, FAMILIES};
 use std::cmp::Ordering;
 use std::collections::HashMap;
@@ -102,11 +103,13 @@ impl<'a> Comparison<'a> {
     /// of inputs become one device.
     pub fn new(runs: &'a [RunFile]) -> Self {
         let mut groups: Vec<Vec<&RunFile>> = Vec::new();
-        let mut places: HashMap<(&str, &str, u32, &str), usize> = HashMap::new();
+        let mut places: HashMap<(&str, &str, u32, &str, Option<&AbSide>), usize> = HashMap::new();
         for run in runs {
             let executor = run.header.executor.split_whitespace().next().unwrap_or("");
-            let identity =
-                (run.header.device.id.as_str(), executor, run.header.method, distribution(&run.header));
+            let header = &run.header;
+            // Two sides of one run are two devices, also where they share the chip.
+            let (inputs, side) = (distribution(header), header.ab.as_ref());
+            let identity = (header.device.id.as_str(), executor, header.method, inputs, side);
             let place = *places.entry(identity).or_insert_with(|| {
                 groups.push(Vec::new());
                 groups.len() - 1
@@ -190,7 +193,8 @@ impl<'a> Device<'a> {
         };
         let (mut entries, mut others) = (Vec::new(), Vec::new());
         for (number, rows) in newest.into_values() {
-            let mut variants: Vec<Entry> = rows.into_iter().map(|row| entry(number, row)).collect();
+            let mut variants: Vec<Entry> =
+                one_of_each(&rows).into_iter().map(|row| entry(number, row)).collect();
             let value = |entry: &Entry| entry.rate.map_or(f64::NEG_INFINITY, |rate| rate.value);
             // Stable: of equals, and of those without a rate, the first stays first.
             variants.sort_by(|a, b| value(b).total_cmp(&value(a)));
@@ -274,6 +278,19 @@ impl<'a> Device<'a> {
             .iter()
             .filter_map(|entry| Some((entry.row.case.as_str(), entry.case.as_ref().err()?.as_str())))
     }
+}
+
+/// Of each variant among the rows of a case the process that stands for all.
+fn one_of_each<'a>(rows: &[&'a Row]) -> Vec<&'a Row> {
+    let variant = |row: &Row| row.identity().1;
+    let mut groups: Vec<(String, Vec<&'a Row>)> = Vec::new();
+    for row in rows {
+        match groups.iter_mut().find(|(text, _)| *text == variant(row)) {
+            Some((_, group)) => group.push(row),
+            None => groups.push((variant(row), vec![row])),
+        }
+    }
+    groups.iter().filter_map(|(_, group)| typical(group)).collect()
 }
 
 fn lines<'a>(devices: &[Device<'a>]) -> Vec<CaseLine<'a>> {

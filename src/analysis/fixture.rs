@@ -79,6 +79,7 @@ pub fn failed_row(key: &str, status: Status, reason: Option<&str>) -> Row {
     let case = key.parse::<Case>().ok();
     Row {
         case: key.into(),
+        repeat: 1,
         status,
         reason: reason.map(Into::into),
         flop: case.as_ref().map_or(0, Case::flop),

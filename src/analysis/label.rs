@@ -80,6 +80,9 @@ pub(crate) fn labels(headers: &[&Header]) -> Vec<String> {
                 header.method
             );
         }
+        if let Some(ab) = &header.ab {
+            label += &format!(" · {} {}", clean(&ab.side), shorten(&clean(&ab.words), NAME_LIMIT));
+        }
         label
     };
     let mut labels: Vec<String> = headers.iter().map(|header| at_level(header, 0)).collect();

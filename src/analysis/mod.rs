@@ -11,10 +11,12 @@ mod levels;
 mod plausibility;
 mod published;
 mod rate;
+mod repeats;
 mod roofline;
 mod sensitivity;
 mod variants;
 mod verdict;
+mod verdicts;
 
 pub use ceiling::{Ceilings, ComputeCeiling, MemoryCeiling, Unit};
 pub use comparison::{CaseLine, Comparison, Device, Entry, Lead, NotRun};
@@ -30,3 +32,4 @@ pub(crate) use sensitivity::distribution;
 pub use sensitivity::{Sensitivity, sensitivities};
 pub use variants::{CostOfChecks, OwnAgainstBuiltIn, costs_of_checks, own_kernels};
 pub use verdict::{Absence, Doubt, Judgement, Side, Verdict, VerdictRule};
+pub use verdicts::{CaseVerdict, verdicts};

@@ -4,7 +4,7 @@
 use super::config::Config;
 use super::result::{Cache, Spent, Timing, Verification};
 use super::rotation;
-use super::sampling;
+use super::sampling::{self, Sampling};
 use super::session::Session;
 use super::verify::{Oracle, Verdict};
 use crate::executor::protocol::{Prepare, Sampled};
@@ -56,30 +56,47 @@ pub fn measure(
     share_s: Option<f64>,
 ) -> Measurement {
     let started = Instant::now();
-    let mut measurement = Measurement {
-        ended: Ended::Ok,
-        spent: Spent::default(),
-        held_bytes: 0,
-        verification: None,
-        timing: None,
-        first_s: None,
-        tags: Vec::new(),
-    };
+    let mut measurement = Measurement::default();
     let mut handle = None;
-    match run(session, config, case, plan, share_s, &mut measurement, &mut handle) {
-        Ok(ended) => measurement.ended = ended,
-        Err(fault) => measurement.ended = Ended::Fault(fault),
-    }
-    if measurement.ended != Ended::Ok {
-        measurement.timing = None;
-    }
-    let gone = matches!(&measurement.ended, Ended::Fault(fault) if fault.is_fatal());
-    if let Some(handle) = handle.filter(|_| !gone) {
-        // A failure to release shows at the next request.
-        let _ = session.executor.release(handle, config.timeout);
-    }
+    let ended = run(session, config, case, plan, share_s, &mut measurement, &mut handle);
+    measurement.end(ended, session, config, handle);
     measurement.spent.total_s = started.elapsed().as_secs_f64();
     measurement
+}
+
+impl Default for Measurement {
+    fn default() -> Self {
+        Measurement {
+            ended: Ended::Ok,
+            spent: Spent::default(),
+            held_bytes: 0,
+            verification: None,
+            timing: None,
+            first_s: None,
+            tags: Vec::new(),
+        }
+    }
+}
+
+impl Measurement {
+    /// Notes how it ended, and frees what was prepared.
+    pub(super) fn end(
+        &mut self,
+        ended: Result<Ended, Fault>,
+        session: &mut Session<'_>,
+        config: &Config,
+        handle: Option<u32>,
+    ) {
+        self.ended = ended.unwrap_or_else(Ended::Fault);
+        if self.ended != Ended::Ok {
+            self.timing = None;
+        }
+        let gone = matches!(&self.ended, Ended::Fault(fault) if fault.is_fatal());
+        if let Some(handle) = handle.filter(|_| !gone) {
+            // A failure to release shows at the next request.
+            let _ = session.executor.release(handle, config.timeout);
+        }
+    }
 }
 
 fn run(
@@ -91,6 +108,40 @@ fn run(
     measurement: &mut Measurement,
     handle_out: &mut Option<u32>,
 ) -> Result<Ended, Fault> {
+    let ready = match prepare(session, config, case, plan, share_s, measurement, handle_out)? {
+        Ok(ready) => ready,
+        Err(ended) => return Ok(ended),
+    };
+    let Ready { handle, sets, cache, first_s, .. } = ready;
+    let sampling = sampling::sample(session, &ready.config, handle, sets, cache, first_s)?;
+    conclude(session, case, ready, sampling, measurement)
+}
+
+/// A case whose output is proven, ready to be timed.
+pub(super) struct Ready {
+    pub(super) handle: u32,
+    pub(super) sets: u32,
+    pub(super) cache: Cache,
+    /// Seconds of the second execution.
+    pub(super) first_s: f64,
+    /// The settings, with the time limit that its share leaves.
+    pub(super) config: Config,
+    tile: Tile,
+    oracle: Oracle,
+    before: Verdict,
+}
+
+/// Makes buffers and pipelines, and proves the output before anything is timed. How the case ended
+/// where it cannot be timed.
+pub(super) fn prepare(
+    session: &mut Session<'_>,
+    config: &Config,
+    case: &Case,
+    plan: Option<&Plan>,
+    share_s: Option<f64>,
+    measurement: &mut Measurement,
+    handle_out: &mut Option<u32>,
+) -> Result<Result<Ready, Ended>, Fault> {
     let set_bytes = plan.map_or_else(|| case.tensors().iter().map(|t| t.bytes()).sum(), Plan::bytes);
     let (sets, cache) = if config.rotate {
         rotation::sets(set_bytes, config.cache_bytes, config.memory_limit)
@@ -114,7 +165,6 @@ fn run(
     measurement.spent.prepare_s = started.elapsed().as_secs_f64();
     measurement.spent.compile_s = compile_ns as f64 * 1e-9;
 
-    // Proof before any timing.
     let first = session.executor.sample(handle, 1, 0, config.timeout)?;
     let started = Instant::now();
     let oracle = Oracle::new(case, Inputs::new(config.seed, 0).of(config.dist), tile);
@@ -122,7 +172,7 @@ fn run(
     measurement.spent.verify_s += started.elapsed().as_secs_f64();
     measurement.verification = Some(verification(case, &[&before]));
     if let Some(reason) = before.reason() {
-        return Ok(Ended::Wrong(reason));
+        return Ok(Err(Ended::Wrong(reason)));
     }
 
     // A clock that was found to lie must not decide what the budget can afford.
@@ -141,22 +191,30 @@ fn run(
         // Three batches of warm-up and the least number of samples.
         let needed = first_s * (3 + config.stopping.min_samples) as f64;
         if needed > share_s {
-            return Ok(Ended::TooSlow(format!(
+            return Ok(Err(Ended::TooSlow(format!(
                 "one execution took {}, {} samples would take {}; its share of the budget is {}",
                 crate::units::seconds(first_s),
                 config.stopping.min_samples,
                 crate::units::seconds(needed),
                 crate::units::seconds(share_s)
-            )));
+            ))));
         }
         config.time_limit = config.time_limit.min(std::time::Duration::from_secs_f64(0.6 * share_s));
     }
+    Ok(Ok(Ready { handle, sets, cache, first_s, config, tile, oracle, before }))
+}
 
-    let sampling = sampling::sample(session, &config, handle, sets, cache, first_s)?;
+/// Proves the buffer that the last timed execution wrote, on inputs not seen before.
+pub(super) fn conclude(
+    session: &mut Session<'_>,
+    case: &Case,
+    ready: Ready,
+    sampling: Sampling,
+    measurement: &mut Measurement,
+) -> Result<Ended, Fault> {
+    let Ready { handle, config, tile, oracle, before, .. } = ready;
     measurement.spent.warmup_s = sampling.warmup_s;
     measurement.spent.sample_s = sampling.sample_s;
-
-    // Proof of the buffer that the last timed execution wrote, on inputs not seen before.
     let started = Instant::now();
     let oracle = if sampling.last_set == 0 {
         oracle

@@ -7,7 +7,7 @@ use super::session::Session;
 use crate::executor::protocol::Sampled;
 use crate::executor::{Executor, Fault};
 use crate::stats::{AffineFit, Line, StopReason, StoppingRule, Summary, agrees, least_squares, theil_sen};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// A batch lasts at least this many ticks: quantisation then errs by 0.2 % at most.
 const LEAST_TICKS: f64 = 1000.0;
@@ -62,122 +62,230 @@ pub fn sample(
     cache: Cache,
     seconds: f64,
 ) -> Result<Sampling, Fault> {
-    let timer = session.timer.clone();
-    let choice = timer.chosen;
-    let executor: &mut dyn Executor = session.executor;
-    let mut k = batch_size(seconds, &timer);
-    let mut next_set = 0u32;
-    let mut batch = |executor: &mut dyn Executor, k: u32| {
-        let first = next_set;
-        next_set = (next_set + k) % sets;
-        executor.sample(handle, k, first, config.timeout).map(|s| (s, (first + k - 1) % sets))
-    };
-
-    let started = Instant::now();
-    let mut warm = Vec::new();
-    let limit = config.time_limit.mul_f64(0.25).max(config.warmup);
+    let mut sampler = Sampler::new(session, config, handle, sets, cache, seconds);
+    while !sampler.is_warm() {
+        sampler.warm_up(session)?;
+    }
+    sampler.begin(session)?;
     loop {
-        let (sampled, _) = batch(executor, k)?;
-        warm.push(chosen_s(&sampled, choice).unwrap_or(sampled.host_ns as f64 * 1e-9) / f64::from(k));
-        if warm.len() == 1 {
-            // The first guess came from a cold execution with all its overhead; size the batch by these.
-            k = k.max(batch_size(warm[0], &timer));
-        }
-        let elapsed = started.elapsed();
-        let agreed = agrees(&warm, AGREEMENT);
-        if warm.len() >= 3 && elapsed >= config.warmup && (agreed || elapsed >= limit) {
-            break;
+        sampler.batch(session)?;
+        if let Some(stop) = sampler.decision() {
+            return Ok(sampler.finish(session, stop));
         }
     }
-    let warmup_agreed = agrees(&warm, AGREEMENT);
-    let fit = affine(executor, &mut batch, k, &warm, choice, config)?;
-    let line = fit.map(|(line, _)| line);
-    let taken_off_s = line.and_then(|line| to_take_off(choice, line, k));
-    let warmup_s = started.elapsed().as_secs_f64();
-
-    executor.poison(handle, config.timeout)?;
-    let started = Instant::now();
-    let mut rule = StoppingRule::new(config.stopping);
-    let (mut device_ns, mut host_ns, mut samples) = (vec![], vec![], vec![]);
-    let mut sentinels = SentinelTimes::default();
-    let mut invalid = 0;
-    let mut last_set;
-    let stop = loop {
-        let (sampled, set) = batch(executor, k)?;
-        last_set = set;
-        invalid += sampled.invalid;
-        host_ns.push(sampled.host_ns);
-        device_ns.extend(sampled.device_ns);
-        if let Some(seconds) = chosen_s(&sampled, choice) {
-            let each = of_one(seconds, k, taken_off_s);
-            samples.push(each);
-            rule.push(each);
-        }
-        if host_ns.len() % SENTINEL_EVERY == 1 {
-            session.sentinels.measure(executor, choice, config.timeout, &mut sentinels)?;
-        }
-        if let Some(reason) = rule.decision().filter(|_| started.elapsed() >= config.min_time) {
-            break reason;
-        }
-        if host_ns.len() >= config.max_samples {
-            break StopReason::MaxSamples;
-        }
-        if host_ns.len() >= config.stopping.min_samples && started.elapsed() >= config.time_limit {
-            break StopReason::TimeLimit;
-        }
-    };
-    let sample_s = started.elapsed().as_secs_f64();
-    let timing = Summary::from_samples(&samples, config.stopping.level).map(|summary| Timing {
-        timer: choice,
-        k,
-        sets,
-        cache,
-        warmup_batches: warm.len() as u32,
-        warmup_agreed,
-        stop,
-        device_ns,
-        host_ns,
-        invalid,
-        summary,
-        overhead_s: line.map(|line| line.intercept),
-        slope_s: line.map(|line| line.slope),
-        fit: fit.map(|(_, fit)| fit),
-        taken_off_s,
-        quantiles: quantiles(),
-        slowdowns: session
-            .sentinel_start
-            .map(|start| Slowdowns::between(start, &sentinels))
-            .unwrap_or_default(),
-        sentinel_s: sentinels.arithmetic_s,
-        bandwidth_sentinel_s: sentinels.bandwidth_s,
-    });
-    Ok(Sampling { timing, last_set, warmup_s, sample_s })
 }
 
-/// T(k) = a + b·k over three batch sizes: launch overhead a and kernel time b, apart. Left out
-/// where it would cost more than a tenth of the time limit.
-fn affine(
-    executor: &mut dyn Executor,
-    batch: &mut impl FnMut(&mut dyn Executor, u32) -> Result<(Sampled, u32), Fault>,
+/// One preparation while it is warmed up and sampled, batch by batch, so that the batches of two can
+/// take turns. Its times are those of its own batches, whoever had the turns between.
+pub struct Sampler {
+    config: Config,
+    handle: u32,
+    sets: u32,
+    cache: Cache,
+    timer: TimerReport,
     k: u32,
-    warm: &[f64],
-    choice: TimerChoice,
-    config: &Config,
-) -> Result<Option<(Line, AffineFit)>, Fault> {
-    let each = warm.last().copied().unwrap_or(0.0);
-    let unit = (k / 4).max(1);
-    if each * f64::from(unit) * 21.0 > 0.1 * config.time_limit.as_secs_f64() {
-        return Ok(None);
-    }
-    let mut points = Vec::new();
-    for _ in 0..3 {
-        for factor in [1, 2, 4] {
-            let (sampled, _) = batch(executor, unit * factor)?;
-            points.extend(chosen_s(&sampled, choice).map(|seconds| (f64::from(unit * factor), seconds)));
+    next_set: u32,
+    last_set: u32,
+    warm: Vec<f64>,
+    warmup: Duration,
+    sampling: Duration,
+    rule: StoppingRule,
+    device_ns: Vec<u64>,
+    host_ns: Vec<u64>,
+    samples: Vec<f64>,
+    sentinels: SentinelTimes,
+    invalid: u32,
+    fit: Option<(Line, AffineFit)>,
+    /// Whether a batch's overhead is left out of its time where it is known.
+    without_overhead: bool,
+    taken_off_s: Option<f64>,
+}
+
+impl Sampler {
+    /// Of `handle`, whose single execution took about `seconds`.
+    pub fn new(
+        session: &Session<'_>,
+        config: &Config,
+        handle: u32,
+        sets: u32,
+        cache: Cache,
+        seconds: f64,
+    ) -> Self {
+        Sampler {
+            config: config.clone(),
+            handle,
+            sets,
+            cache,
+            timer: session.timer.clone(),
+            k: batch_size(seconds, session.timer),
+            next_set: 0,
+            last_set: 0,
+            warm: Vec::new(),
+            warmup: Duration::ZERO,
+            sampling: Duration::ZERO,
+            rule: StoppingRule::new(config.stopping),
+            device_ns: Vec::new(),
+            host_ns: Vec::new(),
+            samples: Vec::new(),
+            sentinels: SentinelTimes::default(),
+            invalid: 0,
+            fit: None,
+            without_overhead: true,
+            taken_off_s: None,
         }
     }
-    // The line that outliers do not move, and the intervals of the other.
-    Ok(theil_sen(&points).zip(least_squares(&points)))
+
+    /// k executions on the next buffer sets.
+    fn run(&mut self, executor: &mut dyn Executor, k: u32) -> Result<Sampled, Fault> {
+        let first = self.next_set;
+        self.next_set = (first + k) % self.sets;
+        self.last_set = (first + k - 1) % self.sets;
+        executor.sample(self.handle, k, first, self.config.timeout)
+    }
+
+    /// Whether the warm-up is over: long enough, and its batches agree or its time is up.
+    pub fn is_warm(&self) -> bool {
+        let limit = self.config.time_limit.mul_f64(0.25).max(self.config.warmup);
+        self.warm.len() >= 3
+            && self.warmup >= self.config.warmup
+            && (agrees(&self.warm, AGREEMENT) || self.warmup >= limit)
+    }
+
+    /// One batch of the warm-up.
+    pub fn warm_up(&mut self, session: &mut Session<'_>) -> Result<(), Fault> {
+        let started = Instant::now();
+        let sampled = self.run(session.executor, self.k)?;
+        let host_s = sampled.host_ns as f64 * 1e-9;
+        self.warm.push(chosen_s(&sampled, self.timer.chosen).unwrap_or(host_s) / f64::from(self.k));
+        if let [only] = self.warm[..] {
+            // The first guess came from a cold execution with all its overhead; size the batch by these.
+            self.k = self.k.max(batch_size(only, &self.timer));
+        }
+        self.warmup += started.elapsed();
+        Ok(())
+    }
+
+    /// Executions in each batch.
+    pub fn k(&self) -> u32 {
+        self.k
+    }
+
+    /// Seconds of one execution by the last batch of the warm-up; 0 before it.
+    pub fn execution_s(&self) -> f64 {
+        self.warm.last().copied().unwrap_or(0.0)
+    }
+
+    /// Takes batches of `k` executions from now on, and leaves their overhead in their times: what
+    /// another side with as many has too needs no estimate.
+    pub fn set_k(&mut self, k: u32) {
+        self.k = k;
+        self.without_overhead = false;
+    }
+
+    /// Ends the warm-up: separates launch overhead from kernel time, and poisons the outputs.
+    pub fn begin(&mut self, session: &mut Session<'_>) -> Result<(), Fault> {
+        let started = Instant::now();
+        self.fit = self.affine(session.executor)?;
+        let line = self.fit.map(|(line, _)| line).filter(|_| self.without_overhead);
+        self.taken_off_s = line.and_then(|line| to_take_off(self.timer.chosen, line, self.k));
+        self.warmup += started.elapsed();
+        session.executor.poison(self.handle, self.config.timeout)
+    }
+
+    /// One timed batch, and after every tenth, from the first, the sentinels. Gives seconds of one
+    /// execution, if the batch had a usable time.
+    pub fn batch(&mut self, session: &mut Session<'_>) -> Result<Option<f64>, Fault> {
+        let started = Instant::now();
+        let sampled = self.run(session.executor, self.k)?;
+        self.invalid += sampled.invalid;
+        self.host_ns.push(sampled.host_ns);
+        self.device_ns.extend(sampled.device_ns);
+        let batch_s = chosen_s(&sampled, self.timer.chosen);
+        let seconds = batch_s.map(|seconds| of_one(seconds, self.k, self.taken_off_s));
+        if let Some(seconds) = seconds {
+            self.samples.push(seconds);
+            self.rule.push(seconds);
+        }
+        if self.host_ns.len() % SENTINEL_EVERY == 1 {
+            let (choice, timeout) = (self.timer.chosen, self.config.timeout);
+            session.sentinels.measure(session.executor, choice, timeout, &mut self.sentinels)?;
+        }
+        self.sampling += started.elapsed();
+        Ok(seconds)
+    }
+
+    /// Why sampling may end, if it may.
+    pub fn decision(&self) -> Option<StopReason> {
+        self.rule.decision().filter(|_| self.is_long_enough()).or_else(|| self.limit())
+    }
+
+    /// Whether the least sampling time is over.
+    pub fn is_long_enough(&self) -> bool {
+        self.sampling >= self.config.min_time
+    }
+
+    /// The limit of time or number that is reached, if one is.
+    pub fn limit(&self) -> Option<StopReason> {
+        if self.host_ns.len() >= self.config.max_samples {
+            return Some(StopReason::MaxSamples);
+        }
+        let over = self.sampling >= self.config.time_limit;
+        (over && self.host_ns.len() >= self.config.stopping.min_samples).then_some(StopReason::TimeLimit)
+    }
+
+    /// The samples, after sampling ended for the reason `stop`.
+    pub fn finish(self, session: &Session<'_>, stop: StopReason) -> Sampling {
+        let slowdowns = session.sentinel_start.map(|start| Slowdowns::between(start, &self.sentinels));
+        let line = self.fit.map(|(line, _)| line);
+        let summary = Summary::from_samples(&self.samples, self.config.stopping.level);
+        let timing = summary.map(|summary| Timing {
+            timer: self.timer.chosen,
+            k: self.k,
+            sets: self.sets,
+            cache: self.cache,
+            warmup_batches: self.warm.len() as u32,
+            warmup_agreed: agrees(&self.warm, AGREEMENT),
+            stop,
+            device_ns: self.device_ns,
+            host_ns: self.host_ns,
+            invalid: self.invalid,
+            summary,
+            overhead_s: line.map(|line| line.intercept),
+            slope_s: line.map(|line| line.slope),
+            fit: self.fit.map(|(_, fit)| fit),
+            taken_off_s: self.taken_off_s,
+            quantiles: quantiles(),
+            slowdowns: slowdowns.unwrap_or_default(),
+            sentinel_s: self.sentinels.arithmetic_s,
+            bandwidth_sentinel_s: self.sentinels.bandwidth_s,
+        });
+        Sampling {
+            timing,
+            last_set: self.last_set,
+            warmup_s: self.warmup.as_secs_f64(),
+            sample_s: self.sampling.as_secs_f64(),
+        }
+    }
+
+    /// T(k) = a + b·k over three batch sizes: launch overhead a and kernel time b, apart. Left out
+    /// where it would cost more than a tenth of the time limit.
+    fn affine(&mut self, executor: &mut dyn Executor) -> Result<Option<(Line, AffineFit)>, Fault> {
+        let each = self.execution_s();
+        let unit = (self.k / 4).max(1);
+        if each * f64::from(unit) * 21.0 > 0.1 * self.config.time_limit.as_secs_f64() {
+            return Ok(None);
+        }
+        let mut points = Vec::new();
+        for _ in 0..3 {
+            for factor in [1, 2, 4] {
+                let sampled = self.run(executor, unit * factor)?;
+                let seconds = chosen_s(&sampled, self.timer.chosen);
+                points.extend(seconds.map(|seconds| (f64::from(unit * factor), seconds)));
+            }
+        }
+        // The line that outliers do not move, and the intervals of the other.
+        Ok(theil_sen(&points).zip(least_squares(&points)))
+    }
 }
 
 /// The overhead that the summary leaves out. The host's clock also sees the submission, a twentieth of

@@ -66,6 +66,7 @@ pub(crate) fn header() -> Header {
         settled: None,
         labels: BTreeMap::from([("card".into(), "loan from the lab".into())]),
         options: BTreeMap::from([("budget".into(), "60s".into())]),
+        ab: None,
     }
 }
 
@@ -76,6 +77,7 @@ pub(crate) fn row(case: &str) -> Row {
     let seconds = [0.0009765625; 30];
     Row {
         case: case.into(),
+        repeat: 1,
         status: Status::Ok,
         reason: None,
         flop: 268_435_456,

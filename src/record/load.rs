@@ -1,7 +1,7 @@
 //! Reading result files: whatever a file holds, loading ends in rows and words, never in a panic.
 
 use super::lines::{LONGEST_LINE, Lines, RawLine};
-use super::schema::{Header, Line, Row, SCHEMA_VERSION};
+use super::schema::{Header, Identity, Line, Row, SCHEMA_VERSION};
 use super::store::RunFile;
 use crate::error::{Error, Result};
 use serde_json::Value;
@@ -177,8 +177,8 @@ fn begins_like_a_header(bytes: &[u8]) -> bool {
 /// What has been read so far.
 struct State {
     rows: Vec<Row>,
-    /// Where the row of a case and variant is in `rows`, and in which line it was.
-    place: BTreeMap<(String, String), (usize, u64)>,
+    /// Where the row of a case, variant and repeat is in `rows`, and in which line it was.
+    place: BTreeMap<Identity, (usize, u64)>,
     end: Option<super::schema::End>,
     problems: Vec<String>,
     /// Lines of rows, also those that a later one replaced.
@@ -265,7 +265,12 @@ impl State {
     /// The place and line of the row that `row` stands for from now on.
     fn replaced(&self, row: &Row) -> Option<(usize, u64)> {
         let failed = || {
-            let tried = |old: &&Row| row.retry > 0 && old.case == row.case && old.status.may_be_retried();
+            let tried = |old: &&Row| {
+                row.retry > 0
+                    && old.case == row.case
+                    && old.repeat == row.repeat
+                    && old.status.may_be_retried()
+            };
             self.rows.iter().find(tried).and_then(|old| self.place.get(&old.identity()))
         };
         self.place.get(&row.identity()).or_else(failed).copied()

@@ -17,6 +17,8 @@ pub use crate::measure::{
 pub use load::{load, load_all, load_readable};
 pub use provenance::{now, platform, redact, run_id};
 pub use resume::{Earlier, find_earlier};
-pub use schema::{End, Header, KernelUsed, Line, Outcome, Row, SCHEMA_VERSION, Status, json_schema};
+pub use schema::{
+    AbSide, End, Header, Identity, KernelUsed, Line, Outcome, Row, SCHEMA_VERSION, Status, json_schema,
+};
 pub use store::{RunFile, RunWriter, Sink};
 pub use tuned::{load_tuned, save_tuned, tuned_path};

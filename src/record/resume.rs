@@ -36,6 +36,7 @@ pub fn find_earlier(dir: &Path, wanted: Earlier<'_>) -> Result<Option<PathBuf>> 
         file.header.suite == wanted.header.suite
             && (wanted.finished || file.is_interrupted())
             && !scan.mixed
+            && file.header.ab == wanted.header.ab
             && device.name == wanted.header.device.name
             && (device.id == wanted.header.device.id || !wanted.present.contains(&device.id))
     };

@@ -133,6 +133,18 @@ pub struct Header {
     /// Options that shape the measurement, as text.
     #[serde(default)]
     pub options: BTreeMap<String, String>,
+    /// Of `run --ab`: which side this file is of.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub ab: Option<AbSide>,
+}
+
+/// One of two sides that were measured in turns, batch by batch.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+pub struct AbSide {
+    /// `A`, the reference, or `B`, what is judged.
+    pub side: String,
+    /// How the side was asked for, without folders.
+    pub words: String,
 }
 
 /// The record of one case on one device.
@@ -140,6 +152,9 @@ pub struct Header {
 pub struct Row {
     /// Key of the case, e.g. `gemm f32 m512 n512 k512 nn`.
     pub case: String,
+    /// Which process of this case it was, from 1; absent where there is only one.
+    #[serde(skip_serializing_if = "is_first", default = "first")]
+    pub repeat: u32,
     /// How it ended.
     pub status: Status,
     /// In words, for every status but `ok`.
@@ -176,11 +191,23 @@ pub struct Row {
     pub kills: u32,
 }
 
+/// What a row is of: its case, the text of its variant, and the repeat.
+pub type Identity = (String, String, u32);
+
+fn first() -> u32 {
+    1
+}
+
+fn is_first(repeat: &u32) -> bool {
+    *repeat == 1
+}
+
 impl Row {
-    /// What the row is of: its case and the text of its variant. A file has one row of each.
-    pub fn identity(&self) -> (String, String) {
+    /// What the row is of: its case, the text of its variant, and the repeat. A file has one row of
+    /// each.
+    pub fn identity(&self) -> Identity {
         let variant = self.kernel.as_ref().map_or(String::new(), |kernel| kernel.variant.to_string());
-        (self.case.clone(), variant)
+        (self.case.clone(), variant, self.repeat)
     }
 
     /// Median seconds of one execution; only of `ok` rows.
@@ -325,6 +352,7 @@ mod tests {
         let schema: serde_json::Value = serde_json::from_str(&json_schema()).unwrap();
         for kind in [
             "Header",
+            "AbSide",
             "TimerReport",
             "CacheReport",
             "SentinelTimes",

@@ -8,8 +8,10 @@ mod plot;
 mod sensitivity;
 mod table;
 mod variants;
+mod verdicts;
 mod wording;
 mod writer;
 
 pub use table::{own_kernels, terminal};
+pub use verdicts::verdict_table;
 pub use writer::{Written, write};

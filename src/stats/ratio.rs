@@ -3,8 +3,10 @@
 use super::bca::acceleration;
 use super::bootstrap::{Bootstrap, BootstrapInterval, BootstrapMethod};
 use super::hierarchical::Levelled;
+use super::kalibera_jones::LevelVariances;
 use super::nested::Nested;
 use super::quantile::median_of_unsorted;
+use super::welch::welch_interval;
 use serde::{Deserialize, Serialize};
 
 /// With fewer samples than this on a side, one process on each, the interval is BCa.
@@ -14,12 +16,18 @@ pub const FEW_SAMPLES: usize = 30;
 /// faster.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct MedianRatio {
-    /// R, its interval at the level 1 − α, and how it was made.
-    pub interval: BootstrapInterval,
-    /// The lower end of the interval at 1 − 2α, from the same replicates, for a test of equivalence.
+    /// The lower end of the interval at 1 − α.
+    pub lo: f64,
+    /// The upper end of that interval.
+    pub hi: f64,
+    /// The lower end of the interval at 1 − 2α, for a test of equivalence.
     pub equivalence_lo: f64,
     /// The upper end of that interval.
     pub equivalence_hi: f64,
+    /// R, its bootstrap interval at 1 − α alone, and how that was made.
+    pub interval: BootstrapInterval,
+    /// Whether each sample of one side was held against its neighbour in time on the other.
+    pub paired: bool,
     /// The number of processes of the new side.
     pub new_processes: usize,
     /// The number of processes of the reference.
@@ -34,40 +42,112 @@ impl MedianRatio {
     /// samples it took.
     ///
     /// With several processes on a side the bootstrap is hierarchical: processes are drawn, and then
-    /// samples within each. With one on each side only samples can be drawn; the interval is then BCa
-    /// below [`FEW_SAMPLES`] samples on a side (percentile where BCa has no value), percentile from
-    /// there on, and holds nothing of how processes differ: where processes of equal kernels differ by
-    /// 1 %, as samples of one do, the interval of 30 samples each excludes 1 in two trials of three.
-    /// For equivalence 1 − 2α is the level of two one-sided tests at α, D. J. Schuirmann, "A
-    /// Comparison of the Two One-Sided Tests Procedure and the Power Approach", Journal of
-    /// Pharmacokinetics and Biopharmaceutics 15(6), 1987, doi:10.1007/BF01068419.
+    /// samples within each. Of few processes it is too narrow, so that the interval is the hull of it
+    /// and of Welch's interval of the logarithms of the medians ([`welch_interval`]), where both sides
+    /// have two processes or more. With one on each side only samples can be drawn; the interval is
+    /// then BCa below [`FEW_SAMPLES`] samples on a side (percentile where BCa has no value),
+    /// percentile from there on, and holds nothing of how processes differ: where processes of equal
+    /// kernels differ by 1 %, as samples of one do, the interval of 30 samples each excludes 1 in two
+    /// trials of three. For equivalence 1 − 2α is the level of two one-sided tests at α, D. J.
+    /// Schuirmann, "A Comparison of the Two One-Sided Tests Procedure and the Power Approach", Journal
+    /// of Pharmacokinetics and Biopharmaceutics 15(6), 1987, doi:10.1007/BF01068419.
     ///
     /// `None` if a side has no process, a process has no samples, a sample is not positive and finite,
     /// `resamples` is 0, or the level is not strictly between ½ and 1.
     pub fn new(new: &[Vec<f64>], reference: &[Vec<f64>], bootstrap: &Bootstrap) -> Option<Self> {
-        let usable = |time: &f64| time.is_finite() && *time > 0.0;
         let sides = [new, reference];
         if bootstrap.level <= 0.5 || !sides.iter().all(|side| side.iter().flatten().all(usable)) {
             return None;
         }
-        let wider = Bootstrap { level: 2.0 * bootstrap.level - 1.0, ..*bootstrap };
+        let wider = equivalence(bootstrap);
         let nested = sides.map(|side| Nested::processes(side).canonical());
         let [Some(new_nested), Some(reference_nested)] = nested else {
             return None;
         };
-        let [interval, equivalence] = if let [[new], [reference]] = [new, reference] {
+        let intervals = if let [[new], [reference]] = [new, reference] {
             ratio_of_samples(new, reference, [bootstrap, &wider])?
         } else {
             ratio_of_processes(&new_nested, &reference_nested, [bootstrap, &wider])?
         };
-        Some(Self {
-            interval,
-            equivalence_lo: equivalence.lo,
-            equivalence_hi: equivalence.hi,
-            new_processes: new.len(),
-            reference_processes: reference.len(),
-        })
+        let [x, y] = [&new_nested, &reference_nested].map(logarithms_of_medians);
+        let student = |level| welch_interval(&x, &y, level).map(|t| (t.lo.exp(), t.hi.exp()));
+        let processes = [new.len(), reference.len()];
+        Some(Self::hull(intervals, [student(bootstrap.level), student(wider.level)], false, processes))
     }
+
+    /// R of processes in pairs, each with its samples in pairs (new, reference) that are neighbours in
+    /// time; times are positive, finite and in one unit.
+    ///
+    /// The location of a pair of processes is the median of ln(new/reference) over its pairs of
+    /// samples, and ln R is the mean of these over the processes. What disturbs both neighbours leaves
+    /// their ratio alone, so that this is much narrower on a machine that is shared. The interval is
+    /// the hull of the hierarchical bootstrap (processes, and pairs of samples within each) and of
+    /// Student's t interval of the mean over processes ([`LevelVariances::mean_interval`]).
+    ///
+    /// `None` as for [`MedianRatio::new`].
+    pub fn paired(processes: &[Vec<(f64, f64)>], bootstrap: &Bootstrap) -> Option<Self> {
+        let all = || processes.iter().flatten();
+        if bootstrap.level <= 0.5 || !all().all(|(new, reference)| usable(new) && usable(reference)) {
+            return None;
+        }
+        let logarithm = |&(new, reference): &(f64, f64)| (new / reference).ln();
+        let logarithms: Vec<Vec<f64>> =
+            processes.iter().map(|pairs| pairs.iter().map(logarithm).collect()).collect();
+        let nested = Nested::processes(&logarithms).canonical()?;
+        let mut location = Levelled { within: median, across: mean };
+        let estimate = location.of(&nested).exp();
+        let mut scratch = Vec::new();
+        let replicates = bootstrap
+            .replicate(estimate, |generator| location.of_resample(&nested, generator, &mut scratch).exp())?;
+        let (wider, method) = (equivalence(bootstrap), BootstrapMethod::Hierarchical);
+        let intervals = [
+            bootstrap.percentile_interval(&replicates, method)?,
+            wider.percentile_interval(&replicates, method)?,
+        ];
+        let mut medians: Vec<f64> = logarithms.into_iter().map(|mut of_one| median(&mut of_one)).collect();
+        medians.sort_unstable_by(f64::total_cmp);
+        let student = |level| {
+            let interval = LevelVariances::new(&Nested::Samples(medians.clone()))?.mean_interval(level)?;
+            Some((interval.lo.exp(), interval.hi.exp()))
+        };
+        let processes = [processes.len(); 2];
+        Some(Self::hull(intervals, [student(bootstrap.level), student(wider.level)], true, processes))
+    }
+
+    /// The intervals at two levels, each with what Student's t adds to it.
+    fn hull(
+        intervals: [BootstrapInterval; 2],
+        student: [Option<(f64, f64)>; 2],
+        paired: bool,
+        [new_processes, reference_processes]: [usize; 2],
+    ) -> Self {
+        let ends = |at: usize| {
+            let own = (intervals[at].lo, intervals[at].hi);
+            student[at].map_or(own, |(lo, hi)| (own.0.min(lo), own.1.max(hi)))
+        };
+        let ((lo, hi), (equivalence_lo, equivalence_hi)) = (ends(0), ends(1));
+        let interval = intervals[0];
+        Self { lo, hi, equivalence_lo, equivalence_hi, interval, paired, new_processes, reference_processes }
+    }
+}
+
+fn usable(time: &f64) -> bool {
+    time.is_finite() && *time > 0.0
+}
+
+/// The same bootstrap at the level 1 − 2α.
+fn equivalence(bootstrap: &Bootstrap) -> Bootstrap {
+    Bootstrap { level: 2.0 * bootstrap.level - 1.0, ..*bootstrap }
+}
+
+fn mean(values: &mut [f64]) -> f64 {
+    values.iter().sum::<f64>() / values.len() as f64
+}
+
+fn logarithms_of_medians(processes: &Nested) -> Vec<f64> {
+    let Nested::Groups(processes) = processes else { return Vec::new() };
+    let mut location = Levelled { within: |samples: &mut [f64]| median(samples).ln(), across: mean };
+    processes.iter().map(|process| location.of(process)).collect()
 }
 
 /// The intervals at two levels from the same draws of samples.
@@ -98,7 +178,6 @@ fn ratio_of_processes(
     reference: &Nested,
     bootstraps: [&Bootstrap; 2],
 ) -> Option<[BootstrapInterval; 2]> {
-    let mean = |logarithms: &mut [f64]| logarithms.iter().sum::<f64>() / logarithms.len() as f64;
     let mut location = Levelled { within: |samples: &mut [f64]| median(samples).ln(), across: mean };
     let estimate = (location.of(new) - location.of(reference)).exp();
     let mut scratch = Vec::new();
@@ -127,7 +206,7 @@ mod tests {
     }
 
     fn ends(ratio: &MedianRatio) -> (f64, f64, f64) {
-        (ratio.interval.estimate, ratio.interval.lo, ratio.interval.hi)
+        (ratio.interval.estimate, ratio.lo, ratio.hi)
     }
 
     #[test]
@@ -176,15 +255,57 @@ mod tests {
     fn processes_that_differ_make_the_interval_as_wide_as_they_do() {
         // Ten processes each of 30 equal samples, ±1 % in turn: the replicates of ln x̃ have the
         // standard deviation .01/√10 on a side and .01·√(2/10) = .00447 for the ratio: ±.0088 at
-        // 95 %. The 300 samples taken as one would have a width of nearly none or of all.
+        // 95 %. The 300 samples taken as one would have a width of nearly none or of all. Welch knows
+        // that the variance is 10/9 of that and its freedom 18: t = 2.101, ±2.101·.00471 = .0099.
         let side: Vec<Vec<f64>> =
             (0..10).map(|i| vec![(0.01 * f64::from(2 * (i % 2) - 1)).exp(); 30]).collect();
         let ratio = MedianRatio::new(&side, &side, &Bootstrap { resamples: 4000, ..quick(4) }).unwrap();
-        let (estimate, lo, hi) = ends(&ratio);
-        assert_eq!(estimate, 1.0);
-        assert!((lo.ln() + 0.0088).abs() < 0.0015 && (hi.ln() - 0.0088).abs() < 0.0015, "{ratio:?}");
-        // 90 %: ±.0074.
-        assert!(ratio.equivalence_lo > lo && ratio.equivalence_hi < hi);
+        let bootstrap = ratio.interval;
+        assert_eq!(bootstrap.estimate, 1.0);
+        assert!((bootstrap.lo.ln() + 0.0088).abs() < 0.0015 && (bootstrap.hi.ln() - 0.0088).abs() < 0.0015);
+        assert!((ratio.lo.ln() + 0.0099).abs() < 5e-5 && (ratio.hi.ln() - 0.0099).abs() < 5e-5, "{ratio:?}");
+        // 90 %: t = 1.734, ±.0082.
+        assert!((ratio.equivalence_hi.ln() - 0.0082).abs() < 5e-5, "{ratio:?}");
+        assert!((ratio.equivalence_lo.ln() + 0.0082).abs() < 5e-5, "{ratio:?}");
+    }
+
+    /// Five processes whose ratios are `logarithms`, while the machine becomes twice as slow.
+    fn neighbours(logarithms: [f64; 5]) -> Vec<Vec<(f64, f64)>> {
+        let process = |(place, logarithm): (usize, f64)| {
+            let time = |sample: usize| 2f64.powf((30 * place + sample) as f64 / 150.0);
+            (0..30).map(|sample| (time(sample) * logarithm.exp(), time(sample))).collect()
+        };
+        logarithms.into_iter().enumerate().map(process).collect()
+    }
+
+    #[test]
+    fn neighbours_share_what_disturbs_them() {
+        // ln R in five processes: mean .03, variance 2.5·.001², t = 2.7764 at 4 degrees of freedom:
+        // ±2.7764·.001·√(2.5/5) = .00196; at 90 % t = 2.1318: .00151.
+        let pairs = neighbours([0.028, 0.029, 0.030, 0.031, 0.032]);
+        let ratio = MedianRatio::paired(&pairs, &quick(6)).unwrap();
+        assert!(ratio.paired && (ratio.interval.estimate.ln() - 0.03).abs() < 1e-12);
+        assert!((ratio.lo.ln() - 0.02804).abs() < 1e-5 && (ratio.hi.ln() - 0.03196).abs() < 1e-5);
+        assert!((ratio.equivalence_hi.ln() - 0.03151).abs() < 1e-5, "{ratio:?}");
+        // The same samples without their neighbours: each process is slower than the one before.
+        let side = |which: fn(&(f64, f64)) -> f64| -> Vec<Vec<f64>> {
+            pairs.iter().map(|process| process.iter().map(which).collect()).collect()
+        };
+        let apart = MedianRatio::new(&side(|pair| pair.0), &side(|pair| pair.1), &quick(6)).unwrap();
+        assert!(!apart.paired && apart.hi.ln() - apart.lo.ln() > 0.5, "{apart:?}");
+    }
+
+    #[test]
+    fn a_disturbed_neighbour_in_five_does_not_move_a_pair_of_processes() {
+        let mut pairs = neighbours([0.0; 5]);
+        for process in &mut pairs {
+            process.iter_mut().step_by(5).for_each(|pair| pair.0 *= 1.6);
+        }
+        let ratio = MedianRatio::paired(&pairs, &quick(7)).unwrap();
+        assert_eq!((ratio.lo, ratio.hi), (1.0, 1.0));
+        // One process has no spread that could be known: what is left is the bootstrap.
+        let one = MedianRatio::paired(&pairs[..1], &quick(7)).unwrap();
+        assert_eq!((one.new_processes, one.lo), (1, one.interval.lo));
     }
 
     #[test]
@@ -198,6 +319,11 @@ mod tests {
             assert_eq!(none(&ones(), &[vec![1.0, bad]]), None);
             assert_eq!(none(&[vec![bad], vec![1.0]], &ones()), None);
         }
+        for bad in [(0.0, 1.0), (1.0, -1.0), (f64::NAN, 1.0)] {
+            assert_eq!(MedianRatio::paired(&[vec![(1.0, 1.0), bad]], &quick(0)), None);
+        }
+        assert_eq!(MedianRatio::paired(&[], &quick(0)), None);
+        assert_eq!(MedianRatio::paired(&[vec![]], &quick(0)), None);
         for (resamples, level) in [(0, 0.95), (10, 0.5), (10, 1.0), (10, f64::NAN)] {
             let bootstrap = Bootstrap { resamples, level, seed: 0 };
             assert_eq!(MedianRatio::new(&ones(), &ones(), &bootstrap), None, "{bootstrap:?}");
@@ -214,14 +340,14 @@ mod tests {
         ) {
             let ratio = MedianRatio::new(&processes, &reference, &quick(seed)).unwrap();
             prop_assert_eq!(MedianRatio::new(&shuffled, &reference, &quick(seed)), Some(ratio));
-            prop_assert!(ratio.interval.lo <= ratio.equivalence_lo);
-            prop_assert!(ratio.equivalence_hi <= ratio.interval.hi);
+            prop_assert!(ratio.lo <= ratio.equivalence_lo && ratio.lo <= ratio.interval.lo);
+            prop_assert!(ratio.equivalence_hi <= ratio.hi && ratio.interval.hi <= ratio.hi);
             let scaled = |side: &[Vec<f64>]| -> Vec<Vec<f64>> {
                 side.iter().map(|samples| samples.iter().map(|x| 1024.0 * x).collect()).collect()
             };
             let other = MedianRatio::new(&scaled(&processes), &scaled(&reference), &quick(seed)).unwrap();
-            prop_assert!((other.interval.lo / ratio.interval.lo - 1.0).abs() < 1e-9);
-            prop_assert!((other.interval.hi / ratio.interval.hi - 1.0).abs() < 1e-9);
+            prop_assert!((other.lo / ratio.lo - 1.0).abs() < 1e-9);
+            prop_assert!((other.hi / ratio.hi - 1.0).abs() < 1e-9);
         }
     }
 }

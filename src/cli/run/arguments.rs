@@ -10,6 +10,8 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
+/// Processes of each side of a comparison: fewer cannot tell.
+const COMPARED: u32 = 5;
 /// Measuring time of the `quick` suite on one device.
 const QUICK_BUDGET: Duration = Duration::from_secs(90);
 
@@ -71,6 +73,14 @@ pub struct Arguments {
     /// are zero). Power, and so the clock, can depend on it.
     #[arg(long, value_name = "DISTRIBUTION", default_value_t = Distribution::Uniform)]
     pub(super) dist: Distribution,
+    /// Measure each case in this many processes, in an order drawn by the seed; with --ab 5.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(super) repeats: Option<u32>,
+    /// Compare two sides batch by batch, A B B A; give it twice, the reference first. A side is a
+    /// device as for -d, or words joined by commas: device=, icd=MANIFEST (a Vulkan driver),
+    /// variant=TEXT, kernels=DIR, binary=PORTAMARK, executor=COMMAND, case=KEY.
+    #[arg(long, value_name = "SIDE")]
+    pub(super) ab: Vec<String>,
     /// Words of your own about this run, kept in the file.
     #[arg(long, value_name = "KEY=VALUE")]
     pub(super) label: Vec<String>,
@@ -161,14 +171,20 @@ impl Arguments {
         labels(&self.label)
     }
 
-    /// The settings of the method on `device`.
+    /// In how many processes each case is measured.
+    pub(super) fn repeats(&self) -> u32 {
+        self.repeats.unwrap_or(if self.ab.is_empty() { 1 } else { COMPARED })
+    }
+
+    /// The settings of the method on `device`. Times of a case are divided by its repeats.
     pub(in crate::cli) fn config(&self, device: &Capabilities) -> Config {
+        let min_time = self.min_time.unwrap_or_default();
         Config {
             seed: self.seed,
             dist: self.dist,
             timeout: self.timeout,
-            min_time: self.min_time.unwrap_or_default(),
-            time_limit: self.max_time.max(self.min_time.unwrap_or_default()),
+            min_time: min_time / self.repeats(),
+            time_limit: self.max_time.max(min_time) / self.repeats(),
             cache_bytes: CacheReport::assumed(device).bytes,
             rotate: self.cache == CacheState::Rotated,
             stopping: StoppingConfig { relative_half_width: self.max_noise, ..Default::default() },

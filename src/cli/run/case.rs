@@ -4,16 +4,102 @@ use super::choosing::Job;
 use super::track::Track;
 use crate::executor::FaultKind;
 use crate::kernel::{KernelSource, Plan, PlanError};
-use crate::measure::{Ended, Measurement, Session, measure};
+use crate::measure::{Contestant, Ended, Measurement, Sentinels, Session, measure, measure_interleaved};
 use crate::record::{self, KernelUsed, Row, Status};
 use crate::units;
 use crate::workload::Case;
 use std::time::Instant;
 
 /// Runs one case by one kernel and writes down what happened, whatever happens.
-pub(super) fn run_case(track: &mut Track, case: &Case, job: &Job, source: &KernelSource) -> Row {
-    let mut row = Row {
+pub(super) fn run_case(track: &mut Track, case: &Case, job: &Job, source: &KernelSource, repeat: u32) -> Row {
+    let started = Instant::now();
+    let mut row = blank(track, case, repeat);
+    let share_s = track.budget.share_s();
+    match ready(track, &mut row, case, job, source, share_s) {
+        Err(refusal) => refuse(track, &mut row, refusal),
+        Ok(plan) => {
+            let sentinels =
+                track.conditions.sentinels(&mut track.executor, &track.device, &track.config, source);
+            let mut session = Session {
+                executor: &mut track.executor,
+                device: &track.device,
+                timer: &track.timer,
+                sentinels,
+                sentinel_start: track.conditions.sentinel_start.as_ref(),
+            };
+            let measured = measure(&mut session, &track.config, case, plan.as_ref(), share_s);
+            note_down(track, &mut row, case, job, plan.as_ref(), measured);
+        }
+    }
+    row.spent.total_s = started.elapsed().as_secs_f64();
+    row
+}
+
+/// Runs one case on each of two sides in turns; `first` of them, 0 or 1, begins. A side that cannot
+/// run leaves the other to run alone.
+pub(super) fn run_pair(
+    tracks: [&mut Track; 2],
+    cases: [&Case; 2],
+    jobs: [&Job; 2],
+    sources: [&KernelSource; 2],
+    repeat: u32,
+    first: usize,
+) -> [Row; 2] {
+    let started = Instant::now();
+    let [a, b] = tracks;
+    let mut rows = [blank(a, cases[0], repeat), blank(b, cases[1], repeat)];
+    let shares = [a.budget.share_s(), b.budget.share_s()];
+    let plan_a = ready(a, &mut rows[0], cases[0], jobs[0], sources[0], shares[0]);
+    let plan_b = ready(b, &mut rows[1], cases[1], jobs[1], sources[1], shares[1]);
+    match (plan_a, plan_b) {
+        (Ok(plan_a), Ok(plan_b)) => {
+            let plans = [plan_a.as_ref(), plan_b.as_ref()];
+            let sides =
+                [contestant(a, cases[0], plans[0], shares[0]), contestant(b, cases[1], plans[1], shares[1])];
+            let [one, other] = measure_interleaved(sides, first);
+            note_down(a, &mut rows[0], cases[0], jobs[0], plans[0], one);
+            note_down(b, &mut rows[1], cases[1], jobs[1], plans[1], other);
+        }
+        (Err(refusal), Err(other)) => {
+            refuse(a, &mut rows[0], refusal);
+            refuse(b, &mut rows[1], other);
+        }
+        (Err(refusal), Ok(_)) => {
+            refuse(a, &mut rows[0], refusal);
+            rows[1] = run_case(b, cases[1], jobs[1], sources[1], repeat);
+        }
+        (Ok(_), Err(refusal)) => {
+            rows[0] = run_case(a, cases[0], jobs[0], sources[0], repeat);
+            refuse(b, &mut rows[1], refusal);
+        }
+    }
+    rows.iter_mut().for_each(|row| row.spent.total_s = started.elapsed().as_secs_f64());
+    rows
+}
+
+/// One side with its case. It has no sentinel: the other side takes its turns as often and shows what a
+/// sentinel would.
+fn contestant<'a>(
+    track: &'a mut Track,
+    case: &'a Case,
+    plan: Option<&'a Plan>,
+    share_s: Option<f64>,
+) -> Contestant<'a, 'a> {
+    let session = Session {
+        executor: &mut track.executor,
+        device: &track.device,
+        timer: &track.timer,
+        sentinels: Sentinels::default(),
+        sentinel_start: None,
+    };
+    Contestant { session, config: &track.config, case, plan, share_s }
+}
+
+/// A row of which nothing is known yet.
+fn blank(track: &Track, case: &Case, repeat: u32) -> Row {
+    Row {
         case: case.key(),
+        repeat,
         status: Status::Ok,
         reason: None,
         flop: case.flop(),
@@ -27,49 +113,54 @@ pub(super) fn run_case(track: &mut Track, case: &Case, job: &Job, source: &Kerne
         tags: Vec::new(),
         retry: 0,
         kills: 0,
-    };
-    let started = Instant::now();
-    let planned = plan_for(track, case, job, source);
-    if let Ok(Some(plan)) = &planned {
-        row.kernel = Some(used(plan, job, 0));
     }
-    let share_s = track.budget.share_s();
-    let mut used_s = 0.0;
-    match planned.and_then(|plan| affordable(track, &row, share_s).map(|()| plan)) {
-        Err((status, reason)) => {
-            row.status = status;
-            row.reason = Some(record::redact(&reason));
-        }
-        Ok(plan) => {
-            let sentinels =
-                track.conditions.sentinels(&mut track.executor, &track.device, &track.config, source);
-            let mut session = Session {
-                executor: &mut track.executor,
-                device: &track.device,
-                timer: &track.timer,
-                sentinels,
-                sentinel_start: track.conditions.sentinel_start.as_ref(),
-            };
-            let measured = measure(&mut session, &track.config, case, plan.as_ref(), share_s);
-            used_s = measured.spent.warmup_s + measured.spent.sample_s;
-            if let (Ended::Ok | Ended::TooSlow(_), Some(seconds)) = (&measured.ended, measured.first_s) {
-                let seconds = measured.timing.as_ref().map_or(seconds, |timing| timing.summary.median);
-                track.predictor.note(case, seconds);
-            }
-            row.kernel = plan.as_ref().map(|plan| used(plan, job, measured.held_bytes));
-            fill(&mut row, measured);
-            if row.status.ends_the_executor() {
-                // What ran out of memory, or broke the protocol, may have left anything behind.
-                track.executor.stop();
-            }
-            if let (Job::Own(..), Status::Failed, Some(reason)) = (job, row.status, &mut row.reason) {
-                reason.push_str("; docs/kernels.md says what a kernel is given");
-            }
-        }
+}
+
+/// The plan of a case that fits the device, the memory and the budget; `row` says which kernel.
+fn ready(
+    track: &Track,
+    row: &mut Row,
+    case: &Case,
+    job: &Job,
+    source: &KernelSource,
+    share_s: Option<f64>,
+) -> std::result::Result<Option<Plan>, Refusal> {
+    let plan = plan_for(track, case, job, source)?;
+    row.kernel = plan.as_ref().map(|plan| used(plan, job, 0));
+    affordable(track, row, share_s)?;
+    Ok(plan)
+}
+
+fn refuse(track: &mut Track, row: &mut Row, (status, reason): Refusal) {
+    row.status = status;
+    row.reason = Some(record::redact(&reason));
+    track.budget.spend(0.0);
+}
+
+/// Writes into `row` what was measured, and into `track` what later cases need of it.
+fn note_down(
+    track: &mut Track,
+    row: &mut Row,
+    case: &Case,
+    job: &Job,
+    plan: Option<&Plan>,
+    measured: Measurement,
+) {
+    let used_s = measured.spent.warmup_s + measured.spent.sample_s;
+    if let (Ended::Ok | Ended::TooSlow(_), Some(seconds)) = (&measured.ended, measured.first_s) {
+        let seconds = measured.timing.as_ref().map_or(seconds, |timing| timing.summary.median);
+        track.predictor.note(case, seconds);
+    }
+    row.kernel = plan.map(|plan| used(plan, job, measured.held_bytes));
+    fill(row, measured);
+    if row.status.ends_the_executor() {
+        // What ran out of memory, or broke the protocol, may have left anything behind.
+        track.executor.stop();
+    }
+    if let (Job::Own(..), Status::Failed, Some(reason)) = (job, row.status, &mut row.reason) {
+        reason.push_str("; docs/kernels.md says what a kernel is given");
     }
     track.budget.spend(used_s);
-    row.spent.total_s = started.elapsed().as_secs_f64();
-    row
 }
 
 type Refusal = (Status, String);

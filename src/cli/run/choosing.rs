@@ -82,6 +82,21 @@ pub(super) struct Chooser {
 }
 
 impl Choosing {
+    /// The same with another text for the variant.
+    pub(super) fn with_variant(&self, text: &str) -> Self {
+        Choosing { variant: Some(text.into()), tuned: None, untuned: false, ..self.clone() }
+    }
+
+    /// What gives a case several rows, by the name of its flag.
+    pub(super) fn several(&self) -> Option<&'static str> {
+        let several = [
+            (self.all_variants, "--all-variants"),
+            (self.checks == Some(Checks::Both), "--checks both"),
+            (self.has_own(), "--kernel"),
+        ];
+        several.into_iter().find_map(|(given, flag)| given.then_some(flag))
+    }
+
     /// Whether there are kernels of the user's.
     pub(super) fn has_own(&self) -> bool {
         !self.kernel.is_empty()

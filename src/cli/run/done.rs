@@ -1,7 +1,7 @@
 //! Which rows a run has, how often their cases were tried, and which are not tried again.
 
 use super::choosing::Job;
-use crate::record::{Row, Status};
+use crate::record::{Identity, Row, Status};
 use crate::workload::Case;
 use std::collections::BTreeMap;
 
@@ -20,9 +20,9 @@ struct Standing {
     again: bool,
 }
 
-/// The rows of a run by case and text of the variant.
+/// The rows of a run by case, text of the variant, and repeat.
 #[derive(Debug, Default)]
-pub(super) struct Done(BTreeMap<(String, String), Standing>);
+pub(super) struct Done(BTreeMap<Identity, Standing>);
 
 impl Done {
     /// The rows of an earlier part of the run; with `retry`, those that failed are made anew.
@@ -41,7 +41,8 @@ impl Done {
     pub(super) fn note(&mut self, row: &Row) {
         let identity = row.identity();
         if row.retry > 0 && !self.0.contains_key(&identity) {
-            let failed = |(key, old): &(&(String, String), &Standing)| key.0 == row.case && old.again;
+            let failed =
+                |(key, old): &(&Identity, &Standing)| key.0 == row.case && key.2 == row.repeat && old.again;
             let old = self.0.iter().find(failed).map(|(key, _)| key.clone());
             old.map(|key| self.0.remove(&key));
         }
@@ -49,15 +50,15 @@ impl Done {
         self.0.insert(identity, Standing { status, retry, kills, again: false });
     }
 
-    /// Whether `job`, one of `jobs` for its case, has its row.
-    pub(super) fn is_done(&self, case: &Case, job: &Job, jobs: usize) -> bool {
-        self.of(case, job, jobs).is_some_and(|standing| !standing.again)
+    /// Whether `job`, one of `jobs` for its case, has its row of `repeat`.
+    pub(super) fn is_done(&self, case: &Case, job: &Job, jobs: usize, repeat: u32) -> bool {
+        self.of(case, job, jobs, repeat).is_some_and(|standing| !standing.again)
     }
 
     /// Fills in how often the case of `row` was tried and how many executors it has ended, once it is
     /// known how this try ended. `job` is one of `jobs` for its case.
     pub(super) fn count_try(&self, row: &mut Row, case: &Case, job: &Job, jobs: usize) {
-        let before = self.of(case, job, jobs);
+        let before = self.of(case, job, jobs, row.repeat);
         row.retry = before.map_or(0, |standing| standing.retry + 1);
         row.kills = before.map_or(0, |standing| standing.kills) + u32::from(row.status.ends_the_executor());
         if row.status.ends_the_executor() && row.kills >= QUARANTINE {
@@ -72,10 +73,10 @@ impl Done {
 
     /// Where a case has one row, any row is it: a table may have changed since. Otherwise it is that
     /// of the variant, or one without a variant, which stands for all.
-    fn of(&self, case: &Case, job: &Job, jobs: usize) -> Option<Standing> {
+    fn of(&self, case: &Case, job: &Job, jobs: usize, repeat: u32) -> Option<Standing> {
         let (key, name) = (case.key(), job.name());
-        let fits = |(row, variant): &(String, String)| {
-            *row == key && (jobs == 1 || variant.is_empty() || *variant == name)
+        let fits = |(row, variant, number): &Identity| {
+            *row == key && *number == repeat && (jobs == 1 || variant.is_empty() || *variant == name)
         };
         self.0.iter().find(|(identity, _)| fits(identity)).map(|(_, standing)| *standing)
     }
@@ -101,6 +102,7 @@ mod tests {
     fn ended(status: Status) -> Row {
         Row {
             case: KEY.into(),
+            repeat: 1,
             status,
             reason: Some("no answer".into()),
             flop: 1024,
@@ -124,16 +126,16 @@ mod tests {
         Done::default().count_try(&mut row, &case, &job, 1);
         assert_eq!((row.retry, row.kills, row.tags.len()), (0, 1, 0));
         let rows = [row];
-        assert!(Done::from_rows(&rows, false).is_done(&case, &job, 1));
+        assert!(Done::from_rows(&rows, false).is_done(&case, &job, 1, 1));
         let mut done = Done::from_rows(&rows, true);
-        assert!(!done.is_done(&case, &job, 1));
+        assert!(!done.is_done(&case, &job, 1, 1));
         let mut row = ended(Status::Timeout);
         done.count_try(&mut row, &case, &job, 1);
         assert_eq!((row.retry, row.kills, &*row.tags[0]), (1, 2, "quarantined"));
         assert!(row.reason.as_ref().unwrap().ends_with("is not tried again in this run"));
         done.note(&row);
-        assert_eq!((done.len(), done.defects(), done.is_done(&case, &job, 1)), (1, 1, true));
-        assert!(Done::from_rows(&[row], true).is_done(&case, &job, 1), "not even with --retry");
+        assert_eq!((done.len(), done.defects(), done.is_done(&case, &job, 1, 1)), (1, 1, true));
+        assert!(Done::from_rows(&[row], true).is_done(&case, &job, 1, 1), "not even with --retry");
     }
 
     #[test]
@@ -147,7 +149,11 @@ mod tests {
             (Status::Skipped, false),
             (Status::Ok, false),
         ] {
-            assert_eq!(!Done::from_rows(&[ended(status)], true).is_done(&case, &job, 1), again, "{status}");
+            assert_eq!(
+                !Done::from_rows(&[ended(status)], true).is_done(&case, &job, 1, 1),
+                again,
+                "{status}"
+            );
         }
     }
 }

@@ -1,13 +1,16 @@
 //! `portamark run`: cases × devices → rows on disk.
 
+mod ab;
 mod arguments;
 mod case;
 mod choosing;
 mod conditions;
 mod done;
 mod isolation;
+mod order;
 mod progress;
 mod session;
+mod side;
 mod track;
 
 pub use arguments::Arguments;

@@ -1,10 +1,12 @@
 //! The loop of `portamark run`: cases × devices → rows on disk.
 
 use super::super::{devices, note, print, report};
+use super::ab;
 use super::arguments::Arguments;
 use super::case::run_case;
 use super::choosing::Choosing;
 use super::isolation::{Isolate, Isolation};
+use super::order::turns;
 use super::progress::Progress;
 use super::track::{Setup, Track, learn};
 use crate::error::{Error, Result};
@@ -14,6 +16,7 @@ use crate::record::{self, End, Outcome};
 use crate::suite::Suite;
 use crate::units;
 use std::io::IsTerminal;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
@@ -30,7 +33,7 @@ pub struct Command {
 }
 
 impl Command {
-    fn cases(&self) -> Result<Suite> {
+    pub(super) fn cases(&self) -> Result<Suite> {
         if self.choosing.has_own() {
             return self.choosing.cases(self.arguments.suite()?, &self.arguments.patterns()?);
         }
@@ -41,6 +44,9 @@ impl Command {
 /// Measures what the arguments say.
 pub fn run(command: &Command) -> Result<()> {
     let arguments = &command.arguments;
+    if !arguments.ab.is_empty() {
+        return ab::run(command);
+    }
     let suite = command.cases()?;
     let labels = arguments.labels()?;
     let program = devices::program(arguments.executor.as_deref())?;
@@ -56,6 +62,7 @@ pub fn run(command: &Command) -> Result<()> {
         source: arguments.source(),
         labels,
         run_id: record::run_id(),
+        ab: None,
         present: found.iter().map(|device| device.id.clone()).collect(),
     };
     let mut tracks = Vec::new();
@@ -65,26 +72,32 @@ pub fn run(command: &Command) -> Result<()> {
     let started = Instant::now();
     let jobs = |track: &Track| suite.cases.iter().map(|c| track.chooser.jobs(c, &track.device).len()).sum();
     let rows: Vec<usize> = tracks.iter().map(jobs).collect();
-    let progress = Progress::new(rows.iter().sum());
+    let progress = Progress::new(rows.iter().sum::<usize>() * arguments.repeats() as usize);
     let mut interrupted = false;
-    'cases: for (number, case) in suite.cases.iter().enumerate() {
+    let repeats = arguments.repeats();
+    'cases: for (number, turn) in turns(suite.cases.len(), repeats, arguments.seed).into_iter().enumerate() {
+        let (case, repeat) = (&suite.cases[turn.case], turn.repeat);
         // A B, then B A: devices that share a machine see the same disturbances.
         let order: Vec<usize> =
             if number % 2 == 0 { (0..tracks.len()).collect() } else { (0..tracks.len()).rev().collect() };
         for at in order {
             let track = &mut tracks[at];
             let jobs = track.chooser.jobs(case, &track.device);
+            let all_done = jobs.iter().all(|job| track.done.is_done(case, job, jobs.len(), repeat));
+            if repeats > 1 && !all_done {
+                track.executor.end();
+            }
             for job in &jobs {
                 if stop.load(Ordering::SeqCst) {
                     interrupted = true;
                     break 'cases;
                 }
-                if track.done.is_done(case, job, jobs.len()) {
+                if track.done.is_done(case, job, jobs.len(), repeat) {
                     progress.step();
                     continue;
                 }
                 progress.begin(&track.device.name, case);
-                let mut row = run_case(track, case, job, &setup.source);
+                let mut row = run_case(track, case, job, &setup.source, repeat);
                 track.done.count_try(&mut row, case, job, jobs.len());
                 track.writer.append(&row)?;
                 track.done.note(&row);
@@ -97,17 +110,7 @@ pub fn run(command: &Command) -> Result<()> {
     }
     progress.finish();
     let wall_s = started.elapsed().as_secs_f64();
-    let mut paths = Vec::new();
-    let mut defects = 0;
-    for track in tracks {
-        paths.push(track.writer.path().to_path_buf());
-        defects += track.done.defects();
-        track.writer.finish(End {
-            rows: track.done.len() as u64,
-            wall_s: track.earlier_s + wall_s,
-            outcome: if interrupted { Outcome::Interrupted } else { Outcome::Done },
-        })?;
-    }
+    let (paths, defects) = finish(tracks, wall_s, interrupted)?;
     let runs = record::load_all(&paths)?;
     let width = std::io::stdout().is_terminal().then(terminal_width);
     print(&crate::report::terminal(&runs, width));
@@ -118,6 +121,30 @@ pub fn run(command: &Command) -> Result<()> {
     if let Some(folder) = &arguments.report {
         report::write(&paths, folder)?;
     }
+    outcome(interrupted, defects)
+}
+
+/// Closes the files; gives their paths and the number of rows that mean that something is broken.
+pub(super) fn finish(
+    tracks: impl IntoIterator<Item = Track>,
+    wall_s: f64,
+    interrupted: bool,
+) -> Result<(Vec<PathBuf>, usize)> {
+    let (mut paths, mut defects) = (Vec::new(), 0);
+    for track in tracks {
+        paths.push(track.writer.path().to_path_buf());
+        defects += track.done.defects();
+        track.writer.finish(End {
+            rows: track.done.len() as u64,
+            wall_s: track.earlier_s + wall_s,
+            outcome: if interrupted { Outcome::Interrupted } else { Outcome::Done },
+        })?;
+    }
+    Ok((paths, defects))
+}
+
+/// How the program ends after a run.
+pub(super) fn outcome(interrupted: bool, defects: usize) -> Result<()> {
     if interrupted {
         return Err(Error::Interrupted("what was measured is saved; --resume continues".into()));
     }

@@ -11,7 +11,7 @@ use crate::kernel::{Capabilities, KernelSource};
 use crate::measure::{
     Budget, Config, METHOD, Predictor, TimerChoice, TimerReport, prepare_fixed_work, self_test,
 };
-use crate::record::{self, Earlier, Header, Row, RunFile, RunWriter, SCHEMA_VERSION, find_earlier};
+use crate::record::{self, AbSide, Earlier, Header, Row, RunFile, RunWriter, SCHEMA_VERSION, find_earlier};
 use crate::suite::Suite;
 use crate::workload::Case;
 use std::collections::BTreeMap;
@@ -28,6 +28,8 @@ pub(super) struct Setup {
     pub(super) labels: BTreeMap<String, String>,
     /// Identifier of the run.
     pub(super) run_id: String,
+    /// The side of a comparison, if it is one.
+    pub(super) ab: Option<AbSide>,
     /// Ids of all devices that are there, chosen or not.
     pub(super) present: Vec<String>,
 }
@@ -91,7 +93,9 @@ impl Track {
                 ("dist".to_string(), config.dist.to_string()),
                 ("isolate".to_string(), command.isolation.isolate.name().to_string()),
                 ("tuning_tables".to_string(), chooser.tables().to_string()),
+                ("repeats".to_string(), arguments.repeats().to_string()),
             ]),
+            ab: setup.ab.clone(),
         };
         let earlier = reopen_file(command, setup, &header)?;
         let conditions = Conditions::find(
@@ -120,7 +124,9 @@ impl Track {
         let left = budget.map(|b| (b.as_secs_f64() - spent).max(1.0));
         let rows = |case: &Case| {
             let jobs = chooser.jobs(case, &device);
-            jobs.iter().filter(|job| !done.is_done(case, job, jobs.len())).count()
+            let left =
+                |repeat| jobs.iter().filter(|job| !done.is_done(case, job, jobs.len(), repeat)).count();
+            (1..=arguments.repeats()).map(left).sum::<usize>()
         };
         let to_do = suite.cases.iter().map(rows).sum();
         Ok(Track {

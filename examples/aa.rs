@@ -1,0 +1,174 @@
+//! Whether verdicts can be believed: A/A, a case compared with itself many times, and A/B, with work
+//! that is 5 % more.
+//!
+//! `cargo build --release && cargo run --release --example aa`, with VK_DRIVER_FILES for a driver of
+//! one's choice. Every comparison is what `portamark run --ab` does by default: five processes a side,
+//! A B B A. For speed all of an experiment are one run, whose repeats are taken five by five.
+//!
+//! The slower kernel is the same one on a K that is 5 % longer: 84 tiles of 16 for 80, so that it does
+//! 5 % more of the very same work; its rows are then taken for rows of the shorter case.
+
+use portamark::analysis::{VerdictRule, verdicts};
+use portamark::record::{RunFile, load_all};
+use portamark::stats::{clopper_pearson, geometric_mean};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Instant;
+
+const CASE: &str = "gemm f32 m128 n128 k1280 nn";
+const LONGER: &str = "gemm f32 m128 n128 k1344 nn";
+/// Processes of each side in a comparison, and what each case may take: the defaults of `run --ab`.
+const PROCESSES: u32 = 5;
+const MAX_TIME_S: u32 = 5;
+
+struct Options {
+    comparisons: u32,
+    trials: u32,
+    seed: u32,
+    device: String,
+    folder: PathBuf,
+}
+
+fn options() -> Result<Options, String> {
+    let mut options =
+        Options { comparisons: 200, trials: 50, seed: 1, device: "0".into(), folder: "target/aa".into() };
+    let mut words = std::env::args().skip(1);
+    while let Some(word) = words.next() {
+        let value = words.next().ok_or(format!("{word} needs a value"))?;
+        let number = || value.parse::<u32>().map_err(|error| format!("{word} {value}: {error}"));
+        match word.as_str() {
+            "--comparisons" => options.comparisons = number()?,
+            "--trials" => options.trials = number()?,
+            "--seed" => options.seed = number()?,
+            "--device" => options.device = value,
+            "--folder" => options.folder = value.into(),
+            _ => {
+                return Err(format!(
+                    "{word}: there is --comparisons N, --trials N, --seed N, --device NAME, --folder DIR"
+                ));
+            }
+        }
+    }
+    Ok(options)
+}
+
+/// Runs `count` comparisons of `other` (B) with [`CASE`] (A); gives the files of A and of B. A run that
+/// was interrupted goes on.
+fn measure(options: &Options, name: &str, other: &str, count: u32) -> Result<[RunFile; 2], String> {
+    let folder = options.folder.join(format!("{name}-{}", options.seed));
+    let example = std::env::current_exe().map_err(|error| error.to_string())?;
+    let binary = example.parent().and_then(Path::parent).unwrap_or(Path::new(".")).join("portamark");
+    let side = |case: &str| format!("device={},case={case}", options.device);
+    let ended = Command::new(&binary)
+        .args(["run", "quick", "--resume", "--untuned", "--budget", "24h", "--ab", &side(CASE), "--ab"])
+        .arg(side(other))
+        .args(["--repeats", &(PROCESSES * count).to_string()])
+        // Times of a case are divided by its repeats.
+        .args(["--max-time", &format!("{}s", MAX_TIME_S * count), "--seed", &options.seed.to_string()])
+        .arg("-o")
+        .arg(&folder)
+        .stdout(std::process::Stdio::null())
+        .stderr(std::fs::File::create(options.folder.join(format!("{name}.log"))).map_err(|e| e.to_string())?)
+        .status()
+        .map_err(|error| format!("{}: {error}; build it first", binary.display()))?;
+    if !ended.success() {
+        return Err(format!("{name}: portamark ended with {ended}; see {name}.log in the folder"));
+    }
+    let mut files = load_all(&[folder]).map_err(|error| error.to_string())?;
+    files.sort_by_key(|file| file.header.ab.as_ref().map(|ab| ab.side.clone()));
+    files.try_into().map_err(|files: Vec<RunFile>| format!("{} files for two sides", files.len()))
+}
+
+/// What the comparisons of an experiment say.
+#[derive(Default)]
+struct Tally {
+    words: BTreeMap<&'static str, u64>,
+    ratios: Vec<f64>,
+    widths: Vec<f64>,
+}
+
+fn judge([a, b]: &[RunFile; 2], count: u32, seed: u32) -> Tally {
+    let mut tally = Tally::default();
+    for number in 0..count {
+        // Five processes of a side, as the file of a run of its own would hold them.
+        let part = |file: &RunFile| {
+            let mut part = RunFile {
+                rows: Vec::new(),
+                path: file.path.clone(),
+                header: file.header.clone(),
+                end: None,
+                problems: Vec::new(),
+            };
+            let of = |repeat: u32| (repeat - 1) / PROCESSES == number;
+            part.rows.extend(file.rows.iter().filter(|row| of(row.repeat)).cloned());
+            part.rows.iter_mut().for_each(|row| row.case = CASE.into());
+            part
+        };
+        let rule = VerdictRule::seeded(u64::from(seed) << 32 | u64::from(number));
+        for verdict in verdicts(&[part(b)], &[part(a)], &rule) {
+            *tally.words.entry(verdict.judgement.verdict.word()).or_insert(0) += 1;
+            if let Some(ratio) = verdict.judgement.ratio {
+                tally.ratios.push(ratio.interval.estimate);
+                tally.widths.push(ratio.hi / ratio.lo);
+            }
+        }
+    }
+    tally
+}
+
+/// Prints one experiment and gives it as JSON.
+fn tell(name: &str, tally: &Tally, counted: &[&str], seconds: f64) -> serde_json::Value {
+    let total: u64 = tally.words.values().sum();
+    let hits: u64 = counted.iter().filter_map(|word| tally.words.get(word)).sum();
+    let (lo, hi) = clopper_pearson(hits, total, 0.95).unwrap_or((0.0, 1.0));
+    let half_width = geometric_mean(&tally.widths).map_or(f64::NAN, |width| 50.0 * width.ln());
+    let mut sorted = tally.ratios.clone();
+    sorted.sort_by(f64::total_cmp);
+    let (least, most) = (sorted.first().copied(), sorted.last().copied());
+    let words: Vec<String> = tally.words.iter().map(|(word, count)| format!("{count} {word}")).collect();
+    println!("{name}: {total} comparisons in {seconds:.0} s: {}", words.join(", "));
+    println!(
+        "  {}: {hits} of {total} = {:.1} %, 95 % interval {:.1} to {:.1} %",
+        counted.join(" or "),
+        100.0 * hits as f64 / total.max(1) as f64,
+        100.0 * lo,
+        100.0 * hi
+    );
+    println!(
+        "  ratio {:.4} (geometric mean), from {:.4} to {:.4}; its interval +-{half_width:.2} %",
+        geometric_mean(&tally.ratios).unwrap_or(f64::NAN),
+        least.unwrap_or(f64::NAN),
+        most.unwrap_or(f64::NAN)
+    );
+    serde_json::json!({
+        "comparisons": total, "verdicts": tally.words, "counted": counted, "hits": hits,
+        "interval": [lo, hi], "ratios": tally.ratios, "seconds": seconds
+    })
+}
+
+fn main() -> Result<(), String> {
+    let options = options()?;
+    std::fs::create_dir_all(&options.folder).map_err(|error| error.to_string())?;
+    let mut json = serde_json::Map::new();
+    json.insert("seed".into(), options.seed.into());
+    json.insert("case".into(), CASE.into());
+    json.insert("longer".into(), LONGER.into());
+    let experiments = [
+        ("aa", CASE, options.comparisons, &["faster", "slower"][..]),
+        ("ab", LONGER, options.trials, &["slower"]),
+    ];
+    for (name, other, count, counted) in experiments.into_iter().filter(|(_, _, count, _)| *count > 0) {
+        let started = Instant::now();
+        let files = measure(&options, name, other, count)?;
+        let seconds = started.elapsed().as_secs_f64();
+        json.insert("device".into(), files[0].header.device.id.clone().into());
+        let tally = judge(&files, count, options.seed);
+        json.insert(name.into(), tell(name, &tally, counted, seconds));
+    }
+    let path = options.folder.join(format!("verdicts-{}.json", options.seed));
+    let text = serde_json::to_string_pretty(&json).map_err(|error| error.to_string())?;
+    std::fs::write(&path, text + "\n").map_err(|error| error.to_string())?;
+    println!("{}", path.display());
+    Ok(())
+}

@@ -1,0 +1,79 @@
+//! The verdicts on cases, for a terminal.
+
+use crate::analysis::{CaseVerdict, clean};
+use crate::units;
+
+/// A line for each verdict: times of both sides, the ratio `new`/`reference` with its interval, and
+/// the verdict on `new`. ASCII.
+pub fn verdict_table(verdicts: &[CaseVerdict], reference: &str, new: &str) -> String {
+    let ratio_name = format!("{new}/{reference}");
+    let mut lines =
+        vec![["case", reference, new, &ratio_name, "interval", "verdict"].map(ToString::to_string)];
+    for verdict in verdicts {
+        let case = match &verdict.variant {
+            Some(variant) => format!("{} by {}", clean(&verdict.case), clean(variant)),
+            None => clean(&verdict.case),
+        };
+        let time = |seconds: Option<f64>| seconds.map_or("-".into(), units::seconds);
+        let ratio = verdict.judgement.ratio.as_ref();
+        let told = ratio.map_or("-".into(), |ratio| format!("{:.4}", ratio.interval.estimate));
+        let interval = ratio.map_or("-".into(), |ratio| format!("{:.4} to {:.4}", ratio.lo, ratio.hi));
+        let word = clean(&verdict.judgement.verdict.to_string());
+        lines.push([case, time(verdict.reference_s), time(verdict.new_s), told, interval, word]);
+    }
+    let width = |column: usize| lines.iter().map(|line| line[column].chars().count()).max().unwrap_or(0);
+    let widths: [usize; 6] = std::array::from_fn(width);
+    let mut out = String::new();
+    for line in &lines {
+        let mut text = String::new();
+        for (column, (cell, width)) in line.iter().zip(widths).enumerate() {
+            match column {
+                // Words to the left, numbers to the right.
+                0 | 5 => text += &format!("{cell:<width$}  "),
+                _ => text += &format!("{cell:>width$}  "),
+            }
+        }
+        out += text.trim_end();
+        out.push('\n');
+    }
+    if let Some(level) = verdicts.iter().find_map(|verdict| verdict.judgement.ratio.as_ref()) {
+        let percent = 100.0 * level.interval.bootstrap.level;
+        out += &format!("intervals at {} %", (percent * 100.0).round() / 100.0);
+        out += if verdicts.len() > 1 { ", so that all cases together have 95 %\n" } else { "\n" };
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::analysis::{Absence, Judgement, Side, VerdictRule};
+
+    #[test]
+    fn a_line_has_times_ratio_interval_and_verdict() {
+        let side = |seconds: f64| vec![vec![seconds; 30]; 5];
+        let judgement = Judgement::of(&side(0.0021), &side(0.002), &VerdictRule::seeded(1));
+        let verdict = |case: &str, judgement: Judgement, seconds: Option<f64>| CaseVerdict {
+            case: case.into(),
+            variant: None,
+            new_s: seconds.map(|s| 1.05 * s),
+            reference_s: seconds,
+            judgement,
+        };
+        let absence = Absence::Row(Side::New, "unsupported: no f16".into());
+        let text = verdict_table(
+            &[
+                verdict("gemm f32 m64 n64 k64 nn", judgement, Some(0.002)),
+                verdict("gemm f16 m64 n64 k64 nn", Judgement::missing(absence), None),
+            ],
+            "A",
+            "B",
+        );
+        let lines: Vec<&str> = text.lines().collect();
+        assert_eq!(lines.len(), 4, "{text}");
+        assert!(lines[0].contains("B/A") && lines[0].ends_with("verdict"), "{text}");
+        assert!(lines[1].contains("1.0500  1.0500 to 1.0500  slower"), "{text}");
+        assert!(lines[2].ends_with("missing (the new side is unsupported: no f16)"), "{text}");
+        assert!(text.is_ascii() && lines[3].starts_with("intervals at 95 %"), "{text}");
+    }
+}
