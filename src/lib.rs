@@ -17,5 +17,6 @@ pub mod record;
 pub mod report;
 pub mod stats;
 pub mod suite;
+pub mod telemetry;
 pub mod units;
 pub mod workload;

@@ -16,8 +16,9 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("suite", &["workload"]),
     ("kernel", &["workload"]),
     ("executor", &["workload", "kernel", "suite"]),
+    ("telemetry", &["kernel", "stats"]),
     ("measure", &["workload", "kernel", "executor", "stats"]),
-    ("record", &["workload", "kernel", "stats", "measure"]),
+    ("record", &["workload", "kernel", "stats", "telemetry", "measure"]),
     ("analysis", &["workload", "kernel", "stats", "record", "catalog"]),
     ("report", &["workload", "kernel", "stats", "record", "catalog", "analysis"]),
 ];

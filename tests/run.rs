@@ -127,6 +127,9 @@ fn a_good_run_has_a_row_for_each_case_a_table_and_a_report() {
     assert!(fs::read_to_string(bench.path("report/report.html")).unwrap().contains("gemm f16"));
     let run = portamark::record::load(&bench.files()[0]).unwrap();
     assert_eq!(run.header.labels["card"], "none");
+    assert!(run.header.sensors.is_some() && run.header.cache.is_some() && run.header.sentinels.is_some());
+    // The fake has an address on the bus, which is no one's business.
+    assert!(!fs::read_to_string(&bench.files()[0]).unwrap().contains("65:00"));
     for row in &run.rows {
         let timing = row.timing.as_ref().unwrap();
         assert!(timing.host_ns.len() >= 30, "{}", row.case);

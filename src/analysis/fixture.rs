@@ -70,7 +70,7 @@ pub fn newer_software_header() -> Header {
 
 /// A file that is complete.
 pub fn file(header: Header, rows: Vec<Row>) -> RunFile {
-    let end = End { rows: rows.len() as u64, wall_s: 312.0, outcome: Outcome::Done };
+    let end = End { rows: rows.len() as u64, wall_s: 312.0, outcome: Outcome::Done, energy: None };
     RunFile { path: "results/made-up.jsonl".into(), header, rows, end: Some(end), problems: Vec::new() }
 }
 
@@ -90,6 +90,7 @@ pub fn failed_row(key: &str, status: Status, reason: Option<&str>) -> Row {
         verification: None,
         timing: None,
         predicted_s: None,
+        telemetry: None,
         tags: Vec::new(),
         retry: 0,
         kills: 0,

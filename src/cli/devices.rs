@@ -97,11 +97,17 @@ pub fn choose(devices: &[Capabilities], wanted: &[String]) -> Result<Vec<Capabil
     Ok(chosen)
 }
 
+/// The same without the PCI addresses, which a list that is passed on need not tell.
+fn without_slots(devices: &[Capabilities]) -> Vec<Capabilities> {
+    devices.iter().map(|device| Capabilities { pci_bus_id: None, ..device.clone() }).collect()
+}
+
 /// Prints the list.
 pub fn run(arguments: &Arguments) -> Result<()> {
     let (_, devices) = discover(&program(arguments.executor.as_deref())?)?;
     if arguments.json {
-        let text = serde_json::to_string_pretty(&devices).expect("capabilities are plain data");
+        let text =
+            serde_json::to_string_pretty(&without_slots(&devices)).expect("capabilities are plain data");
         super::print(&format!("{text}\n"));
     }
     if devices.is_empty() {

@@ -142,6 +142,11 @@ pub struct Capabilities {
     pub matrix_shapes: Vec<MatrixShape>,
     /// How it can be timed, before any self-test.
     pub timer: TimerKind,
+    /// PCI address, to find the sensors of this card among its twins. It tells where a card is in
+    /// someone's machine, so no file holds it.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    #[schemars(skip)]
+    pub pci_bus_id: Option<String>,
 }
 
 impl Capabilities {
@@ -171,6 +176,7 @@ impl Capabilities {
             },
             matrix_shapes: Vec::new(),
             timer: TimerKind::Host,
+            pci_bus_id: None,
         }
     }
 

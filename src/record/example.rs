@@ -41,6 +41,7 @@ pub(crate) fn header() -> Header {
             },
             matrix_shapes: vec![],
             timer: TimerKind::PassTimestamps,
+            pci_bus_id: None,
         },
         platform: "linux x86_64 (debian 12)".into(),
         executor: "wgpu 30.0.1".into(),
@@ -63,6 +64,7 @@ pub(crate) fn header() -> Header {
                 .to_vec(),
         }),
         sentinels: None,
+        sensors: None,
         settled: None,
         labels: BTreeMap::from([("card".into(), "loan from the lab".into())]),
         options: BTreeMap::from([("budget".into(), "60s".into())]),
@@ -129,6 +131,7 @@ pub(crate) fn row(case: &str) -> Row {
             bandwidth_sentinel_s: vec![],
             slowdowns: Default::default(),
         }),
+        telemetry: None,
         predicted_s: None,
         tags: vec![],
         retry: 0,
@@ -152,5 +155,5 @@ pub(crate) fn skipped(case: &str, reason: &str) -> Row {
 
 /// A closing line.
 pub(crate) fn end(rows: u64, outcome: Outcome) -> End {
-    End { rows, wall_s: 12.5, outcome }
+    End { rows, wall_s: 12.5, outcome, energy: None }
 }

@@ -358,7 +358,7 @@ mod tests {
         let file = loaded([header(), row(FIRST), second, end(2)].concat().as_bytes()).unwrap();
         assert_eq!(file.header, example::header());
         assert_eq!(file.rows, [example::row(FIRST), skipped]);
-        assert_eq!(file.end, Some(End { rows: 2, wall_s: 12.5, outcome: Outcome::Done }));
+        assert_eq!(file.end, Some(End { rows: 2, wall_s: 12.5, outcome: Outcome::Done, energy: None }));
         assert_eq!(file.problems, [""; 0]);
         assert!(!file.is_interrupted());
     }

@@ -14,6 +14,7 @@ pub use crate::measure::{
     Cache, CacheReport, CacheSource, CurvePoint, SentinelTimes, Settled, Slowdown, Slowdowns, Spent,
     TimerChoice, TimerFault, TimerReport, Timing, Verification,
 };
+pub use crate::telemetry::{Energy, Range, Telemetry};
 pub use load::{load, load_all, load_readable};
 pub use provenance::{now, platform, redact, run_id};
 pub use resume::{Earlier, find_earlier};

@@ -2,6 +2,7 @@
 
 use crate::kernel::{Capabilities, Variant};
 use crate::measure::{CacheReport, SentinelTimes, Settled, Spent, TimerReport, Timing, Verification};
+use crate::telemetry::{Energy, Telemetry};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -127,6 +128,9 @@ pub struct Header {
     /// What waiting for a steady clock came to; absent where it was not asked for.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub settled: Option<Settled>,
+    /// Where clocks, power and temperature are from, or `not available: ` and why.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub sensors: Option<String>,
     /// The user's own words about this run.
     #[serde(default)]
     pub labels: BTreeMap<String, String>,
@@ -177,6 +181,9 @@ pub struct Row {
     /// Samples and statistics; only when verified.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub timing: Option<Timing>,
+    /// What the sensors said while the case ran, where there are any.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub telemetry: Option<Telemetry>,
     /// Predicted time for one execution before it ran, in seconds, if one was made.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub predicted_s: Option<f64>,
@@ -254,6 +261,9 @@ pub struct End {
     pub wall_s: f64,
     /// `done` or `interrupted`.
     pub outcome: Outcome,
+    /// Energy that the device took, where a sensor tells; of the last part when the run was resumed.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub energy: Option<Energy>,
 }
 
 /// How a run ended.
@@ -357,6 +367,8 @@ mod tests {
             "CacheReport",
             "SentinelTimes",
             "Settled",
+            "Telemetry",
+            "Energy",
             "Slowdown",
             "Row",
             "Spent",

@@ -329,6 +329,7 @@ fn device_facts(device: &Device) -> Vec<(&'static str, String)> {
         ("Timer", timer),
         ("Cache", wording::cache(header.cache.as_ref())),
         ("Clock", header.settled.as_ref().map(|settled| settled.describe()).unwrap_or_default()),
+        ("Sensors", wording::sensors(device)),
         ("Executor", clean(&header.executor)),
         ("Platform", clean(&header.platform)),
         ("Method", format!("{}, seed {}", header.method, header.seed)),

@@ -4,7 +4,9 @@ use crate::analysis::{
     Comparison, ComputeCeiling, Device, Entry, Headline, Lead, Published, Rate, RateUnit, accelerator,
     caveats, clean, figure, published_bandwidth, published_peak,
 };
-use crate::record::{Cache, CacheReport, CacheSource, Header, KernelUsed, Row, Status, TimerChoice, Timing};
+use crate::record::{
+    Cache, CacheReport, CacheSource, Header, KernelUsed, Range, Row, Status, Telemetry, TimerChoice, Timing,
+};
 use crate::stats::StopReason;
 use crate::units;
 use crate::workload::Precision;
@@ -123,6 +125,37 @@ pub fn published(header: &Header) -> String {
     format!("{} {}: {figures}", found.vendor, found.name)
 }
 
+/// Where clocks, power and temperature of a device are from and between what they lay over all its
+/// rows; empty for files without a word of it.
+pub fn sensors(device: &Device) -> String {
+    let Some(source) = &device.header.sensors else { return String::new() };
+    let rows = || device.entries.iter().filter_map(|entry| entry.row.telemetry.as_ref());
+    let span = |field: fn(&Telemetry) -> Option<Range>| {
+        let ranges = || rows().filter_map(field);
+        let least = ranges().map(|range| range.min).min_by(f64::total_cmp)?;
+        Some((least, ranges().map(|range| range.max).max_by(f64::total_cmp)?))
+    };
+    let mut parts = vec![clean(source)];
+    for (what, field) in
+        [("cores", (|t| t.clock_hz) as fn(&Telemetry) -> Option<Range>), ("memory", |t| t.memory_clock_hz)]
+    {
+        if let Some((least, most)) = span(field) {
+            let (least, most) = (units::prefixed(least, "Hz"), units::prefixed(most, "Hz"));
+            parts.push(format!("{what} at {least} to {most}"));
+        }
+    }
+    if let Some((_, most)) = span(|t| t.temperature_c) {
+        parts.push(format!("up to {} °C", units::significant(most)));
+    }
+    if let Some(most) = rows().filter_map(|t| t.power_w).max_by(f64::total_cmp) {
+        parts.push(format!("up to {} in a case", units::prefixed(most, "W")));
+    }
+    for energy in device.files.iter().filter_map(|file| file.end.as_ref()?.energy.as_ref()) {
+        parts.push(format!("{} by {}", units::prefixed(energy.joules, "J"), clean(&energy.source)));
+    }
+    parts.join(", ")
+}
+
 /// What qualifies a row: the reason if it did not run, otherwise its tags and what is odd about it.
 pub fn note(entry: &Entry) -> String {
     let row = entry.row;
@@ -208,6 +241,7 @@ pub fn lead(comparison: &Comparison, lead: &Lead) -> String {
 mod tests {
     use super::*;
     use crate::analysis::fixture;
+    use crate::record::Energy;
 
     #[test]
     fn a_chain_is_read_as_the_time_of_a_step() {
@@ -239,6 +273,25 @@ mod tests {
         assert!(line.starts_with("llvmpipe · Mesa 22.3.6: f32 GEMM 22"), "{line}");
         assert!(line.contains("1 wrong, 1 failed, 1 crashed, 1 timeout, 1 out-of-memory"), "{line}");
         assert!(line.ends_with("; software driver: measures the host CPU"), "{line}");
+    }
+
+    #[test]
+    fn sensors_tell_their_source_and_spans_over_all_rows() {
+        let mut runs = fixture::two_devices();
+        assert_eq!(sensors(&Comparison::new(&runs).devices[0]), "");
+        let run = &mut runs[0];
+        run.header.sensors = Some("NVML".into());
+        for (row, (hz, watts)) in run.rows.iter_mut().zip([(1.5e9, 400.0), (1.98e9, 650.0)]) {
+            let clock_hz = Some(Range { min: hz, median: hz, max: hz });
+            row.telemetry =
+                Some(Telemetry { readings: 3, clock_hz, power_w: Some(watts), ..Telemetry::default() });
+        }
+        let energy = Energy { joules: 35_200.0, source: "NVML energy counter".into() };
+        run.end.as_mut().expect("the run is complete").energy = Some(energy);
+        assert_eq!(
+            sensors(&Comparison::new(&runs).devices[0]),
+            "NVML, cores at 1.50 GHz to 1.98 GHz, up to 650 W in a case, 35.2 kJ by NVML energy counter"
+        );
     }
 
     #[test]

@@ -97,6 +97,8 @@ fn contestant<'a>(
 
 /// A row of which nothing is known yet.
 fn blank(track: &Track, case: &Case, repeat: u32) -> Row {
+    // What the sensors said between the cases is of none of them.
+    track.sensors.take();
     Row {
         case: case.key(),
         repeat,
@@ -109,6 +111,7 @@ fn blank(track: &Track, case: &Case, repeat: u32) -> Row {
         kernel: None,
         verification: None,
         timing: None,
+        telemetry: None,
         predicted_s: track.predictor.predict(case),
         tags: Vec::new(),
         retry: 0,
@@ -153,6 +156,7 @@ fn note_down(
     }
     row.kernel = plan.map(|plan| used(plan, job, measured.held_bytes));
     fill(row, measured);
+    row.telemetry = track.sensors.take();
     if row.status.ends_the_executor() {
         // What ran out of memory, or broke the protocol, may have left anything behind.
         track.executor.stop();

@@ -113,6 +113,7 @@ mod tests {
             verification: None,
             timing: None,
             predicted_s: None,
+            telemetry: None,
             tags: Vec::new(),
             retry: 0,
             kills: 0,

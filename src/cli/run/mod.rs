@@ -9,6 +9,7 @@ mod done;
 mod isolation;
 mod order;
 mod progress;
+mod sensors;
 mod session;
 mod side;
 mod track;

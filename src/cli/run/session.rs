@@ -134,10 +134,12 @@ pub(super) fn finish(
     for track in tracks {
         paths.push(track.writer.path().to_path_buf());
         defects += track.done.defects();
+        let energy = track.sensors.energy();
         track.writer.finish(End {
             rows: track.done.len() as u64,
             wall_s: track.earlier_s + wall_s,
             outcome: if interrupted { Outcome::Interrupted } else { Outcome::Done },
+            energy,
         })?;
     }
     Ok((paths, defects))

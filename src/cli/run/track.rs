@@ -4,6 +4,7 @@ use super::super::note;
 use super::choosing::Chooser;
 use super::conditions::Conditions;
 use super::done::Done;
+use super::sensors::Sensors;
 use super::session::Command;
 use crate::error::{Error, Result};
 use crate::executor::{ChildExecutor, Executor, Fault, Program};
@@ -41,6 +42,7 @@ pub(super) struct Track {
     pub(super) writer: RunWriter,
     pub(super) timer: TimerReport,
     pub(super) conditions: Conditions,
+    pub(super) sensors: Sensors,
     pub(super) config: Config,
     pub(super) predictor: Predictor,
     pub(super) budget: Budget,
@@ -56,8 +58,10 @@ impl Track {
         command: &Command,
         suite: &Suite,
         setup: &Setup,
-        device: Capabilities,
+        mut device: Capabilities,
     ) -> Result<Self> {
+        // Where the card is in someone's machine is no one's business.
+        let slot = device.pci_bus_id.take();
         let arguments = &command.arguments;
         let mut config = arguments.config(&device);
         let chooser = command.choosing.chooser(&device, &arguments.output, &setup.source)?;
@@ -82,6 +86,7 @@ impl Track {
             platform: record::platform(),
             executor: setup.executor_name.clone(),
             timer: timer.clone(),
+            sensors: None,
             cache: None,
             sentinels: None,
             settled: None,
@@ -107,9 +112,11 @@ impl Track {
             arguments.settle,
             earlier.as_ref().map(|(_, file)| &file.header),
         );
+        let sensors = Sensors::of(&device, slot.as_deref());
         let (writer, earlier) = match earlier {
             Some((writer, earlier)) => (writer, Some(earlier)),
             None => {
+                header.sensors = Some(sensors.describe());
                 header.cache = conditions.cache.clone();
                 header.sentinels = conditions.sentinel_start.clone();
                 header.settled = conditions.settled;
@@ -136,6 +143,7 @@ impl Track {
             writer,
             timer,
             conditions,
+            sensors,
             config,
             predictor,
             budget: Budget::new(left, to_do),

@@ -106,6 +106,8 @@ impl Script {
             },
             matrix_shapes: vec![],
             timer: TimerKind::PassTimestamps,
+            // Made up, so that a test sees it if a file ever holds one.
+            pci_bus_id: Some("0000:65:00.0".into()),
         }
     }
 
