@@ -17,7 +17,7 @@ pub struct Card {
 /// The library, or one that follows a script.
 pub enum Library {
     /// The one of the driver.
-    Real(Nvml),
+    Real(Box<Nvml>),
     /// Cards and their readings, for tests.
     Scripted(Vec<(Card, Reading)>),
 }

@@ -27,7 +27,7 @@ pub fn sensor_of(device: &Capabilities, slot: Option<&str>, root: &Path) -> Resu
         Box::new(Cpu::at(root))
     } else if device.vendor_id == NVIDIA {
         let library = nvml_wrapper::Nvml::init().map_err(|error| format!("NVML cannot be used: {error}"))?;
-        Box::new(NvmlSensor::find(Library::Real(library), slot, &device.name)?)
+        Box::new(NvmlSensor::find(Library::Real(Box::new(library)), slot, &device.name)?)
     } else if cfg!(target_os = "linux") || root != Path::new("/") {
         Box::new(GpuFolder::find(root, slot, device.vendor_id, device.device_id)?)
     } else {
