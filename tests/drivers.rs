@@ -535,7 +535,7 @@ fn a_case_larger_than_its_memory_limit_is_out_of_memory() {
     };
     let fault = executor.prepare(prepare, DEADLINE).unwrap_err();
     assert_eq!(fault.kind, portamark::executor::FaultKind::OutOfMemory);
-    assert_eq!(fault.reason, "needs 2.10 MB for 4 buffer sets, the limit is 1.05 MB");
+    assert_eq!(fault.reason, "needs 2.62 MB for 4 buffer sets, the limit is 1.05 MB");
 }
 
 /// Copies a folder of text files.

@@ -14,6 +14,7 @@ struct Parameters {
     words: u32,
     step: f32, // 2^(scale - shift), exact
     distribution: u32, // 0 uniform, 1 normal, 2 zeros, 3 sparse
+    first: u32, // element at which the bound part of the tensor begins
 }
 
 @group(0) @binding(0) var<storage, read_write> words: array<u32>;
@@ -29,7 +30,8 @@ fn mix(value: u32) -> u32 {
     return x;
 }
 
-fn element(index: u32) -> f32 {
+fn element(place: u32) -> f32 {
+    let index = parameters.first + place;
     if index >= parameters.elements {
         return 0.0;
     }

@@ -12,7 +12,11 @@ use std::time::Duration;
 #[derive(Debug, Clone, clap::Subcommand)]
 pub enum Kind {
     /// GPU plans through wgpu.
-    Wgpu,
+    Wgpu {
+        /// Bind at most so many bytes of a buffer, as if the device could no more; for tests.
+        #[arg(long, value_name = "BYTES")]
+        binding_bytes: Option<u64>,
+    },
     /// Devices and failures from a script, for tests.
     Fake {
         /// TOML file that says what happens; without one everything goes well.
@@ -24,7 +28,8 @@ pub enum Kind {
 /// Serves the protocol on stdin and stdout until `bye`.
 pub fn run(kind: &Kind) -> Result<()> {
     let mut service: Box<dyn Service> = match kind {
-        Kind::Wgpu => Box::new(WgpuService::new()),
+        Kind::Wgpu { binding_bytes: None } => Box::new(WgpuService::new()),
+        Kind::Wgpu { binding_bytes: Some(most) } => Box::new(WgpuService::with_binding_bytes(*most)),
         Kind::Fake { script } => Box::new(Fake::from_script(read_script(script.as_deref())?)),
     };
     requests()

@@ -8,8 +8,8 @@ use crate::kernel::{
     Capabilities, KernelSource, Plan, Takes, TunedEntry, TuningKey, TuningTable, Variant, space,
 };
 use crate::measure::{
-    CacheReport, Config, Effort, Experience, FINAL, Fate, Predictor, Session, TimerReport, Tuned, Untuned,
-    tune,
+    CacheReport, Config, Effort, Experience, FINAL, Fate, Predictor, Session, TimerReport, TooLarge, Tuned,
+    Untuned, fits, memory_limit, tune,
 };
 use crate::record::{load_tuned, redact, save_tuned, tuned_path};
 use crate::suite::{Pattern, Suite};
@@ -134,6 +134,7 @@ impl<'a> Tuner<'a> {
             seed: arguments.seed,
             timeout: arguments.timeout,
             cache_bytes: CacheReport::assumed(device).bytes,
+            memory_limit: memory_limit(device),
             ..Config::default()
         };
         let source = arguments.kernels.as_ref().map_or_else(KernelSource::embedded, KernelSource::folder);
@@ -225,11 +226,16 @@ impl<'a> Tuner<'a> {
         let mut places = Vec::new();
         for place in order {
             let (kernel, variant) = &all[place];
-            match (kernel.plan)(case, self.device, variant, &self.source) {
-                Ok(plan) => match plan.too_large(self.device) {
-                    Some(reason) if place == 0 => return Ok(format!("unsupported: {reason}")),
-                    Some(_) => {}
-                    None => {
+            match kernel.plan(case, self.device, variant, &self.source) {
+                Ok(plan) => match fits(case, Some(&plan), self.device, self.config.memory_limit) {
+                    Err(TooLarge::ForDevice(reason)) if place == 0 => {
+                        return Ok(format!("unsupported: {reason}"));
+                    }
+                    Err(TooLarge::ForLimit(reason)) if place == 0 => {
+                        return Ok(format!("not tuned: {reason}"));
+                    }
+                    Err(_) => {}
+                    Ok(()) => {
                         plans.push(plan);
                         places.push(place);
                     }
@@ -237,9 +243,6 @@ impl<'a> Tuner<'a> {
                 Err(error) if place == 0 => return Ok(format!("failed: {error}")),
                 Err(error) => self.complain(case, variant, &error.to_string()),
             }
-        }
-        if plans[0].bytes() > self.config.memory_limit {
-            return Ok(format!("not tuned: it takes {}", units::bytes(plans[0].bytes())));
         }
         let started = self.started;
         let clock = move || started.elapsed();

@@ -92,7 +92,7 @@ fn plans(
     let count = if preferred { 1 } else { list.len() };
     list.iter()
         .take(count)
-        .map(|(kernel, variant)| (kernel.plan)(case, device, variant, source).map(Some))
+        .map(|(kernel, variant)| kernel.plan(case, device, variant, source).map(Some))
         .collect::<std::result::Result<_, _>>()
         .map_err(|error| error.to_string())
 }

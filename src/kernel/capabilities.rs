@@ -73,6 +73,9 @@ pub struct DeviceLimits {
     pub buffer_bytes: u64,
     /// Storage buffers of one shader stage.
     pub storage_buffers: u64,
+    /// Bytes of the device's own memory, where its driver tells; it may share the host's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memory_bytes: Option<u64>,
 }
 
 /// Optional features that kernels use.
@@ -173,6 +176,7 @@ impl Capabilities {
                 binding_bytes: 128 << 20,
                 buffer_bytes: 256 << 20,
                 storage_buffers: 8,
+                memory_bytes: None,
             },
             matrix_shapes: Vec::new(),
             timer: TimerKind::Host,

@@ -3,6 +3,7 @@
 use super::capabilities::Capabilities;
 use super::error::PlanError;
 use super::plan::Plan;
+use super::ranges::in_ranges;
 use super::source::KernelSource;
 use super::variant::Variant;
 use crate::workload::Case;
@@ -23,4 +24,21 @@ pub struct Kernel {
     pub space: fn(&Case, &Capabilities) -> Result<Vec<Variant>, PlanError>,
     /// Renders one variant.
     pub plan: fn(&Case, &Capabilities, &Variant, &KernelSource) -> Result<Plan, PlanError>,
+}
+
+impl Kernel {
+    /// Renders one variant, in ranges of the tensors where the device cannot bind them whole and the
+    /// case can be cut.
+    ///
+    /// # Errors
+    /// When the device lacks something or the template is broken.
+    pub fn plan(
+        &self,
+        case: &Case,
+        device: &Capabilities,
+        variant: &Variant,
+        source: &KernelSource,
+    ) -> Result<Plan, PlanError> {
+        in_ranges(case, device, |part| (self.plan)(part, device, variant, source))
+    }
 }

@@ -49,12 +49,12 @@ fn chase_plan(
             "unroll": variant.knob("unroll"),
         });
         let state = |number: u64| states[(number % 2) as usize];
-        let mut bindings = vec![Binding { buffer: 0, writes: false }];
+        let mut bindings = vec![Binding { buffer: 0, writes: false, range: None }];
         if number > 0 {
-            bindings.push(Binding { buffer: state(number - 1), writes: false });
+            bindings.push(Binding { buffer: state(number - 1), writes: false, range: None });
         }
         let result = if number + 1 == dispatches { 1 } else { state(number) };
-        bindings.push(Binding { buffer: result, writes: true });
+        bindings.push(Binding { buffer: result, writes: true, range: None });
         let wgsl = source.render("latency/chase.wgsl", values)?;
         steps.push(Step { wgsl, bindings, workgroups: [1, 1, 1] });
     }

@@ -27,7 +27,8 @@ fn chain_plan(
 ) -> Result<Plan, PlanError> {
     let Case::Launch(work) = case else { unreachable!("kernels are chosen by family") };
     let text = |first: bool| source.render("launch/launch.wgsl", json!({ "first": first }));
-    let (x, y) = (Binding { buffer: 0, writes: false }, Binding { buffer: 1, writes: true });
+    let (x, y) =
+        (Binding { buffer: 0, writes: false, range: None }, Binding { buffer: 1, writes: true, range: None });
     let first = Step { wgsl: text(true)?, bindings: vec![x, y], workgroups: [1, 1, 1] };
     let other = Step { wgsl: text(false)?, bindings: vec![y], workgroups: [1, 1, 1] };
     let mut steps = vec![other; work.dispatches as usize];

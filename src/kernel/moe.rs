@@ -85,7 +85,7 @@ fn with_table(mut plan: Plan, name: &str, words: Vec<u32>) -> Plan {
         content: Content::Table { words },
     });
     for step in &mut plan.steps {
-        step.bindings.push(Binding { buffer, writes: false });
+        step.bindings.push(Binding { buffer, writes: false, range: None });
     }
     plan
 }

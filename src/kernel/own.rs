@@ -113,7 +113,11 @@ impl OwnKernel {
         let wgsl = source.render_text(&self.name, &self.text, &values)?;
         let workgroups = self.workgroups(source, &values, device)?;
         let buffers = Buffer::all(case);
-        let bind = |(buffer, b): (usize, &Buffer)| Binding { buffer, writes: b.content == Content::Output };
+        let bind = |(buffer, b): (usize, &Buffer)| Binding {
+            buffer,
+            writes: b.content == Content::Output,
+            range: None,
+        };
         let bindings = buffers.iter().enumerate().map(bind).collect();
         let steps = vec![Step { wgsl, bindings, workgroups }];
         let features = Plan::features(&steps);

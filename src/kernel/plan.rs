@@ -2,7 +2,6 @@
 
 use super::capabilities::{Capabilities, Feature};
 use super::variant::Variant;
-use crate::units;
 use crate::workload::{Case, DType, Grid, Role, Tensor, Tile};
 use serde::{Deserialize, Serialize};
 
@@ -76,6 +75,22 @@ impl Buffer {
     }
 }
 
+/// Bytes of an output that are read back at a time.
+pub const READ_BACK: u64 = 64 << 20;
+
+/// Parameters of one dispatch that fills a buffer lie this far apart, which satisfies every device's
+/// alignment.
+pub const PARAMETER_STRIDE: u64 = 256;
+
+/// A part of a buffer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct ByteRange {
+    /// Where it begins, a multiple of 256.
+    pub offset: u64,
+    /// Its length.
+    pub bytes: u64,
+}
+
 /// One binding of a step: buffer number and access.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Binding {
@@ -83,6 +98,9 @@ pub struct Binding {
     pub buffer: usize,
     /// Whether the kernel writes it (`var<storage, read_write>`).
     pub writes: bool,
+    /// The part of the buffer that is bound; all of it when it is not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub range: Option<ByteRange>,
 }
 
 /// One dispatch of a plan. Steps run in order, each seeing what the one before wrote.
@@ -124,8 +142,9 @@ impl Plan {
     ) -> Self {
         let buffers = Buffer::all(case);
         let bindings = buffers.iter().enumerate();
-        let bindings =
-            bindings.map(|(buffer, b)| Binding { buffer, writes: b.content == Content::Output }).collect();
+        let bindings = bindings
+            .map(|(buffer, b)| Binding { buffer, writes: b.content == Content::Output, range: None })
+            .collect();
         let workgroups = spread(groups, device.limits.dispatch);
         let steps = vec![Step { wgsl, bindings, workgroups }];
         Plan { features: Self::features(&steps), steps, buffers, variant: variant.clone(), tile }
@@ -151,19 +170,31 @@ impl Plan {
         features
     }
 
+    /// Bytes of the largest binding of a step, and the name of its buffer.
+    pub fn largest_binding(&self) -> Option<(u64, &str)> {
+        let bound = |binding: &Binding| {
+            let buffer = &self.buffers[binding.buffer];
+            (binding.range.map_or(buffer.bytes(), |range| range.bytes), buffer.name.as_str())
+        };
+        let bindings = self.steps.iter().flat_map(|step| &step.bindings);
+        bindings.map(bound).max_by_key(|(bytes, _)| *bytes)
+    }
+
     /// Bytes of one buffer set.
     pub fn bytes(&self) -> u64 {
         self.buffers.iter().map(Buffer::bytes).sum()
     }
 
-    /// Why no binding of `device` holds its largest buffer, if so.
-    pub fn too_large(&self, device: &Capabilities) -> Option<String> {
-        let largest = self.buffers.iter().max_by_key(|buffer| buffer.bytes())?;
-        let most = device.limits.binding_bytes.min(device.limits.buffer_bytes);
-        let (size, most_size) = (units::bytes(largest.bytes()), units::bytes(most));
-        let reason =
-            format!("buffer {} takes {size}; one binding of this device holds {most_size}", largest.name);
-        (largest.bytes() > most).then_some(reason)
+    /// Bytes beside the buffer sets: the parameters of what fills them, and a stretch of the output on
+    /// its way to the host and there.
+    pub fn overhead_bytes(&self, sets: u64) -> u64 {
+        let output = self.buffers.iter().filter(|b| b.content == Content::Output).map(Buffer::bytes).max();
+        2 * output.unwrap_or(0).min(READ_BACK) + sets * self.buffers.len() as u64 * PARAMETER_STRIDE
+    }
+
+    /// Bytes of everything that an executor holds for `sets` buffer sets.
+    pub fn held_bytes(&self, sets: u64) -> u64 {
+        self.bytes().saturating_mul(sets).saturating_add(self.overhead_bytes(sets))
     }
 
     /// SHA-256 of the WGSL of all steps with their dispatch sizes, in hexadecimal.
@@ -173,6 +204,9 @@ impl Plan {
         for step in &self.steps {
             digest.update(format!("dispatch {:?}\n", step.workgroups));
             digest.update(&step.wgsl);
+            for range in step.bindings.iter().filter_map(|binding| binding.range) {
+                digest.update(format!("range {range:?}\n"));
+            }
         }
         digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
     }

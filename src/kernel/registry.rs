@@ -100,5 +100,5 @@ fn collect(
 /// The plan that `run` uses: the first candidate.
 pub fn default_plan(case: &Case, device: &Capabilities, source: &KernelSource) -> Result<Plan, PlanError> {
     let (kernel, variant) = candidates(case, device)?.remove(0);
-    (kernel.plan)(case, device, &variant, source)
+    kernel.plan(case, device, &variant, source)
 }

@@ -143,11 +143,10 @@ pub(super) fn prepare(
     handle_out: &mut Option<u32>,
 ) -> Result<Result<Ready, Ended>, Fault> {
     let set_bytes = plan.map_or_else(|| case.tensors().iter().map(|t| t.bytes()).sum(), Plan::bytes);
-    let (sets, cache) = if config.rotate {
-        rotation::sets(set_bytes, config.cache_bytes, config.memory_limit)
-    } else {
-        (1, Cache::Warm)
-    };
+    let overhead = plan.map_or(0, |plan| plan.overhead_bytes(rotation::MOST_SETS));
+    let room = config.memory_limit.saturating_sub(overhead);
+    let (sets, cache) =
+        if config.rotate { rotation::sets(set_bytes, config.cache_bytes, room) } else { (1, Cache::Warm) };
     let tile = plan.map_or(Tile::ONE, |plan| plan.tile);
     let started = Instant::now();
     let prepare = Prepare {
@@ -168,9 +167,10 @@ pub(super) fn prepare(
     let first = session.executor.sample(handle, 1, 0, config.timeout)?;
     let started = Instant::now();
     let oracle = Oracle::new(case, Inputs::new(config.seed, 0).of(config.dist), tile);
+    let sha256 = oracle.sha256();
     let before = oracle.check(session.executor, handle, config.timeout)?;
     measurement.spent.verify_s += started.elapsed().as_secs_f64();
-    measurement.verification = Some(verification(case, &[&before]));
+    measurement.verification = Some(verification(case, &sha256, &[&before]));
     if let Some(reason) = before.reason() {
         return Ok(Err(Ended::Wrong(reason)));
     }
@@ -216,6 +216,7 @@ pub(super) fn conclude(
     measurement.spent.warmup_s = sampling.warmup_s;
     measurement.spent.sample_s = sampling.sample_s;
     let started = Instant::now();
+    let sha256 = oracle.sha256();
     let oracle = if sampling.last_set == 0 {
         oracle
     } else {
@@ -223,7 +224,7 @@ pub(super) fn conclude(
     };
     let after = oracle.check(session.executor, handle, config.timeout)?;
     measurement.spent.verify_s += started.elapsed().as_secs_f64();
-    measurement.verification = Some(verification(case, &[&before, &after]));
+    measurement.verification = Some(verification(case, &sha256, &[&before, &after]));
     if let Some(reason) = after.reason() {
         return Ok(Ended::Wrong(format!("after timing: {reason}")));
     }
@@ -235,7 +236,7 @@ pub(super) fn conclude(
     Ok(Ended::Ok)
 }
 
-fn verification(case: &Case, verdicts: &[&Verdict]) -> Verification {
+fn verification(case: &Case, oracle_sha256: &str, verdicts: &[&Verdict]) -> Verification {
     let worst = verdicts.iter().max_by(|a, b| a.worst_ratio.total_cmp(&b.worst_ratio)).expect("at least one");
     Verification {
         passed: verdicts.iter().all(|v| v.passed()),
@@ -246,6 +247,7 @@ fn verification(case: &Case, verdicts: &[&Verdict]) -> Verification {
         worst_error: Some(worst.worst_error).filter(|e| e.is_finite()),
         worst_element: Some(worst.worst_element),
         bound_factor: case.bound_factor(),
+        oracle_sha256: Some(oracle_sha256.to_string()),
     }
 }
 

@@ -93,6 +93,10 @@ pub struct Verification {
     pub worst_element: Option<u64>,
     /// The factor c of the bound.
     pub bound_factor: f64,
+    /// SHA-256 of the elements checked in the first buffer set and of what the oracle says of them, to
+    /// the bit: equal where case, seed and tile of the kernel are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub oracle_sha256: Option<String>,
 }
 
 /// Samples and what follows from them.

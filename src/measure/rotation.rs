@@ -6,7 +6,7 @@ use super::result::Cache;
 use crate::kernel::Capabilities;
 
 /// More sets than this cost more to fill than they tell.
-const MOST_SETS: u64 = 256;
+pub const MOST_SETS: u64 = 256;
 
 /// How many buffer sets of `set_bytes` outgrow twice the cache, and in which state that leaves it.
 ///

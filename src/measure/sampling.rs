@@ -41,6 +41,19 @@ pub(super) fn chosen_s(sampled: &Sampled, choice: TimerChoice) -> Option<f64> {
     }
 }
 
+/// Device time above host time by more than this part cannot be: the batch ended within it. Two clocks
+/// of good quality differ by less than a thousandth.
+const IMPOSSIBLE: f64 = 1.05;
+
+/// The sample with stamps that cannot be counted as invalid; the host's time stays.
+fn possible(sampled: Sampled) -> Sampled {
+    let most = IMPOSSIBLE * sampled.host_ns as f64 + 1000.0;
+    match sampled.device_ns {
+        Some(ns) if ns as f64 > most => Sampled { device_ns: None, invalid: sampled.invalid + 1, ..sampled },
+        _ => sampled,
+    }
+}
+
 /// What sampling leaves behind.
 pub struct Sampling {
     /// The samples and statistics; none when no batch had a usable time.
@@ -140,7 +153,9 @@ impl Sampler {
         let first = self.next_set;
         self.next_set = (first + k) % self.sets;
         self.last_set = (first + k - 1) % self.sets;
-        executor.sample(self.handle, k, first, self.config.timeout)
+        let sampled = executor.sample(self.handle, k, first, self.config.timeout)?;
+        // Where the host's clock was chosen, the device's is kept as it came.
+        Ok(if self.timer.chosen == TimerChoice::Device { possible(sampled) } else { sampled })
     }
 
     /// Whether the warm-up is over: long enough, and its batches agree or its time is up.
@@ -309,6 +324,13 @@ mod tests {
             empty_device_s: Some(1e-6),
             ..TimerReport::untested(String::new())
         }
+    }
+
+    #[test]
+    fn a_device_s_time_above_the_host_s_is_counted_as_invalid() {
+        let sample = |ns| Sampled { device_ns: Some(ns), host_ns: 1_000_000, invalid: 0 };
+        assert_eq!(possible(sample(1_040_000)), sample(1_040_000));
+        assert_eq!(possible(sample(1_060_000)), Sampled { device_ns: None, invalid: 1, ..sample(0) });
     }
 
     #[test]

@@ -67,6 +67,19 @@ impl Oracle {
         Oracle { inputs, points, expected, total: case.output().len }
     }
 
+    /// SHA-256 of the points with what is expected there, in hexadecimal: what two proofs of the same
+    /// inputs have in common.
+    pub fn sha256(&self) -> String {
+        use sha2::{Digest, Sha256};
+        let mut digest = Sha256::new();
+        for (point, expected) in self.points.iter().zip(&self.expected) {
+            digest.update(point.to_le_bytes());
+            digest.update(expected.value.to_le_bytes());
+            digest.update(expected.bound.to_le_bytes());
+        }
+        digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
     /// Compares `values` at [`Oracle::points`].
     pub fn compare(&self, values: &[f64], unwritten: u64) -> Verdict {
         let mut verdict = Verdict {
@@ -130,6 +143,16 @@ mod tests {
         assert!(verdict.passed(), "{verdict:?}");
         assert_eq!((verdict.checked, verdict.total), (16, 16));
         assert_eq!(verdict.reason(), None);
+    }
+
+    #[test]
+    fn the_hash_is_of_points_and_values() {
+        let of =
+            |key: &str, seed| Oracle::new(&key.parse().unwrap(), Inputs::new(seed, 0), Tile::ONE).sha256();
+        let key = "gemm f32 m4 n4 k8 nn";
+        assert_eq!(of(key, 1), of(key, 1));
+        assert_ne!(of(key, 1), of(key, 2), "other inputs");
+        assert_ne!(of(key, 1), of("gemm f32 m4 n4 k8 tn", 1), "another product");
     }
 
     #[test]

@@ -38,6 +38,7 @@ pub(crate) fn header() -> Header {
                 binding_bytes: 2_147_483_644,
                 buffer_bytes: 2_147_483_644,
                 storage_buffers: 8,
+                memory_bytes: None,
             },
             matrix_shapes: vec![],
             timer: TimerKind::PassTimestamps,
@@ -109,6 +110,7 @@ pub(crate) fn row(case: &str) -> Row {
             worst_error: Some(0.0000152587890625),
             worst_element: Some(77),
             bound_factor: 4.0,
+            oracle_sha256: None,
         }),
         timing: Some(Timing {
             timer: TimerChoice::Device,

@@ -16,9 +16,9 @@ pub struct Earlier<'a> {
     pub present: &'a [String],
 }
 
-/// Options that say how much was measured, or are told by each row: another value changes no number.
+/// Options that say how much is measured, or that each row tells: another value changes no number.
 /// The size of the cache is taken over.
-const INDIFFERENT: [&str; 4] = ["budget_s", "cache_bytes", "isolate", "tuning_tables"];
+const INDIFFERENT: [&str; 5] = ["budget_s", "cache_bytes", "isolate", "memory_bytes", "tuning_tables"];
 
 /// The newest file under `dir` that the run can go on with: of the same suite, device, method, seed,
 /// and options that change numbers.

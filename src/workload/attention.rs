@@ -50,6 +50,10 @@ pub struct Attention {
 /// See [`Attention::expected`]; measured ratios on three drivers stay below one half.
 const BOUND_FACTOR: f64 = 8.0;
 
+/// Bytes of one head's keys and values that the oracle keeps; it makes those of longer ones anew for
+/// each row, which is slower and takes no memory.
+const KEPT_BYTES: u64 = 128 << 20;
+
 /// Queries are drawn from [−4, 4]: scores then have a standard deviation near 1.3, so that the
 /// running maximum of an online softmax really moves while most keys still carry weight.
 const QUERY_SCALE: i8 = 2;
@@ -260,7 +264,9 @@ impl Workload for Attention {
         let u_weights =
             if self.precision.input == DType::F32 { 0.0 } else { self.precision.input.unit_roundoff() };
         let mut expected = Vec::with_capacity(points.len());
-        let mut cached_kv: Option<(u64, Vec<f64>, Vec<f64>)> = None;
+        // A head's rows are kept while they are few: f32 holds every value of an input.
+        let kept_bytes = 4 * self.keys * (dim + if self.latent { 0 } else { value_dim });
+        let mut cached_kv: Option<(u64, Vec<f32>, Vec<f32>)> = None;
         let mut at = 0;
         while at < points.len() {
             let row = points[at] / value_dim;
@@ -269,24 +275,37 @@ impl Workload for Attention {
             let (sequence, q_head) = (head / self.heads, head % self.heads);
             let kv_head = q_head / self.group();
             let cached = sequence * self.kv_heads + kv_head;
-            if cached_kv.as_ref().is_none_or(|(number, ..)| *number != cached) {
-                let rows = || (0..self.keys).map(|j| place(sequence, kv_head, j));
-                let k = rows().flat_map(|row| row * dim..(row + 1) * dim).map(&read_k).collect();
-                let v =
-                    rows().flat_map(|row| row * v_stride..row * v_stride + value_dim).map(&read_v).collect();
-                cached_kv = Some((cached, k, v));
+            if kept_bytes <= KEPT_BYTES && cached_kv.as_ref().is_none_or(|(number, ..)| *number != cached) {
+                // Those of the head before go first.
+                drop(cached_kv.take());
+                let rows = |stride: u64, length: u64, read: &dyn Fn(u64) -> f64| {
+                    let mut values = Vec::with_capacity((self.keys * length) as usize);
+                    for row in (0..self.keys).map(|j| place(sequence, kv_head, j)) {
+                        values.extend((row * stride..row * stride + length).map(|at| read(at) as f32));
+                    }
+                    values
+                };
+                let v = if self.latent { Vec::new() } else { rows(v_stride, value_dim, &read_v) };
+                cached_kv = Some((cached, rows(dim, dim, &read_k), v));
             }
-            let (_, k, v) = cached_kv.as_ref().expect("set above");
+            let key = |j: u64, x: u64| match &cached_kv {
+                Some((_, k, _)) => f64::from(k[(j * dim + x) as usize]),
+                None => read_k(place(sequence, kv_head, j) * dim + x),
+            };
+            let value = |j: u64, x: u64| match &cached_kv {
+                Some((_, k, _)) if self.latent => f64::from(k[(j * dim + x) as usize]),
+                Some((_, _, v)) => f64::from(v[(j * value_dim + x) as usize]),
+                None => read_v(place(sequence, kv_head, j) * v_stride + x),
+            };
             let q: Vec<f64> = (row * dim..(row + 1) * dim).map(&read_q).collect();
             let visible = self.visible(i);
-            let first = visible.start as usize;
-            let count = visible.end as usize - first;
+            let first = visible.start;
+            let count = visible.end - first;
             let mut largest_size = 0.0f64;
             let scores: Vec<f64> = visible
                 .map(|j| {
-                    let key = &k[(j * dim) as usize..((j + 1) * dim) as usize];
                     let (mut dot, mut size) = (0.0, 0.0);
-                    for (x, y) in q.iter().zip(key) {
+                    for (x, y) in q.iter().zip((0..dim).map(|x| key(j, x))) {
                         dot += x * y;
                         size += (x * y).abs();
                     }
@@ -299,10 +318,10 @@ impl Workload for Attention {
             let total: f64 = weights.iter().sum();
             let growth = (dim as f64).sqrt() * largest_size + (count as f64).sqrt();
             for &point in &points[at..end] {
-                let column = (point % value_dim) as usize;
+                let column = point % value_dim;
                 let (mut sum, mut size, mut square) = (0.0, 0.0, 0.0);
-                for (j, weight) in weights.iter().enumerate() {
-                    let term = weight / total * v[(first + j) * value_dim as usize + column];
+                for (j, weight) in (first..).zip(&weights) {
+                    let term = weight / total * value(j, column);
                     sum += term;
                     size += term.abs();
                     square += term * term;

@@ -3,8 +3,8 @@
 use super::case::Workload;
 use super::dtype::Precision;
 use super::parameters::Words;
+use super::products::dot_products;
 use super::tensor::{Expected, Inputs, Tensor};
-use std::collections::HashMap;
 
 /// Which operands are stored transposed. The first letter is A's, the second B's.
 ///
@@ -130,40 +130,26 @@ impl Workload for Gemm {
         let tensors = self.tensors();
         let (read_a, read_b) = (inputs.reader(&tensors[0]), inputs.reader(&tensors[1]));
         let (m, n, k) = (self.m, self.n, self.k);
-        // Row i of the whole output is row i mod m of product i / m.
-        let row = |i: u64| -> Vec<f64> {
-            let (from, i) = (i / m * m * k, i % m);
-            let place = |p: u64| from + if self.layout.a_transposed() { p * m + i } else { i * k + p };
-            (0..k).map(|p| read_a(place(p))).collect()
+        // Row i of the whole output is row i mod m of product i / m; column j of product b is number
+        // b n + j.
+        let a = |row: u64, p: u64| {
+            let (from, i) = (row / m * m * k, row % m);
+            read_a(from + if self.layout.a_transposed() { p * m + i } else { i * k + p })
         };
-        let column = |product: u64, j: u64| -> Vec<f64> {
-            let from = product * k * n;
-            let place = |p: u64| from + if self.layout.b_transposed() { j * k + p } else { p * n + j };
-            (0..k).map(|p| read_b(place(p))).collect()
+        let b = |column: u64, p: u64| {
+            let (from, j) = (column / n * k * n, column % n);
+            read_b(from + if self.layout.b_transposed() { j * k + p } else { p * n + j })
         };
-        let mut columns: HashMap<(u64, u64), Vec<f64>> = HashMap::new();
-        let mut current: Option<(u64, Vec<f64>)> = None;
         let growth = BOUND_FACTOR * (k as f64).sqrt() * self.precision.accumulate.unit_roundoff();
         let output = self.precision.output();
-        let mut expected = Vec::with_capacity(points.len());
-        for &point in points {
-            let (i, j) = (point / n, point % n);
-            if current.as_ref().is_none_or(|(at, _)| *at != i) {
-                current = Some((i, row(i)));
-            }
-            let a = &current.as_ref().expect("set above").1;
-            let b = columns.entry((i / m, j)).or_insert_with(|| column(i / m, j));
-            let (mut sum, mut size) = (0.0, 0.0);
-            for (x, y) in a.iter().zip(b.iter()) {
-                sum += x * y;
-                size += (x * y).abs();
-            }
+        let pairs: Vec<_> = points.iter().map(|point| (point / n, point / n / m * n + point % n)).collect();
+        let expected = dot_products(&pairs, k, a, b).into_iter().map(|(sum, size)| {
             // Integers are exact: any difference is an error.
             let bound =
                 if output.is_integer() { 0.25 } else { growth * size + output.store_error(sum) + 1e-30 };
-            expected.push(Expected { value: sum, bound });
-        }
-        expected
+            Expected { value: sum, bound }
+        });
+        expected.collect()
     }
 }
 

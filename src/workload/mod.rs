@@ -19,6 +19,7 @@ mod moe;
 mod parameters;
 mod peak;
 pub mod points;
+mod products;
 mod rmsnorm;
 mod rope;
 mod softmax;

@@ -9,8 +9,8 @@
 use super::case::Workload;
 use super::dtype::Precision;
 use super::parameters::Words;
+use super::products::dot_products;
 use super::tensor::{Expected, Inputs, Tensor};
-use std::collections::HashMap;
 
 /// How tokens spread over the experts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -162,29 +162,15 @@ impl Workload for Moe {
             self.rows_of().iter().zip(0..).flat_map(|(rows, e)| vec![e; *rows as usize]).collect();
         let growth = BOUND_FACTOR * (dim as f64).sqrt() * self.precision.accumulate.unit_roundoff();
         let output = self.precision.output();
-        let vector = |read: &dyn Fn(u64) -> f64, row: u64| -> Vec<f64> {
-            (row * dim..(row + 1) * dim).map(read).collect()
-        };
-        let mut current: Option<(u64, Vec<f64>)> = None;
-        let mut weights: HashMap<u64, Vec<f64>> = HashMap::new();
-        let mut expected = Vec::with_capacity(points.len());
-        for &point in points {
-            let (row, column) = (point / n, point % n);
-            if current.as_ref().is_none_or(|(at, _)| *at != row) {
-                current = Some((row, vector(&read_a, row)));
-            }
-            let a = &current.as_ref().expect("set above").1;
-            let place = experts[row as usize] * n + column;
-            let b = weights.entry(place).or_insert_with(|| vector(&read_b, place));
-            let (mut sum, mut size) = (0.0, 0.0);
-            for (x, y) in a.iter().zip(b.iter()) {
-                sum += x * y;
-                size += (x * y).abs();
-            }
-            let bound = growth * size + output.store_error(sum) + 1e-30;
-            expected.push(Expected { value: sum, bound });
-        }
-        expected
+        let pairs: Vec<_> =
+            points.iter().map(|point| (point / n, experts[(point / n) as usize] * n + point % n)).collect();
+        let element = |row: u64, p: u64| row * dim + p;
+        let sums = dot_products(&pairs, dim, |i, p| read_a(element(i, p)), |j, p| read_b(element(j, p)));
+        let expected = sums.into_iter().map(|(sum, size)| Expected {
+            value: sum,
+            bound: growth * size + output.store_error(sum) + 1e-30,
+        });
+        expected.collect()
     }
 }
 

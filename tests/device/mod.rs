@@ -1,30 +1,13 @@
 //! The devices that a test runs on, and the proof of one plan there.
 
-use portamark::executor::{ChildExecutor, Executor, Fault, Program};
+use portamark::executor::{Executor, Fault};
 use portamark::kernel::{Capabilities, DeviceType, Plan};
 use portamark::measure::{self, Config, Verdict};
 use portamark::workload::Case;
-use std::time::Duration;
 
-/// Longer than any driver compiles.
-pub const DEADLINE: Duration = Duration::from_secs(180);
+mod start;
 
-/// The executor and its devices; none where there is no driver and none is required.
-pub fn start() -> Option<(ChildExecutor, Vec<Capabilities>)> {
-    let program = Program {
-        program: env!("CARGO_BIN_EXE_portamark").into(),
-        arguments: vec!["executor".into(), "wgpu".into()],
-        environment: Vec::new(),
-    };
-    let mut executor = ChildExecutor::new(program);
-    let (_, devices) = executor.hello(DEADLINE).expect("the executor answers");
-    if devices.is_empty() {
-        assert!(std::env::var_os("PORTAMARK_REQUIRE_DEVICE").is_none(), "no device, but one is required");
-        eprintln!("no device: nothing to prove here");
-        return None;
-    }
-    Some((executor, devices))
-}
+pub use start::{DEADLINE, start};
 
 /// Reads a key.
 pub fn case(key: &str) -> Case {

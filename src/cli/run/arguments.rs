@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::kernel::{Capabilities, KernelSource};
-use crate::measure::{CacheReport, Config};
+use crate::measure::{CacheReport, Config, memory_limit};
 use crate::stats::StoppingConfig;
 use crate::suite::{Pattern, Suite, parse_list};
 use crate::workload::Distribution;
@@ -51,6 +51,10 @@ pub struct Arguments {
     /// Deadline of one message to the executor.
     #[arg(long, value_name = "TIME", value_parser = parse_time, default_value = "60s")]
     pub(super) timeout: Duration,
+    /// Memory that one case may hold, e.g. 500MB or 16GB; without this 80% of a card's, or half of
+    /// the host's where the device computes in that.
+    #[arg(long, value_name = "SIZE", value_parser = parse_bytes)]
+    pub(super) memory: Option<u64>,
     /// Sample each case at least so long, even when its median is known.
     #[arg(long, value_name = "TIME", value_parser = parse_time)]
     pub(super) min_time: Option<Duration>,
@@ -123,6 +127,25 @@ pub(in crate::cli) fn parse_time(text: &str) -> std::result::Result<Duration, St
     }
 }
 
+/// Reads `500MB`, `1.5GB`, `2GiB` or plain bytes.
+pub(in crate::cli) fn parse_bytes(text: &str) -> std::result::Result<u64, String> {
+    let at = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
+    let (number, unit) = text.split_at(at);
+    let factor = match unit.trim().to_ascii_lowercase().as_str() {
+        "" | "b" => 1.0,
+        "kb" => 1e3,
+        "mb" => 1e6,
+        "gb" => 1e9,
+        "tb" => 1e12,
+        "kib" => 1024.0,
+        "mib" => 1024.0 * 1024.0,
+        "gib" => 1024.0 * 1024.0 * 1024.0,
+        _ => return Err(format!("`{unit}` is not a unit of memory; use MB, GB, MiB or GiB")),
+    };
+    let number: f64 = number.parse().map_err(|_| format!("`{text}` is not an amount of memory"))?;
+    if number > 0.0 { Ok((number * factor) as u64) } else { Err("an amount of memory is above zero".into()) }
+}
+
 impl Arguments {
     /// Command of an external executor.
     pub(in crate::cli) fn executor(&self) -> Option<&str> {
@@ -187,6 +210,7 @@ impl Arguments {
             time_limit: self.max_time.max(min_time) / self.repeats(),
             cache_bytes: CacheReport::assumed(device).bytes,
             rotate: self.cache == CacheState::Rotated,
+            memory_limit: self.memory.unwrap_or_else(|| memory_limit(device)),
             stopping: StoppingConfig { relative_half_width: self.max_noise, ..Default::default() },
             ..Config::default()
         }
@@ -220,6 +244,17 @@ mod tests {
         assert!(parse_time("5 parsecs").is_err());
         assert!(parse_time("0s").is_err());
         assert!(parse_time("").is_err());
+    }
+
+    #[test]
+    fn amounts_of_memory_are_read_with_their_unit() {
+        assert_eq!(parse_bytes("500MB"), Ok(500_000_000));
+        assert_eq!(parse_bytes("1.5gb"), Ok(1_500_000_000));
+        assert_eq!(parse_bytes("2 GiB"), Ok(2 << 30));
+        assert_eq!(parse_bytes("4096"), Ok(4096));
+        for wrong in ["5 parsecs", "0", "", "GB"] {
+            assert!(parse_bytes(wrong).is_err(), "{wrong}");
+        }
     }
 
     #[test]

@@ -4,7 +4,9 @@ use super::choosing::Job;
 use super::track::Track;
 use crate::executor::FaultKind;
 use crate::kernel::{KernelSource, Plan, PlanError};
-use crate::measure::{Contestant, Ended, Measurement, Sentinels, Session, measure, measure_interleaved};
+use crate::measure::{
+    Contestant, Ended, Measurement, Sentinels, Session, TooLarge, fits, measure, measure_interleaved,
+};
 use crate::record::{self, KernelUsed, Row, Status};
 use crate::units;
 use crate::workload::Case;
@@ -182,15 +184,11 @@ fn plan_for(
         PlanError::Template(_) => (Status::Failed, error.to_string()),
         _ => (Status::Unsupported, error.to_string()),
     })?;
-    let Some(plan) = plan else { return Ok(None) };
-    if let Some(reason) = plan.too_large(&track.device) {
-        return Err((Status::Unsupported, reason));
-    }
-    if plan.bytes() > track.config.memory_limit {
-        let (size, limit) = (units::bytes(plan.bytes()), units::bytes(track.config.memory_limit));
-        return Err((Status::Skipped, format!("needs {size}; the memory limit is {limit}")));
-    }
-    Ok(Some(plan))
+    fits(case, plan.as_ref(), &track.device, track.config.memory_limit).map_err(|error| match error {
+        TooLarge::ForDevice(reason) => (Status::Unsupported, reason),
+        TooLarge::ForLimit(reason) => (Status::Skipped, reason),
+    })?;
+    Ok(plan)
 }
 
 /// Refuses a case that is predicted to take more than its share.

@@ -262,7 +262,7 @@ impl Chooser {
         source: &KernelSource,
     ) -> std::result::Result<Option<Plan>, PlanError> {
         match job {
-            Job::Variant(choice) => (choice.kernel.plan)(case, device, &choice.variant, source).map(Some),
+            Job::Variant(choice) => choice.kernel.plan(case, device, &choice.variant, source).map(Some),
             Job::Own(place, variant) => self.own[*place].0.plan(case, device, variant, source).map(Some),
             Job::Case => Ok(None),
             Job::Refused(error) => Err(error.clone()),

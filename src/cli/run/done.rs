@@ -71,14 +71,16 @@ impl Done {
         }
     }
 
-    /// Where a case has one row, any row is it: a table may have changed since. Otherwise it is that
-    /// of the variant, or one without a variant, which stands for all.
+    /// The row of the variant, or one without a variant, which stands for all. Where a case has one
+    /// row, any row is it: a table may have changed since.
     fn of(&self, case: &Case, job: &Job, jobs: usize, repeat: u32) -> Option<Standing> {
         let (key, name) = (case.key(), job.name());
-        let fits = |(row, variant, number): &Identity| {
-            *row == key && *number == repeat && (jobs == 1 || variant.is_empty() || *variant == name)
+        let any = || {
+            let fits = |(row, _, number): &Identity| jobs == 1 && *row == key && *number == repeat;
+            self.0.iter().find(|(identity, _)| fits(identity)).map(|(_, standing)| standing)
         };
-        self.0.iter().find(|(identity, _)| fits(identity)).map(|(_, standing)| *standing)
+        let with = |variant: String| self.0.get(&(key.clone(), variant, repeat));
+        with(name).or_else(|| with(String::new())).or_else(any).copied()
     }
 
     /// Rows there are.

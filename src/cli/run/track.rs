@@ -96,6 +96,7 @@ impl Track {
                 ("max_noise".to_string(), arguments.max_noise.to_string()),
                 ("cache".to_string(), if config.rotate { "rotated" } else { "warm" }.to_string()),
                 ("dist".to_string(), config.dist.to_string()),
+                ("memory_bytes".to_string(), config.memory_limit.to_string()),
                 ("isolate".to_string(), command.isolation.isolate.name().to_string()),
                 ("tuning_tables".to_string(), chooser.tables().to_string()),
                 ("repeats".to_string(), arguments.repeats().to_string()),

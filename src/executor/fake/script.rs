@@ -103,6 +103,7 @@ impl Script {
                 binding_bytes: 128 << 20,
                 buffer_bytes: 1 << 30,
                 storage_buffers: 8,
+                memory_bytes: None,
             },
             matrix_shapes: vec![],
             timer: TimerKind::PassTimestamps,
@@ -191,7 +192,7 @@ pub struct Rule {
     /// The reason of an error.
     #[serde(default = "scripted")]
     pub reason: String,
-    /// What a slow request's time is multiplied by.
+    /// What a slow request's time, or a lying clock, is multiplied by.
     #[serde(default = "ten")]
     pub factor: f64,
 }
@@ -298,6 +299,8 @@ pub enum Act {
     /// Executions take longer by the factor: those of a `sample`, or after a `prepare` all; compiling
     /// does too.
     Slow,
+    /// The device's clock says the factor times what the host's does.
+    Lie,
     /// An error.
     Error,
 }

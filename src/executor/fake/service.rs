@@ -99,7 +99,7 @@ impl Fake {
                 let rule = rule.expect("it has an act");
                 Outcome::Answer(Response::Error { status: rule.status, reason: rule.reason })
             }
-            Some(Act::Wrong | Act::Unwritten | Act::Slow) | None => {
+            Some(Act::Wrong | Act::Unwritten | Act::Slow | Act::Lie) | None => {
                 Outcome::Answer(self.response(request, rule))
             }
         }
@@ -211,7 +211,8 @@ impl Fake {
     fn time(&mut self, handle: u32, k: u32, first_set: u32, rule: Option<Rule>) -> Option<Response> {
         let prepared = self.handles.get(&handle)?;
         let rule = rule.or_else(|| prepared.always.clone());
-        let slow = rule.as_ref().filter(|rule| rule.act == Act::Slow).map_or(1.0, |rule| rule.factor);
+        let factor = |act| rule.as_ref().filter(|rule| rule.act == act).map(|rule| rule.factor);
+        let (slow, lie) = (factor(Act::Slow).unwrap_or(1.0), factor(Act::Lie));
         let act = rule.map(|rule| rule.act);
         // Even in [-1, 1).
         let random = f64::from(mix(self.samples ^ mix(self.script.noise_seed))) / 2f64.powi(31) - 1.0;
@@ -224,6 +225,7 @@ impl Fake {
 
         self.handles.get_mut(&handle)?.outputs.compute(k, first_set, act);
         let (device_ns, invalid) = if has_stamps { self.stamps(device_ns, host_ns) } else { (None, 0) };
+        let device_ns = lie.map_or(device_ns, |factor| Some((host_ns as f64 * factor) as u64));
         Some(Response::Sampled(Sampled { device_ns, host_ns, invalid }))
     }
 

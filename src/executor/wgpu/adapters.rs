@@ -95,11 +95,32 @@ fn describe(adapter: &wgpu::Adapter) -> Capabilities {
             binding_bytes: limits.max_storage_buffer_binding_size,
             buffer_bytes: limits.max_buffer_size,
             storage_buffers: u64::from(limits.max_storage_buffers_per_shader_stage),
+            memory_bytes: device_memory(adapter),
         },
         matrix_shapes,
         timer: if timestamps { TimerKind::PassTimestamps } else { TimerKind::Host },
         pci_bus_id: Some(info.device_pci_bus_id).filter(|id| !id.is_empty()),
     }
+}
+
+/// Bytes of the largest heap of the device's own memory. wgpu has no word for it, Vulkan has.
+#[cfg(not(target_vendor = "apple"))]
+fn device_memory(adapter: &wgpu::Adapter) -> Option<u64> {
+    // SAFETY: the handle is asked for plain data while the adapter lives, and is not kept.
+    let adapter = unsafe { adapter.as_hal::<wgpu::hal::api::Vulkan>() }?;
+    let instance = adapter.shared_instance().raw_instance();
+    // SAFETY: the physical device is one of that instance.
+    let memory = unsafe { instance.get_physical_device_memory_properties(adapter.raw_physical_device()) };
+    /// VK_MEMORY_HEAP_DEVICE_LOCAL_BIT.
+    const DEVICE_LOCAL: u32 = 1;
+    let heaps = memory.memory_heaps.iter().take(memory.memory_heap_count as usize);
+    heaps.filter(|heap| heap.flags.as_raw() & DEVICE_LOCAL != 0).map(|heap| heap.size).max()
+}
+
+/// Metal doesn't tell it through wgpu.
+#[cfg(target_vendor = "apple")]
+fn device_memory(_: &wgpu::Adapter) -> Option<u64> {
+    None
 }
 
 /// Shapes that WGSL can express: square tiles of 8 or 16, float formats. The feature bit alone is

@@ -91,7 +91,10 @@ impl Gpu {
         let descriptor = wgpu::DeviceDescriptor {
             label: None,
             required_features,
-            required_limits: found.adapter.limits(),
+            required_limits: wgpu::Limits {
+                max_storage_buffer_binding_size: found.capabilities.limits.binding_bytes,
+                ..found.adapter.limits()
+            },
             experimental_features,
             memory_hints: wgpu::MemoryHints::MemoryUsage,
             trace: wgpu::Trace::Off,

@@ -2,7 +2,7 @@
 
 use super::gpu::{Gpu, Problem, buffer};
 use crate::executor::protocol::{Failure, Prepare, Sampled, poison};
-use crate::kernel::{Buffer, Content, Plan, spread};
+use crate::kernel::{Buffer, Content, PARAMETER_STRIDE, Plan, READ_BACK, spread};
 use crate::units;
 use crate::workload::generator::Keys;
 use crate::workload::{DType, Distribution, Inputs, dist_of};
@@ -10,9 +10,7 @@ use std::rc::Rc;
 use std::time::Instant;
 
 /// Words that a writer is given: the larger of the structures in `kernels/generator`.
-const PARAMETERS: usize = 7;
-/// Parameters of one writer dispatch lie this far apart, which satisfies every device's alignment.
-const PARAMETER_STRIDE: u64 = 256;
+const PARAMETERS: usize = 8;
 
 /// What `prepare` made.
 pub struct Prepared {
@@ -35,9 +33,19 @@ pub struct Prepared {
 /// One buffer to fill: which pipeline, with which parameters.
 struct Fill {
     buffer: wgpu::Buffer,
+    /// Byte at which it begins.
+    offset: u64,
     words: u64,
     pipeline: wgpu::ComputePipeline,
     parameters: [u32; PARAMETERS],
+}
+
+/// A part of a buffer.
+struct Stretch {
+    /// Its first element.
+    first: u64,
+    /// Its bytes.
+    bytes: u64,
 }
 
 impl Prepared {
@@ -46,7 +54,7 @@ impl Prepared {
         let plan =
             prepare.plan.clone().ok_or_else(|| Problem::new(Failure::Failed, "this executor takes plans"))?;
         let sets = prepare.sets.max(1);
-        let held_bytes = plan.bytes() * u64::from(sets);
+        let held_bytes = plan.held_bytes(u64::from(sets));
         if held_bytes > prepare.memory_limit {
             return Err(Problem::new(
                 Failure::OutOfMemory,
@@ -92,22 +100,25 @@ impl Prepared {
                     Content::Generated { number, grid, scale } => {
                         let keys = Keys::new(seed, Inputs::new(seed, set as u32).stream(*number));
                         let step = 2f32.powi(i32::from(*scale) - i32::from(grid.shift)).to_bits();
-                        let words = spec.bytes() / 4;
-                        let (len, count) = (spec.len as u32, words as u32);
-                        fills.push(Fill {
-                            buffer: buffer.clone(),
-                            words,
-                            pipeline: self.gpu.writer(Some(spec.dtype))?,
-                            parameters: [
-                                keys.first,
-                                keys.second,
-                                grid.limit,
-                                len,
-                                count,
-                                step,
-                                dist_of(*number, dist).number(),
-                            ],
-                        });
+                        for Stretch { first, bytes } in self.stretches(spec) {
+                            let words = bytes / 4;
+                            fills.push(Fill {
+                                buffer: buffer.clone(),
+                                offset: spec.dtype.bytes(first),
+                                words,
+                                pipeline: self.gpu.writer(Some(spec.dtype))?,
+                                parameters: [
+                                    keys.first,
+                                    keys.second,
+                                    grid.limit,
+                                    spec.len as u32,
+                                    words as u32,
+                                    step,
+                                    dist_of(*number, dist).number(),
+                                    first as u32,
+                                ],
+                            });
+                        }
                     }
                     Content::Table { words } => {
                         let bytes: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
@@ -119,6 +130,22 @@ impl Prepared {
             }
         }
         self.write(&fills)
+    }
+
+    /// What of a buffer is filled at a time: all of it where it can be bound, else stretches of the
+    /// largest power of two that can.
+    fn stretches(&self, spec: &Buffer) -> Vec<Stretch> {
+        let most = self.gpu.device.limits().max_storage_buffer_binding_size;
+        if spec.bytes() <= most {
+            return vec![Stretch { first: 0, bytes: spec.bytes() }];
+        }
+        let powers = (0..32).take_while(|power| spec.dtype.bytes(1u64 << power) <= most).count();
+        let length = 1u64 << (powers.max(1) - 1);
+        let part = |first: u64| Stretch {
+            first,
+            bytes: spec.dtype.bytes(length).min(spec.bytes() - spec.dtype.bytes(first)),
+        };
+        (0..spec.len.div_ceil(length)).map(|number| part(number * length)).collect()
     }
 
     /// Fills every output of every set with the poison.
@@ -133,10 +160,12 @@ impl Prepared {
                     32 => poison::BITS_32,
                     _ => u32::from(poison::BITS_16) << 16 | u32::from(poison::BITS_16),
                 };
-                let words = spec.bytes() / 4;
-                let parameters = [pattern, words as u32, 0, 0, 0, 0, 0];
-                let pipeline = self.gpu.writer(None)?;
-                fills.push(Fill { buffer: buffer.clone(), words, pipeline, parameters });
+                for Stretch { first, bytes } in self.stretches(spec) {
+                    let (offset, words) = (spec.dtype.bytes(first), bytes / 4);
+                    let parameters = [pattern, words as u32, 0, 0, 0, 0, 0, 0];
+                    let pipeline = self.gpu.writer(None)?;
+                    fills.push(Fill { buffer: buffer.clone(), offset, words, pipeline, parameters });
+                }
             }
         }
         self.write(&fills)
@@ -172,7 +201,11 @@ impl Prepared {
                             entries: &[
                                 wgpu::BindGroupEntry {
                                     binding: 0,
-                                    resource: fill.buffer.as_entire_binding(),
+                                    resource: wgpu::BindingResource::Buffer(wgpu::BufferBinding {
+                                        buffer: &fill.buffer,
+                                        offset: fill.offset,
+                                        size: std::num::NonZeroU64::new(4 * fill.words),
+                                    }),
                                 },
                                 wgpu::BindGroupEntry {
                                     binding: 1,
@@ -259,31 +292,47 @@ impl Prepared {
         let is_output = |b: &Buffer| b.content == Content::Output;
         let at = self.plan.buffers.iter().position(is_output).ok_or_else(missing)?;
         let spec = &self.plan.buffers[at];
-        let usage = wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST;
-        let (staging, submission) = self.gpu.guarded("reading back", |gpu| {
-            let staging = buffer(&gpu.device, spec.bytes(), usage);
-            let mut encoder = gpu.device.create_command_encoder(&Default::default());
-            encoder.copy_buffer_to_buffer(&buffers[at], 0, &staging, 0, spec.bytes());
-            (staging, gpu.queue.submit([encoder.finish()]))
-        })?;
-        self.gpu.wait(submission)?;
-        let bytes = self.read_bytes(&staging, spec.bytes())?;
         let size = spec.dtype.bytes(1) as usize;
-        let used = &bytes[..spec.len as usize * size];
         let pattern: &[u8] = match size {
             4 => &poison::BITS_32.to_le_bytes(),
             _ => &poison::BITS_16.to_le_bytes(),
         };
-        let poisoned = used.chunks_exact(size).filter(|element| *element == pattern).count() as u64;
-        let value = |&element: &u64| -> Result<f64, Problem> {
-            let place = element as usize * size;
-            let bytes = used.get(place..place + size).ok_or_else(|| {
-                Problem::new(Failure::Failed, format!("element {element} is beyond {}", spec.len))
+        if let Some(beyond) = elements.iter().find(|element| **element >= spec.len) {
+            let reason = format!("element {beyond} is beyond {}", spec.len);
+            return Err(Problem::new(Failure::Failed, reason));
+        }
+        let usage = wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST;
+        let staging = self
+            .gpu
+            .guarded("reading back", |gpu| buffer(&gpu.device, spec.bytes().min(READ_BACK), usage))?;
+        let mut values = vec![f64::NAN; elements.len()];
+        let mut poisoned = 0;
+        let mut from = 0;
+        while from < spec.bytes() {
+            let length = (spec.bytes() - from).min(READ_BACK);
+            let submission = self.gpu.guarded("reading back", |gpu| {
+                let mut encoder = gpu.device.create_command_encoder(&Default::default());
+                encoder.copy_buffer_to_buffer(&buffers[at], from, &staging, 0, length);
+                gpu.queue.submit([encoder.finish()])
             })?;
-            decode(spec.dtype, bytes)
-                .ok_or_else(|| Problem::new(Failure::Failed, format!("no output can be in {}", spec.dtype)))
-        };
-        Ok((elements.iter().map(value).collect::<Result<_, _>>()?, poisoned))
+            self.gpu.wait(submission)?;
+            let bytes = self.read_bytes(&staging, length)?;
+            // A stretch holds whole elements: its length is a multiple of 16.
+            let first = from / size as u64;
+            let used = bytes.len().min((spec.len - first.min(spec.len)) as usize * size);
+            let used = &bytes[..used];
+            poisoned += used.chunks_exact(size).filter(|element| *element == pattern).count() as u64;
+            for (&element, value) in elements.iter().zip(&mut values) {
+                let place = (element as usize).wrapping_sub(first as usize).wrapping_mul(size);
+                if element >= first && place < used.len() {
+                    *value = decode(spec.dtype, &used[place..place + size]).ok_or_else(|| {
+                        Problem::new(Failure::Failed, format!("no output can be in {}", spec.dtype))
+                    })?;
+                }
+            }
+            from += length;
+        }
+        Ok((values, poisoned))
     }
 
     fn read_bytes(&self, buffer: &wgpu::Buffer, size: u64) -> Result<Vec<u8>, Problem> {
@@ -367,7 +416,14 @@ impl Layouts {
                     .enumerate()
                     .map(|(at, binding)| wgpu::BindGroupEntry {
                         binding: at as u32,
-                        resource: buffers[binding.buffer].as_entire_binding(),
+                        resource: match binding.range {
+                            None => buffers[binding.buffer].as_entire_binding(),
+                            Some(range) => wgpu::BindingResource::Buffer(wgpu::BufferBinding {
+                                buffer: &buffers[binding.buffer],
+                                offset: range.offset,
+                                size: std::num::NonZeroU64::new(range.bytes),
+                            }),
+                        },
                     })
                     .collect();
                 gpu.device.create_bind_group(&wgpu::BindGroupDescriptor {

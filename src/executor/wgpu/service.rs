@@ -17,6 +17,8 @@ pub struct WgpuService {
     open: BTreeMap<(String, Vec<Feature>), Rc<Gpu>>,
     prepared: BTreeMap<u32, Prepared>,
     next_handle: u32,
+    /// Devices are opened as if they bound no more than this.
+    binding_bytes: Option<u64>,
 }
 
 impl WgpuService {
@@ -26,8 +28,20 @@ impl WgpuService {
         Self::default()
     }
 
+    /// A service whose devices bind at most so many bytes, to test what happens on smaller ones.
+    pub fn with_binding_bytes(most: u64) -> Self {
+        WgpuService { binding_bytes: Some(most), ..Self::new() }
+    }
+
     fn found(&mut self) -> &[Found] {
-        self.found.get_or_insert_with(adapters::find)
+        let most = self.binding_bytes;
+        self.found.get_or_insert_with(|| {
+            let mut found = adapters::find();
+            for limits in found.iter_mut().map(|found| &mut found.capabilities.limits) {
+                limits.binding_bytes = most.unwrap_or(u64::MAX).min(limits.binding_bytes);
+            }
+            found
+        })
     }
 
     fn gpu(&mut self, device: &str, features: &[Feature]) -> Result<Rc<Gpu>, Problem> {

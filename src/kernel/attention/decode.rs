@@ -70,7 +70,10 @@ fn plan(
     let mut buffers = Buffer::all(case);
     let output = buffers.len() - 1;
     let bind = |buffers: &[usize], writes: &[usize]| -> Vec<Binding> {
-        buffers.iter().map(|&buffer| Binding { buffer, writes: writes.contains(&buffer) }).collect()
+        buffers
+            .iter()
+            .map(|&buffer| Binding { buffer, writes: writes.contains(&buffer), range: None })
+            .collect()
     };
     let inputs: Vec<usize> = (0..output).collect();
     let results = if split.parts > 1 { vec![output + 1, output + 2] } else { vec![output] };

@@ -114,8 +114,12 @@ fn plan(
     let step =
         |template: &str, mut values: Value, rows: Value, reads: Vec<usize>, writes: Vec<usize>, groups| {
             values["rows"] = rows;
-            let bindings = reads.into_iter().map(|buffer| Binding { buffer, writes: false });
-            let bindings = bindings.chain(writes.into_iter().map(|buffer| Binding { buffer, writes: true }));
+            let bindings = reads.into_iter().map(|buffer| Binding { buffer, writes: false, range: None });
+            let bindings = bindings.chain(writes.into_iter().map(|buffer| Binding {
+                buffer,
+                writes: true,
+                range: None,
+            }));
             let wgsl = source.render(template, &values)?;
             let workgroups = spread(groups, device.limits.dispatch);
             Ok::<Step, PlanError>(Step { wgsl, bindings: bindings.collect(), workgroups })

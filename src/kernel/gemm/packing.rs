@@ -162,8 +162,8 @@ pub(super) fn plan(
     let output = buffers.iter().position(|b| b.content == Content::Output).expect("a product is written");
     let mut steps = Vec::new();
     let mut bindings = Vec::new();
-    let reads = |buffer: usize| Binding { buffer, writes: false };
-    let writes = |buffer: usize| Binding { buffer, writes: true };
+    let reads = |buffer: usize| Binding { buffer, writes: false, range: None };
+    let writes = |buffer: usize| Binding { buffer, writes: true, range: None };
     for (name, from, to, bit) in [("a", a, a_packed, A), ("b", b, b_packed, B)] {
         let operand = &plain[name];
         let buffer = |key: &str| operand[key].as_u64().map(|number| number as usize);

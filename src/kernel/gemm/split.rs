@@ -65,7 +65,7 @@ pub(super) fn plan(
     let c = values["c"].clone();
     values["c"]["format"] = json!(sum.name());
     values["c"]["packed"] = json!(false);
-    let bind = |buffer: usize, writes: bool| Binding { buffer, writes };
+    let bind = |buffer: usize, writes: bool| Binding { buffer, writes, range: None };
     let mut bindings: Vec<Binding> = (0..output).map(|input| bind(input, false)).collect();
     bindings.push(bind(sums, true));
     let product = Step {
