@@ -5,8 +5,11 @@
 //! one's choice. Every comparison is what `portamark run --ab` does by default: five processes a side,
 //! A B B A. For speed all of an experiment are one run, whose repeats are taken five by five.
 //!
-//! The slower kernel is the same one on a K that is 5 % longer: 84 tiles of 16 for 80, so that it does
-//! 5 % more of the very same work; its rows are then taken for rows of the shorter case.
+//! The slower kernel is the same one on 5 % more rows: 21 tiles of 64 for 20, so that it does 5 % more
+//! of the very same work; its rows are then taken for rows of the shorter case.
+//!
+//! Lavapipe gets one thread: with as many as there are cores another program puts two of them on one
+//! core, in one process and not in the next, for as long as a process lasts.
 
 use portamark::analysis::{VerdictRule, verdicts};
 use portamark::record::{RunFile, load_all};
@@ -16,8 +19,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Instant;
 
-const CASE: &str = "gemm f32 m128 n128 k1280 nn";
-const LONGER: &str = "gemm f32 m128 n128 k1344 nn";
+const CASE: &str = "gemm f32 m1280 n128 k128 nn";
+const LONGER: &str = "gemm f32 m1344 n128 k128 nn";
 /// Processes of each side in a comparison, and what each case may take: the defaults of `run --ab`.
 const PROCESSES: u32 = 5;
 const MAX_TIME_S: u32 = 5;
@@ -27,12 +30,19 @@ struct Options {
     trials: u32,
     seed: u32,
     device: String,
+    cache: String,
     folder: PathBuf,
 }
 
 fn options() -> Result<Options, String> {
-    let mut options =
-        Options { comparisons: 200, trials: 50, seed: 1, device: "0".into(), folder: "target/aa".into() };
+    let mut options = Options {
+        comparisons: 200,
+        trials: 50,
+        seed: 1,
+        device: "0".into(),
+        cache: "rotated".into(),
+        folder: "target/aa".into(),
+    };
     let mut words = std::env::args().skip(1);
     while let Some(word) = words.next() {
         let value = words.next().ok_or(format!("{word} needs a value"))?;
@@ -42,10 +52,11 @@ fn options() -> Result<Options, String> {
             "--trials" => options.trials = number()?,
             "--seed" => options.seed = number()?,
             "--device" => options.device = value,
+            "--cache" => options.cache = value,
             "--folder" => options.folder = value.into(),
             _ => {
                 return Err(format!(
-                    "{word}: there is --comparisons N, --trials N, --seed N, --device NAME, --folder DIR"
+                    "{word}: there is --comparisons N, --trials N, --seed N, --device NAME, --cache STATE, --folder DIR"
                 ));
             }
         }
@@ -66,6 +77,8 @@ fn measure(options: &Options, name: &str, other: &str, count: u32) -> Result<[Ru
         .args(["--repeats", &(PROCESSES * count).to_string()])
         // Times of a case are divided by its repeats.
         .args(["--max-time", &format!("{}s", MAX_TIME_S * count), "--seed", &options.seed.to_string()])
+        .args(["--cache", &options.cache])
+        .env("LP_NUM_THREADS", "1")
         .arg("-o")
         .arg(&folder)
         .stdout(std::process::Stdio::null())
