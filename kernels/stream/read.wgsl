@@ -4,7 +4,8 @@
 // One workgroup sums one block, its invocations taking vectors `threads` apart, and adds the
 // partial sums through workgroup memory, or by a subgroup
 // addition where the workgroup is exactly one subgroup.
-// Bindings: 0 a, 1 y. Knob: threads, a power of two up to 256.
+// Bindings: 0 a, 1 y. Knobs: threads, a power of two up to 256; sums, the loads of one turn of the loop, each
+// with its own sum: 256 is a multiple of threads * sums.
 
 const BLOCKS: u32 = {{ blocks }}u;
 const THREADS: u32 = {{ threads }}u;
@@ -26,10 +27,15 @@ fn main(
     let block = group.y * groups.x + group.x;
     // Blocks beyond the end read the last one again: control flow stays uniform for the barriers.
     let first = min(block, BLOCKS - 1u) * VECTORS_PER_BLOCK;
-    var sum = vec4<f32>(0.0);
-    for (var j = lane; j < VECTORS_PER_BLOCK; j += THREADS) {
-        sum += a[first + j];
+{% for s in range(sums) %}
+    var sum{{ s }} = vec4<f32>(0.0);
+{% endfor %}
+    for (var j = lane; j < VECTORS_PER_BLOCK; j += THREADS * {{ sums }}u) {
+{% for s in range(sums) %}
+        sum{{ s }} += a[first + j + {{ s }}u * THREADS];
+{% endfor %}
     }
+    let sum = sum0{% for s in range(1, sums) %} + sum{{ s }}{% endfor %};
     var total = (sum.x + sum.y) + (sum.z + sum.w);
 {% if single %}
     // The workgroup is one subgroup of known size.

@@ -100,10 +100,11 @@ fn read_variants(case: &Case, device: &Capabilities) -> Result<Vec<Variant>, Pla
     if stream(case).op != StreamOp::Read {
         return Ok(Vec::new());
     }
-    let tree = |threads: u32| Variant::new("blocks", Path::Vector).with("threads", threads);
+    let tree = |threads: u32| Variant::new("blocks", Path::Vector).with("threads", threads).with("sums", 1);
     let mut variants = Vec::new();
     if let (true, Some(size)) = (device.is_software(), device.fixed_subgroup()) {
-        variants.push(Variant::new("blocks", Path::Subgroup).with("threads", size));
+        let subgroup = Variant::new("blocks", Path::Subgroup).with("threads", size);
+        variants.extend([1, 4, 8].map(|sums| subgroup.clone().with("sums", sums)));
     }
     variants.push(tree(if device.is_software() { 8 } else { 64 }));
     variants.push(tree(256.min(device.limits.workgroup_size as u32)));
@@ -118,7 +119,12 @@ fn read_plan(
 ) -> Result<Plan, PlanError> {
     let blocks = stream(case).n / READ_BLOCK;
     let single = variant.path == Path::Subgroup;
-    let values = json!({ "blocks": blocks, "threads": variant.knob("threads"), "single": single });
+    let values = json!({
+        "blocks": blocks,
+        "threads": variant.knob("threads"),
+        "sums": variant.knob("sums"),
+        "single": single,
+    });
     let wgsl = source.render("stream/read.wgsl", values)?;
     Ok(Plan::single(case, device, variant, wgsl, blocks, Tile::ONE))
 }
