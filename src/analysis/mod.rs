@@ -3,6 +3,7 @@
 
 mod ceiling;
 mod comparison;
+mod decoding_cost;
 #[cfg(test)]
 pub(crate) mod fixture;
 mod headline;
@@ -20,6 +21,7 @@ mod verdicts;
 
 pub use ceiling::{Ceilings, ComputeCeiling, MemoryCeiling, Unit};
 pub use comparison::{CaseLine, Comparison, Device, Entry, Lead, NotRun};
+pub use decoding_cost::{CacheFormat, Counting, DecodingWork, Disaggregated, PricedHardware, disaggregated};
 pub use headline::{Headline, caveats};
 pub use label::clean;
 pub(crate) use label::shorten;

@@ -2,7 +2,7 @@
 
 use super::check::{self, CatalogError};
 use super::names;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
@@ -26,7 +26,7 @@ pub struct Catalog {
 }
 
 /// One accelerator. Figures that are not known are absent and named in `missing`.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Accelerator {
     /// A short name that is unique in the catalogue.
@@ -85,7 +85,7 @@ pub struct Accelerator {
 }
 
 /// Where a figure is from.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Source {
     /// What was read.
@@ -99,7 +99,7 @@ pub struct Source {
 }
 
 /// A measurement that others published.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct MeasuredElsewhere {
     /// What was measured and how.
@@ -114,7 +114,7 @@ pub struct MeasuredElsewhere {
 
 /// The routes by which a program gets at an accelerator: `yes` where a source or a common driver
 /// confirms it, `expected` where the vendor's driver family has it, `no`, or `no_evidence`.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Reach {
     /// Vulkan.

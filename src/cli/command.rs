@@ -1,6 +1,6 @@
 //! The subcommands and what they have in common on the outside.
 
-use super::{completions, devices, doctor, executor, man, report, run as run_command, tune, verify};
+use super::{catalog, completions, devices, doctor, executor, man, report, run as run_command, tune, verify};
 use crate::error::Result;
 use clap::{CommandFactory, Parser, Subcommand};
 
@@ -33,6 +33,8 @@ enum Command {
     Verify(Box<verify::Arguments>),
     /// Draw report.html and report.md from result files.
     Report(report::Arguments),
+    /// Show published figures of accelerators with their sources.
+    Catalog(catalog::Arguments),
     /// Print completions for a shell.
     Completions(completions::Arguments),
     /// Print a manual page.
@@ -51,6 +53,7 @@ pub fn run(arguments: Arguments) -> Result<()> {
         Command::Tune(arguments) => tune::run(&arguments),
         Command::Verify(arguments) => verify::run(&arguments),
         Command::Report(arguments) => report::run(&arguments),
+        Command::Catalog(arguments) => catalog::run(&arguments),
         Command::Completions(arguments) => completions::run(&arguments),
         Command::Man(arguments) => man::run(&arguments),
         Command::Executor(kind) => executor::run(&kind),

@@ -1,5 +1,6 @@
 //! The command line: one file for each subcommand. Parsed flags are not resolved options.
 
+mod catalog;
 mod command;
 mod completions;
 mod devices;

@@ -1,5 +1,6 @@
 //! What people read: the terminal's summary, Markdown and HTML with charts, from result files alone.
 
+mod accelerators;
 mod anchor;
 mod html;
 mod markdown;
@@ -12,6 +13,7 @@ mod verdicts;
 mod wording;
 mod writer;
 
+pub use accelerators::{details as accelerator_details, list as accelerator_list};
 pub use table::{own_kernels, terminal};
 pub use verdicts::verdict_table;
 pub use writer::{Written, write};

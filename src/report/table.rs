@@ -150,7 +150,7 @@ fn table(device: &Device, width: Option<u16>) -> Table {
 }
 
 /// No lines but one below the header.
-fn style(unicode: bool) -> TableStyle {
+pub(super) fn style(unicode: bool) -> TableStyle {
     let line = if unicode { '─' } else { '-' };
     TableStyle::new().header_separator(LineStyle::none().fill(line).junction(line))
 }

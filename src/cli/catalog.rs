@@ -1,0 +1,82 @@
+//! `portamark catalog`: what is published of accelerators, with the sources.
+
+use crate::catalog::{Accelerator, Catalog};
+use crate::error::{Error, Result};
+use crate::report;
+
+/// Shows published figures of accelerators: sources, trust, and how portamark reaches them.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Arguments {
+    /// Name of an accelerator as its driver or its vendor spells it, or part of one.
+    name: Option<String>,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Prints the catalogue, or what it holds of one name.
+pub fn run(arguments: &Arguments) -> Result<()> {
+    let catalog = Catalog::embedded();
+    let found = match &arguments.name {
+        None => catalog.accelerators.iter().collect(),
+        Some(name) => search(catalog, name)?,
+    };
+    let text = if arguments.json {
+        serde_json::to_string_pretty(&found).expect("figures are plain data") + "\n"
+    } else if let (Some(_), [row]) = (&arguments.name, &found[..]) {
+        report::accelerator_details(row)
+    } else {
+        report::accelerator_list(&found)
+    };
+    super::print(&text);
+    Ok(())
+}
+
+/// The row of exactly this name; else every row that has it in its name.
+fn search<'a>(catalog: &'a Catalog, name: &str) -> Result<Vec<&'a Accelerator>> {
+    let exact = catalog.accelerators.iter().find(|row| row.id == *name).or_else(|| catalog.find(name));
+    if let Some(row) = exact {
+        return Ok(vec![row]);
+    }
+    let part = name.to_lowercase();
+    let has = |text: &str| text.to_lowercase().contains(&part);
+    let found: Vec<&Accelerator> = catalog
+        .accelerators
+        .iter()
+        .filter(|row| {
+            has(&row.id) || has(&format!("{} {}", row.vendor, row.name)) || row.aliases.iter().any(|a| has(a))
+        })
+        .collect();
+    if part.trim().is_empty() || found.is_empty() {
+        return Err(Error::usage_hint(
+            format!("the catalogue has no `{name}`"),
+            "`portamark catalog` lists all; what is not there has no published figures",
+        ));
+    }
+    Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ids(name: &str) -> Vec<&'static str> {
+        search(Catalog::embedded(), name).unwrap().iter().map(|row| row.id.as_str()).collect()
+    }
+
+    #[test]
+    fn an_exact_name_is_one_row_and_a_part_is_all_that_have_it() {
+        assert_eq!(ids("nvidia h20"), ["nvidia-h20"]);
+        assert_eq!(ids("nvidia-h20"), ["nvidia-h20"]);
+        let several = ids("a100");
+        assert!(several.len() >= 3 && several.iter().all(|id| id.contains("a100")), "{several:?}");
+    }
+
+    #[test]
+    fn a_name_that_is_not_there_is_an_error_that_says_what_to_do() {
+        let error = search(Catalog::embedded(), "NVIDIA H9000").unwrap_err();
+        assert!(error.to_string().contains("H9000"));
+        assert!(error.hint().unwrap().contains("portamark catalog"));
+        assert!(search(Catalog::embedded(), " ").is_err());
+    }
+}
