@@ -146,7 +146,7 @@ fn the_hosts_clock_gives_the_time_of_the_kernel_without_that_of_its_submission()
 #[test]
 fn overhead_and_time_of_an_execution_are_told_apart_each_with_its_interval() {
     let mut held = [0, 0];
-    for noise_seed in 0..20 {
+    for noise_seed in 0..40 {
         let timing = timing(Script { noise: 0.01, noise_seed, ..Script::default() });
         assert_eq!((timing.timer, timing.taken_off_s), (TimerChoice::Device, None));
         assert_eq!(timing.quantiles, "Hyndman-Fan type 7");
@@ -158,9 +158,8 @@ fn overhead_and_time_of_an_execution_are_told_apart_each_with_its_interval() {
         held[0] += u32::from(overhead.lo < 1e-6 && 1e-6 < overhead.hi);
         held[1] += u32::from(slope.lo < WORK_S && WORK_S < slope.hi);
     }
-    // At 95 % one time in twenty is missed. The fit takes noise to be alike at each k, and this one grows
-    // with it: the interval of the slope then holds less often than it says.
-    assert!(held[0] >= 18 && held[1] >= 14, "{held:?}");
+    // At 95 % two of forty are missed; six or more by a chance of 1 %.
+    assert!(held[0] >= 35 && held[1] >= 35, "{held:?}");
 }
 
 proptest! {

@@ -130,8 +130,8 @@ pub struct Timing {
     /// Seconds of one execution by the slope of that fit.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub slope_s: Option<f64>,
-    /// T(k) = a + b·k by least squares over the same batches: overhead a and time of one execution b,
-    /// in seconds, each with its 95 % interval. An overhead below 0 is stored as it is.
+    /// T(k) = a + b·k by weighted least squares over the same batches: overhead a and time of one
+    /// execution b, in seconds, each with its 95 % interval. An overhead below 0 is stored as it is.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub fit: Option<AffineFit>,
     /// Overhead that was taken off each batch before the summary, in seconds: `overhead_s` where the

@@ -6,7 +6,9 @@ use super::sentinel::{SentinelTimes, Slowdowns};
 use super::session::Session;
 use crate::executor::protocol::Sampled;
 use crate::executor::{Executor, Fault};
-use crate::stats::{AffineFit, Line, StopReason, StoppingRule, Summary, agrees, least_squares, theil_sen};
+use crate::stats::{
+    AffineFit, Line, Noise, StopReason, StoppingRule, Summary, agrees, least_squares, theil_sen,
+};
 use std::time::{Duration, Instant};
 
 /// A batch lasts at least this many ticks: quantisation then errs by 0.2 % at most.
@@ -299,7 +301,7 @@ impl Sampler {
             }
         }
         // The line that outliers do not move, and the intervals of the other.
-        Ok(theil_sen(&points).zip(least_squares(&points)))
+        Ok(theil_sen(&points).zip(least_squares(&points, Noise::Proportional)))
     }
 }
 

@@ -49,25 +49,53 @@ pub struct TInterval {
     pub hi: f64,
 }
 
-/// The ordinary least-squares line through points (k, T), with 95 % t intervals.
+/// What is assumed of the noise of the times that a line is fitted to; it decides their weights.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Noise {
+    /// As large at one k as at another: weights of 1.
+    Alike,
+    /// In proportion to the time, as that of a machine which does something else for a part of it:
+    /// weights of 1/T².
+    Proportional,
+}
+
+/// The weighted least-squares line through points (k, T), with 95 % t intervals.
 ///
-/// With Sxx = Σ(k − k̄)² and Sxy = Σ(k − k̄)(T − T̄): b = Sxy/Sxx and a = T̄ − b·k̄. With s² = Σ(T
-/// − a − b·k)²/(n − 2): SE(b) = √(s²/Sxx), SE(a) = √(s²·(1/n + k̄²/Sxx)), and each interval is the
-/// estimate ± t₀.₉₇₅,ₙ₋₂·SE. N. R. Draper, H. Smith, "Applied Regression Analysis", 3rd ed., Wiley,
-/// 1998, chapter 1, doi:10.1002/9781118625590.
+/// With W = Σw, k̄ = Σwk/W, T̄ = Σwt/W, Sxx = Σw(k − k̄)² and Sxy = Σw(k − k̄)(T − T̄): b = Sxy/Sxx
+/// and a = T̄ − b·k̄. N. R. Draper, H. Smith, "Applied Regression Analysis", 3rd ed., Wiley, 1998,
+/// chapters 1 and 9, doi:10.1002/9781118625590.
 ///
-/// The intervals take the errors to be independent, normal and as large at one k as at another. A
-/// single outlier moves the line; [`theil_sen`] withstands it.
+/// The standard errors are those called HC3, which stay right where the weights are not: with the
+/// leverage h = w·(1/W + (k − k̄)²/Sxx) and u = w·(T − a − b·k)/(1 − h), SE(b)² = Σ((k − k̄)·u/Sxx)²
+/// and SE(a)² = Σ((1/W − k̄(k − k̄)/Sxx)·u)². J. G. MacKinnon, H. White, "Some
+/// heteroskedasticity-consistent covariance matrix estimators with improved finite sample
+/// properties", Journal of Econometrics 29(3), 1985, doi:10.1016/0304-4076(85)90158-7. Each interval
+/// is the estimate ± t₀.₉₇₅,ₙ₋₂·SE.
 ///
-/// `None` if a value is not finite or there are fewer than two distinct k. With exactly two, any
-/// line fits, so the coefficients have no interval.
-pub fn least_squares(points: &[(f64, f64)]) -> Option<AffineFit> {
+/// A single outlier moves the line; [`theil_sen`] withstands it.
+///
+/// `None` if a value is not finite, there are fewer than two distinct k, or a time is not above 0
+/// and the noise proportional. With exactly two k, any line fits, so the coefficients have no
+/// interval.
+pub fn least_squares(points: &[(f64, f64)], noise: Noise) -> Option<AffineFit> {
     let distinct = distinct_abscissae(points)?;
-    let n = points.len() as f64;
-    let mean_k = points.iter().map(|(k, _)| k).sum::<f64>() / n;
-    let mean_t = points.iter().map(|(_, t)| t).sum::<f64>() / n;
-    let (sxx, sxy) = points.iter().fold((0.0, 0.0), |(sxx, sxy), (k, t)| {
-        (sxx + (k - mean_k).powi(2), sxy + (k - mean_k) * (t - mean_t))
+    let weights: Vec<f64> = match noise {
+        Noise::Alike => vec![1.0; points.len()],
+        Noise::Proportional => {
+            // Over that of the shortest, so that no weight overflows.
+            let shortest = points.iter().map(|(_, t)| *t).fold(f64::INFINITY, f64::min);
+            if shortest <= 0.0 {
+                return None;
+            }
+            points.iter().map(|(_, t)| (shortest / t).powi(2)).collect()
+        }
+    };
+    let weighted = || weights.iter().copied().zip(points.iter().copied());
+    let total: f64 = weights.iter().sum();
+    let mean_k = weighted().map(|(w, (k, _))| w * k).sum::<f64>() / total;
+    let mean_t = weighted().map(|(w, (_, t))| w * t).sum::<f64>() / total;
+    let (sxx, sxy) = weighted().fold((0.0, 0.0), |(sxx, sxy), (w, (k, t))| {
+        (sxx + w * (k - mean_k).powi(2), sxy + w * (k - mean_k) * (t - mean_t))
     });
     let slope = sxy / sxx;
     let intercept = mean_t - slope * mean_k;
@@ -75,26 +103,32 @@ pub fn least_squares(points: &[(f64, f64)]) -> Option<AffineFit> {
         return None;
     }
 
-    let freedom = n - 2.0;
+    let freedom = points.len() as f64 - 2.0;
     let t_quantile = (distinct > 2)
         .then(|| StudentsT::new(0.0, 1.0, freedom).ok())
         .flatten()
         .map(|t| t.inverse_cdf(0.5 + INTERVAL_LEVEL / 2.0));
-    // Residuals from the centre keep the digits that a + b·k would lose far from the origin.
-    let residual_squares: f64 =
-        points.iter().map(|(k, t)| ((t - mean_t) - slope * (k - mean_k)).powi(2)).sum();
-    let coefficient = |value: f64, variance_factor: f64| Coefficient {
+    let (mut slope_variance, mut intercept_variance) = (0.0, 0.0);
+    for (w, (k, t)) in weighted() {
+        let from_mean = k - mean_k;
+        let leverage = w * (1.0 / total + from_mean * from_mean / sxx);
+        // Residuals from the centre keep the digits that a + b·k would lose far from the origin.
+        let u = w * ((t - mean_t) - slope * from_mean) / (1.0 - leverage);
+        slope_variance += (from_mean / sxx * u).powi(2);
+        intercept_variance += ((1.0 / total - mean_k * from_mean / sxx) * u).powi(2);
+    }
+    let coefficient = |value: f64, variance: f64| Coefficient {
         value,
         interval: t_quantile
             .map(|t| {
-                let standard_error = (residual_squares / freedom * variance_factor).sqrt();
+                let standard_error = variance.sqrt();
                 TInterval { standard_error, lo: value - t * standard_error, hi: value + t * standard_error }
             })
             .filter(|interval| interval.lo.is_finite() && interval.hi.is_finite()),
     };
     Some(AffineFit {
-        intercept: coefficient(intercept, 1.0 / n + mean_k * mean_k / sxx),
-        slope: coefficient(slope, 1.0 / sxx),
+        intercept: coefficient(intercept, intercept_variance),
+        slope: coefficient(slope, slope_variance),
     })
 }
 
@@ -143,13 +177,13 @@ mod tests {
     #[test]
     fn the_fit_of_three_points_and_its_errors_are_those_computed_by_hand() {
         // k̄ = 2, T̄ = 11/3, Sxx = 2, Sxy = 5/3 + 0 + 4/3 = 3: b = 3/2, a = 11/3 − 3 = 2/3.
-        // Residuals −1/6, 1/3, −1/6: Σ² = 1/6, s² = 1/6. SE(b) = √(1/12).
-        // SE(a) = √(1/6·(1/3 + 4/2)) = √(7/18). t₀.₉₇₅,₁ = tan(0.95·π/2) = 12.70620473617.
-        let fit = least_squares(&[(1.0, 2.0), (2.0, 4.0), (3.0, 5.0)]).unwrap();
+        // Residuals −1/6, 1/3, −1/6, leverages 5/6, 1/3, 5/6: u = −1, 1/2, −1.
+        // SE(b)² = (1 + 0 + 1)/2² = 1/2. SE(a)² = (4/3·1)² + (1/3·1/2)² + (2/3·1)² = 81/36.
+        // t₀.₉₇₅,₁ = tan(0.95·π/2) = 12.70620473617.
+        let fit = least_squares(&[(1.0, 2.0), (2.0, 4.0), (3.0, 5.0)], Noise::Alike).unwrap();
         let t = (0.95 * std::f64::consts::FRAC_PI_2).tan();
         assert!(close(t, 12.70620473617));
-        for (coefficient, value, error) in
-            [(fit.slope, 1.5, (1.0f64 / 12.0).sqrt()), (fit.intercept, 2.0 / 3.0, (7.0f64 / 18.0).sqrt())]
+        for (coefficient, value, error) in [(fit.slope, 1.5, 0.5f64.sqrt()), (fit.intercept, 2.0 / 3.0, 1.5)]
         {
             let interval = coefficient.interval.unwrap();
             assert!(close(coefficient.value, value), "{fit:?}");
@@ -169,7 +203,7 @@ mod tests {
             let noise = |i: i32| f64::from(i.pow(2) % 7);
             let points: Vec<(f64, f64)> =
                 (0..freedom + 2).map(|i| (f64::from(i), f64::from(i) + noise(i))).collect();
-            let slope = least_squares(&points).unwrap().slope;
+            let slope = least_squares(&points, Noise::Alike).unwrap().slope;
             let interval = slope.interval.unwrap();
             let t = (interval.hi - slope.value) / interval.standard_error;
             assert!((t - expected).abs() < 1e-6, "{freedom} degrees of freedom: {t}");
@@ -177,10 +211,19 @@ mod tests {
     }
 
     #[test]
+    fn times_count_by_the_inverse_of_their_square_where_noise_is_proportional() {
+        // Weights 1, 1/4, 1/4 of T = 1, 2, 2 at k = 0, 1, 3: W = 3/2, k̄ = 2/3, T̄ = 4/3.
+        // Sxx = 4/9 + 1/36 + 49/36 = 11/6, Sxy = 2/9 + 1/18 + 7/18 = 2/3: b = 4/11, a = 12/11.
+        let fit = least_squares(&[(0.0, 1.0), (1.0, 2.0), (3.0, 2.0)], Noise::Proportional).unwrap();
+        assert!(close(fit.slope.value, 4.0 / 11.0) && close(fit.intercept.value, 12.0 / 11.0), "{fit:?}");
+        assert_eq!(least_squares(&[(0.0, 0.0), (1.0, 2.0), (3.0, 2.0)], Noise::Proportional), None);
+    }
+
+    #[test]
     fn points_on_a_line_have_no_error() {
         // T = 8 + 0.5·k, all exact in binary.
         let points = [1.0, 2.0, 4.0, 8.0].map(|k| (k, 8.0 + 0.5 * k));
-        let fit = least_squares(&points).unwrap();
+        let fit = least_squares(&points, Noise::Alike).unwrap();
         assert!(close(fit.slope.value, 0.5) && close(fit.intercept.value, 8.0));
         assert!(fit.slope.interval.unwrap().standard_error < 1e-14);
         let line = theil_sen(&points).unwrap();
@@ -189,7 +232,7 @@ mod tests {
 
     #[test]
     fn two_distinct_k_give_a_line_without_an_interval() {
-        let fit = least_squares(&[(1.0, 3.0), (1.0, 5.0), (3.0, 8.0)]).unwrap();
+        let fit = least_squares(&[(1.0, 3.0), (1.0, 5.0), (3.0, 8.0)], Noise::Alike).unwrap();
         // Means 4 at k = 1 and 8 at k = 3: slope 2, intercept 2.
         assert!(close(fit.slope.value, 2.0) && close(fit.intercept.value, 2.0));
         assert_eq!((fit.slope.interval, fit.intercept.interval), (None, None));
@@ -205,7 +248,7 @@ mod tests {
     #[test]
     fn an_interval_that_overflows_is_none() {
         // The slope is 0 by symmetry; the squares of the residuals are 10⁴⁰⁰.
-        let fit = least_squares(&[(1.0, 1e200), (2.0, -1e200), (3.0, 1e200)]).unwrap();
+        let fit = least_squares(&[(1.0, 1e200), (2.0, -1e200), (3.0, 1e200)], Noise::Alike).unwrap();
         assert_eq!((fit.slope.value, fit.slope.interval), (0.0, None));
     }
 
@@ -219,7 +262,7 @@ mod tests {
             &[(1.0, 1.0), (2.0, f64::NAN), (3.0, 1.0)],
             &[(1.0, 1.0), (f64::INFINITY, 2.0), (3.0, 1.0)],
         ] {
-            assert_eq!(least_squares(points), None, "{points:?}");
+            assert_eq!(least_squares(points, Noise::Alike), None, "{points:?}");
             assert_eq!(theil_sen(points), None, "{points:?}");
         }
     }
@@ -233,7 +276,7 @@ mod tests {
         let line = theil_sen(&points).unwrap();
         assert_eq!((line.intercept, line.slope), (10.0, 2.0));
         // Sxy gains (5 − 3)·1000 over Sxx = 10: the least-squares slope is 2 + 200.
-        assert!(close(least_squares(&points).unwrap().slope.value, 202.0));
+        assert!(close(least_squares(&points, Noise::Alike).unwrap().slope.value, 202.0));
     }
 
     proptest! {
@@ -242,7 +285,7 @@ mod tests {
             (points, shuffled) in prop::collection::vec((0.0..64.0f64, 1e-6..1.0f64), 3..40)
                 .prop_flat_map(|points| (Just(points.clone()), Just(points).prop_shuffle())),
         ) {
-            let (a, b) = (least_squares(&points).unwrap(), least_squares(&shuffled).unwrap());
+            let (a, b) = (least_squares(&points, Noise::Alike).unwrap(), least_squares(&shuffled, Noise::Alike).unwrap());
             // The condition of the slope is that of the spread of k, which can be small here.
             let width = a.slope.interval.unwrap().standard_error;
             prop_assert!((a.slope.value - b.slope.value).abs() <= 1e-9 * (1.0 + width));
@@ -255,12 +298,14 @@ mod tests {
             points in prop::collection::vec((0.0..64.0f64, 1e-6..1.0f64), 3..40),
         ) {
             let doubled: Vec<(f64, f64)> = points.iter().map(|(k, t)| (*k, 2.0 * t)).collect();
-            let (a, b) = (least_squares(&points).unwrap(), least_squares(&doubled).unwrap());
+            for noise in [Noise::Alike, Noise::Proportional] {
+            let (a, b) = (least_squares(&points, noise).unwrap(), least_squares(&doubled, noise).unwrap());
             for (a, b) in [(a.slope, b.slope), (a.intercept, b.intercept)] {
                 prop_assert_eq!(2.0 * a.value, b.value);
                 let (a, b) = (a.interval.unwrap(), b.interval.unwrap());
                 prop_assert_eq!(2.0 * a.standard_error, b.standard_error);
                 prop_assert_eq!(2.0 * a.lo, b.lo);
+            }
             }
             let line = theil_sen(&points).unwrap();
             let expected = Line { intercept: 2.0 * line.intercept, slope: 2.0 * line.slope };

@@ -35,7 +35,7 @@ pub mod trend;
 pub mod tukey;
 pub mod welch;
 
-pub use affine::{AffineFit, Coefficient, Line, TInterval, least_squares, theil_sen};
+pub use affine::{AffineFit, Coefficient, Line, Noise, TInterval, least_squares, theil_sen};
 pub use binomial::clopper_pearson;
 pub use bootstrap::{Bootstrap, BootstrapInterval, BootstrapMethod};
 pub use code_divergence::code_divergence;
