@@ -2,8 +2,8 @@
 //! that is 5 % more.
 //!
 //! `cargo build --release && cargo run --release --example aa`, with VK_DRIVER_FILES for a driver of
-//! one's choice. Every comparison is what `portamark run --ab` does by default: five processes a side,
-//! A B B A. For speed all of an experiment are one run, whose repeats are taken five by five.
+//! one's choice. Every comparison is what `portamark run --ab` does by default: seven processes a side,
+//! A B B A. For speed all of an experiment are one run, whose repeats are taken seven by seven.
 //!
 //! The slower kernel is the same one on 5 % more rows: 21 tiles of 64 for 20, so that it does 5 % more
 //! of the very same work; its rows are then taken for rows of the shorter case.
@@ -22,7 +22,7 @@ use std::time::Instant;
 const CASE: &str = "gemm f32 m1280 n128 k128 nn";
 const LONGER: &str = "gemm f32 m1344 n128 k128 nn";
 /// Processes of each side in a comparison, and what each case may take: the defaults of `run --ab`.
-const PROCESSES: u32 = 5;
+const PROCESSES: u32 = 7;
 const MAX_TIME_S: u32 = 5;
 
 struct Options {
@@ -104,7 +104,7 @@ struct Tally {
 fn judge([a, b]: &[RunFile; 2], count: u32, seed: u32) -> Tally {
     let mut tally = Tally::default();
     for number in 0..count {
-        // Five processes of a side, as the file of a run of its own would hold them.
+        // The processes of a side, as the file of a run of its own would hold them.
         let part = |file: &RunFile| {
             let mut part = RunFile {
                 rows: Vec::new(),
