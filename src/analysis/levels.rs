@@ -21,7 +21,7 @@ type Point = (u64, f64, String);
 
 /// The levels that the `stream read` rows show, fastest first.
 ///
-/// They are the [`plateaus`] of the curve. One level is no finding, so that fewer than two are none.
+/// They are the [`plateaus()`] of the curve. One level is no finding, so that fewer than two are none.
 pub fn levels<'a>(rows: impl IntoIterator<Item = (&'a Case, &'a Row)>) -> Vec<Level> {
     let points = rows.into_iter().filter_map(|(case, row)| match case {
         Case::Stream(stream) if stream.op == StreamOp::Read => {

@@ -58,7 +58,7 @@ pub struct Knee {
     pub drop: f64,
 }
 
-/// The knee of `rates` in the order of growing size: the step to the last of [`plateaus`].
+/// The knee of `rates` in the order of growing size: the step to the last of [`plateaus()`].
 ///
 /// `None` where the last plateau is the first one: either no cache is felt, or no size was large
 /// enough to leave it. So it is too where the last plateau is one point only, since a curve that
