@@ -81,3 +81,21 @@ fn the_same_seed_gives_the_same_cases_kernels_inputs_and_oracle_values() {
         assert_ne!(oracle, other_oracle, "a seed changes the inputs: {case}");
     }
 }
+
+#[test]
+fn repeats_come_in_the_order_that_the_seed_draws_and_each_proves_the_same() {
+    let folder = tempfile::tempdir().unwrap();
+    let expected = proofs(&run(folder.path(), &["--seed", "7"]));
+    let repeated = |seed: &str| {
+        let run = run(folder.path(), &["--seed", seed, "--repeats", "3", "--cache", "warm"]);
+        let order: Vec<(u32, String)> = run.rows.iter().map(|row| (row.repeat, row.case.clone())).collect();
+        (order, proofs(&run))
+    };
+    let (order, all) = repeated("7");
+    assert_eq!(all.len(), 3 * expected.len());
+    for proof in &expected {
+        assert_eq!(all.iter().filter(|other| *other == proof).count(), 3, "{}", proof.0);
+    }
+    assert_eq!(repeated("7"), (order.clone(), all));
+    assert_ne!(repeated("8").0, order, "another seed draws another order");
+}

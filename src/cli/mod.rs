@@ -9,7 +9,9 @@ mod executor;
 mod man;
 mod report;
 mod run;
+mod subject;
 mod tune;
+mod values;
 mod verify;
 
 pub use command::{Arguments, run};

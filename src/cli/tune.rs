@@ -1,6 +1,8 @@
 //! `portamark tune`: the search for the fastest variant of each case, into a table that `run` reads.
 
-use super::run::{interrupt_flag, parse_time, test_timer};
+use super::run::{interrupt_flag, test_timer};
+use super::subject::Subject;
+use super::values::parse_time;
 use super::{devices, note, print};
 use crate::error::{Error, Result};
 use crate::executor::{ChildExecutor, Program};
@@ -8,11 +10,11 @@ use crate::kernel::{
     Capabilities, KernelSource, Plan, Takes, TunedEntry, TuningKey, TuningTable, Variant, space,
 };
 use crate::measure::{
-    CacheReport, Config, Effort, Experience, FINAL, Fate, Predictor, Session, TimerReport, TooLarge, Tuned,
-    Untuned, fits, memory_limit, tune,
+    Config, Effort, Experience, FINAL, Fate, Predictor, Session, TimerReport, TooLarge, Tuned, Untuned, fits,
+    tune,
 };
 use crate::record::{load_tuned, redact, save_tuned, tuned_path};
-use crate::suite::{Pattern, Suite};
+use crate::suite::Suite;
 use crate::units;
 use crate::workload::Case;
 use std::path::{Path, PathBuf};
@@ -29,45 +31,22 @@ const MOST_CANDIDATES: usize = 48;
 /// Finds the fastest variant of each case and keeps it for `run`.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Arguments {
-    /// Suite: quick, standard, full, or a TOML file.
-    #[arg(default_value = "quick")]
-    suite: String,
-    /// Device: its number, part of its name, or `all`; may be given several times.
-    #[arg(short, long, value_name = "DEVICE", default_value = "0")]
-    device: Vec<String>,
-    /// Only cases whose key matches: text, a glob with `*`, or a regular expression `/…/`.
-    #[arg(short = 'k', long, value_name = "PATTERN")]
-    filter: Vec<String>,
+    #[command(flatten)]
+    subject: Subject,
     /// Time for each device, compiling and proof included.
     #[arg(long, value_name = "TIME", value_parser = parse_time, default_value = "60s")]
     budget: Duration,
-    /// Deadline of one message to the executor.
-    #[arg(long, value_name = "TIME", value_parser = parse_time, default_value = "60s")]
-    timeout: Duration,
-    /// Seed of inputs and of the elements that are verified.
-    #[arg(long, default_value_t = 1)]
-    seed: u32,
     /// The table: a `.toml` file, or the folder of result files, which has tables in `tuned`.
     #[arg(short, long, value_name = "PATH", default_value = "results/local")]
     output: PathBuf,
-    /// Read kernel texts from this folder instead of the built-in ones.
-    #[arg(long, value_name = "DIR")]
-    kernels: Option<PathBuf>,
-    /// Command of an external executor, instead of the built-in one.
-    #[arg(long, value_name = "COMMAND")]
-    executor: Option<String>,
 }
 
 /// Tunes what the arguments say.
 pub fn run(arguments: &Arguments) -> Result<()> {
-    let patterns = arguments.filter.iter().map(|p| Pattern::parse(p)).collect::<Result<Vec<_>>>()?;
-    let mut suite = Suite::resolve(&arguments.suite)?;
-    if !patterns.is_empty() {
-        suite = suite.filtered(&patterns)?;
-    }
-    let program = devices::program(arguments.executor.as_deref())?;
+    let suite = arguments.subject.cases()?;
+    let program = devices::program(arguments.subject.executor.as_deref())?;
     let (_, found) = devices::discover(&program)?;
-    let chosen = devices::choose(&found, &arguments.device)?;
+    let chosen = devices::choose(&found, &arguments.subject.device)?;
     let is_file = arguments.output.extension().is_some_and(|extension| extension == "toml");
     if is_file && chosen.len() > 1 {
         return Err(Error::usage_hint("one file cannot hold the tables of several devices", "name a folder"));
@@ -130,14 +109,8 @@ impl<'a> Tuner<'a> {
         path: &'a Path,
     ) -> Result<Self> {
         let started = Instant::now();
-        let config = Config {
-            seed: arguments.seed,
-            timeout: arguments.timeout,
-            cache_bytes: CacheReport::assumed(device).bytes,
-            memory_limit: memory_limit(device),
-            ..Config::default()
-        };
-        let source = arguments.kernels.as_ref().map_or_else(KernelSource::embedded, KernelSource::folder);
+        let config = arguments.subject.config(device);
+        let source = arguments.subject.source();
         // What is not tuned anew stays, unless it is of another driver or wgpu.
         let mut table = TuningTable::new(device);
         if path.exists() {

@@ -1,6 +1,6 @@
 //! `portamark verify`: proof without timing, for every kernel variant that could run a case.
 
-use super::run::Arguments as RunArguments;
+use super::subject::Subject;
 use super::{devices, print};
 use crate::error::{Error, Result};
 use crate::executor::{ChildExecutor, Fault};
@@ -14,14 +14,12 @@ const LONGEST_S: f64 = 5.0;
 
 /// Checks every kernel variant against the oracle and times nothing.
 #[derive(Debug, Clone, clap::Args)]
-// Both structs have one name, and clap would give both of their groups it.
-#[group(skip)]
 pub struct Arguments {
     /// Only the variant that `run` would use.
     #[arg(long)]
     preferred: bool,
     #[command(flatten)]
-    run: RunArguments,
+    subject: Subject,
 }
 
 /// What became of the variants.
@@ -34,13 +32,13 @@ struct Tally {
 
 /// Proves what the arguments say; exit code 1 when anything is wrong or fails.
 pub fn run(arguments: &Arguments) -> Result<()> {
-    let suite = arguments.run.cases()?;
-    let program = devices::program(arguments.run.executor())?;
+    let suite = arguments.subject.cases()?;
+    let program = devices::program(arguments.subject.executor.as_deref())?;
     let (_, found) = devices::discover(&program)?;
-    let source = arguments.run.source();
+    let source = arguments.subject.source();
     let mut tally = Tally::default();
-    for device in devices::choose(&found, arguments.run.devices())? {
-        let config = arguments.run.config(&device);
+    for device in devices::choose(&found, &arguments.subject.device)? {
+        let config = arguments.subject.config(&device);
         let mut executor = ChildExecutor::new(program.clone());
         let mut predictor = Predictor::default();
         print(&format!("{}\n", device.id));

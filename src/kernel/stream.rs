@@ -100,14 +100,27 @@ fn read_variants(case: &Case, device: &Capabilities) -> Result<Vec<Variant>, Pla
     if stream(case).op != StreamOp::Read {
         return Ok(Vec::new());
     }
-    let tree = |threads: u32| Variant::new("blocks", Path::Vector).with("threads", threads).with("sums", 1);
+    let with = |path: Path, [threads, words, blocks, sums]: [u32; 4]| {
+        Variant::new("blocks", path)
+            .with("threads", threads)
+            .with("words", words)
+            .with("blocks", blocks)
+            .with("sums", sums)
+    };
     let mut variants = Vec::new();
-    if let (true, Some(size)) = (device.is_software(), device.fixed_subgroup()) {
-        let subgroup = Variant::new("blocks", Path::Subgroup).with("threads", size);
-        variants.extend([1, 4, 8].map(|sums| subgroup.clone().with("sums", sums)));
+    if device.is_software() {
+        if let Some(size) = device.fixed_subgroup() {
+            let knobs = [[4, 1, 1], [4, 1, 4], [4, 1, 8], [4, 4, 1], [4, 8, 1], [2, 4, 1], [2, 8, 1]];
+            variants.extend(
+                knobs.map(|[words, blocks, sums]| with(Path::Subgroup, [size, words, blocks, sums])),
+            );
+        }
+        variants.push(with(Path::Vector, [8, 4, 1, 1]));
+    } else {
+        let threads = 64.min(device.limits.workgroup_size as u32);
+        variants.extend([[1, 1], [1, 4], [4, 1]].map(|[b, s]| with(Path::Vector, [threads, 4, b, s])));
     }
-    variants.push(tree(if device.is_software() { 8 } else { 64 }));
-    variants.push(tree(256.min(device.limits.workgroup_size as u32)));
+    variants.push(with(Path::Vector, [256.min(device.limits.workgroup_size as u32), 4, 1, 1]));
     Ok(variants)
 }
 
@@ -117,14 +130,17 @@ fn read_plan(
     variant: &Variant,
     source: &KernelSource,
 ) -> Result<Plan, PlanError> {
-    let blocks = stream(case).n / READ_BLOCK;
-    let single = variant.path == Path::Subgroup;
+    let total = stream(case).n / READ_BLOCK;
+    let blocks = variant.knob("blocks");
     let values = json!({
+        "total": total,
         "blocks": blocks,
         "threads": variant.knob("threads"),
+        "words": variant.knob("words"),
         "sums": variant.knob("sums"),
-        "single": single,
+        "single": variant.path == Path::Subgroup,
     });
     let wgsl = source.render("stream/read.wgsl", values)?;
-    Ok(Plan::single(case, device, variant, wgsl, blocks, Tile::ONE))
+    let groups = total.div_ceil(u64::from(blocks));
+    Ok(Plan::single(case, device, variant, wgsl, groups, Tile::ONE))
 }

@@ -53,7 +53,7 @@ pub(super) fn run(command: &Command) -> Result<()> {
     let repeats = arguments.repeats();
     let progress = Progress::new(2 * a.suite.cases.len() * repeats as usize);
     let mut interrupted = false;
-    for turn in turns(a.suite.cases.len(), repeats, arguments.seed) {
+    for turn in turns(a.suite.cases.len(), repeats, arguments.subject.seed) {
         if stop.load(Ordering::SeqCst) {
             interrupted = true;
             break;
@@ -63,7 +63,7 @@ pub(super) fn run(command: &Command) -> Result<()> {
     progress.finish();
     let wall_s = started.elapsed().as_secs_f64();
     let (paths, defects) = finish([a.track, b.track], wall_s, interrupted)?;
-    print(&crate::report::verdict_table(&judge(&paths, arguments.seed)?, "A", "B"));
+    print(&crate::report::verdict_table(&judge(&paths, arguments.subject.seed)?, "A", "B"));
     for path in &paths {
         print(&format!("{}\n", path.display()));
     }
@@ -79,17 +79,17 @@ fn contender(command: &Command, side: &Side, ab: AbSide, run_id: &str) -> Result
         command.choosing = command.choosing.with_variant(text);
     }
     if let Some(kernels) = &side.kernels {
-        command.arguments.kernels = Some(kernels.clone());
+        command.arguments.subject.kernels = Some(kernels.clone());
     }
     if let Some(executor) = &side.executor {
-        command.arguments.executor = Some(executor.clone());
+        command.arguments.subject.executor = Some(executor.clone());
     }
     let arguments = &command.arguments;
     let mut suite = command.cases()?;
     if let Some(case) = &side.case {
         suite = Suite::new(suite.name, vec![case.clone()]);
     }
-    let mut program = devices::program(arguments.executor.as_deref())?;
+    let mut program = devices::program(arguments.subject.executor.as_deref())?;
     if let Some(binary) = &side.binary {
         program.program = binary.clone();
     }
@@ -100,7 +100,7 @@ fn contender(command: &Command, side: &Side, ab: AbSide, run_id: &str) -> Result
         }
     }
     let (executor_name, found) = devices::discover(&program)?;
-    let wanted = side.device.clone().map_or_else(|| arguments.device.clone(), |device| vec![device]);
+    let wanted = side.device.clone().map_or_else(|| arguments.subject.device.clone(), |device| vec![device]);
     let chosen = devices::choose(&found, &wanted)?;
     let [device] = &chosen[..] else {
         let ids: Vec<&str> = chosen.iter().map(|device| device.id.as_str()).collect();
@@ -118,7 +118,7 @@ fn contender(command: &Command, side: &Side, ab: AbSide, run_id: &str) -> Result
     let setup = Setup {
         program,
         executor_name,
-        source: arguments.source(),
+        source: arguments.subject.source(),
         labels: arguments.labels()?,
         run_id: run_id.into(),
         ab: Some(ab),

@@ -14,8 +14,6 @@ mod session;
 mod side;
 mod track;
 
-pub use arguments::Arguments;
-pub(super) use arguments::parse_time;
 pub(super) use session::interrupt_flag;
 pub use session::{Command, run};
 pub(super) use track::test_timer;

@@ -35,9 +35,9 @@ pub struct Command {
 impl Command {
     pub(super) fn cases(&self) -> Result<Suite> {
         if self.choosing.has_own() {
-            return self.choosing.cases(self.arguments.suite()?, &self.arguments.patterns()?);
+            return self.choosing.cases(self.arguments.subject.suite()?, &self.arguments.subject.patterns()?);
         }
-        self.arguments.cases()
+        self.arguments.subject.cases()
     }
 }
 
@@ -49,9 +49,9 @@ pub fn run(command: &Command) -> Result<()> {
     }
     let suite = command.cases()?;
     let labels = arguments.labels()?;
-    let program = devices::program(arguments.executor.as_deref())?;
+    let program = devices::program(arguments.subject.executor.as_deref())?;
     let (executor_name, found) = devices::discover(&program)?;
-    let chosen = devices::choose(&found, &arguments.device)?;
+    let chosen = devices::choose(&found, &arguments.subject.device)?;
     if arguments.dry_run {
         return dry_run(command, &suite, &chosen);
     }
@@ -59,7 +59,7 @@ pub fn run(command: &Command) -> Result<()> {
     let setup = Setup {
         program,
         executor_name,
-        source: arguments.source(),
+        source: arguments.subject.source(),
         labels,
         run_id: record::run_id(),
         ab: None,
@@ -75,7 +75,7 @@ pub fn run(command: &Command) -> Result<()> {
     let progress = Progress::new(rows.iter().sum::<usize>() * arguments.repeats() as usize);
     let mut interrupted = false;
     let repeats = arguments.repeats();
-    'cases: for (number, turn) in turns(suite.cases.len(), repeats, arguments.seed).into_iter().enumerate() {
+    'cases: for (number, turn) in turns(suite.cases.len(), repeats, arguments.subject.seed).into_iter().enumerate() {
         let (case, repeat) = (&suite.cases[turn.case], turn.repeat);
         // A B, then B A: devices that share a machine see the same disturbances.
         let order: Vec<usize> =
@@ -163,7 +163,7 @@ fn terminal_width() -> u16 {
 /// Prints cases, kernels and, where earlier results of the device tell, the predicted times.
 fn dry_run(command: &Command, suite: &Suite, devices: &[Capabilities]) -> Result<()> {
     let arguments = &command.arguments;
-    let source = arguments.source();
+    let source = arguments.subject.source();
     let earlier = record::load_readable(std::slice::from_ref(&arguments.output))
         .map(|(runs, _)| runs)
         .unwrap_or_default();

@@ -81,7 +81,7 @@ impl Track {
             run: setup.run_id.clone(),
             started: record::now(),
             suite: suite.name.clone(),
-            seed: arguments.seed,
+            seed: arguments.subject.seed,
             device: device.clone(),
             platform: record::platform(),
             executor: setup.executor_name.clone(),

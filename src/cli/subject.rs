@@ -1,0 +1,99 @@
+//! What is measured, on what and with which inputs: flags that `run`, `tune` and `verify` share.
+
+use super::values::{parse_bytes, parse_time};
+use crate::error::Result;
+use crate::kernel::{Capabilities, KernelSource};
+use crate::measure::{CacheReport, Config, memory_limit};
+use crate::suite::{Pattern, Suite, parse_list};
+use crate::workload::Distribution;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Cases, devices and executor.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Subject {
+    /// Suite: quick, standard, full, or a TOML file.
+    #[arg(default_value = "quick")]
+    pub(in crate::cli) suite: String,
+    /// Device: its number, part of its name, or `all`; may be given several times.
+    #[arg(short, long, value_name = "DEVICE", default_value = "0")]
+    pub(in crate::cli) device: Vec<String>,
+    /// Only cases whose key matches: text, a glob with `*`, or a regular expression `/…/`.
+    #[arg(short = 'k', long, value_name = "PATTERN")]
+    pub(in crate::cli) filter: Vec<String>,
+    /// Replace m of matrix products: a list `256,512` or a range `256:4096:*2`.
+    #[arg(long, value_name = "LIST")]
+    pub(in crate::cli) m: Option<String>,
+    /// Replace n of matrix products.
+    #[arg(long, value_name = "LIST")]
+    pub(in crate::cli) n: Option<String>,
+    /// Replace k of matrix products.
+    #[arg(long, value_name = "LIST")]
+    pub(in crate::cli) k: Option<String>,
+    /// Deadline of one message to the executor.
+    #[arg(long, value_name = "TIME", value_parser = parse_time, default_value = "60s")]
+    pub(in crate::cli) timeout: Duration,
+    /// Memory that one case may hold, e.g. 500MB or 16GB; without this 80% of a card's, or half of
+    /// the host's where the device computes in that.
+    #[arg(long, value_name = "SIZE", value_parser = parse_bytes)]
+    pub(in crate::cli) memory: Option<u64>,
+    /// Seed of inputs and of the elements that are verified.
+    #[arg(long, default_value_t = 1)]
+    pub(in crate::cli) seed: u32,
+    /// What the elements of inputs are drawn from: uniform, normal, zeros or sparse (two of each four
+    /// are zero). Power, and so the clock, can depend on it.
+    #[arg(long, value_name = "DISTRIBUTION", default_value_t = Distribution::Uniform)]
+    pub(in crate::cli) dist: Distribution,
+    /// Read kernel texts from this folder instead of the built-in ones.
+    #[arg(long, value_name = "DIR")]
+    pub(in crate::cli) kernels: Option<PathBuf>,
+    /// Command of an external executor, instead of the built-in one.
+    #[arg(long, value_name = "COMMAND")]
+    pub(in crate::cli) executor: Option<String>,
+}
+
+impl Subject {
+    /// The suite with other sizes.
+    pub(in crate::cli) fn suite(&self) -> Result<Suite> {
+        let mut suite = Suite::resolve(&self.suite)?;
+        let mut sizes = Vec::new();
+        for (name, list) in [("m", &self.m), ("n", &self.n), ("k", &self.k)] {
+            if let Some(list) = list {
+                sizes.push((name, parse_list(list)?));
+            }
+        }
+        if !sizes.is_empty() {
+            suite = suite.with_sizes(&sizes)?;
+        }
+        Ok(suite)
+    }
+
+    /// The cases: the suite with other sizes, filtered.
+    pub(in crate::cli) fn cases(&self) -> Result<Suite> {
+        let suite = self.suite()?;
+        let patterns = self.patterns()?;
+        if patterns.is_empty() { Ok(suite) } else { suite.filtered(&patterns) }
+    }
+
+    /// What `-k` says.
+    pub(in crate::cli) fn patterns(&self) -> Result<Vec<Pattern>> {
+        self.filter.iter().map(|p| Pattern::parse(p)).collect()
+    }
+
+    /// Where kernel texts come from.
+    pub(in crate::cli) fn source(&self) -> KernelSource {
+        self.kernels.as_ref().map_or_else(KernelSource::embedded, KernelSource::folder)
+    }
+
+    /// What of the method the flags say for `device`; the rest is as by default.
+    pub(in crate::cli) fn config(&self, device: &Capabilities) -> Config {
+        Config {
+            seed: self.seed,
+            dist: self.dist,
+            timeout: self.timeout,
+            cache_bytes: CacheReport::assumed(device).bytes,
+            memory_limit: self.memory.unwrap_or_else(|| memory_limit(device)),
+            ..Config::default()
+        }
+    }
+}

@@ -1,0 +1,67 @@
+//! Values of flags that several commands read.
+
+use std::time::Duration;
+
+/// Reads `90s`, `1.5m`, `200ms` or plain seconds.
+pub(super) fn parse_time(text: &str) -> std::result::Result<Duration, String> {
+    let at = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
+    let (number, unit) = text.split_at(at);
+    let factor = match unit {
+        "ms" => 1e-3,
+        "" | "s" => 1.0,
+        "m" | "min" => 60.0,
+        "h" => 3600.0,
+        _ => return Err(format!("`{unit}` is not a unit of time; use ms, s, m or h")),
+    };
+    let seconds: f64 = number.parse().map_err(|_| format!("`{text}` is not a time"))?;
+    if seconds > 0.0 {
+        Ok(Duration::from_secs_f64(seconds * factor))
+    } else {
+        Err("a time is above zero".into())
+    }
+}
+
+/// Reads `500MB`, `1.5GB`, `2GiB` or plain bytes.
+pub(super) fn parse_bytes(text: &str) -> std::result::Result<u64, String> {
+    let at = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
+    let (number, unit) = text.split_at(at);
+    let factor = match unit.trim().to_ascii_lowercase().as_str() {
+        "" | "b" => 1.0,
+        "kb" => 1e3,
+        "mb" => 1e6,
+        "gb" => 1e9,
+        "tb" => 1e12,
+        "kib" => 1024.0,
+        "mib" => 1024.0 * 1024.0,
+        "gib" => 1024.0 * 1024.0 * 1024.0,
+        _ => return Err(format!("`{unit}` is not a unit of memory; use MB, GB, MiB or GiB")),
+    };
+    let number: f64 = number.parse().map_err(|_| format!("`{text}` is not an amount of memory"))?;
+    if number > 0.0 { Ok((number * factor) as u64) } else { Err("an amount of memory is above zero".into()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_read_with_their_unit() {
+        assert_eq!(parse_time("90"), Ok(Duration::from_secs(90)));
+        assert_eq!(parse_time("1.5m"), Ok(Duration::from_secs(90)));
+        assert_eq!(parse_time("200ms"), Ok(Duration::from_millis(200)));
+        assert!(parse_time("5 parsecs").is_err());
+        assert!(parse_time("0s").is_err());
+        assert!(parse_time("").is_err());
+    }
+
+    #[test]
+    fn amounts_of_memory_are_read_with_their_unit() {
+        assert_eq!(parse_bytes("500MB"), Ok(500_000_000));
+        assert_eq!(parse_bytes("1.5gb"), Ok(1_500_000_000));
+        assert_eq!(parse_bytes("2 GiB"), Ok(2 << 30));
+        assert_eq!(parse_bytes("4096"), Ok(4096));
+        for wrong in ["5 parsecs", "0", "", "GB"] {
+            assert!(parse_bytes(wrong).is_err(), "{wrong}");
+        }
+    }
+}
