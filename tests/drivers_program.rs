@@ -98,3 +98,62 @@ fn a_case_is_tuned_and_a_run_uses_what_was_found() {
     let kernel = runs[0].rows[0].kernel.as_ref().unwrap();
     assert!(kernel.tuned, "{kernel:?}");
 }
+
+#[test]
+fn sides_of_a_comparison_may_differ_by_driver_variant_kernel_texts_and_program() {
+    if start().is_none() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("one.toml"), "[[case]]\nkey = 'stream f32 copy n65536'\n").unwrap();
+    copy_folder(&Path::new(env!("CARGO_MANIFEST_DIR")).join("kernels"), &folder.path().join("kernels"));
+    let file = folder.path().join("kernels/stream/stream.wgsl");
+    let text = fs::read_to_string(&file).unwrap();
+    fs::write(&file, text + "\n// Another text of the same work.\n").unwrap();
+    let compare = |name: &str, a: &str, b: &str| {
+        let sides = ["run", "one.toml", "--ab", a, "--ab", b, "--repeats", "1", "--max-time", "300ms"];
+        let output = portamark(folder.path(), &[&sides[..], &["-o", name]].concat());
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(output.status.success(), "{name}: {said}{}", String::from_utf8_lossy(&output.stderr));
+        assert!(said.contains("unclear"), "one process is not enough: {said}");
+        let mut files = portamark::record::load_all(&[folder.path().join(name)]).unwrap();
+        files.sort_by_key(|file| file.header.ab.as_ref().map(|ab| ab.side.clone()));
+        let [a, b] = <[_; 2]>::try_from(files).expect("a file for each side");
+        let row = |file: &portamark::record::RunFile| {
+            let row = &file.rows[0];
+            assert_eq!(row.status.to_string(), "ok", "{name}: {row:?}");
+            let kernel = row.kernel.clone().unwrap();
+            (kernel.variant.to_string(), kernel.sha256)
+        };
+        (row(&a), row(&b))
+    };
+    let (a, b) = compare("by-variant", "variant=per64", "variant=per16");
+    assert!(a.0.contains("per64") && b.0.contains("per16"), "{a:?} {b:?}");
+    let (a, b) = compare("by-kernels", "device=0", "kernels=kernels");
+    assert!(a.0 == b.0 && a.1 != b.1, "the same variant of another text: {a:?} {b:?}");
+    let (a, b) = compare("by-binary", "device=0", concat!("binary=", env!("CARGO_BIN_EXE_portamark")));
+    assert_eq!(a, b);
+    // Where one driver is selected, it can be named.
+    if let Some(manifest) = std::env::var_os("VK_DRIVER_FILES").filter(|path| Path::new(path).is_file()) {
+        let icd = format!("icd={}", manifest.display());
+        let (a, b) = compare("by-driver", &icd, &icd);
+        assert_eq!(a, b);
+    }
+}
+
+#[test]
+fn repeats_are_processes_of_their_own_and_each_has_its_row() {
+    if start().is_none() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("one.toml"), "[[case]]\nkey = 'stream f32 copy n65536'\n").unwrap();
+    let output = portamark(
+        folder.path(),
+        &["run", "one.toml", "-o", "results", "--repeats", "3", "--max-time", "600ms"],
+    );
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let runs = portamark::record::load_all(&[folder.path().join("results")]).unwrap();
+    let rows: Vec<_> = runs[0].rows.iter().map(|row| (row.repeat, row.status.to_string())).collect();
+    assert_eq!(rows, [1, 2, 3].map(|repeat| (repeat, "ok".to_string())));
+}
