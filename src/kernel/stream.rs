@@ -111,9 +111,8 @@ fn read_variants(case: &Case, device: &Capabilities) -> Result<Vec<Variant>, Pla
     if device.is_software() {
         if let Some(size) = device.fixed_subgroup() {
             let knobs = [[4, 1, 1], [4, 1, 4], [4, 1, 8], [4, 4, 1], [4, 8, 1], [2, 4, 1], [2, 8, 1]];
-            variants.extend(
-                knobs.map(|[words, blocks, sums]| with(Path::Subgroup, [size, words, blocks, sums])),
-            );
+            variants
+                .extend(knobs.map(|[words, blocks, sums]| with(Path::Subgroup, [size, words, blocks, sums])));
         }
         variants.push(with(Path::Vector, [8, 4, 1, 1]));
     } else {

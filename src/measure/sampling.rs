@@ -23,6 +23,10 @@ const LONGEST_BATCH_S: f64 = 0.1;
 const AGREEMENT: f64 = 0.03;
 /// Batches between two sentinels.
 const SENTINEL_EVERY: usize = 10;
+/// Turns that the sentinels have in every row, within its least number of samples: fewer say nothing.
+const SENTINEL_TURNS: u32 = 3;
+/// Beyond those, they take at most this share of the sampling time.
+const SENTINEL_SHARE: f64 = 0.02;
 
 /// Executions per batch for one execution of `seconds`.
 pub fn batch_size(seconds: f64, timer: &TimerReport) -> u32 {
@@ -109,6 +113,8 @@ pub struct Sampler {
     host_ns: Vec<u64>,
     samples: Vec<f64>,
     sentinels: SentinelTimes,
+    sentinel_turns: u32,
+    sentinel_time: Duration,
     invalid: u32,
     fit: Option<(Line, AffineFit)>,
     /// Whether a batch's overhead is left out of its time where it is known.
@@ -143,6 +149,8 @@ impl Sampler {
             host_ns: Vec::new(),
             samples: Vec::new(),
             sentinels: SentinelTimes::default(),
+            sentinel_turns: 0,
+            sentinel_time: Duration::ZERO,
             invalid: 0,
             fit: None,
             without_overhead: true,
@@ -209,8 +217,8 @@ impl Sampler {
         session.executor.poison(self.handle, self.config.timeout)
     }
 
-    /// One timed batch, and after every tenth, from the first, the sentinels. Gives seconds of one
-    /// execution, if the batch had a usable time.
+    /// One timed batch, and after every tenth, from the first, the sentinels if they are due. Gives
+    /// seconds of one execution, if the batch had a usable time.
     pub fn batch(&mut self, session: &mut Session<'_>) -> Result<Option<f64>, Fault> {
         let started = Instant::now();
         let sampled = self.run(session.executor, self.k)?;
@@ -223,9 +231,13 @@ impl Sampler {
             self.samples.push(seconds);
             self.rule.push(seconds);
         }
-        if self.host_ns.len() % SENTINEL_EVERY == 1 {
-            let (choice, timeout) = (self.timer.chosen, self.config.timeout);
+        if self.host_ns.len() % SENTINEL_EVERY == 1
+            && may_watch(self.sentinel_turns, self.sentinel_time, self.sampling + started.elapsed())
+        {
+            let (begun, choice, timeout) = (Instant::now(), self.timer.chosen, self.config.timeout);
             session.sentinels.measure(session.executor, choice, timeout, &mut self.sentinels)?;
+            self.sentinel_turns += 1;
+            self.sentinel_time += begun.elapsed();
         }
         self.sampling += started.elapsed();
         Ok(seconds)
@@ -305,6 +317,12 @@ impl Sampler {
     }
 }
 
+/// Whether the sentinels, which took `spent` in so many `turns`, may have another one when sampling has
+/// taken `sampling`, theirs included.
+fn may_watch(turns: u32, spent: Duration, sampling: Duration) -> bool {
+    turns < SENTINEL_TURNS || spent + spent / turns <= sampling.mul_f64(SENTINEL_SHARE)
+}
+
 /// The overhead that the summary leaves out. The host's clock also sees the submission, a twentieth of
 /// a batch; the device's begins and ends with the pass. An overhead below 0, or of more than half of a
 /// batch, is noise and stays in.
@@ -333,6 +351,15 @@ mod tests {
         let sample = |ns| Sampled { device_ns: Some(ns), host_ns: 1_000_000, invalid: 0 };
         assert_eq!(possible(sample(1_040_000)), sample(1_040_000));
         assert_eq!(possible(sample(1_060_000)), Sampled { device_ns: None, invalid: 1, ..sample(0) });
+    }
+
+    #[test]
+    fn sentinels_have_three_turns_and_then_a_fiftieth_of_the_time() {
+        let ms = Duration::from_millis;
+        assert!(may_watch(0, ms(0), ms(0)) && may_watch(2, ms(20), ms(30)));
+        // A fourth turn of 10 ms makes 40 ms, a fiftieth of 2 s.
+        assert!(!may_watch(3, ms(30), ms(1999)));
+        assert!(may_watch(3, ms(30), ms(2000)));
     }
 
     #[test]

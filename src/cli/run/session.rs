@@ -75,7 +75,9 @@ pub fn run(command: &Command) -> Result<()> {
     let progress = Progress::new(rows.iter().sum::<usize>() * arguments.repeats() as usize);
     let mut interrupted = false;
     let repeats = arguments.repeats();
-    'cases: for (number, turn) in turns(suite.cases.len(), repeats, arguments.subject.seed).into_iter().enumerate() {
+    'cases: for (number, turn) in
+        turns(suite.cases.len(), repeats, arguments.subject.seed).into_iter().enumerate()
+    {
         let (case, repeat) = (&suite.cases[turn.case], turn.repeat);
         // A B, then B A: devices that share a machine see the same disturbances.
         let order: Vec<usize> =
