@@ -28,7 +28,7 @@ enum Command {
     /// Measure a suite on devices and record it.
     Run(Box<run_command::Command>),
     /// Find the fastest variant of each case on a device, for `run` to use.
-    Tune(tune::Arguments),
+    Tune(Box<tune::Arguments>),
     /// Check every kernel variant against the oracle; time nothing.
     Verify(Box<verify::Arguments>),
     /// Draw report.html and report.md from result files.
