@@ -13,7 +13,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("stats", &[]),
     ("workload", &[]),
     ("catalog", &[]),
-    ("suite", &["workload"]),
+    ("suite", &["workload", "catalog"]),
     ("kernel", &["workload"]),
     ("executor", &["workload", "kernel", "suite"]),
     ("telemetry", &["kernel", "stats"]),

@@ -12,7 +12,8 @@ use std::time::Duration;
 /// Cases, devices and executor.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Subject {
-    /// Suite: quick, standard, full, or a TOML file.
+    /// Suite: quick, standard, full, a model (`"model:llama-3.1-8b b1,8 c4096 tp2 q4_0 decode"`), or a
+    /// TOML file.
     #[arg(default_value = "quick")]
     pub(in crate::cli) suite: String,
     /// Device: its number, part of its name, or `all`; may be given several times.

@@ -1,6 +1,6 @@
 //! A suite: a name and a list of cases, built in, from a file, and filtered.
 
-use super::{Pattern, builtin, file, filter};
+use super::{Pattern, builtin, file, filter, model};
 use crate::error::{Error, Result};
 use crate::workload::{Case, FAMILIES};
 use std::collections::BTreeSet;
@@ -45,11 +45,16 @@ impl Suite {
         file::read(path)
     }
 
-    /// What the user calls a suite: the name of a built-in one, else a file.
+    /// What the user calls a suite: the name of a built-in one, a model behind `model:`, else a file.
     ///
     /// # Errors
-    /// When it is neither, with what there is.
+    /// When it is none of these, with what there is.
     pub fn resolve(name_or_path: &str) -> Result<Self> {
+        if let Some(text) = name_or_path.strip_prefix(model::PREFIX) {
+            let mut suite = model::suite(text)?;
+            suite.sort();
+            return Ok(suite);
+        }
         if let Some(suite) = Suite::builtin(name_or_path) {
             return Ok(suite);
         }
@@ -61,8 +66,8 @@ impl Suite {
         let names: Vec<_> = Suite::builtins().map(|(name, _)| name).collect();
         let list = names.join(", ");
         let hint = match nearest(name_or_path, &names) {
-            Some(name) => format!("did you mean `{name}`? There are {list}, and TOML files"),
-            None => format!("there are {list}, and TOML files"),
+            Some(name) => format!("did you mean `{name}`? There are {list}, model:NAME, and TOML files"),
+            None => format!("there are {list}, model:NAME, and TOML files"),
         };
         Err(Error::usage_hint(format!("there is no suite `{name_or_path}`"), hint))
     }
@@ -172,10 +177,10 @@ mod tests {
         assert_eq!(error.to_string(), "there is no suite `quik`");
         assert_eq!(
             error.hint().unwrap(),
-            "did you mean `quick`? There are quick, standard, full, and TOML files"
+            "did you mean `quick`? There are quick, standard, full, model:NAME, and TOML files"
         );
         let hint = Suite::resolve("zzz").unwrap_err().hint().unwrap();
-        assert_eq!(hint, "there are quick, standard, full, and TOML files");
+        assert_eq!(hint, "there are quick, standard, full, model:NAME, and TOML files");
         assert!(matches!(Suite::resolve("none.toml"), Err(Error::Io { action: "read", .. })));
         assert_eq!(Suite::resolve("quick").unwrap().name, "quick");
     }

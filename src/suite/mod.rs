@@ -4,6 +4,7 @@ mod builtin;
 mod cases;
 mod file;
 mod filter;
+pub mod model;
 
 pub use cases::Suite;
 pub use filter::{Pattern, parse_list};
