@@ -19,8 +19,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("telemetry", &["kernel", "stats"]),
     ("measure", &["workload", "kernel", "executor", "stats"]),
     ("record", &["workload", "kernel", "stats", "telemetry", "measure"]),
-    ("analysis", &["workload", "kernel", "stats", "record", "catalog"]),
-    ("report", &["workload", "kernel", "stats", "record", "catalog", "analysis"]),
+    ("analysis", &["workload", "kernel", "stats", "suite", "record", "catalog"]),
+    ("report", &["workload", "kernel", "stats", "suite", "record", "catalog", "analysis"]),
 ];
 
 fn sources() -> Vec<PathBuf> {

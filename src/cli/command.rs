@@ -1,6 +1,8 @@
 //! The subcommands and what they have in common on the outside.
 
-use super::{catalog, completions, devices, doctor, executor, man, report, run as run_command, tune, verify};
+use super::{
+    catalog, completions, devices, doctor, executor, man, project, report, run as run_command, tune, verify,
+};
 use crate::error::Result;
 use clap::{CommandFactory, Parser, Subcommand};
 
@@ -33,6 +35,8 @@ enum Command {
     Verify(Box<verify::Arguments>),
     /// Draw report.html and report.md from result files.
     Report(report::Arguments),
+    /// Project a model's time per layer and per token from measured rows.
+    Project(project::Arguments),
     /// Show published figures of accelerators with their sources.
     Catalog(catalog::Arguments),
     /// Print completions for a shell.
@@ -53,6 +57,7 @@ pub fn run(arguments: Arguments) -> Result<()> {
         Command::Tune(arguments) => tune::run(&arguments),
         Command::Verify(arguments) => verify::run(&arguments),
         Command::Report(arguments) => report::run(&arguments),
+        Command::Project(arguments) => project::run(&arguments),
         Command::Catalog(arguments) => catalog::run(&arguments),
         Command::Completions(arguments) => completions::run(&arguments),
         Command::Man(arguments) => man::run(&arguments),

@@ -7,6 +7,7 @@ mod devices;
 pub mod doctor;
 mod executor;
 mod man;
+mod project;
 mod report;
 mod run;
 mod subject;

@@ -6,6 +6,7 @@ mod html;
 mod markdown;
 mod page;
 mod plot;
+mod projection;
 mod sensitivity;
 mod table;
 mod variants;
@@ -14,6 +15,7 @@ mod wording;
 mod writer;
 
 pub use accelerators::{details as accelerator_details, list as accelerator_list};
+pub use projection::{ModelOnDevice, projections};
 pub use table::{own_kernels, terminal};
 pub use verdicts::verdict_table;
 pub use writer::{Written, write};

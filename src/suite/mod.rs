@@ -5,6 +5,8 @@ mod cases;
 mod file;
 mod filter;
 pub mod model;
+mod model_memory;
 
 pub use cases::Suite;
 pub use filter::{Pattern, parse_list};
+pub use model_memory::ModelMemory;
