@@ -314,7 +314,7 @@ fn precision(weights: &str) -> Option<Precision> {
     Precision::parse(&wanted)
 }
 
-/// The model and how it is run, from the text of a suite behind [`PREFIX`].
+/// The model and how it is run, from the text of a suite behind `model:`.
 ///
 /// # Errors
 /// When there is no such model, with those that are nearest, or a word is not understood.
