@@ -2,13 +2,17 @@
 //! rows of several files side by side. Nothing here knows how a row was measured.
 
 mod ceiling;
+mod changes;
 mod comparison;
 mod decoding_cost;
 #[cfg(test)]
 pub(crate) mod fixture;
+mod gate;
 mod headline;
+mod history;
 mod label;
 mod levels;
+mod matchup;
 mod plausibility;
 mod projection;
 mod published;
@@ -16,17 +20,24 @@ mod rate;
 mod repeats;
 mod roofline;
 mod sensitivity;
+#[cfg(test)]
+pub(crate) mod simulated;
+mod subject;
 mod variants;
 mod verdict;
 mod verdicts;
 
 pub use ceiling::{Ceilings, ComputeCeiling, MemoryCeiling, Unit};
+pub use changes::Change;
 pub use comparison::{CaseLine, Comparison, Device, Entry, Lead, NotRun};
 pub use decoding_cost::{CacheFormat, Counting, DecodingWork, Disaggregated, PricedHardware, disaggregated};
+pub use gate::Gate;
 pub use headline::{Headline, caveats};
+pub use history::{HistoryPoint, Series, Shift, histories};
 pub use label::clean;
 pub(crate) use label::shorten;
 pub use levels::{Level, levels};
+pub use matchup::{DevicePair, pair_devices};
 pub use plausibility::{Cause, Excess, Roof, figure, published_of};
 pub use projection::{Basis, PartTime, Projection, project};
 pub use published::{Published, accelerator, published_bandwidth, published_peak};
@@ -35,5 +46,5 @@ pub use roofline::{Placement, Resource, place};
 pub(crate) use sensitivity::distribution;
 pub use sensitivity::{Sensitivity, sensitivities};
 pub use variants::{CostOfChecks, OwnAgainstBuiltIn, costs_of_checks, own_kernels};
-pub use verdict::{Absence, Doubt, Judgement, Side, Verdict, VerdictRule};
-pub use verdicts::{CaseVerdict, verdicts};
+pub use verdict::{Absence, Doubt, Judgement, PValues, Side, Verdict, VerdictRule, judge_together};
+pub use verdicts::{CaseVerdict, DeviceVerdicts, Difference, Matching, Refusal, compare, verdicts};

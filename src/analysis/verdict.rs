@@ -4,7 +4,7 @@
 //! is an interval of the ratio of medians against a practical margin. Significance alone is no rule:
 //! with samples enough every two runs differ significantly.
 
-use crate::stats::{Bootstrap, MedianRatio, bonferroni_level};
+use crate::stats::{Bootstrap, MedianRatio, RatioEvidence, benjamini_hochberg, holm};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -33,12 +33,9 @@ impl VerdictRule {
         Self { margin: 0.02, min_processes: 5, bootstrap: Bootstrap::seeded(seed) }
     }
 
-    /// The rule for each of `cases` comparisons of which together no more than one in twenty sets
-    /// should hold a false alarm: the level is that of [`bonferroni_level`].
-    pub fn shared_by(self, cases: usize) -> Self {
-        let level = bonferroni_level(self.bootstrap.level, cases.max(1));
-        let level = level.unwrap_or(self.bootstrap.level);
-        Self { bootstrap: Bootstrap { level, ..self.bootstrap }, ..self }
+    /// The part of true hypotheses that may be rejected, α.
+    pub fn alpha(&self) -> f64 {
+        1.0 - self.bootstrap.level
     }
 }
 
@@ -84,6 +81,11 @@ pub enum Doubt {
     },
     /// The interval reaches over an end of the margin.
     WideInterval,
+    /// The case by itself would tell, but among so many cases one may look like that by chance.
+    AmongMany {
+        /// How many were judged together.
+        cases: usize,
+    },
 }
 
 /// Why there is nothing to compare.
@@ -109,42 +111,107 @@ pub struct Judgement {
     /// The ratio of the medians, new over reference, below 1 where the new side is faster; also where
     /// the verdict is unclear, and none where it is missing.
     pub ratio: Option<MedianRatio>,
+    /// How likely samples like these are by chance; none where processes are too few to tell.
+    pub p: Option<PValues>,
+}
+
+/// p-values of a case: by itself, and among all that were judged with it.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct PValues {
+    /// Of the hypothesis that the ratio lies within the margin: small where the sides differ.
+    pub differs: f64,
+    /// Of the hypothesis that it lies outside: small where the sides are shown to be the same.
+    pub same: f64,
+    /// `differs`, adjusted by Benjamini and Hochberg: of the cases that are called faster or slower an
+    /// expected part of at most α is none of it.
+    pub differs_reading: f64,
+    /// `same`, adjusted in the same way.
+    pub same_reading: f64,
+    /// `differs`, adjusted by Holm: that any case is wrongly found to differ has the probability α at
+    /// most.
+    pub differs_gate: f64,
 }
 
 impl Judgement {
     /// Judges processes with their samples, positive times in one unit, measured one side after the
     /// other or on different machines.
     ///
-    /// Where many cases are judged at once and one alarm closes a gate, the rule is to be
-    /// [`VerdictRule::shared_by`] them.
+    /// Where many cases are judged at once, [`judge_together`] has the last word.
     pub fn of(new: &[Vec<f64>], reference: &[Vec<f64>], rule: &VerdictRule) -> Self {
         for (side, processes) in [(Side::New, new), (Side::Reference, reference)] {
             if processes.is_empty() || processes.iter().any(Vec::is_empty) {
-                return Self { verdict: Verdict::Missing(Absence::NoSamples(side)), ratio: None };
+                return Self { verdict: Verdict::Missing(Absence::NoSamples(side)), ratio: None, p: None };
             }
         }
-        Self::by(MedianRatio::new(new, reference, &rule.bootstrap), rule)
+        Self::by(RatioEvidence::new(new, reference, &rule.bootstrap), rule)
     }
 
     /// Judges processes of which each ran beside one of the other side, with their samples in pairs
     /// (new, reference) of neighbours in time, A B B A ….
     pub fn paired(processes: &[Vec<(f64, f64)>], rule: &VerdictRule) -> Self {
         if processes.is_empty() || processes.iter().any(Vec::is_empty) {
-            return Self { verdict: Verdict::Missing(Absence::NoSamples(Side::New)), ratio: None };
+            return Self { verdict: Verdict::Missing(Absence::NoSamples(Side::New)), ratio: None, p: None };
         }
-        Self::by(MedianRatio::paired(processes, &rule.bootstrap), rule)
+        Self::by(RatioEvidence::paired(processes, &rule.bootstrap), rule)
     }
 
     /// Why there is nothing to compare.
     pub fn missing(absence: Absence) -> Self {
-        Self { verdict: Verdict::Missing(absence), ratio: None }
+        Self { verdict: Verdict::Missing(absence), ratio: None, p: None }
     }
 
-    fn by(ratio: Option<MedianRatio>, rule: &VerdictRule) -> Self {
-        let Some(known) = ratio.filter(|_| rule.margin.is_finite() && rule.margin > 0.0) else {
+    fn by(evidence: Option<RatioEvidence>, rule: &VerdictRule) -> Self {
+        let evidence = evidence.filter(|_| rule.margin.is_finite() && rule.margin > 0.0);
+        let known = evidence.and_then(|evidence| evidence.ratio().map(|ratio| (evidence, ratio)));
+        let Some((evidence, ratio)) = known else {
             return Self::missing(Absence::NoRatio);
         };
-        Self { verdict: Verdict::of(&known, rule), ratio }
+        let verdict = Verdict::of(&ratio, rule);
+        let told = !matches!(verdict, Verdict::Unclear(Doubt::FewProcesses { .. }));
+        let p = || {
+            let (differs, same) = (evidence.p_beyond(rule.margin)?, evidence.p_within(rule.margin)?);
+            let (differs_reading, same_reading, differs_gate) = (differs, same, differs);
+            Some(PValues { differs, same, differs_reading, same_reading, differs_gate })
+        };
+        Self { verdict, ratio: Some(ratio), p: if told { p() } else { None } }
+    }
+
+    /// Whether the case is faster or slower beyond the doubt that a gate has: by Holm's adjustment.
+    pub fn is_certain(&self, rule: &VerdictRule) -> bool {
+        let differs = matches!(self.verdict, Verdict::Faster | Verdict::Slower);
+        differs && self.p.is_some_and(|p| p.differs_gate <= rule.alpha())
+    }
+}
+
+/// Adjusts the p-values of cases that are read together, and takes back the verdicts that do not hold
+/// among so many.
+///
+/// Of many comparisons of equal kernels some look different by chance. For reading, p-values are
+/// adjusted by Benjamini and Hochberg, for gates by Holm ([`Judgement::is_certain`]); intervals stay
+/// those of each case by itself.
+pub fn judge_together<'a>(judgements: impl IntoIterator<Item = &'a mut Judgement>, rule: &VerdictRule) {
+    let mut judged: Vec<(&mut Verdict, &mut PValues)> = judgements
+        .into_iter()
+        .filter_map(|judgement| Some((&mut judgement.verdict, judgement.p.as_mut()?)))
+        .collect();
+    let cases = judged.len();
+    let all = |value: fn(&PValues) -> f64| judged.iter().map(|(_, p)| value(p)).collect::<Vec<f64>>();
+    let (differs, same) = (all(|p| p.differs), all(|p| p.same));
+    let adjusted = (benjamini_hochberg(&differs), benjamini_hochberg(&same), holm(&differs));
+    let (Some(differs_reading), Some(same_reading), Some(differs_gate)) = adjusted else { return };
+    for (at, (verdict, p)) in judged.iter_mut().enumerate() {
+        p.differs_reading = differs_reading[at];
+        p.same_reading = same_reading[at];
+        p.differs_gate = differs_gate[at];
+        let told = match verdict {
+            Verdict::Faster | Verdict::Slower => p.differs_reading,
+            Verdict::Same => p.same_reading,
+            Verdict::Unclear(_) | Verdict::Missing(_) => continue,
+        };
+        // A case by itself is judged by its interval, whose ends may lie between two replicates.
+        if cases > 1 && told > rule.alpha() {
+            **verdict = Verdict::Unclear(Doubt::AmongMany { cases });
+        }
     }
 }
 
@@ -163,6 +230,15 @@ impl Verdict {
             Self::Same
         } else {
             Self::Unclear(Doubt::WideInterval)
+        }
+    }
+
+    /// Why it is unclear or missing; none for the others.
+    pub fn reason(&self) -> Option<String> {
+        match self {
+            Self::Unclear(doubt) => Some(doubt.to_string()),
+            Self::Missing(absence) => Some(absence.to_string()),
+            Self::Faster | Self::Slower | Self::Same => None,
         }
     }
 
@@ -194,6 +270,7 @@ impl fmt::Display for Doubt {
                 write!(f, "{new} against {reference} processes, {needed} on each side are needed")
             }
             Self::WideInterval => f.write_str("the interval reaches over the margin"),
+            Self::AmongMany { cases } => write!(f, "among {cases} cases one may look like that by chance"),
         }
     }
 }
@@ -212,11 +289,7 @@ impl fmt::Display for Absence {
 impl fmt::Display for Verdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.word())?;
-        match self {
-            Self::Unclear(doubt) => write!(f, " ({doubt})"),
-            Self::Missing(absence) => write!(f, " ({absence})"),
-            _ => Ok(()),
-        }
+        self.reason().map_or(Ok(()), |reason| write!(f, " ({reason})"))
     }
 }
 
@@ -279,7 +352,7 @@ mod tests {
         let lax = VerdictRule { min_processes: 0, ..quick() };
         let judgement = Judgement::of(&halved(1), &five, &lax);
         let doubt = Doubt::FewProcesses { new: 1, reference: 5, needed: 2 };
-        assert_eq!(judgement.verdict, Verdict::Unclear(doubt));
+        assert_eq!((&judgement.verdict, judgement.p), (&Verdict::Unclear(doubt), None));
         assert_eq!(judgement.ratio.unwrap().interval.estimate, 0.5);
         assert_eq!(Judgement::of(&halved(2), &five, &lax).verdict, Verdict::Faster);
         assert_eq!(
@@ -403,22 +476,60 @@ mod tests {
         assert!(found >= 92, "{found} of 100");
     }
 
+    /// Five pairs of processes whose ln R are evenly spread about `middle`, so that their standard error is
+    /// .002: ln R = middle ± .002·t₄.
+    fn pairs(middle: f64) -> Vec<Vec<(f64, f64)>> {
+        [-2.0, -1.0, 0.0, 1.0, 2.0]
+            .map(|step: f64| vec![((middle + 0.004 / 2f64.sqrt() * step).exp(), 1.0); 9])
+            .to_vec()
+    }
+
     #[test]
-    fn many_cases_share_one_level() {
-        let rule = quick().shared_by(10);
-        assert!((rule.bootstrap.level - 0.995).abs() < 1e-12);
-        assert_eq!(quick().shared_by(0), quick());
-        // ln R = .03 with the standard deviation .004·√(5/4) over five processes, so .002 of the mean: at
-        // 95 % t = 2.776 and the least is .0244 > ln 1.02 = .0198; at 99.5 % t = 5.598 and it is .0188.
-        let pairs: Vec<Vec<(f64, f64)>> = [-2.0, -1.0, 0.0, 1.0, 2.0]
-            .map(|step: f64| vec![((0.03 + 0.004 / 2f64.sqrt() * step).exp(), 1.0); 9])
-            .to_vec();
-        assert_eq!(Judgement::paired(&pairs, &quick()).verdict, Verdict::Slower);
-        assert_eq!(Judgement::paired(&pairs, &rule).verdict, Verdict::Unclear(Doubt::WideInterval));
+    fn too_few_pairs_do_not_tell() {
         let doubt = Doubt::FewProcesses { new: 4, reference: 4, needed: 5 };
-        assert_eq!(Judgement::paired(&pairs[..4], &quick()).verdict, Verdict::Unclear(doubt));
+        let judgement = Judgement::paired(&pairs(0.03)[..4], &quick());
+        assert_eq!((judgement.verdict, judgement.p), (Verdict::Unclear(doubt), None));
         let nothing = Verdict::Missing(Absence::NoSamples(Side::New));
         assert_eq!(Judgement::paired(&[], &quick()).verdict, nothing);
+    }
+
+    #[test]
+    fn among_many_cases_a_verdict_takes_more() {
+        // By itself .03 with the error .002 is slower: (.03 − .0198)/.002 = 5.1, p = .0070. Among 20
+        // cases of which the others are equal, Benjamini and Hochberg make .14 of it and Holm the same.
+        let rule = quick();
+        let alone = Judgement::paired(&pairs(0.03), &rule);
+        assert_eq!(alone.verdict, Verdict::Slower);
+        assert!((alone.p.unwrap().differs - 0.0070).abs() < 2e-4, "{:?}", alone.p);
+        let mut family = vec![Judgement::paired(&pairs(0.0), &rule); 20];
+        family[3] = alone.clone();
+        judge_together(&mut family, &rule);
+        assert_eq!(family[3].verdict, Verdict::Unclear(Doubt::AmongMany { cases: 20 }));
+        let p = family[3].p.unwrap();
+        assert!((p.differs_reading - 20.0 * p.differs).abs() < 1e-12 && p.differs_gate == p.differs_reading);
+        assert_eq!(family[3].ratio, alone.ratio, "the interval stays that of the case");
+        assert!(family.iter().enumerate().all(|(at, other)| at == 3 || other.verdict == Verdict::Same));
+        // What is missing or has too few processes takes no part.
+        let mut two = vec![alone.clone(), Judgement::missing(Absence::NoRatio), alone.clone()];
+        judge_together(&mut two, &rule);
+        assert_eq!(two[0].verdict, Verdict::Slower);
+        assert!((two[0].p.unwrap().differs_gate - 2.0 * p.differs).abs() < 1e-12);
+    }
+
+    #[test]
+    fn a_gate_takes_more_than_reading() {
+        // Four of ten slower with p = .0070: Benjamini and Hochberg 10·p/4 = .017, Holm 10·p = .070.
+        let rule = quick();
+        let mut family = vec![Judgement::paired(&pairs(0.0), &rule); 10];
+        (0..4).for_each(|at| family[at] = Judgement::paired(&pairs(0.03), &rule));
+        judge_together(&mut family, &rule);
+        assert!(family[..4].iter().all(|one| one.verdict == Verdict::Slower && !one.is_certain(&rule)));
+        // .05 is (.05 − .0198)/.002 = 15.1 errors off: p = .00011.
+        family[0] = Judgement::paired(&pairs(0.05), &rule);
+        judge_together(&mut family, &rule);
+        let certain: Vec<bool> = family.iter().map(|one| one.is_certain(&rule)).collect();
+        assert_eq!(certain.iter().filter(|one| **one).count(), 1);
+        assert!(certain[0]);
     }
 
     #[test]

@@ -1,184 +1,189 @@
 //! From the rows of two sides, each of several processes, to a verdict per case.
 
-use super::sensitivity::distribution;
-use super::verdict::{Absence, Judgement, Side, VerdictRule};
+use super::changes::Change;
+use super::matchup::{DevicePair, pair_devices};
+use super::subject::{Subject, subjects, variant};
+use super::verdict::{Absence, Judgement, Verdict, VerdictRule, judge_together};
 use crate::record::{Row, RunFile, Status};
-use crate::stats::{geometric_mean, median_of_unsorted};
-use std::collections::{BTreeMap, BTreeSet};
+use serde::Serialize;
+use std::fmt;
+
+/// How rows are matched, and what may differ between them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Matching {
+    /// Compare a variant of a case with the same variant alone.
+    pub by_variant: bool,
+    /// Compare also what was not measured alike. Methods are never mixed.
+    pub force: bool,
+}
+
+/// A field in which rows differ that only rows of like measurement may be compared in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Difference {
+    /// Which: `method`, `distribution`, `precision`, `cache` or `clock`.
+    pub field: &'static str,
+    /// Its two values.
+    pub values: [String; 2],
+    /// In which files they are.
+    pub files: [String; 2],
+}
+
+impl fmt::Display for Difference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Difference { field, values: [a, b], files: [here, there] } = self;
+        write!(f, "{field} is {a} in {here} and {b} in {there}")
+    }
+}
 
 /// The verdict on one case.
 #[derive(Debug, Clone, PartialEq)]
 pub struct CaseVerdict {
     /// Key of the case.
     pub case: String,
-    /// Text of the variant, where a side has several of the case; then those of equal text are
-    /// compared.
+    /// Its key on the reference, where that is of another precision.
+    pub reference_case: Option<String>,
+    /// Text of the variant, where a side has several of the case or that was asked for; then those of
+    /// equal text are compared.
     pub variant: Option<String>,
     /// Seconds of one execution on the new side: the geometric mean of the medians of its processes.
     pub new_s: Option<f64>,
     /// Those of the reference.
     pub reference_s: Option<f64>,
+    /// How the new side's processes ended, the worst of them; none where it has no row.
+    pub new_status: Option<Status>,
+    /// The same of the reference.
+    pub reference_status: Option<Status>,
+    /// In what the sides were not measured alike: why the case is missing, or what was forced.
+    pub unlike: Vec<Difference>,
+    /// What else differs between the sides.
+    pub changes: Vec<Change>,
     /// The verdict with its ratio, new over reference.
     pub judgement: Judgement,
 }
 
+impl CaseVerdict {
+    /// A bare verdict.
+    pub fn of(case: &str, judgement: Judgement) -> Self {
+        Self {
+            case: case.into(),
+            reference_case: None,
+            variant: None,
+            new_s: None,
+            reference_s: None,
+            new_status: None,
+            reference_status: None,
+            unlike: Vec::new(),
+            changes: Vec::new(),
+            judgement,
+        }
+    }
+
+    /// Case and, where several are told apart, variant.
+    pub fn name(&self) -> String {
+        let case = match &self.reference_case {
+            Some(reference) => format!("{} against {reference}", self.case),
+            None => self.case.clone(),
+        };
+        match &self.variant {
+            Some(variant) => format!("{case} by {variant}"),
+            None => case,
+        }
+    }
+
+    /// Files and rows of both sides, the new one first.
+    pub fn rows<'a>(&self, pair: &DevicePair<'a>) -> [Vec<(&'a RunFile, &'a Row)>; 2] {
+        let reference_case = self.reference_case.as_ref().unwrap_or(&self.case);
+        [(&pair.new, &self.case), (&pair.reference, reference_case)].map(|(files, case)| {
+            let fits = |row: &&Row| {
+                row.case == *case && self.variant.as_ref().is_none_or(|text| *text == variant(row))
+            };
+            files.iter().flat_map(|file| file.rows.iter().filter(fits).map(|row| (*file, row))).collect()
+        })
+    }
+}
+
+/// The verdicts on the cases of one device.
+#[derive(Debug, Clone)]
+pub struct DeviceVerdicts<'a> {
+    /// Its files.
+    pub pair: DevicePair<'a>,
+    /// In the order of the reference and then of what only the new side has.
+    pub cases: Vec<CaseVerdict>,
+}
+
+/// Why two sets of files are not compared at all.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// No case has rows on both sides.
+    #[error("the sides have no case in common")]
+    NothingInCommon,
+    /// All that the sides have in common was not measured alike.
+    #[error("the sides were not measured alike: {0}")]
+    Unlike(Difference),
+}
+
+/// Judges every case of every device. Devices are paired by [`pair_devices`], rows by the key of their
+/// case; verdicts on all of them are held together ([`judge_together`]).
+///
+/// # Errors
+/// When nothing can be compared, with the reason.
+pub fn compare<'a>(
+    new: &'a [RunFile],
+    reference: &'a [RunFile],
+    matching: Matching,
+    rule: &VerdictRule,
+) -> Result<Vec<DeviceVerdicts<'a>>, Refusal> {
+    let pairs = pair_devices(new, reference);
+    let mut devices: Vec<DeviceVerdicts> = pairs
+        .into_iter()
+        .map(|pair| DeviceVerdicts { cases: judge_pair(&pair, matching, rule), pair })
+        .collect();
+    judge_together(devices.iter_mut().flat_map(|device| &mut device.cases).map(|c| &mut c.judgement), rule);
+    let cases = || devices.iter().flat_map(|device| &device.cases);
+    if !cases().any(|case| case.new_status.is_some() && case.reference_status.is_some()) {
+        return Err(Refusal::NothingInCommon);
+    }
+    let refused =
+        |case: &&CaseVerdict| matches!(case.judgement.verdict, Verdict::Missing(Absence::Unlike(_)));
+    let both = || cases().filter(|case| case.new_s.is_some() && case.reference_s.is_some());
+    match both().find(refused) {
+        Some(first) if both().all(|case| refused(&case)) => Err(Refusal::Unlike(first.unlike[0].clone())),
+        _ => Ok(devices),
+    }
+}
+
 /// Judges every case that a side has a row of, in the order of the reference and then of what only
-/// the new side has. The level of `rule` is shared by the cases that have rows on both sides.
+/// the new side has, all files of a side being of one device.
 ///
 /// A process is a repeat of a case in one file. Where all processes of both sides ran in pairs
 /// (`run --ab`, of which both files are there) each batch is held against its neighbour in time;
 /// otherwise the sides are taken as independent.
 pub fn verdicts(new: &[RunFile], reference: &[RunFile], rule: &VerdictRule) -> Vec<CaseVerdict> {
-    let subjects = subjects(new, reference);
-    let both = |subject: &&Subject| [new, reference].iter().all(|side| !subject.rows(side).is_empty());
-    let rule = rule.shared_by(subjects.iter().filter(both).count());
-    subjects.iter().map(|subject| subject.judge(new, reference, &rule)).collect()
+    let pair = DevicePair { new: new.iter().collect(), reference: reference.iter().collect() };
+    let mut cases = judge_pair(&pair, Matching::default(), rule);
+    judge_together(cases.iter_mut().map(|case| &mut case.judgement), rule);
+    cases
 }
 
-/// What is compared: a case, or one variant of it.
-#[derive(Debug, Clone, PartialEq)]
-struct Subject {
-    case: String,
-    variant: Option<String>,
-}
-
-fn variant(row: &Row) -> String {
-    row.kernel.as_ref().map_or(String::new(), |kernel| kernel.variant.to_string())
-}
-
-fn subjects(new: &[RunFile], reference: &[RunFile]) -> Vec<Subject> {
-    let mut variants: [BTreeMap<&str, BTreeSet<String>>; 2] = Default::default();
-    let sides = [reference, new];
-    for (known, side) in variants.iter_mut().zip(sides) {
-        for row in side.iter().flat_map(|file| &file.rows).filter(|row| row.status == Status::Ok) {
-            known.entry(&row.case).or_default().insert(variant(row));
-        }
-    }
-    let mut subjects: Vec<Subject> = Vec::new();
-    for row in sides.into_iter().flatten().flat_map(|file| &file.rows) {
-        let several = variants.iter().any(|known| known.get(&*row.case).is_some_and(|set| set.len() > 1));
-        let subject = Subject { case: row.case.clone(), variant: several.then(|| variant(row)) };
-        if !subjects.contains(&subject) {
-            subjects.push(subject);
-        }
-    }
-    subjects
-}
-
-/// One process of a side.
-struct Process<'a> {
-    file: &'a RunFile,
-    row: &'a Row,
-    /// Seconds of one execution by each batch, in order.
-    samples: Vec<f64>,
-}
-
-impl Process<'_> {
-    /// The batches beside those of `other`, if the two ran in turns.
-    fn beside(&self, other: &Process) -> Option<Vec<(f64, f64)>> {
-        let (a, b) = (&self.file.header, &other.file.header);
-        let opposed = a.ab.as_ref()?.side != b.ab.as_ref()?.side;
-        let together = opposed && a.run == b.run && self.row.repeat == other.row.repeat;
-        (together && self.samples.len() == other.samples.len())
-            .then(|| self.samples.iter().copied().zip(other.samples.iter().copied()).collect())
-    }
-}
-
-impl Subject {
-    fn rows<'a>(&self, side: &'a [RunFile]) -> Vec<(&'a RunFile, &'a Row)> {
-        let of = |row: &&Row| {
-            row.case == self.case && self.variant.as_ref().is_none_or(|text| *text == variant(row))
+/// Each case by itself. The work is divided among the processor's cores.
+fn judge_pair(pair: &DevicePair, matching: Matching, rule: &VerdictRule) -> Vec<CaseVerdict> {
+    let subjects = subjects(pair, matching.by_variant);
+    let workers = std::thread::available_parallelism().map_or(1, usize::from);
+    let share = subjects.len().div_ceil(workers).max(1);
+    std::thread::scope(|scope| {
+        let judge = |part: &[Subject]| -> Vec<CaseVerdict> {
+            part.iter().map(|subject| subject.judge(matching.force, rule)).collect()
         };
-        side.iter().flat_map(|file| file.rows.iter().filter(of).map(move |row| (file, row))).collect()
-    }
-
-    fn processes<'a>(&self, side: &'a [RunFile]) -> Vec<Process<'a>> {
-        let process = |(file, row): (&'a RunFile, &'a Row)| {
-            let samples = row.timing.as_ref().filter(|_| row.status == Status::Ok)?.seconds();
-            (!samples.is_empty()).then_some(Process { file, row, samples })
-        };
-        self.rows(side).into_iter().filter_map(process).collect()
-    }
-
-    fn judge(&self, new: &[RunFile], reference: &[RunFile], rule: &VerdictRule) -> CaseVerdict {
-        let sides = [self.processes(new), self.processes(reference)];
-        let [new_s, reference_s] = [0, 1].map(|at: usize| location(&sides[at]));
-        let judgement = match self.absence(new, reference, &sides) {
-            Some(absence) => Judgement::missing(absence),
-            None => judge(&sides[0], &sides[1], rule),
-        };
-        CaseVerdict { case: self.case.clone(), variant: self.variant.clone(), new_s, reference_s, judgement }
-    }
-
-    /// Why there is nothing to compare, if there is not.
-    fn absence(&self, new: &[RunFile], reference: &[RunFile], sides: &[Vec<Process>; 2]) -> Option<Absence> {
-        for (at, (side, files)) in [(Side::New, new), (Side::Reference, reference)].into_iter().enumerate() {
-            if !sides[at].is_empty() {
-                continue;
-            }
-            let rows = self.rows(files);
-            return Some(match rows.last() {
-                None => Absence::NoSamples(side),
-                Some((_, row)) => {
-                    let reason = row.reason.as_deref().unwrap_or("no reason was recorded");
-                    Absence::Row(side, format!("{}: {reason}", row.status))
-                }
-            });
-        }
-        unlike(sides.iter().flatten())
-    }
-}
-
-/// In what rows differ that only rows of like measurement may be compared in.
-fn unlike<'a>(mut processes: impl Iterator<Item = &'a Process<'a>>) -> Option<Absence> {
-    let first = processes.next()?;
-    let cache = |process: &Process| process.row.timing.as_ref().map(|timing| timing.cache);
-    let clock = |process: &Process| process.row.timing.as_ref().map(|timing| timing.timer);
-    let (method, state) = (first.file.header.method, cache(first));
-    for process in processes {
-        if process.file.header.method != method {
-            let other = process.file.header.method;
-            return Some(Absence::Unlike(format!("method {method} and method {other}")));
-        }
-        if cache(process) != state {
-            return Some(Absence::Unlike("warm and rotated caches".into()));
-        }
-        let inputs = [first, process].map(|process| distribution(&process.file.header));
-        if inputs[0] != inputs[1] {
-            return Some(Absence::Unlike(format!("{} and {} inputs", inputs[0], inputs[1])));
-        }
-        // Across devices the clocks may differ, and so do times by more than launches add.
-        let same_device = process.file.header.device.id == first.file.header.device.id;
-        if same_device && clock(process) != clock(first) {
-            return Some(Absence::Unlike("by the clock of the device and by that of the host".into()));
-        }
-    }
-    None
-}
-
-fn judge(new: &[Process], reference: &[Process], rule: &VerdictRule) -> Judgement {
-    let beside = |process: &Process| reference.iter().find_map(|other| process.beside(other));
-    let pairs: Option<Vec<Vec<(f64, f64)>>> = new.iter().map(beside).collect();
-    match pairs.filter(|pairs| pairs.len() == reference.len()) {
-        Some(pairs) => Judgement::paired(&pairs, rule),
-        None => {
-            let samples = |side: &[Process]| side.iter().map(|p| p.samples.clone()).collect::<Vec<_>>();
-            Judgement::of(&samples(new), &samples(reference), rule)
-        }
-    }
-}
-
-fn location(processes: &[Process]) -> Option<f64> {
-    let medians: Option<Vec<f64>> =
-        processes.iter().map(|process| median_of_unsorted(&mut process.samples.clone())).collect();
-    geometric_mean(&medians?)
+        let parts: Vec<_> = subjects.chunks(share).map(|part| scope.spawn(move || judge(part))).collect();
+        parts.into_iter().flat_map(|part| part.join().expect("judging does not panic")).collect()
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::super::fixture;
     use super::*;
-    use crate::analysis::{Doubt, Verdict};
+    use crate::analysis::Doubt;
     use crate::record::{AbSide, Cache};
 
     const KEY: &str = "gemm f32 m512 n512 k512 nn";
@@ -273,13 +278,14 @@ mod tests {
         assert_eq!(missing(file(0.01, 5), empty), "missing (the reference has no samples)");
         let mut later = file(0.01, 5);
         later.header.method = 2;
-        assert_eq!(missing(later, file(0.01, 5)), "missing (not measured alike: method 2 and method 1)");
+        let words = "missing (not measured alike: method is 2 in results/made-up.jsonl and 1 in results/made-up.jsonl)";
+        assert_eq!(missing(later, file(0.01, 5)), words);
         let mut warm = file(0.01, 5);
         for row in &mut warm.rows {
             let timing = row.timing.as_mut().unwrap();
             timing.cache = if timing.cache == Cache::Warm { Cache::Rotated } else { Cache::Warm };
         }
-        assert!(missing(warm, file(0.01, 5)).contains("warm and rotated caches"));
+        assert!(missing(warm, file(0.01, 5)).contains("not measured alike: cache is warm in "));
     }
 
     #[test]
@@ -306,5 +312,105 @@ mod tests {
             words,
             [("two", "same"), ("three", "missing"), ("one", "missing")].map(|(a, b)| (a.to_string(), b))
         );
+    }
+
+    fn compared(
+        new: &[RunFile],
+        reference: &[RunFile],
+        matching: Matching,
+    ) -> Result<Vec<CaseVerdict>, Refusal> {
+        let devices = compare(new, reference, matching, &rule())?;
+        Ok(devices.into_iter().flat_map(|device| device.cases).collect())
+    }
+
+    const FORCE: Matching = Matching { by_variant: false, force: true };
+
+    #[test]
+    fn sides_that_were_not_measured_alike_are_refused_unless_forced_but_for_the_method() {
+        let reference = [file(0.01, 5)];
+        let altered = |alter: fn(&mut RunFile)| {
+            let mut file = file(0.01, 5);
+            file.path = "results/new.jsonl".into();
+            alter(&mut file);
+            [file]
+        };
+        let warm: fn(&mut RunFile) = |file| {
+            file.rows.iter_mut().for_each(|row| row.timing.as_mut().unwrap().cache = Cache::Warm);
+        };
+        let zeros: fn(&mut RunFile) = |file| drop(file.header.options.insert("dist".into(), "zeros".into()));
+        for (alter, words) in [
+            (warm, "cache is warm in results/new.jsonl and rotated in results/made-up.jsonl"),
+            (zeros, "distribution is zeros in results/new.jsonl and uniform in results/made-up.jsonl"),
+        ] {
+            let new = altered(alter);
+            let refusal = compared(&new, &reference, Matching::default()).unwrap_err();
+            assert_eq!(refusal.to_string(), format!("the sides were not measured alike: {words}"));
+            let forced = compared(&new, &reference, FORCE).unwrap();
+            assert_eq!((forced[0].judgement.verdict.word(), forced[0].unlike.len()), ("same", 1));
+        }
+        let later = altered(|file| file.header.method = 2);
+        for matching in [Matching::default(), FORCE] {
+            let refusal = compared(&later, &reference, matching).unwrap_err();
+            assert!(matches!(&refusal, Refusal::Unlike(difference) if difference.field == "method"));
+        }
+        // One case of two that differs is missing, and the other is compared.
+        let mut new = altered(warm);
+        let mut reference = reference.clone();
+        for files in [&mut new, &mut reference] {
+            let more: Vec<Row> = file(0.02, 5).rows;
+            files[0]
+                .rows
+                .extend(more.into_iter().map(|row| Row { case: "stream f32 copy n64".into(), ..row }));
+        }
+        let verdicts = compared(&new, &reference, Matching::default()).unwrap();
+        let words: Vec<&str> = verdicts.iter().map(|verdict| verdict.judgement.verdict.word()).collect();
+        assert_eq!(words, ["missing", "same"]);
+    }
+
+    #[test]
+    fn a_case_of_another_precision_is_told_from_one_that_is_missing() {
+        let of = |key: &str, seconds: f64| {
+            let mut file = file(seconds, 5);
+            file.rows.iter_mut().for_each(|row| row.case = key.into());
+            file
+        };
+        let (f16, f32) = ("gemm f16.f32 m512 n512 k512 nn", "gemm f32 m512 n512 k512 nn");
+        let (new, reference) = ([of(f16, 0.005)], [of(f32, 0.01)]);
+        let refusal = compared(&new, &reference, Matching::default()).unwrap_err();
+        assert!(refusal.to_string().contains("precision is f16.f32 in "), "{refusal}");
+        let forced = compared(&new, &reference, FORCE).unwrap();
+        assert_eq!(forced.len(), 1);
+        assert_eq!((forced[0].case.as_str(), forced[0].reference_case.as_deref()), (f16, Some(f32)));
+        assert_eq!(forced[0].judgement.verdict, Verdict::Faster);
+        // With both on the reference there is nothing to mistake.
+        let mut both = of(f32, 0.01);
+        both.rows.extend(of(f16, 0.005).rows);
+        let verdicts = compared(&new, &[both], FORCE).unwrap();
+        let words: Vec<&str> = verdicts.iter().map(|verdict| verdict.judgement.verdict.word()).collect();
+        assert_eq!(words, ["missing", "same"]);
+        // Nothing at all in common.
+        let other = [of("stream f32 copy n64", 0.01)];
+        assert_eq!(compared(&new, &other, FORCE), Err(Refusal::NothingInCommon));
+    }
+
+    #[test]
+    fn a_variant_that_changed_is_told_and_compared_with_itself_alone_where_that_is_asked_for() {
+        let mut new = file(0.01, 5);
+        new.rows.iter_mut().for_each(|row| row.kernel.as_mut().unwrap().variant.kernel = "split".into());
+        let verdicts = compared(&[new.clone()], &[file(0.01, 5)], Matching::default()).unwrap();
+        assert_eq!(verdicts[0].judgement.verdict, Verdict::Same);
+        assert_eq!(verdicts[0].changes[0].field, "variant");
+        let by_variant = Matching { by_variant: true, force: false };
+        let refusal = compared(&[new], &[file(0.01, 5)], by_variant);
+        assert_eq!(refusal, Err(Refusal::NothingInCommon));
+    }
+
+    #[test]
+    fn the_worst_of_several_processes_is_the_status_of_a_side() {
+        let mut new = file(0.01, 6);
+        new.rows[2] = Row { repeat: 3, ..fixture::failed_row(KEY, Status::Wrong, Some("element 3")) };
+        let verdict = only(new, file(0.01, 5));
+        assert_eq!((verdict.new_status, verdict.reference_status), (Some(Status::Wrong), Some(Status::Ok)));
+        assert_eq!(verdict.judgement.verdict, Verdict::Same);
     }
 }

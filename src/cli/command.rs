@@ -1,7 +1,8 @@
 //! The subcommands and what they have in common on the outside.
 
 use super::{
-    catalog, completions, devices, doctor, executor, man, project, report, run as run_command, tune, verify,
+    catalog, compare, completions, devices, doctor, executor, history, man, project, report,
+    run as run_command, tune, verify,
 };
 use crate::error::Result;
 use clap::{CommandFactory, Parser, Subcommand};
@@ -13,7 +14,7 @@ use clap::{CommandFactory, Parser, Subcommand};
     version,
     max_term_width = 100,
     after_help = "\
-Exit codes: 0 done; 1 a gate failed (a wrong or failed case); 2 wrong usage or unreadable input; \
+Exit codes: 0 done; 1 a gate failed (a wrong or failed case, or --fail-on); 2 wrong usage or unreadable input; \
 3 no usable device; 4 interrupted, what was measured is saved and --resume continues."
 )]
 pub struct Arguments {
@@ -33,6 +34,10 @@ enum Command {
     Tune(Box<tune::Arguments>),
     /// Check every kernel variant against the oracle; time nothing.
     Verify(Box<verify::Arguments>),
+    /// Compare two sets of results, case by case.
+    Compare(compare::Arguments),
+    /// Show one case over all runs of a device, and when its time changed.
+    History(history::Arguments),
     /// Draw report.html and report.md from result files.
     Report(report::Arguments),
     /// Project a model's time per layer and per token from measured rows.
@@ -56,6 +61,8 @@ pub fn run(arguments: Arguments) -> Result<()> {
         Command::Run(arguments) => run_command::run(&arguments),
         Command::Tune(arguments) => tune::run(&arguments),
         Command::Verify(arguments) => verify::run(&arguments),
+        Command::Compare(arguments) => compare::run(&arguments),
+        Command::History(arguments) => history::run(&arguments),
         Command::Report(arguments) => report::run(&arguments),
         Command::Project(arguments) => project::run(&arguments),
         Command::Catalog(arguments) => catalog::run(&arguments),

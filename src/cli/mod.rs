@@ -2,10 +2,12 @@
 
 mod catalog;
 mod command;
+mod compare;
 mod completions;
 mod devices;
 pub mod doctor;
 mod executor;
+mod history;
 mod man;
 mod project;
 mod report;

@@ -79,13 +79,17 @@ fn find(paths: &[PathBuf]) -> Result<Vec<PathBuf>> {
     Ok(found)
 }
 
-/// Adds the `.jsonl` files under `folder` in order of their names. Links to folders are not followed.
+/// Adds the `.jsonl` files under `folder` in order of their names. Links to folders are not followed, and
+/// baselines inside, which are copies of other files, are left out.
 pub(super) fn find_in(folder: &Path, found: &mut Vec<PathBuf>) -> io::Result<()> {
     let mut entries: Vec<_> = std::fs::read_dir(folder)?.filter_map(|entry| entry.ok()).collect();
     entries.sort_by_key(std::fs::DirEntry::file_name);
     for entry in entries {
         let path = entry.path();
         if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            if entry.file_name() == super::baseline::FOLDER {
+                continue;
+            }
             // A folder inside that may not be read hides its own files only.
             let _ = find_in(&path, found);
         } else if path.extension().is_some_and(|extension| extension == "jsonl") && path.is_file() {

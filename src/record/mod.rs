@@ -1,5 +1,6 @@
 //! Rows on disk: schema, store, provenance.
 
+mod baseline;
 #[cfg(test)]
 pub(crate) mod example;
 mod lines;
@@ -15,6 +16,7 @@ pub use crate::measure::{
     TimerChoice, TimerFault, TimerReport, Timing, Verification,
 };
 pub use crate::telemetry::{Energy, Range, Telemetry};
+pub use baseline::{baseline_names, check_baseline_name, find_baseline, save_baseline};
 pub use load::{load, load_all, load_readable};
 pub use provenance::{now, platform, redact, run_id};
 pub use resume::{Earlier, find_earlier};

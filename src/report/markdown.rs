@@ -42,7 +42,7 @@ the mask leaves. Bytes are those that must move, and 1 GB/s is 10⁹ B/s. The sh
 time by the ceilings measured on the same device over the median time.\n";
 
 /// A table by rows of cells that are Markdown already; columns after the first `left` are numbers.
-fn table(out: &mut String, head: &[String], left: usize, rows: impl Iterator<Item = Vec<String>>) {
+pub(super) fn table(out: &mut String, head: &[String], left: usize, rows: impl Iterator<Item = Vec<String>>) {
     let rule: Vec<&str> = (0..head.len()).map(|i| if i < left { "---" } else { "---:" }).collect();
     for line in [head.join(" | "), rule.join(" | ")].into_iter().chain(rows.map(|row| row.join(" | "))) {
         out.push_str(&format!("| {line} |\n"));
@@ -199,7 +199,7 @@ fn reasons(out: &mut String, device: &Device) {
 }
 
 /// `text` as nothing but text: no mark-up, no HTML, no link, no mention.
-fn escape(text: &str) -> String {
+pub(super) fn escape(text: &str) -> String {
     let text = clean(text);
     let mut out = String::with_capacity(text.len() + 8);
     for (at, c) in text.char_indices() {
@@ -225,7 +225,7 @@ fn escape(text: &str) -> String {
 }
 
 /// A key as code, also within a table.
-fn code(key: &str) -> String {
+pub(super) fn code(key: &str) -> String {
     let key = clean(key).replace('`', "'").replace('|', "\\|");
     if key.is_empty() { "` `".into() } else { format!("`{key}`") }
 }

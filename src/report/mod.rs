@@ -2,6 +2,7 @@
 
 mod accelerators;
 mod anchor;
+mod history;
 mod html;
 mod markdown;
 mod page;
@@ -15,7 +16,8 @@ mod wording;
 mod writer;
 
 pub use accelerators::{details as accelerator_details, list as accelerator_list};
+pub use history::{history_json, history_table};
 pub use projection::{ModelOnDevice, projections};
 pub use table::{own_kernels, terminal};
-pub use verdicts::verdict_table;
+pub use verdicts::{Verdicts, explain, explain_json, verdict_counts, verdict_table};
 pub use writer::{Written, write};

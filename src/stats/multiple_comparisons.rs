@@ -2,7 +2,7 @@
 //!
 //! Of a hundred comparisons of equal kernels five fall below .05 by chance. A gate, which one wrong
 //! alarm closes, takes [`holm`]; a report, whose reader can bear that a stated part of the findings
-//! is wrong, takes [`benjamini_hochberg`]. Intervals are widened by [`bonferroni_level`] instead.
+//! is wrong, takes [`benjamini_hochberg`].
 
 /// Holm's adjusted p-values, in the order of the given ones: compared with α, they keep the
 /// probability of any false alarm at or below α, whatever the dependence between the tests.
@@ -44,15 +44,6 @@ pub fn benjamini_hochberg(p_values: &[f64]) -> Option<Vec<f64>> {
     Some(adjusted)
 }
 
-/// The level 1 − (1 − level)/m of each of `m` intervals that together hold their true values with
-/// probability `level` or more. C. E. Bonferroni, 1936.
-///
-/// `None` if `level` is not strictly between 0 and 1 or `m` is 0. A bootstrap needs resamples enough
-/// for it: about ten of them should lie beyond each end, so 20·m/(1 − level) in all.
-pub fn bonferroni_level(level: f64, m: usize) -> Option<f64> {
-    (level > 0.0 && level < 1.0 && m > 0).then(|| 1.0 - (1.0 - level) / m as f64)
-}
-
 /// The places of the p-values from the least to the greatest.
 fn ascending(p_values: &[f64]) -> Option<Vec<usize>> {
     if !p_values.iter().all(|p| (0.0..=1.0).contains(p)) {
@@ -81,14 +72,6 @@ mod tests {
         assert_eq!(rounded(benjamini_hochberg(&p)), [0.4; 5]);
         // It prints three digits: .957 .804 .957 .957 .565.
         assert_eq!(rounded(holm(&p)), [0.957, 0.804, 0.957, 0.957, 0.565]);
-    }
-
-    #[test]
-    fn a_level_is_shared_among_intervals() {
-        assert!((bonferroni_level(0.95, 10).unwrap() - 0.995).abs() < 1e-12);
-        assert_eq!(bonferroni_level(0.95, 1), Some(0.95));
-        assert_eq!(bonferroni_level(0.95, 0), None);
-        assert_eq!(bonferroni_level(1.0, 3), None);
     }
 
     #[test]

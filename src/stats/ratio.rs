@@ -1,12 +1,11 @@
 //! The ratio of the medians of two sets of processes, and how certain it is.
 
 use super::bca::acceleration;
-use super::bootstrap::{Bootstrap, BootstrapInterval, BootstrapMethod};
+use super::bootstrap::{Bootstrap, BootstrapInterval, BootstrapMethod, Replicates};
 use super::hierarchical::Levelled;
-use super::kalibera_jones::LevelVariances;
 use super::nested::Nested;
 use super::quantile::median_of_unsorted;
-use super::welch::welch_interval;
+use super::student::StudentEstimate;
 use serde::{Deserialize, Serialize};
 
 /// With fewer samples than this on a side, one process on each, the interval is BCa.
@@ -35,7 +34,36 @@ pub struct MedianRatio {
 }
 
 impl MedianRatio {
-    /// R = x̃_new/x̃_ref of processes with their samples, each a positive, finite time in one unit.
+    /// R = x̃_new/x̃_ref of processes with their samples, each a positive, finite time in one unit: the
+    /// ratio and interval of [`RatioEvidence::new`].
+    pub fn new(new: &[Vec<f64>], reference: &[Vec<f64>], bootstrap: &Bootstrap) -> Option<Self> {
+        RatioEvidence::new(new, reference, bootstrap)?.ratio()
+    }
+
+    /// R of processes in pairs, each with its samples in pairs (new, reference) that are neighbours in
+    /// time: the ratio and interval of [`RatioEvidence::paired`].
+    pub fn paired(processes: &[Vec<(f64, f64)>], bootstrap: &Bootstrap) -> Option<Self> {
+        RatioEvidence::paired(processes, bootstrap)?.ratio()
+    }
+}
+
+/// What samples say of the ratio of two locations, before a margin is chosen.
+#[derive(Debug, Clone)]
+pub struct RatioEvidence {
+    bootstrap: Bootstrap,
+    method: BootstrapMethod,
+    /// Resampled R.
+    replicates: Replicates,
+    /// Of the BCa interval.
+    acceleration: Option<f64>,
+    /// ln R over processes; none where a side has one.
+    student: Option<StudentEstimate>,
+    paired: bool,
+    processes: [usize; 2],
+}
+
+impl RatioEvidence {
+    /// Of processes with their samples, each a positive, finite time in one unit.
     ///
     /// The location of a side is the geometric mean of the medians of its processes, exp(Σ ln x̃/r):
     /// the median itself where there is one process. Each process counts the same, however many
@@ -43,8 +71,8 @@ impl MedianRatio {
     ///
     /// With several processes on a side the bootstrap is hierarchical: processes are drawn, and then
     /// samples within each. Of few processes it is too narrow, so that the interval is the hull of it
-    /// and of Welch's interval of the logarithms of the medians ([`welch_interval`]), where both sides
-    /// have two processes or more. With one on each side only samples can be drawn; the interval is
+    /// and of Welch's interval of the logarithms of the medians ([`StudentEstimate::welch`]), where both
+    /// sides have two processes or more. With one on each side only samples can be drawn; the interval is
     /// then BCa below [`FEW_SAMPLES`] samples on a side (percentile where BCa has no value),
     /// percentile from there on, and holds nothing of how processes differ: where processes of equal
     /// kernels differ by 1 %, as samples of one do, the interval of 30 samples each excludes 1 in two
@@ -56,38 +84,44 @@ impl MedianRatio {
     /// `resamples` is 0, or the level is not strictly between ½ and 1.
     pub fn new(new: &[Vec<f64>], reference: &[Vec<f64>], bootstrap: &Bootstrap) -> Option<Self> {
         let sides = [new, reference];
-        if bootstrap.level <= 0.5 || !sides.iter().all(|side| side.iter().flatten().all(usable)) {
+        if !usable_level(bootstrap) || !sides.iter().all(|side| side.iter().flatten().all(usable)) {
             return None;
         }
-        let wider = equivalence(bootstrap);
         let nested = sides.map(|side| Nested::processes(side).canonical());
         let [Some(new_nested), Some(reference_nested)] = nested else {
             return None;
         };
-        let intervals = if let [[new], [reference]] = [new, reference] {
-            ratio_of_samples(new, reference, [bootstrap, &wider])?
+        let (replicates, method, acceleration) = if let [[new], [reference]] = [new, reference] {
+            ratio_of_samples(new, reference, bootstrap)?
         } else {
-            ratio_of_processes(&new_nested, &reference_nested, [bootstrap, &wider])?
+            let replicates = ratio_of_processes(&new_nested, &reference_nested, bootstrap)?;
+            (replicates, BootstrapMethod::Hierarchical, None)
         };
         let [x, y] = [&new_nested, &reference_nested].map(logarithms_of_medians);
-        let student = |level| welch_interval(&x, &y, level).map(|t| (t.lo.exp(), t.hi.exp()));
-        let processes = [new.len(), reference.len()];
-        Some(Self::hull(intervals, [student(bootstrap.level), student(wider.level)], false, processes))
+        Some(Self {
+            bootstrap: *bootstrap,
+            method,
+            replicates,
+            acceleration,
+            student: StudentEstimate::welch(&x, &y),
+            paired: false,
+            processes: [new.len(), reference.len()],
+        })
     }
 
-    /// R of processes in pairs, each with its samples in pairs (new, reference) that are neighbours in
+    /// Of processes in pairs, each with its samples in pairs (new, reference) that are neighbours in
     /// time; times are positive, finite and in one unit.
     ///
     /// The location of a pair of processes is the median of ln(new/reference) over its pairs of
     /// samples, and ln R is the mean of these over the processes. What disturbs both neighbours leaves
     /// their ratio alone, so that this is much narrower on a machine that is shared. The interval is
     /// the hull of the hierarchical bootstrap (processes, and pairs of samples within each) and of
-    /// Student's t interval of the mean over processes ([`LevelVariances::mean_interval`]).
+    /// Student's t interval of the mean over processes ([`StudentEstimate::mean`]).
     ///
-    /// `None` as for [`MedianRatio::new`].
+    /// `None` as for [`RatioEvidence::new`].
     pub fn paired(processes: &[Vec<(f64, f64)>], bootstrap: &Bootstrap) -> Option<Self> {
         let all = || processes.iter().flatten();
-        if bootstrap.level <= 0.5 || !all().all(|(new, reference)| usable(new) && usable(reference)) {
+        if !usable_level(bootstrap) || !all().all(|(new, reference)| usable(new) && usable(reference)) {
             return None;
         }
         let logarithm = |&(new, reference): &(f64, f64)| (new / reference).ln();
@@ -99,45 +133,101 @@ impl MedianRatio {
         let mut scratch = Vec::new();
         let replicates = bootstrap
             .replicate(estimate, |generator| location.of_resample(&nested, generator, &mut scratch).exp())?;
-        let (wider, method) = (equivalence(bootstrap), BootstrapMethod::Hierarchical);
-        let intervals = [
-            bootstrap.percentile_interval(&replicates, method)?,
-            wider.percentile_interval(&replicates, method)?,
-        ];
         let mut medians: Vec<f64> = logarithms.into_iter().map(|mut of_one| median(&mut of_one)).collect();
         medians.sort_unstable_by(f64::total_cmp);
-        let student = |level| {
-            let interval = LevelVariances::new(&Nested::Samples(medians.clone()))?.mean_interval(level)?;
-            Some((interval.lo.exp(), interval.hi.exp()))
-        };
-        let processes = [processes.len(); 2];
-        Some(Self::hull(intervals, [student(bootstrap.level), student(wider.level)], true, processes))
+        Some(Self {
+            bootstrap: *bootstrap,
+            method: BootstrapMethod::Hierarchical,
+            replicates,
+            acceleration: None,
+            student: StudentEstimate::mean(&medians),
+            paired: true,
+            processes: [processes.len(); 2],
+        })
     }
 
-    /// The intervals at two levels, each with what Student's t adds to it.
-    fn hull(
-        intervals: [BootstrapInterval; 2],
-        student: [Option<(f64, f64)>; 2],
-        paired: bool,
-        [new_processes, reference_processes]: [usize; 2],
-    ) -> Self {
-        let ends = |at: usize| {
-            let own = (intervals[at].lo, intervals[at].hi);
-            student[at].map_or(own, |(lo, hi)| (own.0.min(lo), own.1.max(hi)))
-        };
-        let ((lo, hi), (equivalence_lo, equivalence_hi)) = (ends(0), ends(1));
-        let interval = intervals[0];
-        Self { lo, hi, equivalence_lo, equivalence_hi, interval, paired, new_processes, reference_processes }
+    /// R with its intervals at the level of the bootstrap, and for equivalence at 1 − 2α.
+    pub fn ratio(&self) -> Option<MedianRatio> {
+        let wider = Bootstrap { level: 2.0 * self.bootstrap.level - 1.0, ..self.bootstrap };
+        let (interval, (lo, hi)) = self.hull(&self.bootstrap)?;
+        let (_, (equivalence_lo, equivalence_hi)) = self.hull(&wider)?;
+        let [new_processes, reference_processes] = self.processes;
+        let paired = self.paired;
+        Some(MedianRatio {
+            lo,
+            hi,
+            equivalence_lo,
+            equivalence_hi,
+            interval,
+            paired,
+            new_processes,
+            reference_processes,
+        })
     }
+
+    /// The interval of the replicates at a level, and its ends with what Student's t adds to it.
+    fn hull(&self, bootstrap: &Bootstrap) -> Option<(BootstrapInterval, (f64, f64))> {
+        let interval = match self.acceleration {
+            Some(acceleration) => bootstrap.bca_of_replicates(&self.replicates, acceleration)?,
+            None => bootstrap.percentile_interval(&self.replicates, self.method)?,
+        };
+        let student = self.student.and_then(|student| student.interval(bootstrap.level));
+        let (lo, hi) = student.map_or((interval.lo, interval.hi), |t| {
+            (interval.lo.min(t.lo.exp()), interval.hi.max(t.hi.exp()))
+        });
+        Some((interval, (lo, hi)))
+    }
+
+    /// The p-value of the hypothesis that R lies between 1/(1 + `margin`) and 1 + `margin`: the least α
+    /// at which the interval at 1 − α lies wholly beyond that.
+    ///
+    /// It is the greater of that of Student's t, 2·P(T_ν ≥ (|ln R| − ln(1 + margin))/error), and of that
+    /// of the bootstrap, twice the share of the replicates that do not lie beyond the margin on the side
+    /// of R. `None` where a side has one process, and for a margin that is not positive.
+    pub fn p_beyond(&self, margin: f64) -> Option<f64> {
+        let (student, end) = (self.student?, self.end(margin)?);
+        let slower = self.replicates.estimate > 1.0;
+        let (t, share) = if slower {
+            (student.p_above(end)?, self.share(|ratio| ratio.ln() <= end))
+        } else {
+            (student.p_below(-end)?, self.share(|ratio| ratio.ln() >= -end))
+        };
+        Some((2.0 * t.max(share)).min(1.0))
+    }
+
+    /// The p-value of the hypothesis that R lies outside of 1/(1 + `margin`) to 1 + `margin`, by two
+    /// one-sided tests: the least α at which the interval at 1 − 2α lies within the two.
+    ///
+    /// It is the greatest of both tests by Student's t and by the shares of the replicates beyond each
+    /// end. `None` as for [`RatioEvidence::p_beyond`].
+    pub fn p_within(&self, margin: f64) -> Option<f64> {
+        let (student, end) = (self.student?, self.end(margin)?);
+        // Exactly at the margin is within.
+        let at = |p: Option<f64>| if student.error == 0.0 { None } else { p };
+        let certain = if student.value.abs() <= end { 0.0 } else { 1.0 };
+        let above = at(student.p_below(end)).unwrap_or(certain);
+        let below = at(student.p_above(-end)).unwrap_or(certain);
+        let shares = [self.share(|ratio| ratio.ln() > end), self.share(|ratio| ratio.ln() < -end)];
+        Some(above.max(below).max(shares[0]).max(shares[1]))
+    }
+
+    /// ln(1 + margin).
+    fn end(&self, margin: f64) -> Option<f64> {
+        (margin.is_finite() && margin > 0.0).then(|| margin.ln_1p())
+    }
+
+    fn share(&self, such: impl Fn(f64) -> bool) -> f64 {
+        let all = &self.replicates.sorted;
+        all.iter().filter(|ratio| such(**ratio)).count() as f64 / all.len() as f64
+    }
+}
+
+fn usable_level(bootstrap: &Bootstrap) -> bool {
+    bootstrap.level > 0.5 && bootstrap.level < 1.0
 }
 
 fn usable(time: &f64) -> bool {
     time.is_finite() && *time > 0.0
-}
-
-/// The same bootstrap at the level 1 − 2α.
-fn equivalence(bootstrap: &Bootstrap) -> Bootstrap {
-    Bootstrap { level: 2.0 * bootstrap.level - 1.0, ..*bootstrap }
 }
 
 fn mean(values: &mut [f64]) -> f64 {
@@ -150,45 +240,35 @@ fn logarithms_of_medians(processes: &Nested) -> Vec<f64> {
     processes.iter().map(|process| location.of(process)).collect()
 }
 
-/// The intervals at two levels from the same draws of samples.
+/// Draws of samples, and with few of them the acceleration of their interval.
 fn ratio_of_samples(
     new: &[f64],
     reference: &[f64],
-    bootstraps: [&Bootstrap; 2],
-) -> Option<[BootstrapInterval; 2]> {
+    bootstrap: &Bootstrap,
+) -> Option<(Replicates, BootstrapMethod, Option<f64>)> {
     let ratio = |sides: &mut [Vec<f64>]| median(&mut sides[0]) / median(&mut sides[1]);
     let mut groups = [new.to_vec(), reference.to_vec()];
     groups.iter_mut().for_each(|group| group.sort_unstable_by(f64::total_cmp));
-    let [first, second] = bootstraps;
-    let replicates = first.replicates(&groups, ratio)?;
+    let replicates = bootstrap.replicates(&groups, ratio)?;
     if new.len().min(reference.len()) < FEW_SAMPLES
         && let Some(acceleration) = acceleration(&groups, ratio)
-        && let Some(narrow) = first.bca_of_replicates(&replicates, acceleration)
-        && let Some(wide) = second.bca_of_replicates(&replicates, acceleration)
+        && bootstrap.bca_of_replicates(&replicates, acceleration).is_some()
     {
-        return Some([narrow, wide]);
+        return Some((replicates, BootstrapMethod::Bca, Some(acceleration)));
     }
-    let method = BootstrapMethod::Percentile;
-    Some([first.percentile_interval(&replicates, method)?, second.percentile_interval(&replicates, method)?])
+    Some((replicates, BootstrapMethod::Percentile, None))
 }
 
-/// The intervals at two levels from the same draws of processes and samples.
-fn ratio_of_processes(
-    new: &Nested,
-    reference: &Nested,
-    bootstraps: [&Bootstrap; 2],
-) -> Option<[BootstrapInterval; 2]> {
+/// Draws of processes and of samples within each.
+fn ratio_of_processes(new: &Nested, reference: &Nested, bootstrap: &Bootstrap) -> Option<Replicates> {
     let mut location = Levelled { within: |samples: &mut [f64]| median(samples).ln(), across: mean };
     let estimate = (location.of(new) - location.of(reference)).exp();
     let mut scratch = Vec::new();
-    let [first, second] = bootstraps;
-    let replicates = first.replicate(estimate, |generator| {
+    bootstrap.replicate(estimate, |generator| {
         let new = location.of_resample(new, generator, &mut scratch);
         let reference = location.of_resample(reference, generator, &mut scratch);
         (new - reference).exp()
-    })?;
-    let method = BootstrapMethod::Hierarchical;
-    Some([first.percentile_interval(&replicates, method)?, second.percentile_interval(&replicates, method)?])
+    })
 }
 
 /// NaN where there is none, which the bootstrap refuses.
@@ -296,6 +376,42 @@ mod tests {
     }
 
     #[test]
+    fn p_is_the_level_at_which_the_interval_meets_the_margin() {
+        // ln R as above: .03 ± .00070711·t₄. Beyond 2 %: 2·P(T₄ ≥ (.03 − ln 1.02)/.00070711), and below
+        // 5 % within it; SciPy 1.17.1: 2·t.sf(…, 4).
+        let pairs = neighbours([0.028, 0.029, 0.030, 0.031, 0.032]);
+        let evidence = RatioEvidence::paired(&pairs, &quick(6)).unwrap();
+        let p = evidence.p_beyond(0.02).unwrap();
+        assert!((p - 0.00013438267536446458).abs() < 1e-9, "{p}");
+        assert!(evidence.p_within(0.02).unwrap() > 0.999);
+        // .01 below a margin of 2 %: t.sf((ln 1.02 − .01)/.00070711, 4).
+        let pairs = neighbours([0.008, 0.009, 0.010, 0.011, 0.012]);
+        let evidence = RatioEvidence::paired(&pairs, &quick(6)).unwrap();
+        let p = evidence.p_within(0.02).unwrap();
+        assert!((p - 7.848275220274027e-05).abs() < 1e-9, "{p}");
+        assert_eq!(evidence.p_beyond(0.02), Some(1.0));
+        for margin in [0.0, -0.1, f64::NAN] {
+            assert_eq!((evidence.p_beyond(margin), evidence.p_within(margin)), (None, None));
+        }
+        // One process says nothing of the next.
+        let one = RatioEvidence::paired(&pairs[..1], &quick(6)).unwrap();
+        assert_eq!((one.p_beyond(0.02), one.p_within(0.02)), (None, None));
+    }
+
+    #[test]
+    fn the_bootstrap_has_its_say_in_p() {
+        // Five processes at 1 and four at 1 with one at 1.5 against it: Welch alone would say otherwise
+        // than the draws, of which (4/5)⁵ = 33 % never meet the one that differs.
+        let reference = vec![vec![1.0; 9]; 5];
+        let mut new = reference.clone();
+        new[0] = vec![1.5; 9];
+        let evidence =
+            RatioEvidence::new(&new, &reference, &Bootstrap { resamples: 4000, ..quick(2) }).unwrap();
+        let p = evidence.p_beyond(0.02).unwrap();
+        assert!(p >= 2.0 * 0.33 - 0.04, "{p}");
+    }
+
+    #[test]
     fn a_disturbed_neighbour_in_five_does_not_move_a_pair_of_processes() {
         let mut pairs = neighbours([0.0; 5]);
         for process in &mut pairs {
@@ -342,6 +458,16 @@ mod tests {
             prop_assert_eq!(MedianRatio::new(&shuffled, &reference, &quick(seed)), Some(ratio));
             prop_assert!(ratio.lo <= ratio.equivalence_lo && ratio.lo <= ratio.interval.lo);
             prop_assert!(ratio.equivalence_hi <= ratio.hi && ratio.interval.hi <= ratio.hi);
+            // The verdict by the interval is that by p, but for an end that lies between two replicates.
+            let evidence = RatioEvidence::new(&processes, &reference, &quick(seed)).unwrap();
+            if let Some(beyond) = evidence.p_beyond(0.02) {
+                let (inner, outer) = (1.02f64, 1.0 / 1.02);
+                let told = ratio.lo > inner || ratio.hi < outer;
+                prop_assert!(told == (beyond <= 0.05) || (beyond - 0.05).abs() < 0.011, "{beyond} {ratio:?}");
+                let within = evidence.p_within(0.02).unwrap();
+                let told = ratio.equivalence_lo >= outer && ratio.equivalence_hi <= inner;
+                prop_assert!(told == (within <= 0.05) || (within - 0.05).abs() < 0.011, "{within} {ratio:?}");
+            }
             let scaled = |side: &[Vec<f64>]| -> Vec<Vec<f64>> {
                 side.iter().map(|samples| samples.iter().map(|x| 1024.0 * x).collect()).collect()
             };

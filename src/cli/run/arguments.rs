@@ -69,6 +69,10 @@ pub struct Arguments {
     /// Folder of result files.
     #[arg(short, long, value_name = "DIR", default_value = "results/local")]
     pub(super) output: PathBuf,
+    /// Keep what was measured as a baseline of this name, for `compare --baseline`; it takes the place
+    /// of what the baseline had of these devices.
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["ab", "dry_run"])]
+    pub(super) save_baseline: Option<String>,
     /// Draw a report into this folder afterwards.
     #[arg(long, value_name = "DIR")]
     pub(super) report: Option<PathBuf>,

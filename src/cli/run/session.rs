@@ -47,6 +47,9 @@ pub fn run(command: &Command) -> Result<()> {
     if !arguments.ab.is_empty() {
         return ab::run(command);
     }
+    if let Some(name) = &arguments.save_baseline {
+        record::check_baseline_name(name)?;
+    }
     let suite = command.cases()?;
     let labels = arguments.labels()?;
     let program = devices::program(arguments.subject.executor.as_deref())?;
@@ -119,6 +122,10 @@ pub fn run(command: &Command) -> Result<()> {
     print(&crate::report::own_kernels(&runs));
     for path in &paths {
         print(&format!("{}\n", path.display()));
+    }
+    if let Some(name) = arguments.save_baseline.as_ref().filter(|_| !interrupted) {
+        let folder = record::save_baseline(&arguments.output, name, &paths)?;
+        note(&format!("baseline {name} is in {}", folder.display()));
     }
     if let Some(folder) = &arguments.report {
         report::write(&paths, folder)?;

@@ -1,26 +1,43 @@
 //! The verdicts on cases, for a terminal.
 
 use crate::analysis::{CaseVerdict, clean};
+use crate::record::Status;
 use crate::units;
 
 /// A line for each verdict: times of both sides, the ratio `new`/`reference` with its interval, and
-/// the verdict on `new`. ASCII.
+/// the verdict on `new`.
 pub fn verdict_table(verdicts: &[CaseVerdict], reference: &str, new: &str) -> String {
-    let ratio_name = format!("{new}/{reference}");
-    let mut lines =
-        vec![["case", reference, new, &ratio_name, "interval", "verdict"].map(ToString::to_string)];
-    for verdict in verdicts {
-        let case = match &verdict.variant {
-            Some(variant) => format!("{} by {}", clean(&verdict.case), clean(variant)),
-            None => clean(&verdict.case),
-        };
-        let time = |seconds: Option<f64>| seconds.map_or("-".into(), units::seconds);
-        let ratio = verdict.judgement.ratio.as_ref();
-        let told = ratio.map_or("-".into(), |ratio| format!("{:.4}", ratio.interval.estimate));
-        let interval = ratio.map_or("-".into(), |ratio| format!("{:.4} to {:.4}", ratio.lo, ratio.hi));
-        let word = clean(&verdict.judgement.verdict.to_string());
-        lines.push([case, time(verdict.reference_s), time(verdict.new_s), told, interval, word]);
+    let mut out = lines(verdicts, reference, new);
+    if let Some(ratio) = verdicts.iter().find_map(|verdict| verdict.judgement.ratio.as_ref()) {
+        let percent = (1e4 * ratio.interval.bootstrap.level).round() / 100.0;
+        out += &format!("intervals at {percent} % of each case by itself");
+        out += if verdicts.len() > 1 { ", verdicts hold among all (Benjamini-Hochberg)\n" } else { "\n" };
     }
+    out
+}
+
+/// The cells of a verdict: case, times of the reference and of the new side, ratio, interval, verdict.
+pub(super) fn cells(verdict: &CaseVerdict) -> [String; 6] {
+    let time = |seconds: Option<f64>| seconds.map_or("-".into(), units::seconds);
+    let ratio = verdict.judgement.ratio.as_ref();
+    let told = ratio.map_or("-".into(), |ratio| format!("{:.4}", ratio.interval.estimate));
+    let interval = ratio.map_or("-".into(), |ratio| format!("{:.4} to {:.4}", ratio.lo, ratio.hi));
+    let mut word = verdict.judgement.verdict.to_string();
+    if let (Some(status), Some(_)) = (verdict.new_status.filter(|status| *status != Status::Ok), ratio) {
+        word += &format!("; a process of the new side is {status}");
+    }
+    if ratio.is_some() && !verdict.unlike.is_empty() {
+        let fields: Vec<&str> = verdict.unlike.iter().map(|difference| difference.field).collect();
+        word += &format!(" (forced: unlike {})", fields.join(", "));
+    }
+    [clean(&verdict.name()), time(verdict.reference_s), time(verdict.new_s), told, interval, clean(&word)]
+}
+
+/// The table without its foot.
+pub(super) fn lines(verdicts: &[CaseVerdict], reference: &str, new: &str) -> String {
+    let ratio_name = format!("{new}/{reference}");
+    let head = ["case", reference, new, &ratio_name, "interval", "verdict"].map(ToString::to_string);
+    let lines: Vec<[String; 6]> = [head].into_iter().chain(verdicts.iter().map(cells)).collect();
     let width = |column: usize| lines.iter().map(|line| line[column].chars().count()).max().unwrap_or(0);
     let widths: [usize; 6] = std::array::from_fn(width);
     let mut out = String::new();
@@ -36,11 +53,6 @@ pub fn verdict_table(verdicts: &[CaseVerdict], reference: &str, new: &str) -> St
         out += text.trim_end();
         out.push('\n');
     }
-    if let Some(level) = verdicts.iter().find_map(|verdict| verdict.judgement.ratio.as_ref()) {
-        let percent = 100.0 * level.interval.bootstrap.level;
-        out += &format!("intervals at {} %", (percent * 100.0).round() / 100.0);
-        out += if verdicts.len() > 1 { ", so that all cases together have 95 %\n" } else { "\n" };
-    }
     out
 }
 
@@ -54,11 +66,9 @@ mod tests {
         let side = |seconds: f64| vec![vec![seconds; 30]; 5];
         let judgement = Judgement::of(&side(0.0021), &side(0.002), &VerdictRule::seeded(1));
         let verdict = |case: &str, judgement: Judgement, seconds: Option<f64>| CaseVerdict {
-            case: case.into(),
-            variant: None,
             new_s: seconds.map(|s| 1.05 * s),
             reference_s: seconds,
-            judgement,
+            ..CaseVerdict::of(case, judgement)
         };
         let absence = Absence::Row(Side::New, "unsupported: no f16".into());
         let text = verdict_table(

@@ -1,0 +1,123 @@
+//! What ends a comparison with exit code 1.
+
+use super::verdict::{Verdict, VerdictRule};
+use super::verdicts::CaseVerdict;
+use crate::record::Status;
+use std::fmt;
+use std::str::FromStr;
+
+/// One thing that must not be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Gate {
+    /// A case is slower, beyond Holm's doubt.
+    Slower,
+    /// A case is faster, beyond the same doubt: a surprise is worth a look too.
+    Faster,
+    /// Nobody can tell.
+    Unclear,
+    /// The reference has samples, and the new side has none that may be compared.
+    Missing,
+    /// The new side's result is not what the oracle says.
+    Wrong,
+    /// The new side failed, crashed, ran into its deadline or out of memory.
+    Failed,
+}
+
+impl Gate {
+    /// All.
+    pub const ALL: [Gate; 6] =
+        [Gate::Slower, Gate::Faster, Gate::Unclear, Gate::Missing, Gate::Wrong, Gate::Failed];
+
+    /// The word on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Gate::Slower => "slower",
+            Gate::Faster => "faster",
+            Gate::Unclear => "unclear",
+            Gate::Missing => "missing",
+            Gate::Wrong => "wrong",
+            Gate::Failed => "failed",
+        }
+    }
+
+    /// Whether it is this that `verdict` says.
+    pub fn stops(self, verdict: &CaseVerdict, rule: &VerdictRule) -> bool {
+        let judgement = &verdict.judgement;
+        match self {
+            Gate::Slower => judgement.verdict == Verdict::Slower && judgement.is_certain(rule),
+            Gate::Faster => judgement.verdict == Verdict::Faster && judgement.is_certain(rule),
+            Gate::Unclear => matches!(judgement.verdict, Verdict::Unclear(_)),
+            Gate::Missing => {
+                matches!(judgement.verdict, Verdict::Missing(_)) && verdict.reference_s.is_some()
+            }
+            Gate::Wrong => verdict.new_status == Some(Status::Wrong),
+            Gate::Failed => verdict.new_status.is_some_and(Status::may_be_retried),
+        }
+    }
+}
+
+impl fmt::Display for Gate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for Gate {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let names = Gate::ALL.map(Gate::name).join(", ");
+        let found = Gate::ALL.into_iter().find(|gate| gate.name() == text.trim());
+        found.ok_or_else(|| format!("`{text}` is no gate; there are {names}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::verdict::{Absence, Doubt, Judgement, Side};
+    use super::*;
+
+    fn verdict(judgement: Judgement, new_status: Option<Status>, reference_s: Option<f64>) -> CaseVerdict {
+        CaseVerdict { new_status, reference_s, ..CaseVerdict::of("gemm f32 m8 n8 k8 nn", judgement) }
+    }
+
+    #[test]
+    fn each_gate_stops_its_own_and_nothing_else() {
+        let rule = VerdictRule::seeded(1);
+        let side = |seconds: f64| vec![vec![seconds; 9]; 5];
+        let ok = Some(Status::Ok);
+        let judged = |seconds: f64| Judgement::of(&side(seconds), &side(1.0), &rule);
+        let few = Judgement::of(&side(2.0)[..1], &side(1.0), &rule);
+        assert!(matches!(few.verdict, Verdict::Unclear(Doubt::FewProcesses { .. })));
+        let absent = |status: Status| {
+            let row = Absence::Row(Side::New, format!("{status}: why"));
+            verdict(Judgement::missing(row), Some(status), Some(1.0))
+        };
+        let new_case = Judgement::missing(Absence::NoSamples(Side::Reference));
+        for (verdict, expected) in [
+            (verdict(judged(1.05), ok, Some(1.0)), vec![Gate::Slower]),
+            (verdict(judged(0.9), ok, Some(1.0)), vec![Gate::Faster]),
+            (verdict(judged(1.0), ok, Some(1.0)), vec![]),
+            (verdict(few, ok, Some(1.0)), vec![Gate::Unclear]),
+            (absent(Status::Wrong), vec![Gate::Missing, Gate::Wrong]),
+            (absent(Status::Timeout), vec![Gate::Missing, Gate::Failed]),
+            (absent(Status::Unsupported), vec![Gate::Missing]),
+            // Four processes of five are proven and one is not.
+            (verdict(judged(1.0), Some(Status::Wrong), Some(1.0)), vec![Gate::Wrong]),
+            // The reference has no such case.
+            (verdict(new_case, ok, None), vec![]),
+        ] {
+            let stopped: Vec<Gate> =
+                Gate::ALL.into_iter().filter(|gate| gate.stops(&verdict, &rule)).collect();
+            assert_eq!(stopped, expected, "{verdict:?}");
+        }
+    }
+
+    #[test]
+    fn gates_are_read_by_their_names() {
+        for gate in Gate::ALL {
+            assert_eq!(gate.to_string().parse(), Ok(gate));
+        }
+        assert!("slow".parse::<Gate>().unwrap_err().contains("there are slower, faster"));
+    }
+}

@@ -1,0 +1,67 @@
+//! `portamark history`: one case over all runs of a device.
+
+use super::compare::{find_case, load_files, parse_share};
+use crate::analysis::histories;
+use crate::error::{Error, Result};
+use crate::report::{history_json, history_table};
+use crate::stats::ChangePointRule;
+use std::path::PathBuf;
+
+/// How a history is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Format {
+    /// A line for each run.
+    Table,
+    /// One JSON document.
+    Json,
+}
+
+/// Shows one case over all runs of a device, and when its time changed.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Arguments {
+    /// Key of the case, or a part that no other has.
+    case: String,
+    /// Result files, or folders of them.
+    #[arg(long = "in", value_name = "DIR", default_value = "results/local")]
+    within: Vec<PathBuf>,
+    /// Only devices with this in their name.
+    #[arg(short, long, value_name = "DEVICE")]
+    device: Option<String>,
+    /// Changes by less than this are none.
+    #[arg(long, value_name = "SHARE", value_parser = parse_share, default_value = "2%")]
+    margin: f64,
+    /// A change has a p-value below this.
+    #[arg(long, value_name = "P", value_parser = parse_share, default_value = "0.001")]
+    max_p: f64,
+    /// How the history is written.
+    #[arg(long, value_name = "FORMAT", default_value = "table")]
+    format: Format,
+}
+
+/// Prints the history.
+pub fn run(arguments: &Arguments) -> Result<()> {
+    let mut files = load_files(&arguments.within)?;
+    if let Some(device) = &arguments.device {
+        let part = device.to_lowercase();
+        files.retain(|file| file.header.device.id.to_lowercase().contains(&part));
+    }
+    let keys = files.iter().flat_map(|file| &file.rows).map(|row| row.case.clone());
+    let case = find_case(&arguments.case, keys)?;
+    let rule = ChangePointRule {
+        max_p: arguments.max_p,
+        least_change: arguments.margin.ln_1p(),
+        ..ChangePointRule::default()
+    };
+    let series = histories(&files, &case, &rule);
+    if series.is_empty() {
+        return Err(Error::usage_hint(
+            format!("no run has a time of {case}"),
+            "its rows say why; `portamark report` shows them",
+        ));
+    }
+    super::print(&match arguments.format {
+        Format::Table => history_table(&case, &series),
+        Format::Json => history_json(&case, &series),
+    });
+    Ok(())
+}

@@ -1,0 +1,174 @@
+//! An estimate with a standard error, and what Student's t says of it.
+//!
+//! Student (W. S. Gosset), "The Probable Error of a Mean", Biometrika 6(1), 1908,
+//! doi:10.1093/biomet/6.1.1. B. L. Welch, "The Generalization of 'Student's' Problem when Several
+//! Different Population Variances Are Involved", Biometrika 34(1–2), 1947,
+//! doi:10.1093/biomet/34.1-2.28.
+
+use super::kalibera_jones::LevelInterval;
+use super::spread::{mean, variance};
+use statrs::distribution::{ContinuousCDF, StudentsT};
+
+/// An estimate whose error is known to so many degrees of freedom.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct StudentEstimate {
+    /// The estimate, in the unit of the samples.
+    pub value: f64,
+    /// Its standard error, in the same unit; 0 of samples without any spread.
+    pub error: f64,
+    /// Degrees of freedom of the error, ν.
+    pub freedom: f64,
+}
+
+impl StudentEstimate {
+    /// The mean x̄ of samples, with the error s/√n and n − 1 degrees of freedom.
+    ///
+    /// `None` for fewer than two samples or one that is not finite.
+    pub fn mean(samples: &[f64]) -> Option<Self> {
+        let n = samples.len() as f64;
+        Some(Self { value: mean(samples)?, error: (variance(samples)? / n).sqrt(), freedom: n - 1.0 })
+    }
+
+    /// The difference of the means of two independent samples of unlike variance, `new` − `reference`:
+    /// Welch's error √(s²ₓ/nₓ + s²ᵧ/nᵧ), with
+    /// ν = (s²ₓ/nₓ + s²ᵧ/nᵧ)²/((s²ₓ/nₓ)²/(nₓ − 1) + (s²ᵧ/nᵧ)²/(nᵧ − 1)).
+    ///
+    /// `None` if a side has fewer than two samples or one is not finite.
+    pub fn welch(new: &[f64], reference: &[f64]) -> Option<Self> {
+        let value = mean(new)? - mean(reference)?;
+        let part = |side: &[f64]| Some((variance(side)? / side.len() as f64, (side.len() - 1) as f64));
+        let ((x, freedom_x), (y, freedom_y)) = (part(new)?, part(reference)?);
+        let squared = x + y;
+        let freedom = squared * squared / (x * x / freedom_x + y * y / freedom_y);
+        // Without any spread the freedom is of no account.
+        let freedom = if squared == 0.0 { freedom_x + freedom_y } else { freedom };
+        Some(Self { value, error: squared.sqrt(), freedom })
+    }
+
+    /// The difference of the means of two independent samples of one variance, `new` − `reference`:
+    /// Student's error s·√(1/nₓ + 1/nᵧ) with s² = (Σ(x − x̄)² + Σ(y − ȳ)²)/ν and ν = nₓ + nᵧ − 2. A side
+    /// may have a single sample.
+    ///
+    /// `None` if a side is empty, both have one sample, or one is not finite.
+    pub fn pooled(new: &[f64], reference: &[f64]) -> Option<Self> {
+        let value = mean(new)? - mean(reference)?;
+        let squares = |side: &[f64]| variance(side).unwrap_or(0.0) * (side.len() as f64 - 1.0);
+        let freedom = (new.len() + reference.len()) as f64 - 2.0;
+        let parts = 1.0 / new.len() as f64 + 1.0 / reference.len() as f64;
+        let error = ((squares(new) + squares(reference)) / freedom * parts).sqrt();
+        (freedom > 0.0).then_some(Self { value, error, freedom })
+    }
+
+    /// The interval value ± t_{1−α/2, ν}·error. Without error it has no width. `None` if `level` is not
+    /// strictly between 0 and 1.
+    pub fn interval(&self, level: f64) -> Option<LevelInterval> {
+        if !(level > 0.0 && level < 1.0) {
+            return None;
+        }
+        let half_width = match self.error {
+            0.0 => 0.0,
+            error => error * self.distribution()?.inverse_cdf((1.0 + level) / 2.0),
+        };
+        let (lo, hi) = (self.value - half_width, self.value + half_width);
+        let interval = LevelInterval { estimate: self.value, lo, hi };
+        Some(interval).filter(|interval| interval.lo.is_finite() && interval.hi.is_finite())
+    }
+
+    /// The one-sided p-value of the hypothesis that the true value is `bound` or less:
+    /// P(T_ν ≥ (value − bound)/error). Without error it is 0 where the value is above the bound and else 1.
+    ///
+    /// The interval at 1 − α lies above `bound` where twice this is below α.
+    pub fn p_above(&self, bound: f64) -> Option<f64> {
+        let distance = self.value - bound;
+        if self.error == 0.0 {
+            return Some(if distance > 0.0 { 0.0 } else { 1.0 });
+        }
+        let p = self.distribution()?.sf(distance / self.error);
+        Some(p).filter(|p| p.is_finite())
+    }
+
+    /// The same with the signs of value and bound turned: of the hypothesis that the true value is
+    /// `bound` or more.
+    pub fn p_below(&self, bound: f64) -> Option<f64> {
+        Self { value: -self.value, ..*self }.p_above(-bound)
+    }
+
+    fn distribution(&self) -> Option<StudentsT> {
+        StudentsT::new(0.0, 1.0, self.freedom).ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const LOW: [f64; 5] = [1.0, 2.0, 3.0, 4.0, 5.0];
+    const HIGH: [f64; 5] = [3.0, 4.0, 5.0, 6.0, 7.0];
+
+    #[test]
+    fn equal_variances_give_the_freedom_of_both_sides_together() {
+        // Variances 2.5 and 2.5 of five each: ν = 8, t = 2.306, √(2·2.5/5) = 1.
+        for estimate in [StudentEstimate::welch(&HIGH, &LOW), StudentEstimate::pooled(&HIGH, &LOW)] {
+            let estimate = estimate.unwrap();
+            assert!((estimate.value - 2.0).abs() < 1e-12 && (estimate.error - 1.0).abs() < 1e-12);
+            assert!((estimate.freedom - 8.0).abs() < 1e-9, "{estimate:?}");
+            let interval = estimate.interval(0.95).unwrap();
+            assert!((interval.lo - (2.0 - 2.306)).abs() < 5e-4, "{interval:?}");
+            assert!((interval.hi - (2.0 + 2.306)).abs() < 5e-4, "{interval:?}");
+            // SciPy 1.17.1: t.sf(2, 8) and t.sf(1, 8).
+            assert!((estimate.p_above(0.0).unwrap() - 0.04025811897863131).abs() < 1e-9);
+            assert!((estimate.p_above(1.0).unwrap() - 0.17329675354366708).abs() < 1e-9);
+            assert!((estimate.p_below(3.0).unwrap() - 0.17329675354366708).abs() < 1e-9);
+            assert!((estimate.p_below(1.0).unwrap() - (1.0 - 0.17329675354366708)).abs() < 1e-9);
+        }
+    }
+
+    #[test]
+    fn a_side_without_spread_leaves_the_freedom_of_the_other() {
+        // s²/n = 2.5/5 = .5, ν = 4, t = 2.7764: ±2.7764·√.5.
+        let interval = StudentEstimate::welch(&LOW, &[3.0; 9]).unwrap().interval(0.95).unwrap();
+        assert!((interval.hi - 2.7764 * 0.5f64.sqrt()).abs() < 5e-4, "{interval:?}");
+    }
+
+    #[test]
+    fn without_spread_there_is_no_doubt() {
+        for estimate in [
+            StudentEstimate::welch(&[2.0; 3], &[3.0; 4]),
+            StudentEstimate::pooled(&[2.0; 3], &[3.0; 1]),
+            StudentEstimate::mean(&[-1.0; 2]),
+        ] {
+            let estimate = estimate.unwrap();
+            let interval = estimate.interval(0.95).unwrap();
+            assert_eq!((interval.lo, interval.hi), (-1.0, -1.0));
+            assert_eq!((estimate.p_above(-1.5), estimate.p_above(-1.0)), (Some(0.0), Some(1.0)));
+            assert_eq!((estimate.p_below(-0.5), estimate.p_below(-1.0)), (Some(0.0), Some(1.0)));
+        }
+    }
+
+    #[test]
+    fn what_has_no_variance_has_no_estimate() {
+        assert_eq!(StudentEstimate::mean(&[1.0]), None);
+        assert_eq!(StudentEstimate::welch(&[1.0], &[1.0, 2.0]), None);
+        assert_eq!(StudentEstimate::welch(&[1.0, 2.0], &[1.0, f64::NAN]), None);
+        assert_eq!(StudentEstimate::pooled(&[1.0], &[2.0]), None);
+        assert_eq!(StudentEstimate::pooled(&[], &[1.0, 2.0]), None);
+        for level in [0.0, 1.0, f64::NAN] {
+            assert_eq!(StudentEstimate::mean(&LOW).unwrap().interval(level), None);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn twice_p_is_the_level_at_which_the_interval_ends_at_the_bound(
+            new in prop::collection::vec(0.5..1.0f64, 2..8),
+            reference in prop::collection::vec(0.5..1.0f64, 2..8),
+            level in 0.5..0.99f64,
+        ) {
+            let estimate = StudentEstimate::welch(&new, &reference).unwrap();
+            let interval = estimate.interval(level).unwrap();
+            prop_assert!((2.0 * estimate.p_above(interval.lo).unwrap() - (1.0 - level)).abs() < 1e-6);
+            prop_assert!((2.0 * estimate.p_below(interval.hi).unwrap() - (1.0 - level)).abs() < 1e-6);
+        }
+    }
+}
