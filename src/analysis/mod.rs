@@ -1,10 +1,13 @@
 //! What follows from result files alone: measured ceilings, placement under the roofline, and the
 //! rows of several files side by side. Nothing here knows how a row was measured.
 
+mod bandwidth_curve;
 mod ceiling;
 mod changes;
 mod comparison;
+mod convergence;
 mod decoding_cost;
+mod efficiency;
 #[cfg(test)]
 pub(crate) mod fixture;
 mod gate;
@@ -14,6 +17,8 @@ mod label;
 mod levels;
 mod matchup;
 mod plausibility;
+mod portability;
+mod portability_table;
 mod projection;
 mod published;
 mod rate;
@@ -27,10 +32,13 @@ mod variants;
 mod verdict;
 mod verdicts;
 
+pub use bandwidth_curve::BandwidthCurve;
 pub use ceiling::{Ceilings, ComputeCeiling, MemoryCeiling, Unit};
 pub use changes::Change;
 pub use comparison::{CaseLine, Comparison, Device, Entry, Lead, NotRun};
+pub use convergence::{Convergence, Coverage, KernelLines};
 pub use decoding_cost::{CacheFormat, Counting, DecodingWork, Disaggregated, PricedHardware, disaggregated};
+pub use efficiency::{Cell, Efficiencies, Efficiency};
 pub use gate::Gate;
 pub use headline::{Headline, caveats};
 pub use history::{HistoryPoint, Series, Shift, histories};
@@ -39,6 +47,8 @@ pub(crate) use label::shorten;
 pub use levels::{Level, levels};
 pub use matchup::{DevicePair, pair_devices};
 pub use plausibility::{Cause, Excess, Roof, figure, published_of};
+pub use portability::{CaseScore, FamilyScore, Score, Study, StudyOptions, Zero};
+pub use portability_table::{TableScore, score_table};
 pub use projection::{Basis, PartTime, Projection, project};
 pub use published::{Published, accelerator, published_bandwidth, published_peak};
 pub use rate::{Rate, RateUnit};

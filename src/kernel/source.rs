@@ -1,6 +1,7 @@
 //! The kernel texts: embedded in the binary, or a folder given with `--kernels`.
 
 use super::error::PlanError;
+use super::source_lines::mark;
 use include_dir::{Dir, include_dir};
 use std::path::PathBuf;
 
@@ -11,17 +12,24 @@ static EMBEDDED: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/kernels");
 #[derive(Debug, Clone, Default)]
 pub struct KernelSource {
     folder: Option<PathBuf>,
+    /// Lines of code carry their names; see [`super::source_lines`].
+    marked: bool,
 }
 
 impl KernelSource {
     /// The texts that were compiled in.
     pub fn embedded() -> Self {
-        KernelSource { folder: None }
+        KernelSource::default()
     }
 
     /// The texts of a folder laid out like `kernels/`, read anew at each rendering.
     pub fn folder(path: impl Into<PathBuf>) -> Self {
-        KernelSource { folder: Some(path.into()) }
+        KernelSource { folder: Some(path.into()), marked: false }
+    }
+
+    /// The texts that were compiled in, with marks that say which lines come through.
+    pub(super) fn marked() -> Self {
+        KernelSource { folder: None, marked: true }
     }
 
     /// The raw text of `name`, e.g. `gemm/tiled.wgsl`.
@@ -106,9 +114,10 @@ impl KernelSource {
         environment.set_syntax(syntax.expect("the default delimiters are valid"));
         let source = self.clone();
         environment.set_loader(move |name| {
+            let marks = |text: String| if source.marked { mark(name, &text) } else { text };
             source
                 .read(name)
-                .map(Some)
+                .map(|text| Some(marks(text)))
                 .map_err(|e| minijinja::Error::new(minijinja::ErrorKind::TemplateNotFound, e))
         });
         environment

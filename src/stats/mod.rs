@@ -26,6 +26,7 @@ pub mod noise;
 pub mod permutation;
 pub mod plateaus;
 pub mod portability;
+pub mod portability_interval;
 pub mod quantile;
 pub mod rank_interval;
 pub mod ratio;
@@ -52,7 +53,10 @@ pub use nested::Nested;
 pub use noise::{NoiseWindow, StableNoise};
 pub use permutation::permutation;
 pub use plateaus::{Knee, Plateau, last_knee, plateaus};
-pub use portability::{Better, Portability, application_efficiency};
+pub use portability::{
+    Better, Cascade, Portability, application_efficiency, harmonic_deviation, harmonic_jackknife,
+};
+pub use portability_interval::{Best, Sampled};
 pub use quantile::{QUANTILE_DEFINITION, Quartiles, median, median_of_unsorted, quantile, sorted_finite};
 pub use rank_interval::{MedianRanks, RankInterval, median_ranks, rank_interval};
 pub use ratio::{MedianRatio, RatioEvidence};

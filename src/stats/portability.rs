@@ -65,6 +65,84 @@ impl Portability {
     }
 }
 
+impl Portability {
+    /// The metrics of efficiencies as they were measured, of which some may exceed 1, and how many of
+    /// them do. Those are taken as 1: their peak is not one, or somebody is faster than the best known.
+    /// The count belongs beside the result.
+    ///
+    /// `None` if there is no platform or an efficiency is not a number above 0.
+    pub fn of_measured(efficiencies: &[Option<f64>]) -> Option<(Self, usize)> {
+        let above = efficiencies.iter().flatten().filter(|e| **e > 1.0 && e.is_finite()).count();
+        let cut = |e: &Option<f64>| e.map(|e| if e.is_finite() { e.min(1.0) } else { e });
+        let cut: Vec<Option<f64>> = efficiencies.iter().map(cut).collect();
+        Some((Self::new(&cut)?, above))
+    }
+}
+
+/// One application of a cascade plot: what is left of its score as platforms are added, its best first.
+///
+/// J. Sewall and others, "Interpreting and Visualizing Performance Portability Metrics", P3HPC 2020,
+/// doi:10.1109/P3HPC51967.2020.00007. The cumulative score is that of the University of Bristol's
+/// `pp_vis.py`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct Cascade {
+    /// The supported platforms by their places in H, by falling efficiency; of equals the earlier one
+    /// comes first.
+    pub order: Vec<usize>,
+    /// Their efficiencies, at most 1.
+    pub efficiencies: Vec<f64>,
+    /// PP of the first k of them, k/Σ 1/eⱼ. The last is PP over H only if all of H is supported.
+    pub cumulative: Vec<f64>,
+    /// PP over H.
+    pub pp: f64,
+}
+
+impl Cascade {
+    /// The cascade of the efficiencies on H as for [`Portability::of_measured`].
+    pub fn new(efficiencies: &[Option<f64>]) -> Option<Self> {
+        let (portability, _) = Portability::of_measured(efficiencies)?;
+        let mut supported: Vec<(usize, f64)> = efficiencies
+            .iter()
+            .enumerate()
+            .filter_map(|(place, e)| Some((place, e.as_ref()?.min(1.0))))
+            .collect();
+        // Stable: of equals the earlier platform comes first.
+        supported.sort_by(|(_, a), (_, b)| b.total_cmp(a));
+        let (order, efficiencies): (Vec<usize>, Vec<f64>) = supported.into_iter().unzip();
+        let mut inverse = 0.0;
+        let cumulative = efficiencies.iter().enumerate().map(|(place, e)| {
+            inverse += 1.0 / e;
+            (place + 1) as f64 / inverse
+        });
+        Some(Self { cumulative: cumulative.collect(), order, efficiencies, pp: portability.pp })
+    }
+}
+
+/// The standard deviation of efficiencies around their harmonic mean H, carried over from that of their
+/// inverses: H²·√(Σ(1/x − 1/H)²/(n − 1)).
+///
+/// As C. Bertoni and others use it ("Performance Portability Evaluation of OpenCL Benchmarks across Intel
+/// and NVIDIA Platforms", IPDPSW 2020). `None` for fewer than two values, or one that is not positive.
+pub fn harmonic_deviation(values: &[f64]) -> Option<f64> {
+    let mean = harmonic_mean(values).filter(|_| values.len() > 1)?;
+    let squares: f64 = values.iter().map(|x| (1.0 / x - 1.0 / mean).powi(2)).sum();
+    Some(mean * mean * (squares / (values.len() - 1) as f64).sqrt())
+}
+
+/// The standard deviation of values around their harmonic mean by the jackknife, which leaves one out at a
+/// time: s² = (n − 1)·Σ(H₍ᵢ₎ − H̄)² with H₍ᵢ₎ = (n − 1)/Σ_{k≠i} 1/x_k.
+///
+/// F. C. Lam and others, "Estimation of Variance for Harmonic Mean Half-Lives", Journal of
+/// Pharmaceutical Sciences 74(2), 1985. `None` as for [`harmonic_deviation`].
+pub fn harmonic_jackknife(values: &[f64]) -> Option<f64> {
+    harmonic_mean(values).filter(|_| values.len() > 1)?;
+    let inverse: f64 = values.iter().map(|x| 1.0 / x).sum();
+    let n = values.len() as f64;
+    let without: Vec<f64> = values.iter().map(|x| (n - 1.0) / (inverse - 1.0 / x)).collect();
+    let centre = mean(&without)?;
+    Some(((n - 1.0) * without.iter().map(|h| (h - centre).powi(2)).sum::<f64>()).sqrt())
+}
+
 /// The application efficiency on one platform: the best known time over the own one, or the own rate
 /// over the best known one.
 ///
@@ -143,6 +221,48 @@ mod tests {
         ] {
             assert!(close(application_efficiency(own, best, better).unwrap(), expected));
         }
+    }
+
+    #[test]
+    fn efficiencies_above_1_count_as_1_and_are_counted() {
+        // 3/(1 + 1 + 2) with two above 1; a fourth platform is not supported.
+        let (portability, above) = Portability::of_measured(&[Some(1.3), Some(9.0), Some(0.5)]).unwrap();
+        assert!(close(portability.pp, 0.75) && above == 2);
+        let (portability, above) = Portability::of_measured(&[Some(1.3), None]).unwrap();
+        assert_eq!((portability.pp, portability.supported_pp, above), (0.0, Some(1.0), 1));
+        for wrong in [f64::NAN, f64::INFINITY, -1.0, 0.0] {
+            assert_eq!(Portability::of_measured(&[Some(wrong)]), None);
+        }
+    }
+
+    #[test]
+    fn a_cascade_falls_from_the_best_platform_on() {
+        // Sewall's "inconsistent": .1, .2, …, 1. Best first, PP of the first two is 2/(1 + 1/.9).
+        let inconsistent: Vec<Option<f64>> = (1..=10).map(|i| Some(f64::from(i) / 10.0)).collect();
+        let cascade = Cascade::new(&inconsistent).unwrap();
+        assert_eq!(cascade.order, [9, 8, 7, 6, 5, 4, 3, 2, 1, 0]);
+        assert!(close(cascade.cumulative[0], 1.0) && close(cascade.cumulative[1], 18.0 / 19.0));
+        assert!(close(cascade.cumulative[9], 0.341417) && close(cascade.pp, 0.341417));
+        // Equal ones keep the order of H, and what is not supported is not there.
+        let cascade = Cascade::new(&[Some(0.5), None, Some(0.5), Some(1.5)]).unwrap();
+        assert_eq!((cascade.order, cascade.pp), (vec![3, 0, 2], 0.0));
+        assert!(close(cascade.cumulative[2], 3.0 / 5.0));
+        assert_eq!(Cascade::new(&[]), None);
+        assert!(Cascade::new(&[None]).unwrap().order.is_empty());
+    }
+
+    #[test]
+    fn the_spreads_of_a_harmonic_mean_are_those_of_the_published_example() {
+        // The University of Bristol's consistency.py on .1, .2, …, 1.
+        let values: Vec<f64> = (1..=10).map(|i| f64::from(i) / 10.0).collect();
+        assert!(close(harmonic_deviation(&values).unwrap(), 0.323196));
+        assert!(close(harmonic_jackknife(&values).unwrap(), 0.408570));
+        assert_eq!((harmonic_deviation(&[0.5]), harmonic_jackknife(&[0.5])), (None, None));
+        assert_eq!(
+            (harmonic_deviation(&[0.5, 0.5]), harmonic_jackknife(&[0.5, 0.5])),
+            (Some(0.0), Some(0.0))
+        );
+        assert_eq!(harmonic_deviation(&[0.5, 0.0]), None);
     }
 
     #[test]
