@@ -272,7 +272,7 @@ fn of_cases(cases: &[&CaseScore], place: usize) -> Cell {
     }
     if let Some((status, reason)) = zeros.first() {
         let reason = format!("{} of {} cases, the first: {reason}", zeros.len(), cases.len());
-        return Cell::Unsupported { status: *status, reason };
+        return Cell::Unsupported { status, reason };
     }
     let known: Option<Vec<f64>> = cells().map(|cell| cell.value().map(|e| e.min(1.0))).collect();
     if let Some(value) = known.and_then(|known| harmonic_mean(&known)) {

@@ -1,7 +1,7 @@
 //! The subcommands and what they have in common on the outside.
 
 use super::{
-    catalog, compare, completions, devices, doctor, executor, history, man, project, report,
+    catalog, compare, completions, devices, doctor, executor, history, man, portability, project, report,
     run as run_command, tune, verify,
 };
 use crate::error::Result;
@@ -40,6 +40,8 @@ enum Command {
     History(history::Arguments),
     /// Draw report.html and report.md from result files.
     Report(report::Arguments),
+    /// Score performance portability over devices, from result files.
+    Portability(portability::Arguments),
     /// Project a model's time per layer and per token from measured rows.
     Project(project::Arguments),
     /// Show published figures of accelerators with their sources.
@@ -64,6 +66,7 @@ pub fn run(arguments: Arguments) -> Result<()> {
         Command::Compare(arguments) => compare::run(&arguments),
         Command::History(arguments) => history::run(&arguments),
         Command::Report(arguments) => report::run(&arguments),
+        Command::Portability(arguments) => portability::run(&arguments),
         Command::Project(arguments) => project::run(&arguments),
         Command::Catalog(arguments) => catalog::run(&arguments),
         Command::Completions(arguments) => completions::run(&arguments),

@@ -9,6 +9,7 @@ pub mod doctor;
 mod executor;
 mod history;
 mod man;
+mod portability;
 mod project;
 mod report;
 mod run;

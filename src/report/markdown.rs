@@ -3,12 +3,19 @@
 use super::page::family_title;
 use super::plot::{Chart, Charts};
 use super::{sensitivity, variants, wording};
-use crate::analysis::{CaseLine, Comparison, Device, caveats, clean};
+use crate::analysis::{CaseLine, Comparison, Device, Study, caveats, clean};
 use crate::units;
 use crate::workload::FAMILIES;
 
 /// Keys listed under one reason at most; the page has them all.
 const KEYS_AT_MOST: usize = 12;
+
+/// The section on portability alone.
+pub fn portability_markdown(study: &Study) -> String {
+    let mut out = String::new();
+    portability(&mut out, study);
+    out
+}
 
 /// Renders the text.
 pub fn render(comparison: &Comparison, charts: &Charts) -> String {
@@ -24,8 +31,11 @@ pub fn render(comparison: &Comparison, charts: &Charts) -> String {
     devices(&mut out, comparison);
     answer(&mut out, comparison);
     out += "## Charts\n\n";
-    for chart in charts.rooflines.iter().chain([&charts.gemm, &charts.attention, &charts.bandwidth]) {
+    for chart in charts.all() {
         figure(&mut out, chart);
+    }
+    if let Some(study) = &charts.study {
+        portability(&mut out, study);
     }
     several_variants(&mut out, comparison);
     distributions(&mut out, comparison);
@@ -120,6 +130,33 @@ fn figure(out: &mut String, chart: &Chart) {
             out.push_str(&format!("{} is left out. {}\n\n", escape(&absent.title), escape(&absent.why)));
         }
     }
+}
+
+/// The scores, why some are 0, and the devices by their letters.
+fn portability(out: &mut String, study: &Study) {
+    let view = super::portability::view(study);
+    out.push_str(&format!("## Performance portability\n\nBy {}.\n\n", view.efficiency));
+    for (letter, label) in &view.devices {
+        out.push_str(&format!("- {letter}: {}\n", escape(label)));
+    }
+    out.push('\n');
+    let escaped = |line: &Vec<String>| line.iter().map(|cell| escape(cell.trim())).collect();
+    table(
+        out,
+        &view.family_head.iter().map(|word| escape(word)).collect::<Vec<_>>(),
+        1,
+        view.families.iter().map(escaped),
+    );
+    table(
+        out,
+        &view.case_head.iter().map(|word| escape(word)).collect::<Vec<_>>(),
+        1,
+        view.cases.iter().map(escaped),
+    );
+    for reason in view.reasons.iter().chain((!view.intervals.is_empty()).then_some(&view.intervals)) {
+        out.push_str(&format!("- {}\n", escape(reason)));
+    }
+    out.push('\n');
 }
 
 fn several_variants(out: &mut String, comparison: &Comparison) {

@@ -2,11 +2,13 @@
 
 mod accelerators;
 mod anchor;
+mod columns;
 mod history;
 mod html;
 mod markdown;
 mod page;
 mod plot;
+mod portability;
 mod projection;
 mod sensitivity;
 mod table;
@@ -17,6 +19,8 @@ mod writer;
 
 pub use accelerators::{details as accelerator_details, list as accelerator_list};
 pub use history::{history_json, history_table};
+pub use markdown::portability_markdown;
+pub use portability::{portability_table, score_lines};
 pub use projection::{ModelOnDevice, projections};
 pub use table::{own_kernels, terminal};
 pub use verdicts::{Verdicts, explain, explain_json, verdict_counts, verdict_table};

@@ -2,8 +2,9 @@
 
 use super::anchor::{Names, slug};
 use super::plot::{Chart, Charts, Ink};
+use super::portability::{self, PortabilityView};
 use super::sensitivity::{self, SensitivityRow};
-use super::variants::{VariantsView, views};
+use super::variants::{self, VariantsView};
 use super::wording;
 use crate::analysis::{CaseLine, Comparison, Device, Entry, Headline, Lead, caveats, clean, levels};
 use crate::record::{Outcome, Row, RunFile, Status};
@@ -22,10 +23,14 @@ pub struct Page {
     devices: Vec<DeviceView>,
     families: Vec<FamilyView>,
     without_number: usize,
+    ratios: Option<ChartView>,
     rooflines: Vec<ChartView>,
-    gemm: ChartView,
-    attention: ChartView,
-    bandwidth: ChartView,
+    gemm: Vec<ChartView>,
+    attention: Vec<ChartView>,
+    bandwidth: Vec<ChartView>,
+    portability: Option<PortabilityView>,
+    portability_charts: Vec<ChartView>,
+    samples: Vec<ChartView>,
     variants: Vec<VariantsView>,
     distributions: Vec<String>,
     sensitivity: Vec<SensitivityRow>,
@@ -85,6 +90,7 @@ struct RowView {
     interval: String,
     time: String,
     share: String,
+    published: String,
     binds: &'static str,
     kernel: String,
     sha: String,
@@ -137,7 +143,7 @@ struct CellView {
     tone: &'static str,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 struct ChartView {
     anchor: String,
     title: String,
@@ -198,11 +204,24 @@ impl Page {
                 .collect(),
             without_number,
             rooflines,
-            gemm: chart_view(&charts.gemm, "gemm", rows_of(&["gemm"])),
-            attention: chart_view(&charts.attention, "attention", rows_of(&["attention"])),
-            bandwidth: chart_view(&charts.bandwidth, "bandwidth", rows_of(&["stream", "attention"])),
+            ratios: charts.ratios.is_ok().then(|| chart_view(&charts.ratios, "ratios", Vec::new())),
+            gemm: views(&charts.gemm, "gemm", &charts.heat_maps, rows_of(&["gemm"])),
+            attention: [(&charts.attention, "attention"), (&charts.decode, "decode")]
+                .map(|(chart, name)| chart_view(chart, name, rows_of(&["attention"])))
+                .into(),
+            bandwidth: [(&charts.bandwidth, "bandwidth"), (&charts.curve, "curve")]
+                .map(|(chart, name)| chart_view(chart, name, rows_of(&["stream", "attention"])))
+                .into(),
+            portability: charts.study.as_ref().map(portability::view),
+            portability_charts: [(&charts.cascade, "cascade"), (&charts.navigation, "navigation")]
+                .map(|(chart, name)| chart_view(chart, name, Vec::new()))
+                .into(),
+            samples: views(&charts.errors, "errors", &charts.samples, Vec::new())
+                .into_iter()
+                .chain([chart_view(&charts.drift, "drift", Vec::new())])
+                .collect(),
             families,
-            variants: views(comparison),
+            variants: variants::views(comparison),
             distributions: sensitivity::head(),
             sensitivity: sensitivity::rows(comparison),
         }
@@ -372,6 +391,7 @@ fn row_view(entry: &Entry, anchor: &str) -> RowView {
         interval: wording::interval_or_none(entry),
         time: timing.map_or_else(none, |t| units::seconds(t.summary.median)),
         share: wording::share_or_none(entry),
+        published: wording::published_share_or_none(entry),
         binds: entry.placement.map_or("", |placement| placement.binds.name()),
         kernel: wording::kernel_long(row),
         sha: row.kernel.as_ref().map_or_else(String::new, |k| clean(&k.sha256).chars().take(12).collect()),
@@ -464,6 +484,14 @@ pub fn family_title(family: &str) -> &'static str {
         "transpose" => "Transposition",
         _ => "Other work",
     }
+}
+
+/// A chart, and one for each of several devices that there is data for.
+fn views(chart: &Chart, name: &str, each: &[Chart], links: Vec<(String, String)>) -> Vec<ChartView> {
+    let drawn =
+        each.iter().filter_map(|chart| chart.as_ref().ok().map(|figure| (chart, figure.name.clone())));
+    let each: Vec<ChartView> = drawn.map(|(chart, name)| chart_view(chart, &name, links.clone())).collect();
+    [vec![chart_view(chart, name, links)], each].concat()
 }
 
 fn chart_view(chart: &Chart, anchor: &str, links: Vec<(String, String)>) -> ChartView {

@@ -156,7 +156,7 @@ pub(super) fn style(unicode: bool) -> TableStyle {
 }
 
 /// `text` in ASCII: our own signs spelled out, foreign letters as question marks.
-fn ascii(text: &str) -> String {
+pub(super) fn ascii(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         match c {

@@ -2,7 +2,7 @@
 
 use crate::analysis::{
     Comparison, ComputeCeiling, Device, Entry, Headline, Lead, Published, Rate, RateUnit, accelerator,
-    caveats, clean, figure, published_bandwidth, published_peak,
+    caveats, clean, figure, published_bandwidth, published_of, published_peak,
 };
 use crate::record::{
     Cache, CacheReport, CacheSource, Header, KernelUsed, Range, Row, Status, Telemetry, TimerChoice, Timing,
@@ -60,6 +60,15 @@ pub fn interval_or_none(entry: &Entry) -> String {
 /// The share of the measured roof, or a dash.
 pub fn share_or_none(entry: &Entry) -> String {
     entry.placement.map_or(NONE.into(), |placement| units::percent(placement.fraction))
+}
+
+/// The share of the published figure, or a dash.
+pub fn published_share_or_none(entry: &Entry) -> String {
+    let share = || {
+        let (case, rate) = (entry.case.as_ref().ok()?, entry.rate?);
+        Some(rate.value / published_of(entry.header, case, rate.unit)?.per_second)
+    };
+    share().map_or(NONE.into(), units::percent)
 }
 
 /// Kernel and path, e.g. `tiled/vector`.

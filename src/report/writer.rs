@@ -83,7 +83,11 @@ mod tests {
                 "roofline-llvmpipe-mesa-22.3.6.svg",
                 "gemm.svg",
                 "attention.svg",
-                "bandwidth.svg"
+                "decode.svg",
+                "bandwidth.svg",
+                "curve.svg",
+                "cascade.svg",
+                "errors.svg"
             ]
         );
         let markdown = std::fs::read_to_string(&first.markdown).unwrap();

@@ -86,6 +86,39 @@ impl Axis {
         Some(Axis { scale: Scale::Linear, title: title.into(), ticks, lo: 0.0, hi: greatest * 1.02 })
     }
 
+    /// A linear axis from `lo` to `hi` with round ticks, which `label` names. None unless both are numbers
+    /// and `lo` is the smaller.
+    pub fn linear(lo: f64, hi: f64, title: &str, label: impl Fn(f64) -> String) -> Option<Self> {
+        let span = hi - lo;
+        if !(span.is_finite() && span > 0.0 && span >= 1e-9 * hi.abs()) {
+            return None;
+        }
+        let power = 10f64.powf((span / 4.0).log10().floor());
+        let steps = [1.0, 2.0, 2.5, 5.0, 10.0].map(|m| m * power);
+        let step = steps.into_iter().find(|step| span / step <= 6.5)?;
+        let first = (lo / step - 1e-9).ceil() as i64;
+        let last = (hi / step + 1e-9).floor() as i64;
+        let ticks = (first..=last).map(|i| i as f64 * step);
+        let ticks = ticks.map(|value| Tick { value, label: label(value) }).collect();
+        Some(Axis { scale: Scale::Linear, title: title.into(), ticks, lo, hi })
+    }
+
+    /// A linear axis of shares from `lo` to `hi`, where 1 is 100 %.
+    pub fn shares(lo: f64, hi: f64, title: &str) -> Option<Self> {
+        Self::linear(lo, hi, title, |share| {
+            // No digit that says nothing: 97.5 %, 100 %.
+            let percent = (share * 1000.0).round() / 10.0;
+            format!("{percent} %")
+        })
+    }
+
+    /// A linear axis of whole numbers from `lo` to `hi`.
+    pub fn counts(lo: f64, hi: f64, title: &str) -> Option<Self> {
+        let mut axis = Self::linear(lo, hi, title, |count| format!("{count}"))?;
+        axis.ticks.retain(|tick| tick.value.fract() == 0.0);
+        Some(axis)
+    }
+
     /// Where `value` lies, from 0 at the lower end to 1 at the upper; what lies beyond an end, or is
     /// not a number, is at the end.
     pub fn at(&self, value: f64) -> f64 {
@@ -179,6 +212,22 @@ mod tests {
     fn a_linear_axis_begins_at_0_and_has_round_steps() {
         assert_eq!(labels(&Axis::from_zero([3.02e12, 1e10], "").unwrap()), ["0", "1 T", "2 T", "3 T"]);
         assert_eq!(labels(&Axis::from_zero([23.0], "").unwrap()), ["0", "5", "10", "15", "20"]);
+    }
+
+    #[test]
+    fn shares_and_counts_have_round_ticks_and_no_digit_too_many() {
+        assert_eq!(
+            labels(&Axis::shares(0.0, 1.1, "").unwrap()),
+            ["0 %", "20 %", "40 %", "60 %", "80 %", "100 %"]
+        );
+        let narrow = Axis::shares(0.97, 1.03, "").unwrap();
+        assert_eq!(labels(&narrow), ["97 %", "98 %", "99 %", "100 %", "101 %", "102 %", "103 %"]);
+        assert!((narrow.at(1.0) - 0.5).abs() < 1e-9);
+        assert_eq!(labels(&Axis::counts(0.0, 3.0, "").unwrap()), ["0", "1", "2", "3"]);
+        for (lo, hi) in [(1.0, 1.0), (2.0, 1.0), (f64::NAN, 1.0), (0.0, f64::INFINITY), (1e300, 1e300 + 1.0)]
+        {
+            assert_eq!(Axis::shares(lo, hi, ""), None);
+        }
     }
 
     #[test]

@@ -116,6 +116,22 @@ impl<'s> Canvas<'s> {
         self.put(&PathElement::new(path, stroke(ink, width)));
     }
 
+    /// A dashed line from `a` to `b`.
+    pub fn dashed(&self, a: Point, b: Point, ink: Ink, width: f64) {
+        const DASH: f64 = 5.0;
+        const GAP: f64 = 4.0;
+        let length = (b.0 - a.0).hypot(b.1 - a.1);
+        if !(length.is_finite() && length > 0.0 && length < 1e4) {
+            return;
+        }
+        let along = |d: f64| (a.0 + (b.0 - a.0) * d / length, a.1 + (b.1 - a.1) * d / length);
+        let mut from = 0.0;
+        while from < length {
+            self.line(&[along(from), along((from + DASH).min(length))], ink, width);
+            from += DASH + GAP;
+        }
+    }
+
     /// A filled rectangle with two opposite corners.
     pub fn bar(&self, a: Point, b: Point, ink: Ink) {
         self.put(&Rectangle::new([at(a), at(b)], ink.drawn().filled()));

@@ -66,10 +66,20 @@ pub struct LineChart {
 }
 
 impl LineChart {
-    /// A chart with both axes logarithmic; None if no series has a point.
+    /// A chart with both axes logarithmic and a tick at each size; None if no series has a point.
     pub fn new(series: Vec<Series>, x_title: &str, y_title: &str) -> Option<Self> {
-        let series: Vec<Series> = series.into_iter().filter(|s| !s.points.is_empty()).collect();
         let x = Axis::sizes(series.iter().flat_map(|s| s.points.keys().copied()), x_title)?;
+        Self::over(series, x, y_title)
+    }
+
+    /// The same over sizes that are many or long, such as bytes.
+    pub fn over_powers(series: Vec<Series>, x_title: &str, y_title: &str) -> Option<Self> {
+        let x = Axis::log(series.iter().flat_map(|s| s.points.keys().map(|size| *size as f64)), x_title)?;
+        Self::over(series, x, y_title)
+    }
+
+    fn over(series: Vec<Series>, x: Axis, y_title: &str) -> Option<Self> {
+        let series: Vec<Series> = series.into_iter().filter(|s| !s.points.is_empty()).collect();
         let values = series.iter().flat_map(|s| s.points.values()).flat_map(|rate| {
             let (lo, hi) = rate.interval.unwrap_or((rate.value, rate.value));
             [lo, rate.value, hi]

@@ -30,7 +30,14 @@ pub enum Ink {
     Grid,
     /// The device of that number, the same in every chart.
     Device(usize),
+    /// A step of a scale from little to much, from 0 to [`HEAT_STEPS`] − 1, under text.
+    Heat(usize),
+    /// Where nothing should be, under text.
+    Alarm,
 }
+
+/// Steps of [`Ink::Heat`].
+pub const HEAT_STEPS: usize = HEAT.len();
 
 /// Name, colour on a light ground, colour on a dark ground.
 type Shade = (&'static str, u32, u32);
@@ -55,13 +62,25 @@ const DEVICES: [Shade; 8] = [
     ("d7", 0x777000, 0xf0e442),
 ];
 
+/// One hue from little to much, whose last step still lets text be read.
+const HEAT: [Shade; 6] = [
+    ("h0", 0xe9f1f9, 0x18222c),
+    ("h1", 0xcfe3f4, 0x1b2f42),
+    ("h2", 0xb5d4ee, 0x1e3c58),
+    ("h3", 0x99c4e8, 0x22496d),
+    ("h4", 0x7db4e1, 0x265683),
+    ("h5", 0x62a3d9, 0x2a6398),
+];
+
+const ALARM: Shade = ("alarm", 0xf7d9d5, 0x53231f);
+
 /// The sentinel of the shade with number `index`: dark, and far from what anyone would choose.
 fn sentinel(index: usize) -> RGBColor {
     RGBColor(1, 2, 0xa0 + index as u8)
 }
 
 fn shades() -> impl Iterator<Item = &'static Shade> {
-    NEUTRAL.iter().chain(&DEVICES)
+    NEUTRAL.iter().chain(&DEVICES).chain(&HEAT).chain([&ALARM])
 }
 
 impl Ink {
@@ -73,6 +92,8 @@ impl Ink {
             Ink::Muted => 2,
             Ink::Grid => 3,
             Ink::Device(n) => NEUTRAL.len() + n % DEVICES.len(),
+            Ink::Heat(step) => NEUTRAL.len() + DEVICES.len() + step.min(HEAT.len() - 1),
+            Ink::Alarm => NEUTRAL.len() + DEVICES.len() + HEAT.len(),
         })
     }
 
@@ -212,6 +233,10 @@ mod tests {
         for (ink, least) in [(strong, 7.0), (muted, 4.5)].into_iter().chain(DEVICES.map(|d| (d, 3.0))) {
             assert!(contrast(ink.1, ground.1) >= least, "{} light", ink.0);
             assert!(contrast(ink.2, ground.2) >= least, "{} dark", ink.0);
+        }
+        for under in HEAT.iter().chain([&ALARM]) {
+            assert!(contrast(strong.1, under.1) >= 4.5, "{} light", under.0);
+            assert!(contrast(strong.2, under.2) >= 4.5, "{} dark", under.0);
         }
     }
 
