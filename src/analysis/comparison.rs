@@ -7,6 +7,7 @@ use super::rate::Rate;
 use super::repeats::typical;
 use super::roofline::{Placement, place};
 use super::sensitivity::distribution;
+use super::vendor::{ImportedRow, imported_rows, is_imported};
 use crate::record::{AbSide, Header, Outcome, Row, RunFile, Status};
 use crate::workload::{Case, FAMILIES};
 use std::cmp::Ordering;
@@ -96,6 +97,8 @@ pub struct Comparison<'a> {
     pub devices: Vec<Device<'a>>,
     /// In the order of families, then of keys with their numbers read as numbers.
     pub cases: Vec<CaseLine<'a>>,
+    /// Numbers of other programs, which belong to none of the devices.
+    pub imported: Vec<ImportedRow<'a>>,
 }
 
 impl<'a> Comparison<'a> {
@@ -104,7 +107,7 @@ impl<'a> Comparison<'a> {
     pub fn new(runs: &'a [RunFile]) -> Self {
         let mut groups: Vec<Vec<&RunFile>> = Vec::new();
         let mut places: HashMap<(&str, &str, u32, &str, Option<&AbSide>), usize> = HashMap::new();
-        for run in runs {
+        for run in runs.iter().filter(|run| !is_imported(run)) {
             let executor = run.header.executor.split_whitespace().next().unwrap_or("");
             let header = &run.header;
             // Two sides of one run are two devices, also where they share the chip.
@@ -122,7 +125,8 @@ impl<'a> Comparison<'a> {
             device.label = label;
         }
         let cases = lines(&devices);
-        Comparison { devices, cases }
+        let imported = imported_rows(runs, &devices);
+        Comparison { devices, cases, imported }
     }
 
     /// The row of device `device` for `line`.
@@ -164,7 +168,7 @@ impl<'a> Device<'a> {
         let mut newest: HashMap<&str, (usize, Vec<&'a Row>)> = HashMap::new();
         let mut superseded = 0;
         for (number, file) in files.iter().enumerate() {
-            for row in &file.rows {
+            for row in file.rows.iter().filter(|row| row.imported.is_none()) {
                 let held = newest.entry(&row.case).or_insert((number, Vec::new()));
                 if held.0 != number {
                     // Files are in order of time; a row of a resumed file can still be older.
@@ -312,7 +316,7 @@ fn lines<'a>(devices: &[Device<'a>]) -> Vec<CaseLine<'a>> {
 
 /// Families in the order of the list of workloads, unknown ones last; then keys, in which a run of
 /// digits counts as a number.
-fn case_order(a: &str, b: &str) -> Ordering {
+pub(super) fn case_order(a: &str, b: &str) -> Ordering {
     let family = |key: &str| {
         let word = key.split_whitespace().next().unwrap_or("");
         FAMILIES.iter().position(|family| *family == word).unwrap_or(FAMILIES.len())

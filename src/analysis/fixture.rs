@@ -68,6 +68,57 @@ pub fn newer_software_header() -> Header {
     )
 }
 
+/// What nvbench says of the card.
+pub fn imported_header() -> Header {
+    let mut header = header("cuda/NVIDIA H100 80GB HBM3", "NVIDIA H100 80GB HBM3", ["", ""], "other", &[]);
+    header.method = 0;
+    header.device.api = "cuda".into();
+    header.suite = "nvbench".into();
+    header.executor = "nvbench 0.1.0".into();
+    header
+}
+
+/// A row that nvbench measured of cuBLAS, with quartiles a tenth to each side.
+pub fn imported_row(key: &str, seconds: f64) -> Row {
+    let imported = crate::record::Imported {
+        method: "nvbench".into(),
+        version: Some("0.1.0".into()),
+        name: format!("gemm {key}"),
+        library: Some("cuBLAS".into()),
+        unit: crate::record::ImportUnit::Seconds,
+        statistic: crate::record::Statistic::Median,
+        value: seconds,
+        spread: Some(crate::record::Spread {
+            what: crate::record::SpreadKind::Quartiles,
+            lo: 0.9 * seconds,
+            hi: 1.1 * seconds,
+        }),
+        samples: Some(500),
+        values: Vec::new(),
+        parameters: Default::default(),
+    };
+    let reason = "measured by nvbench, not by portamark: shown beside its rows and never judged";
+    Row { imported: Some(imported), ..failed_row(key, Status::Imported, Some(reason)) }
+}
+
+/// The card of [`two_devices`], with the times of a vendor's library for some of its cases and a number
+/// that is of none.
+pub fn card_and_vendor() -> Vec<RunFile> {
+    let mut files = two_devices();
+    files.truncate(1);
+    let mut rows: Vec<Row> = files[0]
+        .rows
+        .iter()
+        .filter(|row| row.case.starts_with("gemm") || row.case.contains(" copy "))
+        .filter_map(|row| Some(imported_row(&row.case, row.seconds()? * 0.6)))
+        .collect();
+    let mut own = imported_row("nvbench: reduce n=1", 1.25e-4);
+    own.imported.as_mut().expect("the row is imported").name = "reduce n=1".into();
+    rows.push(own);
+    files.push(file(imported_header(), rows));
+    files
+}
+
 /// A file that is complete.
 pub fn file(header: Header, rows: Vec<Row>) -> RunFile {
     let end = End { rows: rows.len() as u64, wall_s: 312.0, outcome: Outcome::Done, energy: None };
@@ -94,6 +145,7 @@ pub fn failed_row(key: &str, status: Status, reason: Option<&str>) -> Row {
         tags: Vec::new(),
         retry: 0,
         kills: 0,
+        imported: None,
     }
 }
 

@@ -29,6 +29,7 @@ mod sensitivity;
 pub(crate) mod simulated;
 mod subject;
 mod variants;
+mod vendor;
 mod verdict;
 mod verdicts;
 
@@ -56,5 +57,6 @@ pub use roofline::{Placement, Resource, place};
 pub(crate) use sensitivity::distribution;
 pub use sensitivity::{Sensitivity, sensitivities};
 pub use variants::{CostOfChecks, OwnAgainstBuiltIn, costs_of_checks, own_kernels};
+pub use vendor::{AgainstVendor, ImportedRow, against_vendor};
 pub use verdict::{Absence, Doubt, Judgement, PValues, Side, Verdict, VerdictRule, judge_together};
 pub use verdicts::{CaseVerdict, DeviceVerdicts, Difference, Matching, Refusal, compare, verdicts};

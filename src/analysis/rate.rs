@@ -41,6 +41,19 @@ impl Rate {
     /// is bound by moving data, otherwise FLOP/s, or OP/s of integers. None if the row has no usable
     /// time or counts no work.
     pub fn of(case: Option<&Case>, row: &Row) -> Option<Self> {
+        let seconds = proven_seconds(row)?;
+        let ends = row.timing.as_ref().and_then(|timing| timing.summary.ci_lo.zip(timing.summary.ci_hi));
+        Self::of_seconds(case, row, seconds, ends)
+    }
+
+    /// The rate at which the work of `row` is done in `seconds`, with the interval that follows from
+    /// the `ends` of that of the time, if these hold it between them.
+    pub(super) fn of_seconds(
+        case: Option<&Case>,
+        row: &Row,
+        seconds: f64,
+        ends: Option<(f64, f64)>,
+    ) -> Option<Self> {
         let bytes = case.map_or(row.flop == 0, Case::is_bandwidth);
         let arithmetic = case.map_or(RateUnit::Flop, |case| RateUnit::of_arithmetic(case.precision()));
         let (unit, work) = match case.and_then(Case::steps) {
@@ -48,16 +61,12 @@ impl Rate {
             None if bytes => (RateUnit::Bytes, row.bytes),
             None => (arithmetic, row.flop),
         };
-        let seconds = proven_seconds(row)?;
         let work = work as f64;
         let value = work / seconds;
         if !(value.is_finite() && value > 0.0) {
             return None;
         }
-        let ends = row.timing.as_ref().and_then(|timing| {
-            let (lo, hi) = (timing.summary.ci_lo?, timing.summary.ci_hi?);
-            (lo > 0.0 && lo <= seconds && seconds <= hi && hi.is_finite()).then_some((lo, hi))
-        });
+        let ends = ends.filter(|(lo, hi)| *lo > 0.0 && *lo <= seconds && seconds <= *hi && hi.is_finite());
         let interval = ends.map(|(lo, hi)| (work / hi, work / lo)).filter(|(_, upper)| upper.is_finite());
         let half_width = ends.map(|(lo, hi)| (hi - lo) / 2.0 / seconds);
         Some(Rate { value, unit, interval, half_width })

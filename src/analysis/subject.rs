@@ -32,7 +32,10 @@ pub(super) fn subjects<'a>(pair: &DevicePair<'a>, by_variant: bool) -> Vec<Subje
     let mut sides: [Side; 2] = Default::default();
     for (side, files) in sides.iter_mut().zip([&pair.reference, &pair.new]) {
         for (file, row) in files.iter().flat_map(|file| file.rows.iter().map(move |row| (*file, row))) {
-            order.push(&row.case);
+            // Rows of other programs are shown beside and make no case of their own.
+            if row.imported.is_none() {
+                order.push(&row.case);
+            }
             side.entry(&row.case).or_default().push((file, row));
         }
     }
@@ -50,7 +53,7 @@ pub(super) fn subjects<'a>(pair: &DevicePair<'a>, by_variant: bool) -> Vec<Subje
             continue;
         }
         let mut texts: Vec<String> = Vec::new();
-        for (_, row) in reference.iter().chain(&new) {
+        for (_, row) in reference.iter().chain(&new).filter(|(_, row)| row.imported.is_none()) {
             let text = variant(row);
             if !texts.contains(&text) {
                 texts.push(text);
@@ -171,7 +174,8 @@ impl Subject<'_> {
     fn absence(&self, sides: &[Vec<Process>; 2]) -> Option<Absence> {
         let rows = [(Side::New, &self.new), (Side::Reference, &self.reference)];
         let (_, (side, rows)) = rows.into_iter().enumerate().find(|(at, _)| sides[*at].is_empty())?;
-        Some(match rows.last() {
+        let own = rows.iter().rev().find(|(_, row)| row.imported.is_none());
+        Some(match own.or(rows.last()) {
             None => Absence::NoSamples(side),
             Some((_, row)) => {
                 let reason = row.reason.as_deref().unwrap_or("no reason was recorded");

@@ -155,6 +155,9 @@ pub fn compare<'a>(
 /// Judges every case that a side has a row of, in the order of the reference and then of what only
 /// the new side has, all files of a side being of one device.
 ///
+/// Rows of other programs are not judged: a case that only they have is left out, and one that a side
+/// has only from them is missing there, with that reason.
+///
 /// A process is a repeat of a case in one file. Where all processes of both sides ran in pairs
 /// (`run --ab`, of which both files are there) each batch is held against its neighbour in time;
 /// otherwise the sides are taken as independent.
@@ -286,6 +289,28 @@ mod tests {
             timing.cache = if timing.cache == Cache::Warm { Cache::Rotated } else { Cache::Warm };
         }
         assert!(missing(warm, file(0.01, 5)).contains("not measured alike: cache is warm in "));
+    }
+
+    #[test]
+    fn rows_of_other_programs_are_never_judged_and_it_is_said() {
+        let other = |key: &str| {
+            let rows = (0..5).map(|at| Row { repeat: at + 1, ..fixture::imported_row(key, 0.02) }).collect();
+            fixture::file(fixture::imported_header(), rows)
+        };
+        let verdict = only(file(0.01, 5), other(KEY));
+        assert_eq!(
+            verdict.judgement.verdict.to_string(),
+            "missing (the reference is imported: measured by nvbench, not by portamark: shown beside its rows \
+             and never judged)"
+        );
+        assert_eq!(verdict.reference_s, None);
+        // Beside rows of portamark they change nothing, and alone they are no case.
+        let mut mixed = file(0.01, 5);
+        mixed.rows.extend(other(KEY).rows);
+        let judged = |reference: RunFile| only(file(0.011, 5), reference);
+        assert_eq!(judged(mixed).judgement, judged(file(0.01, 5)).judgement);
+        let alone = other("nvbench: a");
+        assert!(verdicts(std::slice::from_ref(&alone), std::slice::from_ref(&alone), &rule()).is_empty());
     }
 
     #[test]

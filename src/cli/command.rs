@@ -1,8 +1,8 @@
 //! The subcommands and what they have in common on the outside.
 
 use super::{
-    catalog, compare, completions, devices, doctor, executor, history, man, portability, project, report,
-    run as run_command, tune, verify,
+    catalog, compare, completions, devices, doctor, executor, export, history, import, man, portability,
+    project, report, run as run_command, tune, verify,
 };
 use crate::error::Result;
 use clap::{CommandFactory, Parser, Subcommand};
@@ -44,6 +44,10 @@ enum Command {
     Portability(portability::Arguments),
     /// Project a model's time per layer and per token from measured rows.
     Project(project::Arguments),
+    /// Read results of other programs, to be shown beside those of portamark.
+    Import(import::Arguments),
+    /// Write rows as a flat table: CSV, JSON lines or Parquet.
+    Export(export::Arguments),
     /// Show published figures of accelerators with their sources.
     Catalog(catalog::Arguments),
     /// Print completions for a shell.
@@ -68,6 +72,8 @@ pub fn run(arguments: Arguments) -> Result<()> {
         Command::Report(arguments) => report::run(&arguments),
         Command::Portability(arguments) => portability::run(&arguments),
         Command::Project(arguments) => project::run(&arguments),
+        Command::Import(arguments) => import::run(&arguments),
+        Command::Export(arguments) => export::run(&arguments),
         Command::Catalog(arguments) => catalog::run(&arguments),
         Command::Completions(arguments) => completions::run(&arguments),
         Command::Man(arguments) => man::run(&arguments),

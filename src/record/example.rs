@@ -2,8 +2,9 @@
 
 use crate::kernel::{Capabilities, DeviceLimits, DeviceType, Feature, Path, Takes, TimerKind, Variant};
 use crate::record::{
-    Cache, CacheReport, CacheSource, CurvePoint, End, Header, KernelUsed, Outcome, Row, SCHEMA_VERSION,
-    Spent, Status, TimerChoice, TimerReport, Timing, Verification,
+    Cache, CacheReport, CacheSource, CurvePoint, End, Header, ImportUnit, Imported, KernelUsed, Outcome, Row,
+    SCHEMA_VERSION, Spent, Spread, SpreadKind, Statistic, Status, TimerChoice, TimerReport, Timing,
+    Verification,
 };
 use crate::stats::{StopReason, Summary};
 use std::collections::BTreeMap;
@@ -138,6 +139,7 @@ pub(crate) fn row(case: &str) -> Row {
         tags: vec![],
         retry: 0,
         kills: 0,
+        imported: None,
     }
 }
 
@@ -151,6 +153,32 @@ pub(crate) fn skipped(case: &str, reason: &str) -> Row {
         timing: None,
         spent: Spent::default(),
         predicted_s: Some(64.0),
+        ..row(case)
+    }
+}
+
+/// A row of `case` that nvbench measured in 0.0009765625 s.
+pub(crate) fn imported(case: &str) -> Row {
+    Row {
+        status: Status::Imported,
+        reason: Some("measured by nvbench, not by portamark: shown beside its rows and never judged".into()),
+        kernel: None,
+        verification: None,
+        timing: None,
+        spent: Spent::default(),
+        imported: Some(Imported {
+            method: "nvbench".into(),
+            version: Some("0.1.0".into()),
+            name: "gemm m=512".into(),
+            library: Some("cuBLAS".into()),
+            unit: ImportUnit::Seconds,
+            statistic: Statistic::Median,
+            value: 0.0009765625,
+            spread: Some(Spread { what: SpreadKind::Quartiles, lo: 0.000732421875, hi: 0.001953125 }),
+            samples: Some(30),
+            values: vec![],
+            parameters: BTreeMap::from([("m".into(), "512".into())]),
+        }),
         ..row(case)
     }
 }

@@ -3,9 +3,13 @@
 mod baseline;
 #[cfg(test)]
 pub(crate) mod example;
+pub mod export;
+pub mod import;
+mod imported;
 mod lines;
 mod load;
 mod provenance;
+mod replace;
 mod resume;
 mod schema;
 mod store;
@@ -17,8 +21,10 @@ pub use crate::measure::{
 };
 pub use crate::telemetry::{Energy, Range, Telemetry};
 pub use baseline::{baseline_names, check_baseline_name, find_baseline, save_baseline};
+pub use imported::{ImportUnit, Imported, Spread, SpreadKind, Statistic};
 pub use load::{load, load_all, load_readable};
 pub use provenance::{now, platform, redact, run_id};
+pub use replace::replace_file;
 pub use resume::{Earlier, find_earlier};
 pub use schema::{
     AbSide, End, Header, Identity, KernelUsed, Line, Outcome, Row, SCHEMA_VERSION, Status, json_schema,

@@ -1,5 +1,6 @@
 //! The lines of a result file. Additive changes keep the version; unknown fields are ignored.
 
+use super::imported::Imported;
 use crate::kernel::{Capabilities, Variant};
 use crate::measure::{CacheReport, SentinelTimes, Settled, Spent, TimerReport, Timing, Verification};
 use crate::telemetry::{Energy, Telemetry};
@@ -31,11 +32,13 @@ pub enum Status {
     Crashed,
     /// The device ran out of memory.
     OutOfMemory,
+    /// Measured by another program, not proven, and never judged.
+    Imported,
 }
 
 impl Status {
     /// All, in the order of reports.
-    pub const ALL: [Status; 8] = [
+    pub const ALL: [Status; 9] = [
         Status::Ok,
         Status::Wrong,
         Status::Failed,
@@ -44,6 +47,7 @@ impl Status {
         Status::OutOfMemory,
         Status::Unsupported,
         Status::Skipped,
+        Status::Imported,
     ];
 
     /// The word used in files and tables.
@@ -57,6 +61,7 @@ impl Status {
             Status::Timeout => "timeout",
             Status::Crashed => "crashed",
             Status::OutOfMemory => "out-of-memory",
+            Status::Imported => "imported",
         }
     }
 
@@ -99,7 +104,8 @@ pub enum Line {
 pub struct Header {
     /// [`SCHEMA_VERSION`] of the writer.
     pub schema: u32,
-    /// Version of the measuring method; rows of different versions are not compared.
+    /// Version of the measuring method; rows of different versions are not compared. 0 where all rows
+    /// are imported: each names its own.
     pub method: u32,
     /// Version of portamark.
     pub portamark: String,
@@ -156,7 +162,8 @@ pub struct AbSide {
 pub struct Row {
     /// Key of the case, e.g. `gemm f32 m512 n512 k512 nn`.
     pub case: String,
-    /// Which process of this case it was, from 1; absent where there is only one.
+    /// Which process of this case it was, or which of several imported rows of one case, from 1; absent
+    /// where there is only one.
     #[serde(skip_serializing_if = "is_first", default = "first")]
     pub repeat: u32,
     /// How it ended.
@@ -181,6 +188,9 @@ pub struct Row {
     /// Samples and statistics; only when verified.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub timing: Option<Timing>,
+    /// What another program measured; only of `imported` rows.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub imported: Option<Imported>,
     /// What the sensors said while the case ran, where there are any.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub telemetry: Option<Telemetry>,
@@ -375,6 +385,8 @@ mod tests {
             "KernelUsed",
             "Verification",
             "Timing",
+            "Imported",
+            "Spread",
             "End",
         ] {
             let fields = schema["$defs"][kind]["properties"].as_object();

@@ -1,5 +1,6 @@
 //! Files of tuned variants: where they lie, reading and replacing them.
 
+use super::replace::replace_file;
 use crate::error::{Error, Result};
 use crate::kernel::{Capabilities, TuningTable};
 use std::io::Write;
@@ -30,18 +31,7 @@ pub fn load_tuned(path: &Path) -> Result<TuningTable> {
 pub fn save_tuned(path: &Path, table: &TuningTable) -> Result<()> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     std::fs::create_dir_all(folder).map_err(|error| Error::io("create", folder, error))?;
-    let error = |source: std::io::Error| Error::io("write", path, source);
-    let mut builder = tempfile::Builder::new();
-    #[cfg(unix)]
-    {
-        // The default is for its writer alone. The umask still holds.
-        use std::os::unix::fs::PermissionsExt;
-        builder.permissions(std::fs::Permissions::from_mode(0o666));
-    }
-    let mut file = builder.tempfile_in(folder).map_err(error)?;
-    file.write_all(table.to_toml().as_bytes()).map_err(error)?;
-    file.persist(path).map_err(|failure| error(failure.error))?;
-    Ok(())
+    replace_file(path, |file| file.write_all(table.to_toml().as_bytes()))
 }
 
 #[cfg(test)]

@@ -68,6 +68,23 @@ mod tests {
     }
 
     #[test]
+    fn numbers_of_other_programs_have_a_section_with_a_chart_and_tables() {
+        let html = page(&fixture::card_and_vendor());
+        for part in [
+            "id=\"chart-vendor\"",
+            "id=\"vendor-ratios\"",
+            "0.600 (0.5",
+            "reduce n=1",
+            "cuBLAS (nvbench 0.1.0)",
+        ] {
+            assert!(html.contains(part), "{part}");
+        }
+        assert!(!page(&fixture::two_devices()).contains("id=\"vendor\""));
+        let alone = page(&fixture::card_and_vendor()[1..]);
+        assert!(alone.contains("<h1>Imported results</h1>") && alone.contains("Other imported numbers"));
+    }
+
+    #[test]
     fn names_of_devices_are_text_wherever_they_stand() {
         let html = page(&fixture::hostile());
         assert!(html.contains("&lt;script src=https:"), "the name is shown");
@@ -82,7 +99,14 @@ mod tests {
     fn every_identifier_is_unique_and_every_link_leads_somewhere() {
         let copy = vec![fixture::ok_row("stream f32 copy n1024", 1e-3)];
         let copy_alone = vec![fixture::file(fixture::h100_header(), copy)];
-        for runs in [fixture::three_devices(), fixture::hostile(), copy_alone, vec![fixture::variants()]] {
+        for runs in [
+            fixture::three_devices(),
+            fixture::hostile(),
+            copy_alone,
+            vec![fixture::variants()],
+            fixture::card_and_vendor(),
+            fixture::card_and_vendor()[1..].to_vec(),
+        ] {
             let html = page(&runs);
             let ids = attributes(&html, "id");
             let unique: HashSet<&str> = ids.iter().copied().collect();

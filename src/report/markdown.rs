@@ -2,7 +2,7 @@
 
 use super::page::family_title;
 use super::plot::{Chart, Charts};
-use super::{sensitivity, variants, wording};
+use super::{sensitivity, variants, vendor, wording};
 use crate::analysis::{CaseLine, Comparison, Device, Study, caveats, clean};
 use crate::units;
 use crate::workload::FAMILIES;
@@ -20,7 +20,7 @@ pub fn portability_markdown(study: &Study) -> String {
 /// Renders the text.
 pub fn render(comparison: &Comparison, charts: &Charts) -> String {
     let mut out = String::from("# portamark report\n\n");
-    if comparison.devices.is_empty() {
+    if comparison.devices.is_empty() && comparison.imported.is_empty() {
         out += "No results.\n";
         return out;
     }
@@ -37,6 +37,7 @@ pub fn render(comparison: &Comparison, charts: &Charts) -> String {
     if let Some(study) = &charts.study {
         portability(&mut out, study);
     }
+    against_vendor(&mut out, comparison);
     several_variants(&mut out, comparison);
     distributions(&mut out, comparison);
     not_run(&mut out, comparison);
@@ -157,6 +158,32 @@ fn portability(out: &mut String, study: &Study) {
         out.push_str(&format!("- {}\n", escape(reason)));
     }
     out.push('\n');
+}
+
+fn against_vendor(out: &mut String, comparison: &Comparison) {
+    let tables = [
+        (
+            "Portable against vendor library",
+            "Numbers of other programs on the same device, as they told them: no oracle checked them, and caches, \
+             clocks and the choice of samples are theirs. A ratio is no verdict.",
+            vendor::RATIOS.to_vec(),
+            vendor::ratios(comparison),
+        ),
+        (
+            "Other imported numbers",
+            "Of no case of portamark, or of one that it did not measure on that device.",
+            vendor::OTHERS.to_vec(),
+            vendor::others(comparison),
+        ),
+    ];
+    for (title, text, head, rows) in tables.into_iter().filter(|(.., rows)| !rows.is_empty()) {
+        out.push_str(&format!("## {title}\n\n{text}\n\n"));
+        let head: Vec<String> = head.into_iter().map(String::from).collect();
+        let cells = |row: vendor::VendorRow| {
+            std::iter::once(code(&row.case)).chain(row.cells.iter().map(|cell| escape(cell))).collect()
+        };
+        table(out, &head, head.len(), rows.into_iter().map(cells));
+    }
 }
 
 fn several_variants(out: &mut String, comparison: &Comparison) {
@@ -287,6 +314,14 @@ mod tests {
         let text = markdown(&[fixture::variants()]);
         let from = text.find("## Kernel variants").unwrap();
         let to = text.find("## How a number").unwrap();
+        insta::assert_snapshot!(&text[from..to]);
+    }
+
+    #[test]
+    fn numbers_of_other_programs_are_as_shown() {
+        let text = markdown(&fixture::card_and_vendor());
+        let from = text.find("\n## Portable against vendor library").unwrap();
+        let to = text.find("## What did not run").unwrap();
         insta::assert_snapshot!(&text[from..to]);
     }
 

@@ -13,6 +13,7 @@ mod projection;
 mod sensitivity;
 mod table;
 mod variants;
+mod vendor;
 mod verdicts;
 mod wording;
 mod writer;

@@ -5,6 +5,7 @@ use super::plot::{Chart, Charts, Ink};
 use super::portability::{self, PortabilityView};
 use super::sensitivity::{self, SensitivityRow};
 use super::variants::{self, VariantsView};
+use super::vendor::{self, VendorRow};
 use super::wording;
 use crate::analysis::{CaseLine, Comparison, Device, Entry, Headline, Lead, caveats, clean, levels};
 use crate::record::{Outcome, Row, RunFile, Status};
@@ -31,9 +32,19 @@ pub struct Page {
     portability: Option<PortabilityView>,
     portability_charts: Vec<ChartView>,
     samples: Vec<ChartView>,
+    vendor: Option<VendorView>,
     variants: Vec<VariantsView>,
     distributions: Vec<String>,
     sensitivity: Vec<SensitivityRow>,
+}
+
+#[derive(Debug, Serialize)]
+struct VendorView {
+    chart: ChartView,
+    heads: [&'static str; 7],
+    ratios: Vec<VendorRow>,
+    other_heads: [&'static str; 5],
+    others: Vec<VendorRow>,
 }
 
 #[derive(Debug, Serialize)]
@@ -221,6 +232,13 @@ impl Page {
                 .chain([chart_view(&charts.drift, "drift", Vec::new())])
                 .collect(),
             families,
+            vendor: charts.vendor.as_ref().map(|chart| VendorView {
+                chart: chart_view(chart, "vendor", vec![("All ratios".into(), "#vendor-ratios".into())]),
+                heads: vendor::RATIOS,
+                ratios: vendor::ratios(comparison),
+                other_heads: vendor::OTHERS,
+                others: vendor::others(comparison),
+            }),
             variants: variants::views(comparison),
             distributions: sensitivity::head(),
             sensitivity: sensitivity::rows(comparison),
@@ -233,6 +251,7 @@ fn title(comparison: &Comparison) -> String {
     // A line must not begin or end with the dot of a label.
     let labels: Vec<String> = labels.iter().map(|label| label.replace(" · ", "\u{a0}·\u{a0}")).collect();
     match &labels[..] {
+        [] if !comparison.imported.is_empty() => "Imported results".into(),
         [] => "No results".into(),
         [one] => one.clone(),
         [a, b] => format!("{a} and {b}"),

@@ -4,7 +4,7 @@ use super::plot::Charts;
 use super::{html, markdown};
 use crate::analysis::Comparison;
 use crate::error::{Error, Result};
-use crate::record::RunFile;
+use crate::record::{RunFile, replace_file};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
@@ -49,19 +49,7 @@ pub fn write(runs: &[RunFile], out: &Path) -> Result<Written> {
 
 /// Puts `text` into the place of `path` in one step.
 fn replace(path: &Path, text: &str) -> Result<()> {
-    let error = |source: std::io::Error| Error::io("write", path, source);
-    let folder = path.parent().unwrap_or(Path::new("."));
-    let mut builder = tempfile::Builder::new();
-    #[cfg(unix)]
-    {
-        // A report is for others to read; the default is for its writer alone. The umask still holds.
-        use std::os::unix::fs::PermissionsExt;
-        builder.permissions(std::fs::Permissions::from_mode(0o666));
-    }
-    let mut file = builder.tempfile_in(folder).map_err(error)?;
-    file.write_all(text.as_bytes()).map_err(error)?;
-    file.persist(path).map_err(|failure| error(failure.error))?;
-    Ok(())
+    replace_file(path, |file| file.write_all(text.as_bytes()))
 }
 
 #[cfg(test)]

@@ -107,7 +107,8 @@ impl Arguments {
     }
 }
 
-fn labels(words: &[String]) -> Result<BTreeMap<String, String>> {
+/// `KEY=VALUE` words as pairs.
+pub(in crate::cli) fn labels(words: &[String]) -> Result<BTreeMap<String, String>> {
     words
         .iter()
         .map(|word| match word.split_once('=') {

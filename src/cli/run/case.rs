@@ -118,6 +118,7 @@ fn blank(track: &Track, case: &Case, repeat: u32) -> Row {
         tags: Vec::new(),
         retry: 0,
         kills: 0,
+        imported: None,
     }
 }
 

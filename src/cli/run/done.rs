@@ -119,6 +119,7 @@ mod tests {
             tags: Vec::new(),
             retry: 0,
             kills: 0,
+            imported: None,
         }
     }
 

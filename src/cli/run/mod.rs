@@ -14,6 +14,7 @@ mod session;
 mod side;
 mod track;
 
+pub(super) use arguments::labels;
 pub(super) use session::interrupt_flag;
 pub use session::{Command, run};
 pub(super) use track::test_timer;

@@ -1,7 +1,7 @@
 //! Throughput of attention over whole sequences, over their length.
 
 use super::figure::{Absent, Chart, Figure};
-use super::lines::{LineChart, Series};
+use super::lines::{LineChart, Series, imported_series};
 use super::style::{Ink, Inside, Mark, Shape};
 use crate::analysis::{Comparison, Device};
 use crate::workload::{Attention, Case, Precision};
@@ -43,12 +43,18 @@ pub fn attention(comparison: &Comparison) -> Chart {
         }
         series.extend(lines.into_values());
     }
+    let mut others = imported_series(comparison, |case| {
+        let attention = whole(case).filter(|attention| heads_of(attention) == first)?;
+        Some((attention.queries, attention.precision, if attention.causal { " causal" } else { "" }))
+    });
+    let beside = if others.is_empty() { "" } else { " Diamonds are what other programs told." };
+    series.append(&mut others);
     let chart = LineChart::new(series, "sequence length", "throughput, FLOP/s")
         .ok_or_else(|| Absent::new(TITLE, "No attention over whole sequences has a usable rate."))?;
     let shape = if alike { words(first) } else { "the heads that each device ran most often".into() };
     let caption = format!(
         "As many queries as keys, {shape}, the best batch at each length. Triangles are causal and count \
-         only the pairs that the mask leaves; hollow marks have f16 operands."
+         only the pairs that the mask leaves; hollow marks have f16 operands.{beside}"
     );
     Ok(Figure::new("attention", TITLE, caption, chart.description(), |layout| chart.draw(layout)))
 }

@@ -14,6 +14,7 @@ use super::navigation::navigation;
 use super::ratios::ratios;
 use super::roofline::roofline;
 use super::samples::samples;
+use super::vendor::vendor;
 use crate::analysis::{Comparison, Device, Efficiency, Study, StudyOptions};
 use crate::report::anchor::Names;
 use crate::stats::Bootstrap;
@@ -62,6 +63,8 @@ pub struct Charts {
     pub drift: Chart,
     /// Errors against the oracle.
     pub errors: Chart,
+    /// portamark against other programs, where results of any were imported.
+    pub vendor: Option<Chart>,
 }
 
 impl Charts {
@@ -102,13 +105,14 @@ impl Charts {
             samples,
             drift: drift(comparison),
             errors: errors(comparison),
+            vendor: vendor(comparison),
         }
     }
 
     /// All, in the order of the report.
     pub fn all(&self) -> impl Iterator<Item = &Chart> {
         let one = std::slice::from_ref::<Chart>;
-        let lists: [&[Chart]; 13] = [
+        let lists: [&[Chart]; 14] = [
             one(&self.ratios),
             &self.rooflines,
             one(&self.gemm),
@@ -119,6 +123,7 @@ impl Charts {
             one(&self.curve),
             one(&self.cascade),
             one(&self.navigation),
+            self.vendor.as_slice(),
             &self.samples,
             one(&self.drift),
             one(&self.errors),

@@ -1,7 +1,7 @@
 //! Throughput of square matrix products over their size.
 
 use super::figure::{Absent, Chart, Figure};
-use super::lines::{LineChart, Series};
+use super::lines::{LineChart, Series, imported_series};
 use super::style::{Ink, Inside, Mark, Shape};
 use crate::analysis::Comparison;
 use crate::workload::{Case, Gemm, Layout, Precision};
@@ -28,11 +28,16 @@ pub fn gemm(comparison: &Comparison) -> Chart {
         }
         series.extend(lines.into_values());
     }
+    let mut others = imported_series(comparison, |case| {
+        square(case).filter(|gemm| gemm.layout == layout).map(|gemm| (gemm.m, gemm.precision, ""))
+    });
+    let beside = if others.is_empty() { "" } else { " Diamonds are what other programs told." };
+    series.append(&mut others);
     let chart = LineChart::new(series, "m = n = k", "throughput, FLOP/s")
         .ok_or_else(|| Absent::new(TITLE, "No product with m = n = k has a usable rate."))?;
     let caption = format!(
         "Square products, layout {}. Hollow marks have f16 operands. Bars are the 95 % interval of the \
-         median, where it is wide enough to be seen.",
+         median, where it is wide enough to be seen.{beside}",
         layout.name()
     );
     Ok(Figure::new("gemm", TITLE, caption, chart.description(), |layout| chart.draw(layout)))
@@ -70,6 +75,15 @@ mod tests {
         assert!(said.contains("f16.f32: 1.59 TFLOP/s at 128 to 354 TFLOP/s at 4096"), "{said}");
         assert!(said.contains("llvmpipe · Mesa 22.3.6, f32:"), "{said}");
         assert!(figure.caption.contains("layout nn"));
+    }
+
+    #[test]
+    fn numbers_of_other_programs_are_lines_beside_those_of_their_device() {
+        let runs = fixture::card_and_vendor();
+        let figure = gemm(&Comparison::new(&runs)).unwrap();
+        let said = &figure.description;
+        assert!(said.contains("580.82.07, f32, cuBLAS (nvbench 0.1.0): 2.58 TFLOP/s at 128 to"), "{said}");
+        assert!(figure.caption.ends_with("Diamonds are what other programs told."), "{}", figure.caption);
     }
 
     #[test]

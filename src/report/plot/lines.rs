@@ -4,7 +4,8 @@ use super::axis::Axis;
 use super::canvas::{Canvas, Drawing, Point, draw};
 use super::frame::{Frame, LINE, Layout, Name, draw_legend, legend_height, spread, widest};
 use super::style::{Ink, Inside, Mark, SMALL, Shape};
-use crate::analysis::Rate;
+use crate::analysis::{Comparison, Rate, clean};
+use crate::workload::{Case, Precision};
 use std::collections::BTreeMap;
 
 /// Room that names beside the lines have at most.
@@ -55,6 +56,30 @@ impl Series {
             None => format!("{}: {} at {first}", self.name(), text(low)),
         }
     }
+}
+
+/// Lines of what other programs measured: diamonds, in the colour of their device where portamark
+/// measured on it too. `place` gives the size and format of the cases that belong in the chart, and what
+/// else tells a line apart.
+pub fn imported_series(
+    comparison: &Comparison,
+    place: impl Fn(&Case) -> Option<(u64, Precision, &'static str)>,
+) -> Vec<Series> {
+    let mut lines: BTreeMap<(String, String), Series> = BTreeMap::new();
+    for import in &comparison.imported {
+        let Some((size, precision, more)) = import.case.as_ref().and_then(&place) else { continue };
+        let Some(rate) = import.rate() else { continue };
+        let (device, ink) = match import.devices.first() {
+            Some(device) => (comparison.devices[*device].label.clone(), Ink::Device(*device)),
+            None => (clean(&import.header.device.name), Ink::Muted),
+        };
+        let what = format!("{precision}{more}, {}", import.source());
+        let mark = Mark { shape: Shape::Diamond, inside: Inside::of(precision), ink };
+        let line =
+            lines.entry((device.clone(), what.clone())).or_insert_with(|| Series::new(&device, what, mark));
+        line.add(size, rate);
+    }
+    lines.into_values().collect()
 }
 
 /// A chart of several series.

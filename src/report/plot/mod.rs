@@ -20,6 +20,7 @@ mod ratios;
 mod roofline;
 mod samples;
 mod style;
+mod vendor;
 
 pub use canvas::SCALE;
 pub use cascade::letter;

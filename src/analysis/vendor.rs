@@ -1,0 +1,235 @@
+//! portamark against what other programs measured of the same cases on the same device.
+
+use super::comparison::{Comparison, Device, Entry, case_order};
+use super::label::clean;
+use super::published::accelerator;
+use super::rate::Rate;
+use crate::record::{Header, Imported, Row, RunFile};
+use crate::workload::Case;
+use std::collections::HashMap;
+
+/// A number of another program.
+#[derive(Debug, Clone)]
+pub struct ImportedRow<'a> {
+    /// Its row.
+    pub row: &'a Row,
+    /// The header of its file.
+    pub header: &'a Header,
+    /// What the program told.
+    pub imported: &'a Imported,
+    /// The case of portamark that it is of, if it is of one.
+    pub case: Option<Case>,
+    /// The devices of the comparison that are the same chip, through whichever driver.
+    pub devices: Vec<usize>,
+}
+
+/// The rate of portamark over that of another program, on one case and one device.
+#[derive(Debug, Clone)]
+pub struct AgainstVendor<'a> {
+    /// Key of the case.
+    pub case: &'a str,
+    /// Place of the device in [`Comparison::devices`].
+    pub device: usize,
+    /// The rate of portamark.
+    pub portable: Rate,
+    /// The rate of the other program; its interval is the spread that the program told.
+    pub vendor: Rate,
+    /// The other program's number.
+    pub import: ImportedRow<'a>,
+    /// The first rate over the second.
+    pub ratio: f64,
+    /// The ratio at the ends of the 95 % interval of portamark's rate. What the other program's samples
+    /// vary by is not in it: that is [`AgainstVendor::vendor`]'s interval.
+    pub interval: Option<(f64, f64)>,
+}
+
+impl ImportedRow<'_> {
+    /// The rate in what portamark counts for the case; its interval is the spread that the program told.
+    /// None for what is no case, or has no time.
+    pub fn rate(&self) -> Option<Rate> {
+        let case = self.case.as_ref()?;
+        let rate = Rate::of_seconds(
+            Some(case),
+            self.row,
+            self.row.imported_seconds()?,
+            self.row.imported_spread_s(),
+        )?;
+        // Half of a spread that may be a range is no half-width of an interval.
+        Some(Rate { half_width: None, ..rate })
+    }
+
+    /// Whose number it is: `cuBLAS (nvbench 0.1.0)`, or only the program.
+    pub fn source(&self) -> String {
+        let program = match &self.imported.version {
+            Some(version) => format!("{} {version}", self.imported.method),
+            None => self.imported.method.clone(),
+        };
+        match &self.imported.library {
+            Some(library) => clean(&format!("{library} ({program})")),
+            None => clean(&program),
+        }
+    }
+}
+
+/// What stands for the chip of `header`: the published accelerator that its name is of, or its name.
+fn chip(header: &Header) -> String {
+    accelerator(header)
+        .map_or_else(|| clean(&header.device.name).to_lowercase(), |found| found.id.to_string())
+}
+
+/// Whether every row of `run` is of another program.
+pub(super) fn is_imported(run: &RunFile) -> bool {
+    !run.rows.is_empty() && run.rows.iter().all(|row| row.imported.is_some())
+}
+
+/// The numbers of other programs in the order of cases: of each program, library, device and case that
+/// of the newest file, and of several there the one in the middle.
+pub(super) fn imported_rows<'a>(runs: &'a [RunFile], devices: &[Device]) -> Vec<ImportedRow<'a>> {
+    type Key<'a> = (&'a str, &'a str, Option<&'a str>, &'a str);
+    let mut groups: Vec<(&RunFile, Vec<ImportedRow>)> = Vec::new();
+    let mut places: HashMap<Key, usize> = HashMap::new();
+    for run in runs {
+        for row in &run.rows {
+            let Some(imported) = &row.imported else { continue };
+            let key = (&*run.header.device.id, &*imported.method, imported.library.as_deref(), &*row.case);
+            let case = row.case.parse().ok();
+            let found = ImportedRow { row, header: &run.header, imported, case, devices: Vec::new() };
+            let place = *places.entry(key).or_insert_with(|| {
+                groups.push((run, Vec::new()));
+                groups.len() - 1
+            });
+            let (held, rows) = &mut groups[place];
+            if std::ptr::eq(*held, run) {
+                rows.push(found);
+            } else if run.header.started >= held.header.started {
+                (*held, *rows) = (run, vec![found]);
+            }
+        }
+    }
+    let chips: Vec<String> = devices.iter().map(|device| chip(device.header)).collect();
+    let mut places: HashMap<&str, Vec<usize>> = HashMap::new();
+    let mut on = |header: &'a Header| {
+        let found = places.entry(&header.device.name).or_insert_with(|| {
+            let chip = chip(header);
+            (0..chips.len()).filter(|device| chips[*device] == chip).collect()
+        });
+        found.clone()
+    };
+    let middle = |(_, mut rows): (&RunFile, Vec<ImportedRow<'a>>)| {
+        rows.sort_by(|a, b| a.imported.value.total_cmp(&b.imported.value));
+        let row = rows.swap_remove((rows.len() - 1) / 2);
+        ImportedRow { devices: on(row.header), ..row }
+    };
+    let mut rows: Vec<ImportedRow> = groups.into_iter().map(middle).collect();
+    rows.sort_by(|a, b| case_order(&a.row.case, &b.row.case).then_with(|| a.source().cmp(&b.source())));
+    rows
+}
+
+/// For each case that both portamark and another program measured on one device, how fast portamark
+/// is against it, in the order of devices and then of cases. A program that has a number of a case by
+/// several libraries has one for each.
+///
+/// Cases are the same where the import found them exactly the same; the conditions of the other
+/// program (caches, clocks, which of the samples) are its own.
+pub fn against_vendor<'a>(comparison: &Comparison<'a>) -> Vec<AgainstVendor<'a>> {
+    let mut found = Vec::new();
+    for (index, device) in comparison.devices.iter().enumerate() {
+        let imports: Vec<&ImportedRow> =
+            comparison.imported.iter().filter(|import| import.devices.contains(&index)).collect();
+        if imports.is_empty() {
+            continue;
+        }
+        let entries: HashMap<&str, &Entry> =
+            device.entries.iter().map(|entry| (entry.row.case.as_str(), entry)).collect();
+        for import in imports {
+            let entry = entries.get(import.row.case.as_str());
+            let (Some(entry), Some(vendor)) = (entry, import.rate()) else { continue };
+            let Some(portable) = entry.rate else { continue };
+            let ratio = portable.value / vendor.value;
+            let interval = portable.interval.map(|(lo, hi)| (lo / vendor.value, hi / vendor.value));
+            if ratio.is_finite() && ratio > 0.0 {
+                let case = &entry.row.case;
+                let import = import.clone();
+                found.push(AgainstVendor { case, device: index, portable, vendor, import, ratio, interval });
+            }
+        }
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixture;
+    use super::*;
+    use crate::analysis::RateUnit;
+
+    const KEY: &str = "gemm f32 m512 n512 k512 nn";
+
+    /// portamark in 2 ms, and another program in `seconds`.
+    fn runs(seconds: &[f64]) -> Vec<RunFile> {
+        let rows = seconds.iter().map(|s| fixture::imported_row(KEY, *s)).collect();
+        vec![
+            fixture::file(fixture::h100_header(), vec![fixture::ok_row(KEY, 2e-3)]),
+            fixture::file(fixture::imported_header(), rows),
+        ]
+    }
+
+    #[test]
+    fn the_ratio_is_rate_over_rate_with_the_interval_of_portamark() {
+        let runs = runs(&[5e-4]);
+        let comparison = Comparison::new(&runs);
+        assert_eq!((comparison.devices.len(), comparison.imported.len()), (1, 1));
+        let found = against_vendor(&comparison);
+        let [against] = &found[..] else { panic!("{found:?}") };
+        assert!((against.ratio - 0.25).abs() < 1e-12, "{}", against.ratio);
+        // 2·512³ FLOP in 0.5 ms; its quartiles are 10 % to each side.
+        assert_eq!(against.vendor.unit, RateUnit::Flop);
+        assert!((against.vendor.value / 5.36870912e11 - 1.0).abs() < 1e-9);
+        let (lo, hi) = against.vendor.interval.unwrap();
+        assert!((lo * 1.1 / against.vendor.value - 1.0).abs() < 1e-9);
+        assert!((hi * 0.9 / against.vendor.value - 1.0).abs() < 1e-9);
+        let (lo, hi) = against.interval.unwrap();
+        let row = &comparison.devices[0].entries[0].row.timing.as_ref().unwrap().summary;
+        assert!(
+            (lo - 5e-4 / row.ci_hi.unwrap()).abs() < 1e-9 && (hi - 5e-4 / row.ci_lo.unwrap()).abs() < 1e-9
+        );
+        assert_eq!(against.import.source(), "cuBLAS (nvbench 0.1.0)");
+    }
+
+    #[test]
+    fn only_the_same_case_on_the_same_chip_is_compared() {
+        let mut other = runs(&[1e-3]);
+        other[1].header.device.name = "NVIDIA H20".into();
+        assert!(against_vendor(&Comparison::new(&other)).is_empty());
+        other[1].header.device.name = "nvidia h100  80GB HBM3".into();
+        assert_eq!(against_vendor(&Comparison::new(&other)).len(), 1);
+        other[1].rows[0].case = "nvbench: gemm 512".into();
+        assert!(against_vendor(&Comparison::new(&other)).is_empty());
+        // Not proven, so without a rate.
+        let mut wrong = runs(&[1e-3]);
+        wrong[0].rows[0].verification = None;
+        assert!(against_vendor(&Comparison::new(&wrong)).is_empty());
+    }
+
+    #[test]
+    fn of_several_numbers_the_newest_files_middle_one_counts() {
+        let mut runs = runs(&[4e-3, 1e-3, 3e-3]);
+        let mut older = runs[1].clone();
+        older.header.started = "2020-01-01T00:00:00Z".into();
+        older.rows.iter_mut().for_each(|row| row.imported.as_mut().unwrap().value = 1.0);
+        runs.push(older);
+        let found = against_vendor(&Comparison::new(&runs));
+        assert_eq!(found.len(), 1);
+        assert!((found[0].ratio - 1.5).abs() < 1e-9, "{}", found[0].ratio);
+    }
+
+    #[test]
+    fn imported_rows_are_no_device_and_take_no_part_in_one() {
+        let mut runs = runs(&[1e-3]);
+        let rows = runs[1].rows.clone();
+        runs[0].rows.extend(rows);
+        let comparison = Comparison::new(&runs);
+        assert_eq!((comparison.devices.len(), comparison.devices[0].all().count()), (1, 1));
+        assert_eq!(Comparison::new(&runs[1..]).devices.len(), 0);
+    }
+}

@@ -1,0 +1,93 @@
+//! `portamark export`: rows as flat tables for other programs.
+
+use crate::error::{Error, Result};
+use crate::record::export::{write_csv, write_jsonl, write_parquet};
+use crate::record::{self, RunFile, replace_file};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+/// Writes the rows of result files as one flat table. docs/export.md has its columns.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Arguments {
+    /// Result files, or folders of them.
+    #[arg(required = true, value_name = "RESULTS")]
+    results: Vec<PathBuf>,
+    /// What to write; without it the end of the file's name says.
+    #[arg(long, value_enum)]
+    format: Option<Table>,
+    /// File to write; without it text goes to stdout.
+    #[arg(short, long, value_name = "PATH")]
+    output: Option<PathBuf>,
+}
+
+/// A form of table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Table {
+    /// Comma-separated values with a line of names.
+    Csv,
+    /// A JSON object on each line.
+    Jsonl,
+    /// Parquet.
+    Parquet,
+}
+
+impl Table {
+    /// What the end of a file's name says.
+    fn of(path: &Path) -> Option<Self> {
+        let end = path.extension()?.to_str()?.to_lowercase();
+        [("csv", Table::Csv), ("jsonl", Table::Jsonl), ("parquet", Table::Parquet)]
+            .into_iter()
+            .find_map(|(name, table)| (name == end).then_some(table))
+    }
+
+    fn write(self, runs: &[RunFile], out: impl Write + Send) -> std::io::Result<()> {
+        match self {
+            Table::Csv => write_csv(runs, out),
+            Table::Jsonl => write_jsonl(runs, out),
+            Table::Parquet => write_parquet(runs, out),
+        }
+    }
+}
+
+/// Writes the table.
+pub fn run(arguments: &Arguments) -> Result<()> {
+    let table = arguments.format.or_else(|| arguments.output.as_deref().and_then(Table::of));
+    let Some(table) = table else {
+        return Err(Error::usage_hint("what to write is not said", "add --format csv, jsonl or parquet"));
+    };
+    let runs = record::load_all(&arguments.results)?;
+    for run in &runs {
+        for problem in &run.problems {
+            super::note(&format!("note: {}: {problem}", run.path.display()));
+        }
+    }
+    match &arguments.output {
+        Some(path) => {
+            replace_file(path, |file| table.write(&runs, file))?;
+            super::note(&format!("{} rows", runs.iter().map(|run| run.rows.len()).sum::<usize>()));
+            Ok(())
+        }
+        None if table == Table::Parquet => {
+            Err(Error::usage_hint("Parquet is no text for a terminal", "name a file with -o"))
+        }
+        None => {
+            let mut text = Vec::new();
+            table.write(&runs, &mut text).map_err(|e| Error::io("write", Path::new("stdout"), e))?;
+            super::print(&String::from_utf8_lossy(&text));
+            Ok(())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_end_of_a_name_says_what_to_write() {
+        let of = |name: &str| Table::of(Path::new(name));
+        assert_eq!(of("a/rows.parquet"), Some(Table::Parquet));
+        assert_eq!(of("rows.CSV"), Some(Table::Csv));
+        assert_eq!((of("rows.jsonl.gz"), of("csv")), (None, None));
+    }
+}

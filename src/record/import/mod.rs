@@ -1,0 +1,26 @@
+//! Results of other programs, as rows of status `imported`: one file for each program.
+//!
+//! A new one costs a file here and its entry in `format.rs`. It maps a number to a case of portamark
+//! only where inputs, formats, layout and work are the same; otherwise the row keeps the program's own
+//! name, in a key that cannot be taken for a case.
+
+mod babelstream;
+mod backend_ops;
+mod clpeak;
+mod criterion;
+mod format;
+mod google_benchmark;
+mod hyperfine;
+mod json;
+mod llama_bench;
+mod mamf_finder;
+mod measured;
+mod named_columns;
+mod nvbench;
+mod rows;
+mod source;
+mod table;
+
+pub use format::{Format, read};
+pub use measured::{Import, Measured, ToldDevice};
+pub use rows::{ImportOptions, run_files};

@@ -1,0 +1,102 @@
+//! Tables of comma-separated values with a line of names, RFC 4180.
+
+use super::measured::told;
+use csv::{ReaderBuilder, StringRecord, Trim};
+
+/// A table as read.
+#[derive(Debug)]
+pub(super) struct Table {
+    names: Vec<String>,
+    rows: Vec<(u64, StringRecord)>,
+}
+
+/// One line of a table.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct TableRow<'a> {
+    table: &'a Table,
+    /// Its number in the file, from 1.
+    pub line: u64,
+    record: &'a StringRecord,
+}
+
+impl Table {
+    /// Reads `text`, before which the file has `before` lines.
+    pub(super) fn read(text: &str, before: u64) -> Result<Self, String> {
+        let mut reader = ReaderBuilder::new().trim(Trim::All).from_reader(text.as_bytes());
+        let words = |error: csv::Error| {
+            let line = error.position().map_or(1, csv::Position::line) + before;
+            match error.kind() {
+                csv::ErrorKind::UnequalLengths { expected_len, len, .. } => {
+                    format!("line {line}: {len} columns where the first line names {expected_len}")
+                }
+                _ => format!("line {line}: {}", told(&error.to_string())),
+            }
+        };
+        let names: Vec<String> =
+            reader.headers().map_err(words)?.iter().map(|name| name.to_lowercase()).collect();
+        if let Some(name) = names.iter().enumerate().find_map(|(at, n)| names[..at].contains(n).then_some(n))
+        {
+            return Err(format!("line {}: the column `{}` is named twice", before + 1, told(name)));
+        }
+        let mut rows = Vec::new();
+        for record in reader.records() {
+            let record = record.map_err(words)?;
+            let line = record.position().map_or(0, csv::Position::line) + before;
+            if record.iter().any(|cell| !cell.is_empty()) {
+                rows.push((line, record));
+            }
+        }
+        Ok(Table { names, rows })
+    }
+
+    /// The names of the columns, in lower case.
+    pub(super) fn names(&self) -> &[String] {
+        &self.names
+    }
+
+    /// Its lines but for the first.
+    pub(super) fn rows(&self) -> impl Iterator<Item = TableRow<'_>> {
+        self.rows.iter().map(|(line, record)| TableRow { table: self, line: *line, record })
+    }
+}
+
+impl<'a> TableRow<'a> {
+    /// The cell of a column; none where there is no such column or nothing in it.
+    pub(super) fn get(&self, name: &str) -> Option<&'a str> {
+        let at = self.table.names.iter().position(|other| other == name)?;
+        self.record.get(at).filter(|cell| !cell.is_empty())
+    }
+
+    /// The cell of a column that has to be there.
+    pub(super) fn need(&self, name: &str) -> Result<&'a str, String> {
+        self.get(name).ok_or_else(|| format!("{}: nothing is there", self.place(name)))
+    }
+
+    /// Where the cell of a column stands, in words.
+    pub(super) fn place(&self, name: &str) -> String {
+        format!("line {}, column `{name}`", self.line)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cells_are_found_by_name_and_lines_counted_in_the_file() {
+        let table = Table::read("A, b\n1,\"x, y\"\n\n , \n2,\n", 3).unwrap();
+        assert_eq!(table.names(), ["a", "b"]);
+        let cells: Vec<_> = table.rows().map(|row| (row.line, row.get("a"), row.get("b"))).collect();
+        assert_eq!(cells, [(5, Some("1"), Some("x, y")), (8, Some("2"), None)]);
+        let last = table.rows().last().unwrap();
+        assert_eq!(last.need("b").unwrap_err(), "line 8, column `b`: nothing is there");
+        assert_eq!(last.get("c"), None);
+    }
+
+    #[test]
+    fn a_ragged_or_ambiguous_table_says_where() {
+        let error = Table::read("a,b\n1\n", 0).unwrap_err();
+        assert_eq!(error, "line 2: 1 columns where the first line names 2");
+        assert_eq!(Table::read("a,A\n", 0).unwrap_err(), "line 1: the column `a` is named twice");
+    }
+}
