@@ -197,6 +197,18 @@ fn clpeak_gives_rates_and_times_in_base_units() {
     assert_eq!((device.api.as_str(), device.driver_version.as_str()), ("opencl", "3.1+debian"));
 }
 
+#[test]
+fn criterion_gives_the_median_of_the_last_run_of_each_benchmark() {
+    let found = rows("criterion", Format::Criterion);
+    let names: Vec<&str> = found.iter().map(|row| row.case.as_str()).collect();
+    assert_eq!(names, ["criterion: keys/gemm", "criterion: sum/loop/256", "criterion: sum/loop/64"]);
+    let imported = found[2].imported.as_ref().unwrap();
+    // The mean of the two in the middle of ten times over their iterations, in nanoseconds.
+    assert!((imported.value * 1e9 - 616.5907379037405).abs() < 1e-6, "{}", imported.value);
+    assert_eq!((imported.samples, imported.spread.unwrap().what), (Some(10), SpreadKind::Interval));
+    assert_eq!(imported.parameters["throughput bytes"], "512");
+}
+
 /// All files among the fixtures, but for those of criterion, which is a folder.
 fn texts() -> Vec<(Format, String)> {
     let mut texts = Vec::new();
