@@ -16,7 +16,8 @@ use std::collections::HashMap;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Efficiency {
-    /// The best time known of the case on the same chip: best time over own time.
+    /// The best time known of the case on the same chip, by portamark or by another program whose results
+    /// were imported: best time over own time.
     Application,
     /// The roof that the device was measured to have: least time by it over own time.
     Architectural,
@@ -88,7 +89,8 @@ impl Cell {
 /// The best time of a case on a chip, and whose it is.
 struct Known<'c, 'a> {
     seconds: f64,
-    from: (usize, &'c Entry<'a>),
+    /// Device and row; none where another program measured it.
+    from: Option<(usize, &'c Entry<'a>)>,
 }
 
 /// Efficiencies of one kind for all rows of a comparison.
@@ -107,16 +109,26 @@ impl<'c, 'a> Efficiencies<'c, 'a> {
         let mut best: HashMap<(String, &'a str), Known> = HashMap::new();
         let alike: Vec<String> = comparison.devices.iter().map(like).collect();
         if kind == Efficiency::Application {
+            let mut offer = |device: usize, case: &'a str, known: Known<'c, 'a>| {
+                let key = (alike[device].clone(), case);
+                match best.get_mut(&key) {
+                    Some(held) if held.seconds <= known.seconds => {}
+                    Some(held) => *held = known,
+                    None => drop(best.insert(key, known)),
+                }
+            };
             for (index, device) in comparison.devices.iter().enumerate() {
                 for entry in device.entries.iter().chain(&device.others) {
                     let Some(seconds) = proven_seconds(entry.row) else { continue };
-                    let known = Known { seconds, from: (index, entry) };
-                    let key = (alike[index].clone(), entry.row.case.as_str());
-                    match best.get_mut(&key) {
-                        Some(held) if held.seconds <= seconds => {}
-                        Some(held) => *held = known,
-                        None => drop(best.insert(key, known)),
-                    }
+                    offer(index, &entry.row.case, Known { seconds, from: Some((index, entry)) });
+                }
+            }
+            // What other programs reach there is known too, though not by our method.
+            for import in comparison.imported.iter().filter(|import| import.case.is_some()) {
+                let usable = |seconds: &f64| seconds.is_finite() && *seconds > 0.0;
+                let Some(seconds) = import.row.imported_seconds().filter(usable) else { continue };
+                for device in &import.devices {
+                    offer(*device, &import.row.case, Known { seconds, from: None });
                 }
             }
         }
@@ -173,7 +185,10 @@ impl<'c, 'a> Efficiencies<'c, 'a> {
         }
         let key = (self.alike[device].clone(), entry.row.case.as_str());
         let known = self.best.get(&key)?;
-        let (other, best) = known.from;
+        // The other program's samples are not ours to draw from: its time is taken as exact.
+        let Some((other, best)) = known.from else {
+            return Some(Sampled { own, best: Best::Known(bound) });
+        };
         if std::ptr::eq(best.row, entry.row) {
             // The best is at 1 by definition, whatever its noise.
             return Some(Sampled { own: Nested::Samples(vec![1.0]), best: Best::Known(1.0) });
@@ -317,6 +332,18 @@ mod tests {
             [file(fixture::h100_header(), 1.0), file(other, 4.0), file(fixture::software_header(), 9.0)];
         let found = cells(&runs, Efficiency::Application, KEY);
         assert_eq!(found.iter().map(|cell| cell.value().unwrap()).collect::<Vec<_>>(), [1.0, 0.25, 1.0]);
+    }
+
+    #[test]
+    fn the_best_known_time_may_be_that_of_another_program_on_the_same_chip() {
+        // portamark in 4 s, a vendor's library in 1 s: a quarter. On another chip it says nothing.
+        let own = || fixture::file(fixture::h100_header(), vec![fixture::ok_row(KEY, 4.0)]);
+        let mut imported = fixture::imported_header();
+        let runs = [own(), fixture::file(imported.clone(), vec![fixture::imported_row(KEY, 1.0)])];
+        assert_eq!(cells(&runs, Efficiency::Application, KEY), [Cell::Efficiency { value: 0.25 }]);
+        imported.device.name = "NVIDIA H20".into();
+        let runs = [own(), fixture::file(imported, vec![fixture::imported_row(KEY, 1.0)])];
+        assert_eq!(cells(&runs, Efficiency::Application, KEY), [Cell::Efficiency { value: 1.0 }]);
     }
 
     #[test]
