@@ -64,17 +64,29 @@ fn options() -> Result<Options, String> {
     Ok(options)
 }
 
+/// The files of A and of B in `folder`.
+fn sides(folder: &Path) -> Result<[RunFile; 2], String> {
+    let mut files = load_all(&[folder.to_path_buf()]).map_err(|error| error.to_string())?;
+    files.sort_by_key(|file| file.header.ab.as_ref().map(|ab| ab.side.clone()));
+    files.try_into().map_err(|files: Vec<RunFile>| format!("{} files for two sides", files.len()))
+}
+
 /// Runs `count` comparisons of `other` (B) with [`CASE`] (A); gives the files of A and of B. A run that
-/// was interrupted goes on.
+/// was interrupted goes on, and one that is finished is only judged again.
 fn measure(options: &Options, name: &str, other: &str, count: u32) -> Result<[RunFile; 2], String> {
     let folder = options.folder.join(format!("{name}-{}", options.seed));
+    let repeats = PROCESSES * count;
+    let finished = |file: &RunFile| !file.is_interrupted() && file.rows.len() == repeats as usize;
+    if let Some(files) = sides(&folder).ok().filter(|files| files.iter().all(finished)) {
+        return Ok(files);
+    }
     let example = std::env::current_exe().map_err(|error| error.to_string())?;
     let binary = example.parent().and_then(Path::parent).unwrap_or(Path::new(".")).join("portamark");
     let side = |case: &str| format!("device={},case={case}", options.device);
     let ended = Command::new(&binary)
         .args(["run", "quick", "--resume", "--untuned", "--budget", "24h", "--ab", &side(CASE), "--ab"])
         .arg(side(other))
-        .args(["--repeats", &(PROCESSES * count).to_string()])
+        .args(["--repeats", &repeats.to_string()])
         // Times of a case are divided by its repeats.
         .args(["--max-time", &format!("{}s", MAX_TIME_S * count), "--seed", &options.seed.to_string()])
         .args(["--cache", &options.cache])
@@ -88,9 +100,7 @@ fn measure(options: &Options, name: &str, other: &str, count: u32) -> Result<[Ru
     if !ended.success() {
         return Err(format!("{name}: portamark ended with {ended}; see {name}.log in the folder"));
     }
-    let mut files = load_all(&[folder]).map_err(|error| error.to_string())?;
-    files.sort_by_key(|file| file.header.ab.as_ref().map(|ab| ab.side.clone()));
-    files.try_into().map_err(|files: Vec<RunFile>| format!("{} files for two sides", files.len()))
+    sides(&folder)
 }
 
 /// What the comparisons of an experiment say.

@@ -1,11 +1,15 @@
 //! `portamark compare`, baselines and `portamark history` from the command line, on runs of scripted
 //! executors.
 
+#[path = "scripted/folder.rs"]
+mod folder;
+
 use assert_cmd::Command;
+use folder::Folder;
 use predicates::prelude::*;
 use predicates::str::contains;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 const SUITE: &str = r#"
 name = "small"
@@ -31,36 +35,31 @@ fn slow(seed: u32, times: f64) -> String {
 }
 
 struct Bench {
-    folder: tempfile::TempDir,
+    folder: Folder,
+}
+
+impl std::ops::Deref for Bench {
+    type Target = Folder;
+
+    fn deref(&self) -> &Folder {
+        &self.folder
+    }
 }
 
 impl Bench {
     fn new() -> Self {
-        let bench = Bench { folder: tempfile::tempdir().unwrap() };
-        fs::write(bench.path("small.toml"), SUITE).unwrap();
-        bench
+        Bench { folder: Folder::with_suite(SUITE) }
     }
 
-    fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
-    }
-
-    fn portamark(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_portamark"));
-        command.current_dir(self.folder.path()).args(arguments);
-        command
-    }
-
-    /// The command of an executor with `script`.
-    fn executor(&self, script: &str) -> String {
-        let name = format!("{}.toml", fs::read_dir(self.folder.path()).unwrap().count());
-        fs::write(self.path(&name), script).unwrap();
-        format!("{} executor fake --script {name}", env!("CARGO_BIN_EXE_portamark"))
+    /// The command of an executor with `script`, in a file of its own.
+    fn scripted(&self, script: &str) -> String {
+        let files = fs::read_dir(self.path("")).unwrap().count();
+        self.executor(&format!("{files}.toml"), script)
     }
 
     /// A run into `folder` by an executor with `script`.
     fn run(&self, folder: &str, script: &str, more: &[&str]) -> Command {
-        let executor = self.executor(script);
+        let executor = self.scripted(script);
         let mut command = self.portamark(&[
             "run",
             "small.toml",
@@ -214,7 +213,7 @@ fn what_was_not_measured_alike_is_refused_by_field_and_file() {
 fn few_processes_are_unclear_and_say_what_to_do() {
     let bench = Bench::new();
     bench.run("base", &pace(1), &[]).assert().success();
-    let executor = bench.executor(&slow(2, 2.0));
+    let executor = bench.scripted(&slow(2, 2.0));
     bench
         .portamark(&["run", "small.toml", "-o", "new", "--min-time", "1ms", "--executor", &executor])
         .assert()
@@ -268,7 +267,7 @@ fn sides_are_chosen_by_words_among_the_files_of_a_folder() {
         .stderr(contains("nowhere: no such file"));
     bench.portamark(&["compare", "all"]).assert().code(2).stderr(contains("two sides"));
     // Both sides of a run in turns.
-    let sides = [bench.executor(&pace(1)), bench.executor(&slow(2, 1.1))].map(|e| format!("executor={e}"));
+    let sides = [bench.scripted(&pace(1)), bench.scripted(&slow(2, 1.1))].map(|e| format!("executor={e}"));
     bench
         .portamark(&["run", "small.toml", "-o", "ab", "--min-time", "1ms", "--repeats", "5"])
         .args(["--ab", &sides[0], "--ab", &sides[1]])
@@ -363,16 +362,9 @@ mod recipe {
     const GATE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/ci/gate.sh");
 
     fn gate(bench: &Bench, mode: &str, script: &str) -> Command {
-        let executor = bench.executor(script);
+        let executor = bench.scripted(script);
         let mut command = Command::new("sh");
-        command.current_dir(bench.folder.path()).args([
-            GATE,
-            mode,
-            "--min-time",
-            "1ms",
-            "--executor",
-            &executor,
-        ]);
+        command.current_dir(bench.path("")).args([GATE, mode, "--min-time", "1ms", "--executor", &executor]);
         command.env("PORTAMARK", env!("CARGO_BIN_EXE_portamark"));
         command.env("SUITE", "small.toml").env("REPEATS", "5");
         command

@@ -1,11 +1,15 @@
 //! Repeats and comparisons of `portamark run`, on scripted executors.
 
+#[path = "scripted/folder.rs"]
+mod folder;
+
 use assert_cmd::Command;
+use folder::Folder;
 use portamark::record::{RunFile, load_all};
 use predicates::prelude::*;
 use predicates::str::contains;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 const SUITE: &str = r#"
 name = "small"
@@ -24,34 +28,25 @@ const PACE: &str = "seconds_per_flop = 1e-9\nnoise = 0.01\n";
 const GEMM: &str = "gemm f32 m64 n64 k64 nn";
 
 struct Bench {
-    folder: tempfile::TempDir,
+    folder: Folder,
+}
+
+impl std::ops::Deref for Bench {
+    type Target = Folder;
+
+    fn deref(&self) -> &Folder {
+        &self.folder
+    }
 }
 
 impl Bench {
     fn new() -> Self {
-        let bench = Bench { folder: tempfile::tempdir().unwrap() };
-        bench.write("small.toml", SUITE);
-        bench
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
-    }
-
-    fn write(&self, name: &str, text: &str) {
-        fs::write(self.path(name), text).unwrap();
-    }
-
-    /// The command of a fake executor with `script`, under `name`.
-    fn executor(&self, name: &str, script: &str) -> String {
-        self.write(name, script);
-        format!("{} executor fake --script {name}", env!("CARGO_BIN_EXE_portamark"))
+        Bench { folder: Folder::with_suite(SUITE) }
     }
 
     fn run(&self, folder: &str, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_portamark"));
-        command.current_dir(self.folder.path());
-        command.args(["run", "small.toml", "-o", folder, "--min-time", "1ms"]).args(arguments);
+        let mut command = self.portamark(&["run", "small.toml", "-o", folder, "--min-time", "1ms"]);
+        command.args(arguments);
         command
     }
 

@@ -1,6 +1,10 @@
 //! The policy of `portamark run`, from the command line, on a scripted executor.
 
+#[path = "scripted/folder.rs"]
+mod folder;
+
 use assert_cmd::Command;
+use folder::Folder;
 use predicates::prelude::*;
 use predicates::str::contains;
 use std::fs;
@@ -22,28 +26,29 @@ key = "gemm f32 m64 n64 k64 nn"
 "#;
 
 struct Bench {
-    folder: tempfile::TempDir,
+    folder: Folder,
+    /// Command of its executor.
+    executor: String,
+}
+
+impl std::ops::Deref for Bench {
+    type Target = Folder;
+
+    fn deref(&self) -> &Folder {
+        &self.folder
+    }
 }
 
 impl Bench {
     fn new(script: &str) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        fs::write(folder.path().join("small.toml"), SUITE).unwrap();
-        fs::write(folder.path().join("script.toml"), script).unwrap();
-        Bench { folder }
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
+        let folder = Folder::with_suite(SUITE);
+        let executor = folder.executor("script.toml", script);
+        Bench { folder, executor }
     }
 
     fn run(&self, arguments: &[&str]) -> Command {
-        let program = env!("CARGO_BIN_EXE_portamark");
-        let mut command = Command::new(program);
-        command.current_dir(self.folder.path());
-        command.args(["run", "small.toml", "-d", "all", "-o", "results"]);
-        command.arg("--executor").arg(format!("{program} executor fake --script script.toml"));
-        command.args(arguments);
+        let mut command = self.portamark(&["run", "small.toml", "-d", "all", "-o", "results"]);
+        command.args(["--executor", &self.executor]).args(arguments);
         command
     }
 
@@ -51,7 +56,7 @@ impl Bench {
     fn start_and_hang(&self, timeout: &str) -> std::process::Child {
         let program = env!("CARGO_BIN_EXE_portamark");
         let child = std::process::Command::new(program)
-            .current_dir(self.folder.path())
+            .current_dir(self.path(""))
             .args(["run", "small.toml", "-d", "all", "-o", "results", "--timeout", timeout, "--executor"])
             .arg(format!("{program} executor fake --script {}", self.path("script.toml").display()))
             .stdout(std::process::Stdio::null())
@@ -362,7 +367,7 @@ fn wrong_usage_is_one_clear_error_and_exit_2() {
     let bench = Bench::new("[[devices]]\nid = 'fake/A/1'\n[[devices]]\nid = 'fake/AB/1'\n");
     let portamark = |arguments: &[&str]| {
         let mut command = Command::new(env!("CARGO_BIN_EXE_portamark"));
-        command.current_dir(bench.folder.path()).args(arguments);
+        command.current_dir(bench.path("")).args(arguments);
         command.assert().code(2)
     };
     portamark(&["run", "quik"]).stderr(contains("quik").and(contains("quick")));
@@ -465,7 +470,7 @@ fn a_run_uses_what_was_tuned_unless_told_otherwise() {
     let bench = Bench::new(&format!("seconds_per_flop = 1e-9\n{script}"));
     let program = env!("CARGO_BIN_EXE_portamark");
     let mut tune = Command::new(program);
-    tune.current_dir(bench.folder.path()).args(["tune", "small.toml", "-o", "results", "-k", "gemm f32*"]);
+    tune.current_dir(bench.path("")).args(["tune", "small.toml", "-o", "results", "-k", "gemm f32*"]);
     tune.args(["--budget", "20s", "--executor"]);
     tune.arg(format!("{program} executor fake --script script.toml"));
     tune.assert().success().stdout(contains("rows2").and(contains("keys tuned")));

@@ -1,22 +1,20 @@
 //! Plain text in columns.
 
-/// `lines` with their cells in columns two spaces apart: words to the left in the first `left` columns and
-/// the last if `last_left`, numbers to the right in the others.
-pub fn columns(lines: &[Vec<String>], left: usize, last_left: bool) -> String {
-    let count = lines.iter().map(Vec::len).max().unwrap_or(0);
+/// A line of text for each of `lines`, their cells in columns two spaces apart: numbers to the right in
+/// those that `is_number` names, words to the left in the others.
+pub fn columns<L: AsRef<[String]>>(lines: &[L], is_number: impl Fn(usize) -> bool) -> String {
+    let lines: Vec<&[String]> = lines.iter().map(AsRef::as_ref).collect();
+    let count = lines.iter().map(|line| line.len()).max().unwrap_or(0);
     let width = |column: usize| {
         lines.iter().filter_map(|line| Some(line.get(column)?.chars().count())).max().unwrap_or(0)
     };
     let widths: Vec<usize> = (0..count).map(width).collect();
     let mut out = String::new();
-    for line in lines {
+    for line in &lines {
         let mut text = String::new();
         for (column, (cell, width)) in line.iter().zip(&widths).enumerate() {
-            if column < left || last_left && column + 1 == count {
-                text += &format!("{cell:<width$}  ");
-            } else {
-                text += &format!("{cell:>width$}  ");
-            }
+            text +=
+                &if is_number(column) { format!("{cell:>width$}  ") } else { format!("{cell:<width$}  ") };
         }
         out += text.trim_end();
         out.push('\n');
@@ -32,7 +30,7 @@ mod tests {
     fn words_are_left_and_numbers_right() {
         let line = |cells: [&str; 3]| cells.map(String::from).to_vec();
         let lines = [line(["case", "n", "why"]), line(["a", "100", "x"])];
-        assert_eq!(columns(&lines, 1, true), "case    n  why\na     100  x\n");
-        assert_eq!(columns(&[], 1, true), "");
+        assert_eq!(columns(&lines, |column| column == 1), "case    n  why\na     100  x\n");
+        assert_eq!(columns::<Vec<String>>(&[], |_| true), "");
     }
 }

@@ -1,5 +1,6 @@
 //! A case over all runs of a device: a table and JSON.
 
+use super::columns::columns;
 use crate::analysis::{HistoryPoint, Series, Shift, clean};
 use crate::units;
 use serde_json::{Value, json};
@@ -9,25 +10,14 @@ pub fn history_table(case: &str, series: &[Series]) -> String {
     let mut out = format!("{}\n", clean(case));
     for one in series {
         out += &format!("\n{}\n\n", one.label);
-        let lines: Vec<[String; 6]> = one.points.iter().map(cells).collect();
         let head = ["begun", "time", "processes", "driver", "portamark", "kernel"].map(String::from);
-        let widths: [usize; 6] = std::array::from_fn(|column| {
-            let cells = [&head].into_iter().chain(&lines);
-            cells.map(|line| line[column].chars().count()).max().unwrap_or(0)
-        });
-        let write = |line: &[String; 6]| {
-            let cell = |(at, text): (usize, &String)| match at {
-                1 | 2 => format!("{text:>0$}  ", widths[at]),
-                _ => format!("{text:<0$}  ", widths[at]),
-            };
-            line.iter().enumerate().map(cell).collect::<String>().trim_end().to_string() + "\n"
-        };
-        out += &write(&head);
-        for (at, line) in lines.iter().enumerate() {
-            if let Some(shift) = one.shifts.iter().find(|shift| shift.at == at) {
+        let lines: Vec<[String; 6]> = [head].into_iter().chain(one.points.iter().map(cells)).collect();
+        for (line, text) in columns(&lines, |column| [1, 2].contains(&column)).lines().enumerate() {
+            // The head is the first line.
+            if let Some(shift) = one.shifts.iter().find(|shift| shift.at + 1 == line) {
                 out += &format!("-- {}\n", words(shift));
             }
-            out += &write(line);
+            out += &format!("{text}\n");
         }
         out += &match one.shifts.len() {
             0 => format!("no change among {} runs\n", one.points.len()),

@@ -170,9 +170,9 @@ pub fn portability_table(study: &Study) -> String {
     for (letter, label) in &view.devices {
         out += &format!("  {letter}  {label}\n");
     }
-    for (head, lines, left) in [(view.family_head, view.families, 1), (view.case_head, view.cases, 1)] {
+    for (head, lines) in [(view.family_head, view.families), (view.case_head, view.cases)] {
         let lines: Vec<Vec<String>> = std::iter::once(head).chain(lines).collect();
-        out += &format!("\n{}", columns(&lines, left, false));
+        out += &format!("\n{}", columns(&lines, |column| column >= 1));
     }
     out.push('\n');
     for reason in view.reasons {
@@ -205,7 +205,7 @@ pub fn score_lines(scores: &[TableScore]) -> String {
         lines.push([vec![clean(&of.application)], score(&of.score), cells(&of.cells)].concat());
         let next = scores.get(place + 1).map(|next| (next.problem.as_str(), &next.platforms[..]));
         if next != shown {
-            out += &format!("{}\n", columns(&lines, 1, false));
+            out += &format!("{}\n", columns(&lines, |column| column >= 1));
         }
     }
     let above: usize = scores.iter().map(|of| of.score.above_one).sum();

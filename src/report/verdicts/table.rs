@@ -1,5 +1,6 @@
 //! The verdicts on cases, for a terminal.
 
+use super::super::columns::columns;
 use crate::analysis::{CaseVerdict, clean};
 use crate::record::Status;
 use crate::units;
@@ -38,22 +39,7 @@ pub(super) fn lines(verdicts: &[CaseVerdict], reference: &str, new: &str) -> Str
     let ratio_name = format!("{new}/{reference}");
     let head = ["case", reference, new, &ratio_name, "interval", "verdict"].map(ToString::to_string);
     let lines: Vec<[String; 6]> = [head].into_iter().chain(verdicts.iter().map(cells)).collect();
-    let width = |column: usize| lines.iter().map(|line| line[column].chars().count()).max().unwrap_or(0);
-    let widths: [usize; 6] = std::array::from_fn(width);
-    let mut out = String::new();
-    for line in &lines {
-        let mut text = String::new();
-        for (column, (cell, width)) in line.iter().zip(widths).enumerate() {
-            match column {
-                // Words to the left, numbers to the right.
-                0 | 5 => text += &format!("{cell:<width$}  "),
-                _ => text += &format!("{cell:>width$}  "),
-            }
-        }
-        out += text.trim_end();
-        out.push('\n');
-    }
-    out
+    columns(&lines, |column| (1..5).contains(&column))
 }
 
 #[cfg(test)]
