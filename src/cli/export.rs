@@ -1,8 +1,9 @@
 //! `portamark export`: rows as flat tables for other programs.
 
+use super::results::load_files;
 use crate::error::{Error, Result};
 use crate::record::export::{write_csv, write_jsonl, write_parquet};
-use crate::record::{self, RunFile, replace_file};
+use crate::record::{RunFile, replace_file};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
@@ -55,12 +56,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     let Some(table) = table else {
         return Err(Error::usage_hint("what to write is not said", "add --format csv, jsonl or parquet"));
     };
-    let runs = record::load_all(&arguments.results)?;
-    for run in &runs {
-        for problem in &run.problems {
-            super::note(&format!("note: {}: {problem}", run.path.display()));
-        }
-    }
+    let runs = load_files(&arguments.results)?;
     match &arguments.output {
         Some(path) => {
             replace_file(path, |file| table.write(&runs, file))?;

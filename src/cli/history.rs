@@ -1,6 +1,7 @@
 //! `portamark history`: one case over all runs of a device.
 
-use super::compare::{find_case, load_files, parse_share};
+use super::compare::{find_case, parse_share};
+use super::results::load_files;
 use crate::analysis::histories;
 use crate::error::{Error, Result};
 use crate::report::{history_json, history_table};

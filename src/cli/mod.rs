@@ -14,6 +14,7 @@ mod man;
 mod portability;
 mod project;
 mod report;
+mod results;
 mod run;
 mod subject;
 mod tune;

@@ -1,9 +1,9 @@
 //! `portamark project`: the time of a model from measured rows.
 
+use super::results::{choose_devices, load_files};
 use crate::analysis::{Comparison, Device, project};
 use crate::catalog::{Model, Role};
 use crate::error::{Error, Result};
-use crate::record;
 use crate::report::{ModelOnDevice, projections};
 use crate::suite::model::{Deployment, Pass, parse};
 use std::path::PathBuf;
@@ -16,7 +16,7 @@ pub struct Arguments {
     /// Result files, or folders of them.
     #[arg(value_name = "RESULTS", default_value = "results/local")]
     results: Vec<PathBuf>,
-    /// Only devices whose name has this in it; may be given several times.
+    /// Only this device: its number in the files or part of its name; may be given several times.
     #[arg(short, long, value_name = "NAME")]
     device: Vec<String>,
     /// Price of one device, e.g. 2.0/h, for the price of a million tokens in the same currency.
@@ -39,18 +39,15 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     let text = arguments.model.strip_prefix("model:").unwrap_or(&arguments.model);
     let (model, deployment) = parse(text)?;
     let passes = deployment.passes(model)?;
-    let runs = record::load_all(&arguments.results)?;
-    for run in &runs {
-        for problem in &run.problems {
-            super::note(&format!("note: {}: {problem}", run.path.display()));
-        }
-    }
+    let runs = load_files(&arguments.results)?;
     let comparison = Comparison::new(&runs);
-    let devices = chosen(&comparison.devices, &arguments.device)?;
+    let all = || (0..comparison.devices.len()).collect();
+    let devices: Vec<usize> =
+        if arguments.device.is_empty() { all() } else { choose_devices(&comparison, &arguments.device)? };
     let mut found = Vec::new();
     for device in devices {
         for pass in &passes {
-            found.push(on_device(device, model, &deployment, pass, arguments.price)?);
+            found.push(on_device(&comparison.devices[device], model, &deployment, pass, arguments.price)?);
         }
     }
     if found.iter().all(|one| one.projection.parts.is_empty()) {
@@ -65,30 +62,6 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         projections(&found)
     });
     Ok(())
-}
-
-fn chosen<'a, 'b>(devices: &'a [Device<'b>], wanted: &[String]) -> Result<Vec<&'a Device<'b>>> {
-    let is_wanted = |device: &&Device<'b>| {
-        let names = [device.label.to_lowercase(), device.header.device.id.to_lowercase()];
-        wanted.is_empty() || wanted.iter().any(|w| names.iter().any(|name| name.contains(&w.to_lowercase())))
-    };
-    let found: Vec<_> = devices.iter().filter(is_wanted).collect();
-    if found.is_empty() {
-        let names: Vec<&str> = devices.iter().map(|device| device.label.as_str()).collect();
-        return Err(Error::usage_hint(
-            if names.is_empty() {
-                "there are no rows".into()
-            } else {
-                "no device has that in its name".to_string()
-            },
-            if names.is_empty() {
-                "name result files or folders behind the model".to_string()
-            } else {
-                format!("there are rows of {}", names.join(", "))
-            },
-        ));
-    }
-    Ok(found)
 }
 
 fn on_device(

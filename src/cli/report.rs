@@ -1,7 +1,7 @@
 //! `portamark report`: tables and charts from result files alone.
 
+use super::results::load_files;
 use crate::error::Result;
-use crate::record;
 use std::path::{Path, PathBuf};
 
 /// Draws report.html and report.md from result files.
@@ -22,12 +22,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
 
 /// Writes a report of `results` under `output`.
 pub fn write(results: &[PathBuf], output: &Path) -> Result<()> {
-    let runs = record::load_all(results)?;
-    for run in &runs {
-        for problem in &run.problems {
-            super::note(&format!("note: {}: {problem}", run.path.display()));
-        }
-    }
+    let runs = load_files(results)?;
     let written = crate::report::write(&runs, output)?;
     super::print(&format!("{}\n{}\n", written.html.display(), written.markdown.display()));
     Ok(())

@@ -40,6 +40,24 @@ pub(super) fn parse_bytes(text: &str) -> std::result::Result<u64, String> {
     if number > 0.0 { Ok((number * factor) as u64) } else { Err("an amount of memory is above zero".into()) }
 }
 
+/// Splits `word=value,word=value` at the commas that a word of `known` follows; another comma is part of
+/// the value before it. Gives what stands before the first word, if anything does, and the pairs.
+pub(super) fn joined_words<'a>(text: &str, known: &[&'a str]) -> (Option<String>, Vec<(&'a str, String)>) {
+    let (mut head, mut pairs): (Option<String>, Vec<(&str, String)>) = (None, Vec::new());
+    for part in text.split(',') {
+        let pair = part.split_once('=').and_then(|(word, value)| {
+            let word = known.iter().find(|known| **known == word.trim())?;
+            Some((*word, value.to_string()))
+        });
+        match (pair, pairs.last_mut(), &mut head) {
+            (Some(pair), ..) => pairs.push(pair),
+            (None, Some((_, before)), _) | (None, None, Some(before)) => *before += &format!(",{part}"),
+            (None, None, None) => head = Some(part.into()),
+        }
+    }
+    (head, pairs)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -63,5 +81,20 @@ mod tests {
         for wrong in ["5 parsecs", "0", "", "GB"] {
             assert!(parse_bytes(wrong).is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn a_comma_that_no_known_word_follows_belongs_to_the_value() {
+        let words = ["device", "side"];
+        let pair = |word, value: &str| (word, value.to_string());
+        assert_eq!(
+            joined_words("device=a (8, 256 bits),side=b", &words),
+            (None, vec![pair("device", "a (8, 256 bits)"), pair("side", "b")])
+        );
+        assert_eq!(
+            joined_words("a, b,side=c,x=d", &words),
+            (Some("a, b".into()), vec![pair("side", "c,x=d")])
+        );
+        assert_eq!(joined_words("", &words), (Some(String::new()), vec![]));
     }
 }

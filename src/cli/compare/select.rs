@@ -1,8 +1,9 @@
 //! Which files a side of a comparison is.
 
-use super::super::note;
+use super::super::results::load_files;
+use super::super::values::joined_words;
 use crate::error::{Error, Result};
-use crate::record::{self, RunFile, find_baseline};
+use crate::record::{RunFile, find_baseline};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
@@ -28,17 +29,9 @@ impl Selector {
     /// Reads `device=TEXT,label=KEY=VALUE,…`. A comma that no word follows is part of the value. None if
     /// the text does not begin with such a word.
     pub(super) fn parse(text: &str) -> Result<Option<Vec<Self>>> {
-        let mut pieces: Vec<(&str, String)> = Vec::new();
-        for part in text.split(',') {
-            let known = part.split_once('=').and_then(|(word, value)| {
-                let word = WORDS.into_iter().find(|known| *known == word.trim())?;
-                Some((word, value.to_string()))
-            });
-            match (known, pieces.last_mut()) {
-                (Some(piece), _) => pieces.push(piece),
-                (None, Some((_, before))) => *before += &format!(",{part}"),
-                (None, None) => return Ok(None),
-            }
+        let (head, pieces) = joined_words(text, &WORDS);
+        if head.is_some() {
+            return Ok(None);
         }
         pieces.into_iter().map(|(word, value)| Self::of(word, value.trim())).collect::<Result<_>>().map(Some)
     }
@@ -74,17 +67,6 @@ impl Selector {
             Selector::Side(side) => header.ab.as_ref().is_some_and(|ab| ab.side == *side),
         }
     }
-}
-
-/// Reads result files and says what was wrong with them.
-pub(in crate::cli) fn load_files(paths: &[PathBuf]) -> Result<Vec<RunFile>> {
-    let files = record::load_all(paths)?;
-    for file in &files {
-        for problem in &file.problems {
-            note(&format!("note: {}: {problem}", file.path.display()));
-        }
-    }
-    Ok(files)
 }
 
 /// A side: a file or folder, or words that choose among the files of `within`.

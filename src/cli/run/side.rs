@@ -1,5 +1,6 @@
 //! One side of `run --ab`, as it is typed.
 
+use crate::cli::values::joined_words;
 use crate::error::{Error, Result};
 use crate::workload::Case;
 use std::path::{Path, PathBuf};
@@ -37,7 +38,9 @@ impl Side {
             )
         };
         let mut side = Side::default();
-        for (word, value) in pieces(text) {
+        let (head, pieces) = joined_words(text, &WORDS);
+        // What stands before the first word is a device as for -d.
+        for (word, value) in head.map(|device| ("device", device)).into_iter().chain(pieces) {
             let value = value.trim();
             if value.is_empty() {
                 return Err(wrong(format!("{word}= has no value")));
@@ -54,7 +57,7 @@ impl Side {
                 "binary" => side.binary = Some(path(value)?),
                 "executor" => side.executor = Some(value.into()),
                 "case" => side.case = Some(value.parse::<Case>().map_err(|error| wrong(error.to_string()))?),
-                _ => unreachable!("pieces have known words"),
+                _ => unreachable!("the words are known"),
             }
         }
         Ok(side)
@@ -82,23 +85,6 @@ impl Side {
         let given = words.into_iter().filter_map(|(word, value)| Some(format!("{word}={}", value?)));
         given.collect::<Vec<String>>().join(",")
     }
-}
-
-/// The words of a side with their values.
-fn pieces(text: &str) -> Vec<(&str, String)> {
-    let mut pieces: Vec<(&str, String)> = Vec::new();
-    for part in text.split(',') {
-        let known = part.split_once('=').and_then(|(word, value)| {
-            let word = WORDS.into_iter().find(|known| *known == word.trim())?;
-            Some((word, value))
-        });
-        match (known, pieces.last_mut()) {
-            (Some((word, value)), _) => pieces.push((word, value.into())),
-            (None, Some((_, before))) => *before += &format!(",{part}"),
-            (None, None) => pieces.push(("device", part.into())),
-        }
-    }
-    pieces
 }
 
 #[cfg(test)]

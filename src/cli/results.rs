@@ -1,0 +1,84 @@
+//! Result files that a command is given, and the devices in them that it names.
+
+use super::note;
+use crate::analysis::Comparison;
+use crate::error::{Error, Result};
+use crate::record::{self, RunFile};
+use std::path::PathBuf;
+
+/// Reads result files and says what was wrong with them.
+pub(super) fn load_files(paths: &[PathBuf]) -> Result<Vec<RunFile>> {
+    let files = record::load_all(paths)?;
+    for file in &files {
+        for problem in &file.problems {
+            note(&format!("note: {}: {problem}", file.path.display()));
+        }
+    }
+    Ok(files)
+}
+
+/// The devices that `wanted` names, in that order: each by its number or by a part of its label or id.
+///
+/// # Errors
+/// When a name matches no device, several, or one that was named before; the error lists them.
+pub(super) fn choose_devices(comparison: &Comparison, wanted: &[String]) -> Result<Vec<usize>> {
+    let label = |index: usize| comparison.devices[index].label.clone();
+    let all = || (0..comparison.devices.len()).map(label).collect::<Vec<_>>().join("; ");
+    let mut chosen: Vec<usize> = Vec::new();
+    for want in wanted {
+        let part = want.to_lowercase();
+        let has = |index: &usize| {
+            let device = &comparison.devices[*index];
+            [&device.label, &device.header.device.id].iter().any(|text| text.to_lowercase().contains(&part))
+        };
+        let found: Vec<usize> = match want.parse::<usize>() {
+            Ok(index) if index < comparison.devices.len() => vec![index],
+            _ if part.is_empty() => Vec::new(),
+            _ => (0..comparison.devices.len()).filter(has).collect(),
+        };
+        match found[..] {
+            [] => {
+                let hint = format!("the files have {}", all());
+                return Err(Error::usage_hint(format!("no device of these files matches `{want}`"), hint));
+            }
+            [one] if chosen.contains(&one) => {
+                return Err(Error::usage(format!("`{want}` names {} a second time", label(one))));
+            }
+            [one] => chosen.push(one),
+            _ => {
+                let matches: Vec<String> = found.iter().map(|index| label(*index)).collect();
+                return Err(Error::usage_hint(
+                    format!("`{want}` matches {} devices: {}", found.len(), matches.join("; ")),
+                    "give more of the name, or its number from 0 in the order of the files",
+                ));
+            }
+        }
+    }
+    Ok(chosen)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::analysis::fixture;
+
+    fn chosen(wanted: &[&str]) -> std::result::Result<Vec<usize>, String> {
+        let runs = fixture::three_devices();
+        let wanted: Vec<String> = wanted.iter().map(|text| text.to_string()).collect();
+        choose_devices(&Comparison::new(&runs), &wanted).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn devices_are_named_by_number_or_part_and_keep_the_order_given() {
+        assert_eq!(chosen(&["mesa 22", "0"]), Ok(vec![1, 0]));
+        assert_eq!(chosen(&["H100", "25.0"]), Ok(vec![0, 2]));
+    }
+
+    #[test]
+    fn what_matches_none_several_or_twice_is_an_error_that_lists_them() {
+        assert!(chosen(&["mi300"]).unwrap_err().contains("`mi300`"));
+        assert!(chosen(&["llvmpipe"]).unwrap_err().contains("2 devices: llvmpipe"));
+        assert!(chosen(&["0", "h100"]).unwrap_err().contains("second time"));
+        assert!(chosen(&[""]).is_err() && chosen(&["99"]).is_err());
+    }
+}
