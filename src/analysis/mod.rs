@@ -27,6 +27,7 @@ mod roofline;
 mod sensitivity;
 #[cfg(test)]
 pub(crate) mod simulated;
+mod standing;
 mod subject;
 mod variants;
 mod vendor;
@@ -56,6 +57,7 @@ pub use rate::{Rate, RateUnit};
 pub use roofline::{Placement, Resource, place};
 pub(crate) use sensitivity::distribution;
 pub use sensitivity::{Sensitivity, sensitivities};
+pub use standing::Standing;
 pub use variants::{CostOfChecks, OwnAgainstBuiltIn, costs_of_checks, own_kernels};
 pub use vendor::{AgainstVendor, ImportedRow, against_vendor};
 pub use verdict::{Absence, Doubt, Judgement, PValues, Side, Verdict, VerdictRule, judge_together};

@@ -3,6 +3,7 @@
 mod accelerators;
 mod anchor;
 mod columns;
+mod crowd;
 mod history;
 mod html;
 mod markdown;
@@ -10,6 +11,7 @@ mod page;
 mod plot;
 mod portability;
 mod projection;
+mod room;
 mod sensitivity;
 mod table;
 mod variants;

@@ -100,7 +100,7 @@ fn contestant<'a>(
 /// A row of which nothing is known yet.
 fn blank(track: &Track, case: &Case, repeat: u32) -> Row {
     // What the sensors said between the cases is of none of them.
-    track.sensors.take();
+    track.sensors.take().map(Box::new);
     Row {
         case: case.key(),
         repeat,
@@ -159,7 +159,7 @@ fn note_down(
     }
     row.kernel = plan.map(|plan| used(plan, job, measured.held_bytes));
     fill(row, measured);
-    row.telemetry = track.sensors.take();
+    row.telemetry = track.sensors.take().map(Box::new);
     if row.status.ends_the_executor() {
         // What ran out of memory, or broke the protocol, may have left anything behind.
         track.executor.stop();

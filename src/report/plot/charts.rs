@@ -17,10 +17,8 @@ use super::samples::samples;
 use super::vendor::vendor;
 use crate::analysis::{Comparison, Device, Efficiency, Study, StudyOptions};
 use crate::report::anchor::Names;
+use crate::report::crowd::MOST_DEVICES;
 use crate::stats::Bootstrap;
-
-/// Devices with charts of their own beside the roofline, at most.
-const MOST_DEVICES: usize = 12;
 
 /// Beyond so many pairs of case and device a report leaves intervals of scores out; `portamark
 /// portability` has them.
