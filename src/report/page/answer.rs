@@ -143,6 +143,7 @@ pub fn family_title(family: &str) -> &'static str {
         "swiglu" => "SwiGLU",
         "gather" => "Row lookup",
         "transpose" => "Transposition",
+        "layer" => "Layers of models",
         _ => "Other work",
     }
 }
