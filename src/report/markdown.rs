@@ -4,6 +4,7 @@ use super::crowd::{CrowdLine, CrowdView};
 use super::page::family_title;
 use super::plot::{Chart, Charts};
 use super::room::{rooms, spread};
+use super::sides::SidesView;
 use super::{sensitivity, variants, vendor, wording};
 use crate::analysis::{CaseLine, Comparison, Device, Study, caveats, clean};
 use crate::units;
@@ -41,6 +42,9 @@ pub fn render(comparison: &Comparison, charts: &Charts, crowd: Option<&CrowdView
     out.push('\n');
     devices(&mut out, comparison);
     answer(&mut out, comparison);
+    if let Some(sides) = &charts.sides {
+        judged(&mut out, &sides.view(comparison));
+    }
     out += "## Charts\n\n";
     for chart in charts.all() {
         figure(&mut out, chart);
@@ -134,6 +138,15 @@ fn answer(out: &mut String, comparison: &Comparison) {
         });
         table(out, &head, 1, rows);
     }
+}
+
+fn judged(out: &mut String, view: &SidesView) {
+    out.push_str(&format!("## Verdicts\n\n{}\n\n", escape(&view.text)));
+    let shown = spread(view.lines.len(), CELLS_AT_MOST / view.head.len());
+    let cells = |[case, rest @ ..]: &[String; 6]| {
+        std::iter::once(code(case)).chain(rest.iter().map(|cell| escape(cell))).collect()
+    };
+    table(out, &view.head, 1, shown.map(|place| cells(&view.lines[place])));
 }
 
 fn cell(comparison: &Comparison, line: &CaseLine, device: usize) -> String {

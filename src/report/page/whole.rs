@@ -9,6 +9,7 @@ use crate::report::crowd::CrowdView;
 use crate::report::plot::Charts;
 use crate::report::portability::{self, PortabilityView};
 use crate::report::sensitivity::{self, SensitivityRow};
+use crate::report::sides::SidesView;
 use crate::report::variants::{self, VariantsView};
 use crate::report::vendor::{self, VendorRow};
 use serde::Serialize;
@@ -31,6 +32,7 @@ pub struct Page {
     crowd: Option<CrowdView>,
     crowd_head: Vec<&'static str>,
     ratios: Option<ChartView>,
+    verdicts: Option<SidesView>,
     rooflines: Vec<ChartView>,
     gemm: Vec<ChartView>,
     attention: Vec<ChartView>,
@@ -99,6 +101,7 @@ impl Page {
             crowd: crowd.cloned(),
             crowd_head: CrowdView::head(),
             rooflines,
+            verdicts: charts.sides.as_ref().map(|sides| sides.view(comparison)),
             ratios: charts.ratios.is_ok().then(|| chart_view(&charts.ratios, "ratios", Vec::new())),
             gemm: views(&charts.gemm, "gemm", &charts.heat_maps, rows_of(&["gemm"])),
             attention: [(&charts.attention, "attention"), (&charts.decode, "decode")]
