@@ -211,6 +211,7 @@ pub fn spread(wanted: &[f64], gap: f64, lo: f64, hi: f64) -> Vec<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::report::plot::style::{Inside, Shape};
 
     #[test]
     fn labels_that_have_room_stay_where_they_belong() {
@@ -232,6 +233,14 @@ mod tests {
     #[test]
     fn too_many_labels_leave_the_room_downwards() {
         assert_eq!(spread(&[0.0, 0.0, 0.0], 16.0, 0.0, 20.0), [0.0, 16.0, 32.0]);
+    }
+
+    #[test]
+    fn a_device_among_several_has_its_letter() {
+        let mark = |ink: Ink| Mark { shape: Shape::Circle, inside: Inside::Full, ink };
+        assert_eq!(Name::of_device(mark(Ink::Device(2)), "f32", true).text, "C  f32");
+        assert_eq!(Name::of_device(mark(Ink::Device(2)), "f32", false).text, "f32");
+        assert_eq!(Name::of_device(mark(Ink::Muted), "f32", true).text, "f32");
     }
 
     #[test]
