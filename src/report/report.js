@@ -7,14 +7,17 @@ const NUMBER = /^[×±]?(-?\d[\d.]*(?:e-?\d+)?)\s*(?:([nµmkMGTPE]?)(?:FLOP|OP|B
 // What a cell sorts by: its number in base units, otherwise its words; nothing where it has neither.
 function key(text) {
   text = text.trim().replace(/\u00a0/g, " ");
-  if (text === "" || text === "–") return null;
+  if (text === "" || text === "–" || text === "-") return null;
   const number = NUMBER.exec(text);
   return number ? Number(number[1]) * PREFIXES[number[2] || ""] : text.toLowerCase();
 }
 
-function compare(a, b) {
-  if (typeof a === typeof b) return typeof a === "number" ? a - b : a.localeCompare(b, "en", { numeric: true });
-  return typeof a === "number" ? -1 : 1;
+// In both directions words stand behind numbers, and cells without a value at the end.
+function compare(a, b, sign) {
+  const rank = (value) => (value === null ? 2 : typeof value === "string" ? 1 : 0);
+  if (rank(a) !== rank(b)) return rank(a) - rank(b);
+  if (a === null) return 0;
+  return sign * (typeof a === "number" ? a - b : a.localeCompare(b, "en", { numeric: true }));
 }
 
 // The column at which each cell of the head begins, with cells that span several rows and columns.
@@ -63,9 +66,7 @@ for (const table of document.querySelectorAll("table.sorts")) {
       const sign = next === "descending" ? -1 : 1;
       for (const { body, rows } of bodies) {
         const keyed = rows.map((row) => [row, key(at(row, found.get(head))?.textContent ?? "")]);
-        // Cells without a value stay at the end in both directions.
-        if (next)
-          keyed.sort(([, a], [, b]) => (a === null || b === null ? (a === null) - (b === null) : sign * compare(a, b)));
+        if (next) keyed.sort(([, a], [, b]) => compare(a, b, sign));
         body.append(...keyed.map(([row]) => row));
       }
     });

@@ -226,6 +226,14 @@ async function keyboard(page) {
   return page.evaluate(inPage.unreached);
 }
 
+/// Under the page's own policy, which has to let its script run.
+async function tables(browser, site, name) {
+  const { page } = await open(browser, site, name, { theme: "light", screen: "desk", strict: true });
+  const wrong = await page.evaluate(inPage.sortsAndFilters);
+  await page.close();
+  return wrong;
+}
+
 async function look(browser, site, name, theme, screen) {
   const title = `${name}, ${theme}, ${screen}`;
   const before = faults.length;
@@ -258,6 +266,7 @@ try {
     check(`${report.name}: nothing of the data runs`, await quiet(browser, site, report, true));
     check(`${report.name}: nor without a policy`, await quiet(browser, site, report, false));
   }
+  for (const name of ["shipped", "hostile"]) check(`${name}: tables sort and filter`, await tables(browser, site, name));
   check("hostile: texts are shown as they are", await shownAsText(browser, site));
   for (const { name } of pages) {
     for (const theme of ["light", "dark"]) {

@@ -234,3 +234,57 @@ export function unreached() {
   }
   return wrong;
 }
+
+/// What is wrong with how tables sort and filter: every column of numbers of every long table, both ways
+/// and back, and a filter of two words.
+export function sortsAndFilters() {
+  const wrong = [];
+  const unit = { n: 1e-9, µ: 1e-6, m: 1e-3, k: 1e3, M: 1e6, G: 1e9, T: 1e12, P: 1e15 };
+  const number = (text) => {
+    const found = /^[×±]?(-?[\d.]+(?:e-?\d+)?)\s*([nµmkMGTP])?(?:FLOP|OP|B|s)?/.exec(text.trim());
+    return found ? Number(found[1]) * (unit[found[2]] ?? 1) : null;
+  };
+  const tables = [...document.querySelectorAll("table.sorts")].filter((table) => table.tBodies.length === 1);
+  let long = 0;
+  for (const table of tables) {
+    const body = table.tBodies[0];
+    const heads = [...table.tHead.rows[0].cells];
+    const texts = (column) => [...body.rows].map((row) => row.cells[column].textContent);
+    const before = [...body.rows];
+    if (before.length < 10) continue;
+    long += 1;
+    const name = table.closest(".scroll").getAttribute("aria-label");
+    for (const [column, head] of heads.entries()) {
+      if (!head.classList.contains("n")) continue;
+      for (const [way, sign] of [["descending", -1], ["ascending", 1]]) {
+        head.querySelector("button").click();
+        if (head.getAttribute("aria-sort") !== way) wrong.push(`${name}: ${head.textContent} is not told as ${way}`);
+        const values = texts(column).map(number);
+        const last = values.findLastIndex((value) => value !== null);
+        if (values.slice(0, last + 1).includes(null)) wrong.push(`${name}, ${head.textContent}: no number among numbers`);
+        const found = values.filter((value) => value !== null);
+        const bad = found.findIndex((value, at) => at > 0 && sign * (value - found[at - 1]) < 0);
+        if (bad > 0) wrong.push(`${name}, ${head.textContent}, ${way}: ${found[bad - 1]} before ${found[bad]}`);
+      }
+      head.querySelector("button").click();
+      if (before.some((row, at) => body.rows[at] !== row)) wrong.push(`${name}, ${head.textContent}: not put back`);
+    }
+    const field = table.closest(".scroll").previousElementSibling.querySelector("input");
+    const type = (text) => {
+      field.value = text;
+      field.dispatchEvent(new Event("input"));
+    };
+    // The first and the last word of a row in the middle.
+    const words = before[before.length >> 1].cells[0].textContent.trim().split(/\s+/);
+    const asked = [words[0], words.at(-1)].map((word) => word.toLowerCase());
+    type(asked.join(" ").toUpperCase());
+    for (const row of before) {
+      const has = asked.every((word) => row.textContent.toLowerCase().includes(word));
+      if (has === row.hidden) wrong.push(`${name}: "${asked.join(" ")}" and ${row.cells[0].textContent}`);
+    }
+    if (before.every((row) => row.hidden)) wrong.push(`${name}: nothing is left of ${asked.join(" ")}`);
+    type("");
+    if (before.some((row) => row.hidden)) wrong.push(`${name}: an empty filter hides rows`);
+  }
+  return long > 0 ? wrong : ["there is no table to sort"];
+}
