@@ -17,9 +17,11 @@ pub struct Published {
     pub basis: &'static str,
 }
 
-/// What the catalogue knows of the device of `header`, matched by the name that its driver prints.
+/// What the catalogue knows of the device of `header`, matched by the name that its driver prints, or by
+/// its PCI ids where that says nothing.
 pub fn accelerator(header: &Header) -> Option<&'static Accelerator> {
-    Catalog::embedded().find(&header.device.name)
+    let device = &header.device;
+    Catalog::embedded().identify(&device.name, device.vendor_id, device.device_id)
 }
 
 /// The fields of the catalogue that products in `precision` are held against, the fittest first. On
@@ -60,6 +62,20 @@ pub fn published_peak(accelerator: &'static Accelerator, precision: Precision) -
 pub fn published_bandwidth(accelerator: &'static Accelerator) -> Option<Published> {
     let per_second = accelerator.bandwidth_per_second()?;
     Some(Published { accelerator, field: "bandwidth", per_second, basis: "memory, 10⁹ bytes" })
+}
+
+/// Seconds that `flop` and `bytes` need at the published figures of `accelerator`; none where a figure
+/// is not published.
+pub(super) fn published_times(
+    accelerator: &'static Accelerator,
+    precision: Precision,
+    flop: u64,
+    bytes: u64,
+) -> (Option<f64>, Option<f64>) {
+    (
+        published_peak(accelerator, precision).map(|p| flop as f64 / p.per_second),
+        published_bandwidth(accelerator).map(|p| bytes as f64 / p.per_second),
+    )
 }
 
 #[cfg(test)]

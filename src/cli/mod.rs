@@ -23,3 +23,8 @@ mod verify;
 
 pub use command::{Arguments, run};
 use command::{note, print};
+
+/// Names as a sentence lists them: "`a`, `b`".
+fn quoted<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
+    names.into_iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+}
