@@ -67,7 +67,7 @@ pub use published::{Published, accelerator, published_bandwidth, published_peak}
 pub use ranking::{Candidate, Criterion, Ranked, Ranking, rank};
 pub use rate::{Rate, RateUnit};
 pub use roofline::{Placement, Resource, place};
-pub use running_cost::{Power, PowerBasis, kwh_per_million, price_per_million};
+pub use running_cost::{Power, PowerBasis, kwh_per_million, measured_power, price_per_million};
 pub(crate) use sensitivity::distribution;
 pub use sensitivity::{Sensitivity, sensitivities};
 pub use variants::{CostOfChecks, OwnAgainstBuiltIn, costs_of_checks, own_kernels};

@@ -50,8 +50,8 @@ pub struct Arguments {
     /// Price of a device, e.g. 2.0/h or h20=0.8/h, for the price of a million tokens in the same currency.
     #[arg(long, value_name = "PRICE", value_delimiter = ',', value_parser = parse_price)]
     price: Vec<PerDevice>,
-    /// Power of a device, e.g. 400W or h20=400W, for the energy of a million tokens; otherwise the published
-    /// one of its board, as an upper bound.
+    /// Power of a device, e.g. 400W or h20=400W, for the energy of a million tokens; otherwise that measured while
+    /// its cases ran, or the published one of its board, as an upper bound.
     #[arg(long, value_name = "WATTS", value_delimiter = ',', value_parser = parse_power)]
     power: Vec<PerDevice>,
     /// Draws for the confidence of the order.
@@ -234,7 +234,11 @@ impl Projecting<'_, '_, '_> {
         let devices = deployment.tensor_parallel as f64;
         let price_per_hour = value(&arguments.price, target).map(|price| price * devices);
         let rate = projection.tokens_per_s;
-        let power = Power::of(value(&arguments.power, target), target.accelerator());
+        let power = Power::of(
+            value(&arguments.power, target),
+            target.measured_power(&projection),
+            target.accelerator(),
+        );
         let energy = power.zip(rate).map(|(power, rate)| EnergyOfTokens {
             kwh_per_million: kwh_per_million(power.watts * devices, rate),
             watts: power.watts * devices,

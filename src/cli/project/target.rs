@@ -1,6 +1,8 @@
 //! What a model is projected onto: a device with rows, or an accelerator of the catalogue.
 
-use crate::analysis::{Comparison, Device, EfficiencySource, Projection, accelerator, predict, project};
+use crate::analysis::{
+    Comparison, Device, EfficiencySource, Projection, accelerator, measured_power, predict, project,
+};
 use crate::catalog::{Accelerator, Catalog, Model, Models};
 use crate::error::{Error, Result};
 use crate::suite::model::Pass;
@@ -44,6 +46,14 @@ impl Target<'_, '_> {
                 told.limits.memory_bytes.filter(|_| !told.is_software())
             }
             Target::Predicted(row) => row.memory_gib.map(|size| (size * (1u64 << 30) as f64) as u64),
+        }
+    }
+
+    /// Watts that its sensor told while the cases of `projection` ran.
+    pub(super) fn measured_power(&self, projection: &Projection) -> Option<f64> {
+        match self {
+            Target::Measured(device) => measured_power(device, projection),
+            Target::Predicted(_) => None,
         }
     }
 
