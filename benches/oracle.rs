@@ -29,13 +29,15 @@ fn oracle(criterion: &mut Criterion) {
 }
 
 /// A result file of `count` rows, made from the examples in results/README.md.
-fn result_file(path: &Path, count: usize) {
+fn result_file(path: &Path, device: usize, count: usize) {
     let readme = include_str!("../results/README.md");
     let mut examples = readme.split("```json\n").skip(1).map(|rest| rest.split("```").next().unwrap_or(rest));
     let mut line = || -> serde_json::Value {
         serde_json::from_str(examples.next().expect("an example")).expect("examples are JSON")
     };
-    let (header, mut row) = (line(), line());
+    let (mut header, mut row) = (line(), line());
+    header["device"]["id"] = format!("vulkan/card {device}/1").into();
+    header["device"]["name"] = format!("card {device}").into();
     let mut text = format!("{header}\n");
     for i in 0..count {
         let case: Case =
@@ -51,7 +53,7 @@ fn result_file(path: &Path, count: usize) {
 fn ten_thousand_rows(criterion: &mut Criterion) {
     let folder = tempfile::tempdir().expect("a folder can be made");
     let path = folder.path().join("rows.jsonl");
-    result_file(&path, 10_000);
+    result_file(&path, 0, 10_000);
     let runs = [record::load(&path).expect("the file is readable")];
     assert_eq!(runs[0].rows.len(), 10_000, "{:?}", runs[0].problems);
 
@@ -66,12 +68,36 @@ fn ten_thousand_rows(criterion: &mut Criterion) {
         bencher.iter_batched(
             || tempfile::tempdir().expect("a folder can be made"),
             // The folder is handed back, so that removing it is not timed.
-            |out| report::write(&runs, out.path()).map(|_| out).expect("the report is written"),
+            |out| report::write(&runs, None, out.path()).map(|_| out).expect("the report is written"),
             BatchSize::PerIteration,
         );
     });
     group.finish();
 }
 
-criterion_group!(benches, oracle, ten_thousand_rows);
+/// The whole way from files to a report, as a team with many machines goes it.
+fn two_hundred_devices(criterion: &mut Criterion) {
+    let folder = tempfile::tempdir().expect("a folder can be made");
+    for device in 0..200 {
+        result_file(&folder.path().join(format!("{device}.jsonl")), device, 500);
+    }
+    let paths = [folder.path().to_path_buf()];
+    let mut group = criterion.benchmark_group("100,000 rows of 200 devices");
+    group.sample_size(10);
+    group.bench_function("load", |bencher| bencher.iter_with_large_drop(|| record::load_all(&paths)));
+    group.bench_function("load and report", |bencher| {
+        bencher.iter_batched(
+            || tempfile::tempdir().expect("a folder can be made"),
+            |out| {
+                let runs = record::load_all(&paths).expect("the files are readable");
+                report::write(&runs, None, out.path()).expect("the report is written");
+                (runs, out)
+            },
+            BatchSize::PerIteration,
+        );
+    });
+    group.finish();
+}
+
+criterion_group!(benches, oracle, ten_thousand_rows, two_hundred_devices);
 criterion_main!(benches);

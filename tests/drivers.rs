@@ -172,6 +172,19 @@ fn transposing_kernels_are_right() {
 }
 
 #[test]
+fn layers_are_right_in_every_part() {
+    // Outputs of several formats and lengths, one of which ends inside a word.
+    let parts = [
+        "gemm f16.f32 m36 n44 k52 nt",
+        "attention f16.f32 b1 hq4 hkv2 q1 kv33 d64",
+        "gemv f32 m1 n33 k29",
+        "swiglu f16.f32 r3 c7",
+        "launch i32 d3",
+    ];
+    prove_all(Depth::All, &keys(&[&[&format!("layer {}", parts.join(" + "))]]));
+}
+
+#[test]
 fn chains_of_loads_and_of_dispatches_are_right() {
     // The longer chain needs three dispatches.
     prove_all(Depth::All, &keys(&[&["latency i32"], &["n1 s1024", "n256 s1024", "n2048 s263168"]]));

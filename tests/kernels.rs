@@ -128,7 +128,13 @@ fn companions() -> Vec<String> {
         keys.extend(sizes.map(|size| format!("moe {format} {size}")));
     }
     keys.extend(
-        ["latency i32 n64 s1024", "latency i32 n1048576 s1048576", "launch i32 d64"].map(str::to_owned),
+        [
+            "layer gemv f32 m1 n33 k29 + softmax f32 r3 c7",
+            "latency i32 n64 s1024",
+            "latency i32 n1048576 s1048576",
+            "launch i32 d64",
+        ]
+        .map(str::to_owned),
     );
     for format in ["f32", "f16", "bf16"] {
         keys.extend(["r4096 c4096 v10000", "r5 c7 v3"].map(|size| format!("gather {format} {size}")));

@@ -1,7 +1,8 @@
 //! The ceilings of a device as portamark measured them on it.
 
+use super::bandwidth_curve::BandwidthCurve;
 use super::rate::{Rate, RateUnit};
-use crate::record::Row;
+use crate::record::{Cache, Row};
 use crate::workload::{Case, DType, PeakUnit, Precision, StreamOp};
 
 /// Which unit a compute ceiling was measured on.
@@ -70,14 +71,19 @@ pub struct MemoryCeiling {
 pub struct Ceilings {
     /// One for each format and unit, in the order of the rows.
     pub compute: Vec<ComputeCeiling>,
-    /// One for each access pattern, in the order of [`StreamOp::ALL`].
+    /// One for each access pattern, in the order of [`StreamOp::ALL`]: of rows whose buffers rotate over
+    /// more than the caches hold, unless there is none of these.
     pub memory: Vec<MemoryCeiling>,
+    /// The highest bandwidth over the working set, of the `stream` rows that read and write the same
+    /// buffers again and again.
+    pub warm: BandwidthCurve,
 }
 
 impl Ceilings {
     /// The highest rate of each kind among the `ok` rows.
     pub fn of<'a>(rows: impl IntoIterator<Item = (&'a Case, &'a Row)>) -> Self {
         let mut ceilings = Ceilings::default();
+        let (mut warm, mut warm_ceilings) = (Vec::new(), Vec::new());
         for (case, row) in rows {
             let Some(Rate { value: rate, .. }) = Rate::of(Some(case), row) else { continue };
             match case {
@@ -99,14 +105,19 @@ impl Ceilings {
                 }
                 Case::Stream(stream) => {
                     let new = MemoryCeiling { op: stream.op, rate, case: row.case.clone() };
-                    match ceilings.memory.iter_mut().find(|c| c.op == stream.op) {
-                        Some(old) if old.rate >= rate => {}
-                        Some(old) => *old = new,
-                        None => ceilings.memory.push(new),
+                    if is_warm(row) {
+                        warm.push((row.bytes, rate));
+                        keep(&mut warm_ceilings, new);
+                    } else {
+                        keep(&mut ceilings.memory, new);
                     }
                 }
                 _ => {}
             }
+        }
+        ceilings.warm = BandwidthCurve::new(warm);
+        if ceilings.memory.is_empty() {
+            ceilings.memory = warm_ceilings;
         }
         ceilings.memory.sort_by_key(|c| StreamOp::ALL.iter().position(|op| *op == c.op));
         ceilings
@@ -115,6 +126,13 @@ impl Ceilings {
     /// The highest bandwidth of all access patterns.
     pub fn memory_roof(&self) -> Option<&MemoryCeiling> {
         self.memory.iter().max_by(|a, b| a.rate.total_cmp(&b.rate))
+    }
+
+    /// B/s that the bytes of `row` can move at: from memory, or for a row that works on the same buffers
+    /// again and again what was measured in that way at its working set, if it was.
+    pub fn bandwidth_for(&self, row: &Row) -> Option<f64> {
+        let warm = is_warm(row).then(|| self.warm.at(row.bytes)).flatten();
+        warm.or_else(|| Some(self.memory_roof()?.rate))
     }
 
     /// The bandwidth of one access pattern.
@@ -150,6 +168,20 @@ impl Ceilings {
     }
 }
 
+/// Puts `new` in the place of that of the same pattern if it is higher.
+fn keep(ceilings: &mut Vec<MemoryCeiling>, new: MemoryCeiling) {
+    match ceilings.iter_mut().find(|ceiling| ceiling.op == new.op) {
+        Some(old) if old.rate >= new.rate => {}
+        Some(old) => *old = new,
+        None => ceilings.push(new),
+    }
+}
+
+/// Whether executions of a row find in a cache what the one before left there.
+fn is_warm(row: &Row) -> bool {
+    row.timing.as_ref().is_some_and(|timing| timing.cache == Cache::Warm)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -180,6 +212,29 @@ mod tests {
         let memory: Vec<(StreamOp, f64)> = c.memory.iter().map(|c| (c.op, c.rate)).collect();
         assert_eq!(memory, [(StreamOp::Copy, 8192.0), (StreamOp::Read, 4100.0)]);
         assert_eq!(c.memory_roof().unwrap().case, "stream f32 copy n1024");
+    }
+
+    #[test]
+    fn a_warm_row_is_held_against_the_curve_at_its_working_set() {
+        let warm = |key: &str, seconds: f64| {
+            let mut row = fixture::ok_row(key, seconds);
+            row.timing.as_mut().unwrap().cache = Cache::Warm;
+            (key.parse::<Case>().unwrap(), row)
+        };
+        // copy n1024: 8192 B, n4096: 32768 B; at 80, 8 and 4 times 8192 B/s.
+        let rows = [
+            warm("stream f32 copy n1024", 1.0 / 80.0),
+            warm("stream f32 copy n4096", 0.5),
+            ("stream f32 copy n4096".parse().unwrap(), fixture::ok_row("stream f32 copy n4096", 1.0)),
+        ];
+        let c = Ceilings::of(rows.iter().map(|(case, row)| (case, row)));
+        assert_eq!(c.memory_roof().unwrap().rate, 32768.0);
+        let at = |row: &Row| c.bandwidth_for(row).unwrap();
+        assert_eq!((at(&rows[0].1), at(&rows[1].1), at(&rows[2].1)), (655360.0, 65536.0, 32768.0));
+        let alone = Ceilings::of(rows[..2].iter().map(|(case, row)| (case, row)));
+        assert_eq!(alone.memory_roof().unwrap().rate, 655360.0);
+        // Half way between the two in the logarithm.
+        assert_eq!(at(&warm("stream f32 copy n2048", 1.0).1), (655360.0 + 65536.0) / 2.0);
     }
 
     #[test]

@@ -111,7 +111,7 @@ pub(crate) fn clock_word(timer: TimerChoice) -> &'static str {
 }
 
 fn telemetry(row: &Row, field: fn(&Telemetry) -> Option<Range>) -> Option<f64> {
-    row.telemetry.as_ref().and_then(field).map(|range| range.median)
+    row.telemetry.as_deref().and_then(field).map(|range| range.median)
 }
 
 fn sentinel(header: &Header, field: fn(&SentinelTimes) -> &Vec<f64>) -> Option<f64> {
@@ -155,7 +155,7 @@ mod tests {
         for (file, hz, sentinel) in [(&mut new, 1.5e9, 1.2e-3), (&mut reference, 1.98e9, 1.195e-3)] {
             let range = Range { min: hz, median: hz, max: hz };
             let telemetry = Telemetry { readings: 1, clock_hz: Some(range), ..Telemetry::default() };
-            file.rows[0].telemetry = Some(telemetry);
+            file.rows[0].telemetry = Some(Box::new(telemetry));
             // Half a percent is nothing.
             file.header.sentinels =
                 Some(SentinelTimes { arithmetic_s: vec![sentinel; 15], ..SentinelTimes::default() });

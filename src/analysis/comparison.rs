@@ -129,6 +129,20 @@ impl<'a> Comparison<'a> {
         Comparison { devices, cases, imported }
     }
 
+    /// The devices at `wanted` alone, in that order and with the labels that they have among all, and the
+    /// cases that they have rows of.
+    ///
+    /// # Panics
+    /// If a place is not one of [`Comparison::devices`].
+    pub fn only(&self, wanted: &[usize]) -> Comparison<'a> {
+        let devices: Vec<Device> = wanted.iter().map(|device| self.devices[*device].clone()).collect();
+        let mut imported = self.imported.clone();
+        for row in &mut imported {
+            row.devices = (0..wanted.len()).filter(|place| row.devices.contains(&wanted[*place])).collect();
+        }
+        Comparison { cases: lines(&devices), devices, imported }
+    }
+
     /// The row of device `device` for `line`.
     pub fn entry(&self, line: &CaseLine, device: usize) -> Option<&Entry<'a>> {
         let place = line.entries.get(device).copied().flatten()?;
@@ -224,10 +238,14 @@ impl<'a> Device<'a> {
 
     /// Every row: of each case the fastest variant and then the others.
     pub fn all(&self) -> impl Iterator<Item = &Entry<'a>> {
-        self.entries.iter().flat_map(|entry| {
-            let same = |other: &&Entry| other.row.case == entry.row.case;
-            std::iter::once(entry).chain(self.others.iter().filter(same))
-        })
+        self.entries.iter().flat_map(|entry| std::iter::once(entry).chain(self.others_of(&entry.row.case)))
+    }
+
+    /// The slower variants of the case with that key.
+    pub fn others_of(&self, key: &str) -> impl Iterator<Item = &Entry<'a>> {
+        // They are in the order of cases.
+        let first = self.others.partition_point(|other| case_order(&other.row.case, key).is_lt());
+        self.others[first..].iter().take_while(move |other| other.row.case == key)
     }
 
     /// Proven rows with their case and rate; of several variants the fastest.

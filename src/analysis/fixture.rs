@@ -98,7 +98,7 @@ pub fn imported_row(key: &str, seconds: f64) -> Row {
         parameters: Default::default(),
     };
     let reason = "measured by nvbench, not by portamark: shown beside its rows and never judged";
-    Row { imported: Some(imported), ..failed_row(key, Status::Imported, Some(reason)) }
+    Row { imported: Some(Box::new(imported)), ..failed_row(key, Status::Imported, Some(reason)) }
 }
 
 /// The card of [`two_devices`], with the times of a vendor's library for some of its cases and a number

@@ -87,7 +87,7 @@ pub fn caveats(device: &Device) -> Vec<String> {
             out.push(format!("{} above the {roof} roof", rows(count)));
         }
     }
-    let several = device.entries.iter().filter(|e| device.others.iter().any(|o| o.row.case == e.row.case));
+    let several = device.entries.iter().filter(|e| device.others_of(&e.row.case).next().is_some());
     match several.count() {
         0 => {}
         1 => out.push("1 case was measured by several kernel variants; its fastest is shown".into()),

@@ -33,6 +33,7 @@ mod running_cost;
 mod sensitivity;
 #[cfg(test)]
 pub(crate) mod simulated;
+mod standing;
 mod subject;
 mod variants;
 mod vendor;
@@ -70,6 +71,7 @@ pub use roofline::{Placement, Resource, place};
 pub use running_cost::{Power, PowerBasis, kwh_per_million, measured_power, price_per_million};
 pub(crate) use sensitivity::distribution;
 pub use sensitivity::{Sensitivity, sensitivities};
+pub use standing::Standing;
 pub use variants::{CostOfChecks, OwnAgainstBuiltIn, costs_of_checks, own_kernels};
 pub use vendor::{AgainstVendor, ImportedRow, against_vendor};
 pub use verdict::{Absence, Doubt, Judgement, PValues, Side, Verdict, VerdictRule, judge_together};

@@ -3,6 +3,8 @@
 use crate::catalog::{Accelerator, Catalog};
 use crate::record::Header;
 use crate::workload::{DType, Precision};
+use std::collections::HashMap;
+use std::sync::{LazyLock, Mutex, PoisonError};
 
 /// A published figure, and how it is to be read.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -20,8 +22,18 @@ pub struct Published {
 /// What the catalogue knows of the device of `header`, matched by the name that its driver prints, or by
 /// its PCI ids where that says nothing.
 pub fn accelerator(header: &Header) -> Option<&'static Accelerator> {
+    /// What was found, by ids and name: every row of a report asks for it.
+    type Found = HashMap<(u32, u32), HashMap<String, Option<&'static Accelerator>>>;
+    static FOUND: LazyLock<Mutex<Found>> = LazyLock::new(Mutex::default);
     let device = &header.device;
-    Catalog::embedded().identify(&device.name, device.vendor_id, device.device_id)
+    let mut found = FOUND.lock().unwrap_or_else(PoisonError::into_inner);
+    let names = found.entry((device.vendor_id, device.device_id)).or_default();
+    if let Some(known) = names.get(&device.name) {
+        return *known;
+    }
+    let known = Catalog::embedded().identify(&device.name, device.vendor_id, device.device_id);
+    names.insert(device.name.clone(), known);
+    known
 }
 
 /// The fields of the catalogue that products in `precision` are held against, the fittest first. On

@@ -4,7 +4,7 @@ use crate::record::Row;
 use crate::workload::{Case, Precision};
 
 /// What is counted per second.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum RateUnit {
     /// Bytes that must move.
     Bytes,

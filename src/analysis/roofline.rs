@@ -44,11 +44,12 @@ pub struct Placement {
 
 /// Places an `ok` row. None if it has no usable time, or if the ceiling that its kind of work is
 /// judged by was not measured: bandwidth for cases that move data, arithmetic in its format for the
-/// others. The other ceiling takes part if it was measured.
+/// others. The other ceiling takes part if it was measured. Bandwidth is that of memory, and for rows
+/// whose buffers stay in a cache that of their working set; see [`Ceilings::bandwidth_for`].
 pub fn place(ceilings: &Ceilings, case: &Case, row: &Row) -> Option<Placement> {
     let seconds = proven_seconds(row)?;
     let compute = ceilings.compute_roof(case.precision()).map(|c| row.flop as f64 / c.rate);
-    let memory = ceilings.memory_roof().map(|c| row.bytes as f64 / c.rate);
+    let memory = ceilings.bandwidth_for(row).map(|rate| row.bytes as f64 / rate);
     let judged = if case.is_bandwidth() { memory } else { compute };
     judged.filter(|bound| *bound > 0.0)?;
     let (compute, memory) = (compute.unwrap_or(0.0), memory.unwrap_or(0.0));

@@ -1,7 +1,11 @@
 //! `portamark report`: tables and charts from result files alone.
 
-use super::results::load_files;
+use super::compare::apart;
+use super::results::{choose_devices, load_files};
+use crate::analysis::Comparison;
 use crate::error::Result;
+use crate::record::{AbSide, RunFile};
+use crate::report::{BEFORE_AND_AFTER, Written};
 use std::path::{Path, PathBuf};
 
 /// Draws report.html and report.md from result files.
@@ -10,6 +14,14 @@ pub struct Arguments {
     /// Result files, or folders of them.
     #[arg(required = true, value_name = "RESULTS")]
     results: Vec<PathBuf>,
+    /// Result file or folder of before: the report shows before and after with a verdict on each case. Can
+    /// be repeated.
+    #[arg(long, value_name = "RESULTS")]
+    base: Vec<PathBuf>,
+    /// Only this device: its number from 0 in the order of the files, or a part of its name; can be
+    /// repeated, and then gives the order.
+    #[arg(short, long, value_name = "DEVICE")]
+    device: Vec<String>,
     /// Folder to write to.
     #[arg(short, long, value_name = "DIR", default_value = "report")]
     output: PathBuf,
@@ -17,13 +29,36 @@ pub struct Arguments {
 
 /// Writes the report and prints the paths of what was written.
 pub fn run(arguments: &Arguments) -> Result<()> {
-    write(&arguments.results, &arguments.output)
+    let mut runs = load_files(&arguments.results)?;
+    if !arguments.base.is_empty() {
+        let base = load_files(&arguments.base)?;
+        apart(&runs, &base)?;
+        runs = base
+            .into_iter()
+            .map(|run| on_side(run, 0))
+            .chain(runs.into_iter().map(|run| on_side(run, 1)))
+            .collect();
+    }
+    let chosen = match &arguments.device[..] {
+        [] => None,
+        wanted => Some(choose_devices(&Comparison::new(&runs), wanted)?),
+    };
+    tell(&crate::report::write(&runs, chosen.as_deref(), &arguments.output)?)
+}
+
+/// The run as the side of before (0) or after (1) of the report.
+fn on_side(mut run: RunFile, side: usize) -> RunFile {
+    let words = BEFORE_AND_AFTER[side].into();
+    run.header.ab = Some(AbSide { side: ["A", "B"][side].into(), words });
+    run
 }
 
 /// Writes a report of `results` under `output`.
 pub fn write(results: &[PathBuf], output: &Path) -> Result<()> {
-    let runs = load_files(results)?;
-    let written = crate::report::write(&runs, output)?;
+    tell(&crate::report::write(&load_files(results)?, None, output)?)
+}
+
+fn tell(written: &Written) -> Result<()> {
     super::print(&format!("{}\n{}\n", written.html.display(), written.markdown.display()));
     Ok(())
 }

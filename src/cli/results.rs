@@ -6,13 +6,19 @@ use crate::error::{Error, Result};
 use crate::record::{self, RunFile};
 use std::path::PathBuf;
 
+/// Problems of files that are told one by one.
+const MOST_NOTES: usize = 20;
+
 /// Reads result files and says what was wrong with them.
 pub(super) fn load_files(paths: &[PathBuf]) -> Result<Vec<RunFile>> {
     let files = record::load_all(paths)?;
-    for file in &files {
-        for problem in &file.problems {
-            note(&format!("note: {}: {problem}", file.path.display()));
-        }
+    let problems = || files.iter().flat_map(|file| file.problems.iter().map(move |problem| (file, problem)));
+    for (file, problem) in problems().take(MOST_NOTES) {
+        note(&format!("note: {}: {problem}", file.path.display()));
+    }
+    let more = problems().count().saturating_sub(MOST_NOTES);
+    if more > 0 {
+        note(&format!("note: and {more} more problems in these files"));
     }
     Ok(files)
 }

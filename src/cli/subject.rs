@@ -1,10 +1,10 @@
 //! What is measured, on what and with which inputs: flags that `run`, `tune` and `verify` share.
 
 use super::values::{parse_bytes, parse_time};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::kernel::{Capabilities, KernelSource};
 use crate::measure::{CacheReport, Config, memory_limit};
-use crate::suite::{Pattern, Suite, parse_list};
+use crate::suite::{MODEL_PREFIX, Pattern, Suite, parse_list};
 use crate::workload::Distribution;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -16,6 +16,10 @@ pub struct Subject {
     /// TOML file.
     #[arg(default_value = "quick")]
     pub(in crate::cli) suite: String,
+    /// Of a model: run each layer as one chain of dispatches too, which `project` holds against the sum of
+    /// its parts.
+    #[arg(long)]
+    pub(in crate::cli) chain: bool,
     /// Device: its number, part of its name, or `all`; may be given several times.
     #[arg(short, long, value_name = "DEVICE", default_value = "0")]
     pub(in crate::cli) device: Vec<String>,
@@ -56,7 +60,17 @@ pub struct Subject {
 impl Subject {
     /// The suite with other sizes.
     pub(in crate::cli) fn suite(&self) -> Result<Suite> {
-        let mut suite = Suite::resolve(&self.suite)?;
+        let mut suite = match (self.chain, self.suite.starts_with(MODEL_PREFIX)) {
+            (false, _) => Suite::resolve(&self.suite)?,
+            (true, true) => Suite::resolve(&format!("{} chain", self.suite))?,
+            (true, false) => {
+                let message = format!("--chain is of models, and `{}` is none", self.suite);
+                return Err(Error::usage_hint(
+                    message,
+                    "e.g. run \"model:llama-3.1-8b b1,8 decode\" --chain",
+                ));
+            }
+        };
         let mut sizes = Vec::new();
         for (name, list) in [("m", &self.m), ("n", &self.n), ("k", &self.k)] {
             if let Some(list) = list {

@@ -7,7 +7,7 @@ use super::plan::Plan;
 use super::source::KernelSource;
 use super::variant::{Path, Variant};
 use super::{
-    attention, gather, gemm, gemv, latency, launch, moe, peak, rope, rows, stream, swiglu, transpose,
+    attention, gather, gemm, gemv, latency, launch, layer, moe, peak, rope, rows, stream, swiglu, transpose,
 };
 use crate::workload::{Case, DType};
 
@@ -36,6 +36,7 @@ pub fn kernels() -> impl Iterator<Item = &'static Kernel> {
         swiglu::KERNELS,
         gather::KERNELS,
         transpose::KERNELS,
+        layer::KERNELS,
     ];
     families.into_iter().flatten()
 }

@@ -64,7 +64,7 @@ impl Oracle {
     pub fn new(case: &Case, inputs: Inputs, tile: Tile) -> Self {
         let points = case.points(tile, inputs.seed ^ inputs.set);
         let expected = case.expected(inputs, &points);
-        Oracle { inputs, points, expected, total: case.output().len }
+        Oracle { inputs, points, expected, total: case.output_len() }
     }
 
     /// SHA-256 of the points with what is expected there, in hexadecimal: what two proofs of the same

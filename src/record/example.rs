@@ -166,7 +166,7 @@ pub(crate) fn imported(case: &str) -> Row {
         verification: None,
         timing: None,
         spent: Spent::default(),
-        imported: Some(Imported {
+        imported: Some(Box::new(Imported {
             method: "nvbench".into(),
             version: Some("0.1.0".into()),
             name: "gemm m=512".into(),
@@ -178,7 +178,7 @@ pub(crate) fn imported(case: &str) -> Row {
             samples: Some(30),
             values: vec![],
             parameters: BTreeMap::from([("m".into(), "512".into())]),
-        }),
+        })),
         ..row(case)
     }
 }

@@ -190,10 +190,10 @@ pub struct Row {
     pub timing: Option<Timing>,
     /// What another program measured; only of `imported` rows.
     #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub imported: Option<Imported>,
+    pub imported: Option<Box<Imported>>,
     /// What the sensors said while the case ran, where there are any.
     #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub telemetry: Option<Telemetry>,
+    pub telemetry: Option<Box<Telemetry>>,
     /// Predicted time for one execution before it ran, in seconds, if one was made.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub predicted_s: Option<f64>,

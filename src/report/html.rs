@@ -1,11 +1,15 @@
-//! The page: one file that needs nothing else, no network and no script.
+//! The page: one file that needs nothing else, and no network. Its one script, which sorts and filters
+//! tables, is named in its content security policy by its hash, so that no other can run.
 
+use super::crowd::CrowdView;
 use super::page::Page;
 use super::plot::{Charts, SCALE, page_rules};
 use crate::analysis::Comparison;
+use base64::prelude::{BASE64_STANDARD, Engine};
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::Serde;
 use minijinja::{Environment, UndefinedBehavior, Value, context};
+use sha2::{Digest, Sha256};
 
 /// The name ends in `.html`: that is what turns escaping on.
 const TEMPLATE: (&str, &str) = ("report.html", include_str!("report.html"));
@@ -13,16 +17,30 @@ const TEMPLATE: (&str, &str) = ("report.html", include_str!("report.html"));
 /// The rules of the page but for colours of charts.
 const STYLE: &str = include_str!("report.css");
 
+/// Sorts and filters tables.
+const SCRIPT: &str = include_str!("report.js");
+
+/// The source expression of [`SCRIPT`] in a content security policy.
+fn script_hash() -> String {
+    format!("sha256-{}", BASE64_STANDARD.encode(Sha256::digest(SCRIPT)))
+}
+
 /// Renders the page.
-pub fn render(comparison: &Comparison, charts: &Charts) -> Result<String, minijinja::Error> {
+pub fn render(
+    comparison: &Comparison,
+    charts: &Charts,
+    crowd: Option<&CrowdView>,
+) -> Result<String, minijinja::Error> {
     let mut environment = Environment::new();
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
     let syntax = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build();
     environment.set_syntax(syntax?);
     environment.add_template(TEMPLATE.0, TEMPLATE.1)?;
     let style = Value::from_safe_string(format!("{}\n{STYLE}", page_rules(SCALE)));
-    let page = Value::from(Serde(Page::new(comparison, charts)));
-    environment.get_template(TEMPLATE.0)?.render(context! { page, style })
+    let (script, script_hash) =
+        (Value::from_safe_string(SCRIPT.into()), Value::from_safe_string(script_hash()));
+    let page = Value::from(Serde(Page::new(comparison, charts, crowd)));
+    environment.get_template(TEMPLATE.0)?.render(context! { page, style, script, script_hash })
 }
 
 #[cfg(test)]
@@ -34,7 +52,7 @@ mod tests {
 
     fn page(runs: &[RunFile]) -> String {
         let comparison = Comparison::new(runs);
-        render(&comparison, &Charts::new(&comparison)).unwrap()
+        render(&comparison, &Charts::new(&comparison), None).unwrap()
     }
 
     /// The values of all attributes with that name.
@@ -44,18 +62,23 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_loaded_and_nothing_runs() {
+    fn nothing_is_loaded_and_nothing_but_the_own_script_runs() {
         for runs in [fixture::three_devices(), fixture::hostile(), vec![fixture::variants()], Vec::new()] {
             let html = page(&runs);
-            assert!(!html.to_lowercase().contains("<script"));
+            let own = format!("<script>{SCRIPT}</script>");
+            assert_eq!((html.matches(&own).count(), html.to_lowercase().matches("<script").count()), (1, 1));
+            let html = html.replace(&own, "");
             for tag in ["<link", "<img", "<iframe", "<object", "<base", "@import", "url("] {
                 assert!(!html.contains(tag), "{tag}");
             }
             assert!(attributes(&html, "src").is_empty());
             assert!(attributes(&html, "href").iter().all(|href| href.starts_with('#')));
-            assert!(
-                html.contains("content=\"default-src 'none'; style-src 'unsafe-inline'; img-src data:\"")
+            let policy = format!(
+                "content=\"default-src 'none'; style-src 'unsafe-inline'; img-src data:; script-src '{}'; \
+                 base-uri 'none'; form-action 'none'\"",
+                script_hash()
             );
+            assert!(html.contains(&policy));
         }
     }
 
@@ -86,7 +109,7 @@ mod tests {
 
     #[test]
     fn names_of_devices_are_text_wherever_they_stand() {
-        let html = page(&fixture::hostile());
+        let html = page(&fixture::hostile()).replace(&format!("<script>{SCRIPT}</script>"), "");
         assert!(html.contains("&lt;script src=https:"), "the name is shown");
         assert!(!html.chars().any(|c| (c.is_control() && c != '\n') || c == '\u{202e}'));
         // Neither the tag that the name opens nor the quote that would end an attribute is live.

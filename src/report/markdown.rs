@@ -1,7 +1,10 @@
 //! The report as GitHub-flavoured Markdown, for a pull request: tables, and charts as files beside it.
 
+use super::crowd::{CrowdLine, CrowdView};
 use super::page::family_title;
 use super::plot::{Chart, Charts};
+use super::room::{rooms, spread};
+use super::sides::SidesView;
 use super::{sensitivity, variants, vendor, wording};
 use crate::analysis::{CaseLine, Comparison, Device, Study, caveats, clean};
 use crate::units;
@@ -9,6 +12,12 @@ use crate::workload::FAMILIES;
 
 /// Keys listed under one reason at most; the page has them all.
 const KEYS_AT_MOST: usize = 12;
+
+/// Cells of rates at most, so that the text stays one that pages show.
+const CELLS_AT_MOST: usize = 1500;
+
+/// Reasons listed for a device at most.
+const REASONS_AT_MOST: usize = 30;
 
 /// The section on portability alone.
 pub fn portability_markdown(study: &Study) -> String {
@@ -18,11 +27,14 @@ pub fn portability_markdown(study: &Study) -> String {
 }
 
 /// Renders the text.
-pub fn render(comparison: &Comparison, charts: &Charts) -> String {
+pub fn render(comparison: &Comparison, charts: &Charts, crowd: Option<&CrowdView>) -> String {
     let mut out = String::from("# portamark report\n\n");
     if comparison.devices.is_empty() && comparison.imported.is_empty() {
         out += "No results.\n";
         return out;
+    }
+    if let Some(crowd) = crowd {
+        many(&mut out, crowd);
     }
     for device in &comparison.devices {
         out += &format!("- {}\n", escape(&wording::one_look(device)));
@@ -30,6 +42,9 @@ pub fn render(comparison: &Comparison, charts: &Charts) -> String {
     out.push('\n');
     devices(&mut out, comparison);
     answer(&mut out, comparison);
+    if let Some(sides) = &charts.sides {
+        judged(&mut out, &sides.view(comparison));
+    }
     out += "## Charts\n\n";
     for chart in charts.all() {
         figure(&mut out, chart);
@@ -61,6 +76,19 @@ pub(super) fn table(out: &mut String, head: &[String], left: usize, rows: impl I
     out.push('\n');
 }
 
+fn many(out: &mut String, crowd: &CrowdView) {
+    out.push_str(&format!(
+        "{}: {}.\n\nPlaces are by the geometric mean of a device's rates over the highest of all devices, over the cases \
+         that another has too: an order to look in and no verdict. The first {} follow in full.\n\n",
+        crowd.title,
+        escape(&crowd.facts.join(" · ")),
+        crowd.shown
+    ));
+    let head: Vec<String> = CrowdView::head().into_iter().map(String::from).collect();
+    let cells = |line: &CrowdLine| line.cells().iter().map(|cell| escape(cell)).collect();
+    table(out, &head, 2, crowd.lines.iter().map(cells));
+}
+
 fn devices(out: &mut String, comparison: &Comparison) {
     let head = ["device", "kind", "API and driver", "timer", "method", "begun", "before you believe it"];
     let rows = comparison.devices.iter().map(|device| {
@@ -86,14 +114,20 @@ fn answer(out: &mut String, comparison: &Comparison) {
     let mut head = vec!["case".to_string()];
     head.extend(comparison.devices.iter().map(|device| escape(&device.label)));
     head.extend(several.then(|| "fastest".to_string()));
-    for family in FAMILIES {
-        let of_family = |line: &&CaseLine| line.case.as_ref().map(|case| case.family()) == Some(*family);
-        let lines: Vec<&CaseLine> = comparison.cases.iter().filter(of_family).collect();
-        if lines.is_empty() {
-            continue;
-        }
+    let of_family = |family: &str| -> Vec<&CaseLine> {
+        let is = |line: &&CaseLine| line.case.as_ref().map(|case| case.family()) == Some(family);
+        comparison.cases.iter().filter(is).collect()
+    };
+    let families: Vec<(&str, Vec<&CaseLine>)> =
+        FAMILIES.iter().map(|family| (*family, of_family(family))).collect();
+    let counts: Vec<usize> = families.iter().map(|(_, lines)| lines.len()).collect();
+    let rooms = rooms(&counts, CELLS_AT_MOST / comparison.devices.len().max(1));
+    for ((family, lines), room) in families.iter().zip(rooms).filter(|(_, room)| *room > 0) {
         out.push_str(&format!("### {}\n\n", family_title(family)));
-        let rows = lines.iter().map(|line| {
+        if room < lines.len() {
+            out.push_str(&format!("{room} of {} cases, evenly apart.\n\n", lines.len()));
+        }
+        let rows = spread(lines.len(), room).map(|place| lines[place]).map(|line| {
             let mut row = vec![code(line.key)];
             row.extend((0..comparison.devices.len()).map(|device| cell(comparison, line, device)));
             if several {
@@ -104,6 +138,15 @@ fn answer(out: &mut String, comparison: &Comparison) {
         });
         table(out, &head, 1, rows);
     }
+}
+
+fn judged(out: &mut String, view: &SidesView) {
+    out.push_str(&format!("## Verdicts\n\n{}\n\n", escape(&view.text)));
+    let shown = spread(view.lines.len(), CELLS_AT_MOST / view.head.len());
+    let cells = |[case, rest @ ..]: &[String; 6]| {
+        std::iter::once(code(case)).chain(rest.iter().map(|cell| escape(cell))).collect()
+    };
+    table(out, &view.head, 1, shown.map(|place| cells(&view.lines[place])));
 }
 
 fn cell(comparison: &Comparison, line: &CaseLine, device: usize) -> String {
@@ -152,7 +195,9 @@ fn portability(out: &mut String, study: &Study) {
         out,
         &view.case_head.iter().map(|word| escape(word)).collect::<Vec<_>>(),
         1,
-        view.cases.iter().map(escaped),
+        spread(view.cases.len(), CELLS_AT_MOST / view.devices.len().max(1))
+            .map(|place| &view.cases[place])
+            .map(escaped),
     );
     for reason in view.reasons.iter().chain((!view.intervals.is_empty()).then_some(&view.intervals)) {
         out.push_str(&format!("- {}\n", escape(reason)));
@@ -249,14 +294,18 @@ fn reasons(out: &mut String, device: &Device) {
         return;
     }
     out.push_str("\n\n");
-    for group in groups {
+    let more = groups.len().saturating_sub(REASONS_AT_MOST);
+    for group in groups.into_iter().take(REASONS_AT_MOST) {
         let mut keys: Vec<String> = group.cases.iter().take(KEYS_AT_MOST).map(|key| code(key)).collect();
         if group.cases.len() > KEYS_AT_MOST {
             keys.push(format!("and {} more", group.cases.len() - KEYS_AT_MOST));
         }
         out.push_str(&format!("- {}: {}. {}\n", group.status, escape(&group.reason), keys.join(", ")));
     }
-    for (key, why) in device.not_understood() {
+    if more > 0 {
+        out.push_str(&format!("- {more} more reasons are in the result files\n"));
+    }
+    for (key, why) in device.not_understood().take(REASONS_AT_MOST) {
         out.push_str(&format!("- not understood: {}, {}\n", code(key), escape(why)));
     }
     out.push('\n');
@@ -301,7 +350,7 @@ mod tests {
 
     fn markdown(runs: &[crate::record::RunFile]) -> String {
         let comparison = Comparison::new(runs);
-        render(&comparison, &Charts::new(&comparison))
+        render(&comparison, &Charts::new(&comparison), None)
     }
 
     #[test]

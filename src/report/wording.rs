@@ -138,7 +138,7 @@ pub fn published(header: &Header) -> String {
 /// rows; empty for files without a word of it.
 pub fn sensors(device: &Device) -> String {
     let Some(source) = &device.header.sensors else { return String::new() };
-    let rows = || device.entries.iter().filter_map(|entry| entry.row.telemetry.as_ref());
+    let rows = || device.entries.iter().filter_map(|entry| entry.row.telemetry.as_deref());
     let span = |field: fn(&Telemetry) -> Option<Range>| {
         let ranges = || rows().filter_map(field);
         let least = ranges().map(|range| range.min).min_by(f64::total_cmp)?;
@@ -292,8 +292,12 @@ mod tests {
         run.header.sensors = Some("NVML".into());
         for (row, (hz, watts)) in run.rows.iter_mut().zip([(1.5e9, 400.0), (1.98e9, 650.0)]) {
             let clock_hz = Some(Range { min: hz, median: hz, max: hz });
-            row.telemetry =
-                Some(Telemetry { readings: 3, clock_hz, power_w: Some(watts), ..Telemetry::default() });
+            row.telemetry = Some(Box::new(Telemetry {
+                readings: 3,
+                clock_hz,
+                power_w: Some(watts),
+                ..Telemetry::default()
+            }));
         }
         let energy = Energy { joules: 35_200.0, source: "NVML energy counter".into() };
         run.end.as_mut().expect("the run is complete").energy = Some(energy);

@@ -1,5 +1,6 @@
 //! Writes the report's files, each either whole or not at all.
 
+use super::crowd::{CrowdView, MOST_DEVICES};
 use super::plot::Charts;
 use super::{html, markdown};
 use crate::analysis::Comparison;
@@ -22,13 +23,21 @@ pub struct Written {
 /// Writes `report.html`, `report.md` and `charts/*.svg` of `runs` into the folder `out`, which is
 /// made if it is missing.
 ///
+/// `devices` are places of the devices to report on, in that order; without it all are. Of more than
+/// [`MOST_DEVICES`] the first by [`Comparison::standings`] are shown in full and all others in one table.
+///
 /// A file that exists is replaced in one step, so that a reader never sees half of it. Charts of an
 /// earlier report that this one does not have stay.
 ///
 /// # Errors
 /// If the folder cannot be made or a file cannot be written.
-pub fn write(runs: &[RunFile], out: &Path) -> Result<Written> {
-    let comparison = Comparison::new(runs);
+pub fn write(runs: &[RunFile], devices: Option<&[usize]>, out: &Path) -> Result<Written> {
+    let all = Comparison::new(runs);
+    let all = devices.map_or_else(|| all.clone(), |devices| all.only(devices));
+    let standings = if all.devices.len() > MOST_DEVICES { all.standings() } else { Vec::new() };
+    let crowd = (!standings.is_empty()).then(|| CrowdView::new(&all, &standings));
+    let first: Vec<usize> = standings.iter().take(MOST_DEVICES).map(|standing| standing.device).collect();
+    let comparison = if crowd.is_some() { all.only(&first) } else { all };
     let charts = Charts::new(&comparison);
     let folder = out.join("charts");
     std::fs::create_dir_all(&folder).map_err(|source| Error::io("create", &folder, source))?;
@@ -40,8 +49,8 @@ pub fn write(runs: &[RunFile], out: &Path) -> Result<Written> {
         paths.push(path);
     }
     let written = Written { html: out.join("report.html"), markdown: out.join("report.md"), charts: paths };
-    replace(&written.markdown, &markdown::render(&comparison, &charts))?;
-    let page = html::render(&comparison, &charts)
+    replace(&written.markdown, &markdown::render(&comparison, &charts, crowd.as_ref()))?;
+    let page = html::render(&comparison, &charts, crowd.as_ref())
         .map_err(|error| Error::io("write", &written.html, std::io::Error::other(format!("{error:#}"))))?;
     replace(&written.html, &page)?;
     Ok(written)
@@ -61,7 +70,7 @@ mod tests {
     fn all_files_are_written_and_a_second_time_replaced() {
         let folder = tempfile::tempdir().unwrap();
         let out = folder.path().join("a/b");
-        let first = write(&fixture::two_devices(), &out).unwrap();
+        let first = write(&fixture::two_devices(), None, &out).unwrap();
         assert_eq!(first.html, out.join("report.html"));
         let names: Vec<_> = first.charts.iter().map(|p| p.file_name().unwrap().to_str().unwrap()).collect();
         assert_eq!(
@@ -82,7 +91,7 @@ mod tests {
         for name in names {
             assert!(markdown.contains(&format!("(charts/{name})")), "{name}");
         }
-        let second = write(&[], &out).unwrap();
+        let second = write(&[], None, &out).unwrap();
         assert!(second.charts.is_empty());
         assert!(std::fs::read_to_string(&second.html).unwrap().contains("No results"));
         // Nothing but the files themselves is left behind.
@@ -95,20 +104,56 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("file");
         std::fs::write(&file, "").unwrap();
-        let error = write(&[], &file).unwrap_err().to_string();
+        let error = write(&[], None, &file).unwrap_err().to_string();
         assert!(error.starts_with("cannot create") && error.contains("charts"), "{error}");
     }
 
-    #[test]
-    fn ten_thousand_rows_take_seconds_at_most() {
-        let rows: Vec<_> = (0..10_000)
-            .map(|i| fixture::ok_row(&format!("gemm f32 m{} n{} k64 nn", 1 + i / 100, 1 + i % 100), 1e-3))
-            .collect();
-        let runs = [fixture::file(fixture::h100_header(), rows)];
+    /// Runs of `devices` devices with `cases` cases each, the later the slower.
+    fn crowd(devices: u32, cases: u32) -> Vec<RunFile> {
+        let run = |device: u32| {
+            let key = |i: u32| format!("gemm f32 m{} n{} k64 nn", 1 + i / 100, 1 + i % 100);
+            let seconds = 1e-3 * f64::from(device + 1);
+            let rows = (0..cases).map(|i| fixture::ok_row(&key(i), seconds)).collect();
+            let mut header = fixture::h100_header();
+            header.device.id = format!("vulkan/card {device}/1");
+            header.device.name = format!("card {device}");
+            fixture::file(header, rows)
+        };
+        (0..devices).rev().map(run).collect()
+    }
+
+    fn files(runs: &[RunFile], devices: Option<&[usize]>) -> (String, String) {
         let folder = tempfile::tempdir().unwrap();
-        let start = std::time::Instant::now();
-        let written = write(&runs, folder.path()).unwrap();
-        assert!(start.elapsed().as_secs() < 20, "{:?}", start.elapsed());
-        assert!(std::fs::metadata(written.html).unwrap().len() > 1_000_000);
+        let written = write(runs, devices, folder.path()).unwrap();
+        let text = |path| std::fs::read_to_string(path).unwrap();
+        (text(&written.html), text(&written.markdown))
+    }
+
+    #[test]
+    fn of_many_devices_the_first_are_shown_in_full_and_all_in_a_table() {
+        let runs = crowd(30, 20);
+        let (html, markdown) = files(&runs, None);
+        assert!(html.contains("<h1>30 devices</h1>"));
+        assert_eq!(html.matches("<article class=\"card\"").count(), MOST_DEVICES);
+        // The fastest, which is the last file, comes first; the slowest is in the table alone.
+        let place = |text: &str, name: &str| text.find(name).unwrap();
+        assert!(place(&html, "card 0 ") < place(&html, "card 1 "));
+        assert_eq!(html.matches("card 29 ").count(), 1);
+        assert!(place(&markdown, "card 0 ") < place(&markdown, "card 29 "));
+        assert_eq!(html.matches("<tr id=\"row-").count(), MOST_DEVICES * 20);
+
+        let (html, _) = files(&runs, Some(&[0, 29]));
+        assert_eq!(html.matches("<article class=\"card\"").count(), 2);
+        assert!(place(&html, "card 29 ") < place(&html, "card 0 ") && !html.contains("card 15 "));
+    }
+
+    #[test]
+    fn more_rows_than_a_page_holds_are_thinned_and_counted() {
+        let (html, markdown) = files(&crowd(2, 10_000), None);
+        assert_eq!(html.matches("<tr id=\"row-").count(), 2 * 3000);
+        assert_eq!(html.matches("<tr id=\"case-").count(), 3000);
+        assert!(html.contains("7000 more rows") && html.contains("7000 more cases"));
+        assert!(markdown.contains("750 of 10000 cases"));
+        assert!(html.len() < 12_000_000 && markdown.len() < 500_000, "{} {}", html.len(), markdown.len());
     }
 }

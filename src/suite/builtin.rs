@@ -300,7 +300,9 @@ mod tests {
         for suite in all() {
             let mut families: Vec<&str> = suite.cases.iter().map(Case::family).collect();
             families.dedup();
-            assert_eq!(families, crate::workload::FAMILIES);
+            // Layers are those of a model that someone asks for.
+            let rest = crate::workload::FAMILIES.iter().filter(|family| **family != "layer");
+            assert!(families.iter().eq(rest), "{families:?}");
             let mut last = BTreeMap::new();
             for case in &suite.cases {
                 let before = last.insert(class(case), cost(case)).unwrap_or(0);

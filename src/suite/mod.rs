@@ -9,4 +9,5 @@ mod model_memory;
 
 pub use cases::Suite;
 pub use filter::{Pattern, parse_list};
+pub use model::PREFIX as MODEL_PREFIX;
 pub use model_memory::ModelMemory;

@@ -1,4 +1,4 @@
-//! Suites of published models: `model:<name> [b<list>] [c<list>] [tp<n>] [<weights>] [prefill|decode]`,
+//! Suites of published models: `model:<name> [b<list>] [c<list>] [tp<n>] [<weights>] [prefill|decode] [chain]`,
 //! e.g. `model:llama-3.1-8b b1,8 c4096 tp2 q4_0 decode`.
 //!
 //! A forward pass of a transformer is its products and attentions, each as often as it has layers of
@@ -14,11 +14,11 @@ use super::cases::Suite;
 use super::filter::parse_list;
 use crate::catalog::{AttentionLayers, Model, Models, ProductLayers, Role};
 use crate::error::{Error, Result};
-use crate::workload::{Case, Precision};
+use crate::workload::{Case, Layer, Precision};
 use std::fmt;
 
 /// What a suite of a model begins with.
-pub(super) const PREFIX: &str = "model:";
+pub const PREFIX: &str = "model:";
 /// Most rows for which the kernels of `gemv` are meant.
 const FEW_ROWS: u64 = 8;
 
@@ -54,6 +54,8 @@ pub struct Deployment {
     pub weights: String,
     /// Which passes; both when empty.
     pub phases: Vec<Phase>,
+    /// Whether each layer is also run as one chain of dispatches.
+    pub chain: bool,
 }
 
 impl Default for Deployment {
@@ -65,6 +67,7 @@ impl Default for Deployment {
             tensor_parallel: 1,
             weights: "f16".into(),
             phases: Vec::new(),
+            chain: false,
         }
     }
 }
@@ -93,6 +96,23 @@ pub struct Pass {
     pub parts: Vec<Part>,
     /// What it has besides: work for which there is no workload, or too large for one device.
     pub left_out: Vec<String>,
+}
+
+impl Pass {
+    /// The parts of a layer one after the other, each once: the pass without its head. None where there is
+    /// no more than one.
+    pub fn layer(&self, model: &Model) -> Option<Case> {
+        let parts = self.layer_parts(model).map(|part| part.case.clone()).collect();
+        Layer::new(parts).ok().map(Case::Layer)
+    }
+
+    /// The parts that layers consist of.
+    pub fn layer_parts<'p>(&'p self, model: &'p Model) -> impl Iterator<Item = &'p Part> {
+        let is_head = |part: &Part| {
+            model.products.iter().any(|product| product.name == part.name && product.role() == Role::Head)
+        };
+        self.parts.iter().filter(move |part| !is_head(part))
+    }
 }
 
 /// How devices share a product.
@@ -129,6 +149,7 @@ impl Deployment {
             match word {
                 "prefill" => deployment.phases.push(Phase::Prefill),
                 "decode" => deployment.phases.push(Phase::Decode),
+                "chain" => deployment.chain = true,
                 _ if precision(word).is_some() => deployment.weights = word.into(),
                 _ => {
                     if let Some(degree) = digits("tp") {
@@ -141,7 +162,7 @@ impl Deployment {
                         deployment.context = list(sizes)?;
                     } else {
                         return Err(format!(
-                            "`{word}` is neither b, c or tp with a number, nor a format, nor a phase"
+                            "`{word}` is neither b, c or tp with a number, nor a format, a phase or `chain`"
                         ));
                     }
                 }
@@ -350,7 +371,9 @@ pub fn parse(text: &str) -> Result<(&'static Model, Deployment)> {
 pub(super) fn suite(text: &str) -> Result<Suite> {
     let (model, deployment) = parse(text)?;
     let passes = deployment.passes(model)?;
-    let cases = passes.into_iter().flat_map(|pass| pass.parts).map(|part| part.case);
+    let layers: Vec<Case> =
+        passes.iter().filter(|_| deployment.chain).filter_map(|pass| pass.layer(model)).collect();
+    let cases = passes.into_iter().flat_map(|pass| pass.parts).map(|part| part.case).chain(layers);
     let words: Vec<&str> = text.split_whitespace().collect();
     Ok(Suite::new(format!("model-{}", words.join("_")), cases))
 }
@@ -390,6 +413,20 @@ mod tests {
         // 2 FLOP for each weight and token, and 4·d·heads for each visible pair, of a decode step.
         let flop: u64 = passes[1].parts.iter().map(|part| part.times * part.case.flop()).sum();
         assert_eq!(flop, 2 * 7_504_658_432 + 32 * 4 * 128 * 32 * 512);
+    }
+
+    #[test]
+    fn a_chain_is_a_layer_without_the_head() {
+        let cases = suite("llama-3.1-8b b1,2 c512 decode chain").unwrap().cases;
+        let layers: Vec<String> =
+            cases.iter().filter(|case| case.family() == "layer").map(Case::key).collect();
+        assert_eq!(
+            layers[0],
+            "layer gemv f16.f32 m1 n6144 k4096 + gemv f16.f32 m1 n4096 k4096 + gemv f16.f32 m1 n28672 k4096 \
+             + gemv f16.f32 m1 n4096 k14336 + attention f16.f32 b1 hq32 hkv8 q1 kv512 d128"
+        );
+        assert_eq!(layers.len(), 2);
+        assert!(suite("llama-3.1-8b c512").unwrap().cases.iter().all(|case| case.family() != "layer"));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use super::tensor::{Expected, Inputs, Role, Tensor};
 use super::{Attention, Gemm, Gemv, Peak, Precision, Stream, Tile, points};
-use super::{Gather, Latency, Launch, Moe, RmsNorm, Rope, Softmax, Swiglu, Transpose};
+use super::{Gather, Latency, Launch, Layer, Moe, RmsNorm, Rope, Softmax, Swiglu, Transpose};
 use std::fmt;
 use std::str::FromStr;
 
@@ -30,10 +30,15 @@ pub trait Workload: Clone + fmt::Debug + PartialEq {
     fn steps(&self) -> Option<u64> {
         None
     }
-    /// The logical tensors, inputs first, exactly one output last.
+    /// The logical tensors, inputs first, exactly one output last; a layer has those of its parts.
     fn tensors(&self) -> Vec<Tensor>;
     /// The output as rows × columns, for choosing what to verify.
     fn output_shape(&self) -> (u64, u64);
+    /// The output elements to verify for a kernel that writes `tile` at a time, ascending.
+    fn points(&self, tile: Tile, seed: u32) -> Vec<u64> {
+        let (rows, columns) = self.output_shape();
+        points::choose(rows, columns, tile, seed)
+    }
     /// The oracle's value and bound for the output elements `points`, which are ascending.
     fn expected(&self, inputs: Inputs, points: &[u64]) -> Vec<Expected>;
     /// The factor c of the error bound, stored in each row.
@@ -110,6 +115,10 @@ macro_rules! workloads {
             pub fn output_shape(&self) -> (u64, u64) {
                 match self { $(Case::$family(w) => w.output_shape()),* }
             }
+            /// The output elements to verify for a kernel that writes `tile` at a time, ascending.
+            pub fn points(&self, tile: Tile, seed: u32) -> Vec<u64> {
+                match self { $(Case::$family(w) => w.points(tile, seed)),* }
+            }
             /// The oracle's value and bound for ascending output elements.
             pub fn expected(&self, inputs: Inputs, points: &[u64]) -> Vec<Expected> {
                 match self { $(Case::$family(w) => w.expected(inputs, points)),* }
@@ -129,7 +138,7 @@ macro_rules! workloads {
 // The list of workloads. A new family is one more name here.
 workloads!(
     Stream, Peak, Latency, Launch, Gemm, Gemv, Moe, Attention, Softmax, RmsNorm, Rope, Swiglu, Gather,
-    Transpose,
+    Transpose, Layer,
 );
 
 impl Case {
@@ -138,15 +147,9 @@ impl Case {
         self.to_string()
     }
 
-    /// The tensor that is checked.
+    /// The tensor that is checked; of a layer the first.
     pub fn output(&self) -> Tensor {
         self.tensors().into_iter().find(|t| t.role == Role::Output).expect("every case has an output")
-    }
-
-    /// The output elements to verify for a kernel that writes `tile` at a time.
-    pub fn points(&self, tile: Tile, seed: u32) -> Vec<u64> {
-        let (rows, columns) = self.output_shape();
-        points::choose(rows, columns, tile, seed)
     }
 
     /// Why this case cannot exist at all, if so: the generator counts elements in 32 bits.

@@ -5,4 +5,4 @@ mod select;
 
 pub(super) use command::parse_share;
 pub use command::{Arguments, run};
-pub(super) use select::find_case;
+pub(super) use select::{apart, find_case};

@@ -120,7 +120,7 @@ pub(super) fn newest(reference: &[RunFile], within: &[PathBuf]) -> Result<Vec<Ru
 }
 
 /// Refuses a run that is on both sides: it is no news about itself.
-pub(super) fn apart(new: &[RunFile], reference: &[RunFile]) -> Result<()> {
+pub(in crate::cli) fn apart(new: &[RunFile], reference: &[RunFile]) -> Result<()> {
     let identity =
         |file: &RunFile| (file.header.run.clone(), file.header.device.id.clone(), file.header.ab.clone());
     let known: Vec<_> = reference.iter().map(identity).collect();

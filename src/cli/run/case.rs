@@ -159,7 +159,7 @@ fn note_down(
     }
     row.kernel = plan.map(|plan| used(plan, job, measured.held_bytes));
     fill(row, measured);
-    row.telemetry = track.sensors.take();
+    row.telemetry = track.sensors.take().map(Box::new);
     if row.status.ends_the_executor() {
         // What ran out of memory, or broke the protocol, may have left anything behind.
         track.executor.stop();

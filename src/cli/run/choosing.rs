@@ -4,7 +4,7 @@ use super::super::note;
 use crate::error::{Error, Result};
 use crate::kernel::{
     Capabilities, Choice, KernelSource, OwnKernel, Plan, PlanError, Takes, TuningTable, Variant, candidates,
-    choose, named,
+    chain, choose, named,
 };
 use crate::record::{load_tuned, tuned_path};
 use crate::suite::{Pattern, Suite};
@@ -262,6 +262,13 @@ impl Chooser {
         source: &KernelSource,
     ) -> std::result::Result<Option<Plan>, PlanError> {
         match job {
+            // Each part by what it would run alone, tuned where it is.
+            Job::Variant(choice) if matches!(case, Case::Layer(_)) => chain(case, &choice.variant, |part| {
+                let jobs = self.jobs(part, device);
+                let plan = self.plan(&jobs[0], part, device, source)?;
+                plan.ok_or_else(|| PlanError::Unsupported("its executor takes no plans".into()))
+            })
+            .map(Some),
             Job::Variant(choice) => choice.kernel.plan(case, device, &choice.variant, source).map(Some),
             Job::Own(place, variant) => self.own[*place].0.plan(case, device, variant, source).map(Some),
             Job::Case => Ok(None),

@@ -52,7 +52,7 @@ impl Outputs {
         let Some(mut contents) = self.sets.get(set as usize).copied() else {
             return refused(format!("there is no buffer set {set}"));
         };
-        let len = self.tensor.len;
+        let len = self.case.output_len();
         if !elements.is_sorted_by(|a, b| a < b) || elements.last().is_some_and(|last| *last >= len) {
             return refused(format!("elements must ascend and be below {len}"));
         }

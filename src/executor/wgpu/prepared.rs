@@ -285,34 +285,59 @@ impl Prepared {
         Ok(sampled)
     }
 
-    /// Reads elements of the output of `set`, and counts the poisoned elements of all of it.
+    /// Reads elements of the outputs of `set`, counted through one after the other, and counts the
+    /// poisoned elements of all of them.
     pub fn read(&self, set: u32, elements: &[u64]) -> Result<(Vec<f64>, u64), Problem> {
         let missing = || Problem::new(Failure::Failed, "no such buffer set or no output");
         let buffers = self.sets.get(set as usize).ok_or_else(missing)?;
-        let is_output = |b: &Buffer| b.content == Content::Output;
-        let at = self.plan.buffers.iter().position(is_output).ok_or_else(missing)?;
-        let spec = &self.plan.buffers[at];
+        let outputs = || {
+            let all = self.plan.buffers.iter().zip(buffers);
+            all.filter(|(spec, _)| spec.content == Content::Output)
+        };
+        let all: u64 = outputs().map(|(spec, _)| spec.len).sum();
+        if all == 0 {
+            return Err(missing());
+        }
+        if let Some(beyond) = elements.iter().find(|element| **element >= all) {
+            let reason = format!("element {beyond} is beyond {all}");
+            return Err(Problem::new(Failure::Failed, reason));
+        }
+        let (mut values, mut poisoned) = (vec![f64::NAN; elements.len()], 0);
+        let mut first = 0;
+        for (spec, buffer) in outputs() {
+            let wanted = elements.iter().zip(&mut values).filter_map(|(element, value)| {
+                let own = element.checked_sub(first).filter(|own| *own < spec.len)?;
+                Some((own, value))
+            });
+            poisoned += self.read_output(spec, buffer, wanted.collect())?;
+            first += spec.len;
+        }
+        Ok((values, poisoned))
+    }
+
+    /// Reads the `wanted` elements of one output, and counts the poisoned ones of all of it.
+    fn read_output(
+        &self,
+        spec: &Buffer,
+        output: &wgpu::Buffer,
+        mut wanted: Vec<(u64, &mut f64)>,
+    ) -> Result<u64, Problem> {
         let size = spec.dtype.bytes(1) as usize;
         let pattern: &[u8] = match size {
             4 => &poison::BITS_32.to_le_bytes(),
             _ => &poison::BITS_16.to_le_bytes(),
         };
-        if let Some(beyond) = elements.iter().find(|element| **element >= spec.len) {
-            let reason = format!("element {beyond} is beyond {}", spec.len);
-            return Err(Problem::new(Failure::Failed, reason));
-        }
         let usage = wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST;
         let staging = self
             .gpu
             .guarded("reading back", |gpu| buffer(&gpu.device, spec.bytes().min(READ_BACK), usage))?;
-        let mut values = vec![f64::NAN; elements.len()];
         let mut poisoned = 0;
         let mut from = 0;
         while from < spec.bytes() {
             let length = (spec.bytes() - from).min(READ_BACK);
             let submission = self.gpu.guarded("reading back", |gpu| {
                 let mut encoder = gpu.device.create_command_encoder(&Default::default());
-                encoder.copy_buffer_to_buffer(&buffers[at], from, &staging, 0, length);
+                encoder.copy_buffer_to_buffer(output, from, &staging, 0, length);
                 gpu.queue.submit([encoder.finish()])
             })?;
             self.gpu.wait(submission)?;
@@ -322,17 +347,17 @@ impl Prepared {
             let used = bytes.len().min((spec.len - first.min(spec.len)) as usize * size);
             let used = &bytes[..used];
             poisoned += used.chunks_exact(size).filter(|element| *element == pattern).count() as u64;
-            for (&element, value) in elements.iter().zip(&mut values) {
-                let place = (element as usize).wrapping_sub(first as usize).wrapping_mul(size);
-                if element >= first && place < used.len() {
-                    *value = decode(spec.dtype, &used[place..place + size]).ok_or_else(|| {
+            for (element, value) in &mut wanted {
+                let place = (*element as usize).wrapping_sub(first as usize).wrapping_mul(size);
+                if *element >= first && place < used.len() {
+                    **value = decode(spec.dtype, &used[place..place + size]).ok_or_else(|| {
                         Problem::new(Failure::Failed, format!("no output can be in {}", spec.dtype))
                     })?;
                 }
             }
             from += length;
         }
-        Ok((values, poisoned))
+        Ok(poisoned)
     }
 
     fn read_bytes(&self, buffer: &wgpu::Buffer, size: u64) -> Result<Vec<u8>, Problem> {

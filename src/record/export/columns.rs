@@ -101,7 +101,7 @@ fn summary(row: &Row, cell: impl FnOnce(&Summary) -> Cell) -> Cell {
 }
 
 fn imported(row: &Row, cell: impl FnOnce(&Imported) -> Cell) -> Cell {
-    maybe(row.imported.as_ref(), cell)
+    maybe(row.imported.as_deref(), cell)
 }
 
 fn timer(choice: TimerChoice) -> &'static str {

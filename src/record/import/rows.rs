@@ -131,7 +131,7 @@ fn rows(mut measured: Vec<Measured>, started: &str) -> Vec<Row> {
             kernel: None,
             verification: None,
             timing: None,
-            imported: Some(imported),
+            imported: Some(Box::new(imported)),
             telemetry: None,
             predicted_s: None,
             tags,

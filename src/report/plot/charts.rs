@@ -17,10 +17,9 @@ use super::samples::samples;
 use super::vendor::vendor;
 use crate::analysis::{Comparison, Device, Efficiency, Study, StudyOptions};
 use crate::report::anchor::Names;
+use crate::report::crowd::MOST_DEVICES;
+use crate::report::sides::Sides;
 use crate::stats::Bootstrap;
-
-/// Devices with charts of their own beside the roofline, at most.
-const MOST_DEVICES: usize = 12;
 
 /// Beyond so many pairs of case and device a report leaves intervals of scores out; `portamark
 /// portability` has them.
@@ -49,6 +48,8 @@ pub struct Charts {
     pub bandwidth: Chart,
     /// Reads over the working set.
     pub curve: Chart,
+    /// The verdicts that the next one draws, where there are two sides.
+    pub sides: Option<Sides>,
     /// Two sides in every case.
     pub ratios: Chart,
     /// The scores that the next two draw; none of fewer than two devices.
@@ -73,6 +74,7 @@ impl Charts {
         let mut names = Names::default();
         let rooflines = comparison.devices.iter().enumerate();
         let study = study(comparison);
+        let sides = Sides::of(comparison);
         let of_study = |draw: fn(&Study) -> Chart, title: &str| match &study {
             Some(study) => draw(study),
             None => Err(Absent::new(title, "It takes two devices.")),
@@ -98,7 +100,8 @@ impl Charts {
             decode: decode(comparison),
             bandwidth: bandwidth(comparison),
             curve: curve(comparison),
-            ratios: ratios(comparison),
+            ratios: ratios(comparison, sides.as_ref()),
+            sides,
             cascade,
             navigation,
             study,

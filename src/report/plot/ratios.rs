@@ -5,11 +5,10 @@ use super::canvas::{Anchor, Canvas, Drawing, draw, fitted, text_width};
 use super::figure::{Absent, Chart, Figure};
 use super::frame::{Frame, Layout, Name, draw_legend, legend_height};
 use super::style::{Ink, Inside, Mark, SMALL, Shape};
-use crate::analysis::{CaseVerdict, Comparison, Device, VerdictRule, clean, verdicts};
-use crate::record::RunFile;
+use crate::analysis::{CaseVerdict, Comparison, clean};
+use crate::report::sides::Sides;
 use crate::stats::MedianRatio;
 use crate::units;
-use std::collections::HashSet;
 
 const TITLE: &str = "Ratio of times";
 
@@ -23,48 +22,13 @@ struct Line {
     word: &'static str,
 }
 
-/// Reference and new side: the two sides of the newest `run --ab`, or else the only two devices.
-fn sides(comparison: &Comparison) -> Option<(usize, usize)> {
-    let side = |device: &Device, name: &str| device.header.ab.as_ref().is_some_and(|ab| ab.side == name);
-    let of = |name: &'static str| {
-        let devices = comparison.devices.iter().enumerate();
-        devices.filter(move |(_, device)| side(device, name)).map(|(index, _)| index)
+/// The chart of two sides: the cases whose ratios are furthest from 1.
+pub fn ratios(comparison: &Comparison, sides: Option<&Sides>) -> Chart {
+    let Some(Sides { reference, new, verdicts, rule, .. }) = sides else {
+        let why = "It takes two sides of one run, or two devices, with cases in common.";
+        return Err(Absent::new(TITLE, why));
     };
-    let run = |index: usize| comparison.devices[index].header.run.as_str();
-    let pairs = of("A").flat_map(|a| of("B").filter(move |b| run(*b) == run(a)).map(move |b| (a, b)));
-    let newest = pairs.max_by_key(|(a, _)| comparison.devices[*a].header.started.clone());
-    newest.or_else(|| (comparison.devices.len() == 2).then_some((0, 1)))
-}
-
-/// The chart of two sides.
-pub fn ratios(comparison: &Comparison) -> Chart {
-    let Some((reference, new)) = sides(comparison) else {
-        return Err(Absent::new(TITLE, "It takes two sides of one run, or two devices."));
-    };
-    // Judging takes thousands of resamples a case, so that those that are not shown are left out before.
-    let mut cases: Vec<(&str, f64)> = Vec::new();
-    for line in &comparison.cases {
-        let rate = |device: usize| comparison.entry(line, device).and_then(|entry| entry.rate);
-        if let (Some(a), Some(b)) = (rate(reference), rate(new)) {
-            cases.push((line.key, (a.value / b.value).ln().abs()));
-        }
-    }
-    let all = cases.len();
-    cases.sort_by(|a, b| b.1.total_cmp(&a.1));
-    cases.truncate(MOST);
-    let shown: HashSet<&str> = cases.into_iter().map(|(key, _)| key).collect();
-    let files = |device: usize| -> Vec<RunFile> {
-        let of_file = |file: &&RunFile| RunFile {
-            path: file.path.clone(),
-            header: file.header.clone(),
-            rows: file.rows.iter().filter(|row| shown.contains(row.case.as_str())).cloned().collect(),
-            end: None,
-            problems: Vec::new(),
-        };
-        comparison.devices[device].files.iter().map(of_file).collect()
-    };
-    // The seed of the run, as when it printed its verdicts.
-    let rule = VerdictRule::seeded(u64::from(comparison.devices[new].header.seed));
+    let (reference, new) = (*reference, *new);
     let line = |verdict: &CaseVerdict| {
         let ratio = verdict.judgement.ratio?;
         let usable = [ratio.lo, ratio.interval.estimate, ratio.hi].iter().all(|r| r.is_finite() && *r > 0.0);
@@ -74,8 +38,11 @@ pub fn ratios(comparison: &Comparison) -> Chart {
         };
         usable.then(|| Line { case: clean(&case), ratio, word: verdict.judgement.verdict.word() })
     };
-    let mut lines: Vec<Line> =
-        verdicts(&files(new), &files(reference), &rule).iter().filter_map(line).collect();
+    let mut lines: Vec<Line> = verdicts.iter().filter_map(line).collect();
+    let all = lines.len();
+    let distance = |line: &Line| line.ratio.interval.estimate.ln().abs();
+    lines.sort_by(|a, b| distance(b).total_cmp(&distance(a)));
+    lines.truncate(MOST);
     lines.sort_by(|a, b| a.ratio.interval.estimate.total_cmp(&b.ratio.interval.estimate));
     let ends = lines.iter().flat_map(|line| [line.ratio.lo, line.ratio.interval.estimate, line.ratio.hi]);
     let labels = [reference, new].map(|device| comparison.devices[device].label.as_str());
@@ -172,9 +139,14 @@ fn mark(device: usize) -> Mark {
 mod tests {
     use super::*;
     use crate::analysis::fixture;
-    use crate::record::{AbSide, Row};
+    use crate::record::{AbSide, Row, RunFile};
 
     const KEY: &str = "gemm f32 m64 n64 k64 nn";
+
+    fn chart(runs: &[RunFile]) -> Chart {
+        let comparison = Comparison::new(runs);
+        ratios(&comparison, Sides::of(&comparison).as_ref())
+    }
 
     fn file(side: &str, seconds: f64) -> RunFile {
         let row = |repeat: u32| {
@@ -193,7 +165,7 @@ mod tests {
     #[test]
     fn two_sides_of_one_run_have_a_ratio_for_each_case() {
         let runs = [file("B", 1.1e-3), file("A", 1e-3), fixture::two_devices().remove(1)];
-        let figure = ratios(&Comparison::new(&runs)).unwrap();
+        let figure = chart(&runs).unwrap();
         assert_eq!(figure.description, format!("{KEY}: 1.10 (1.10 to 1.10), slower"));
         assert!(figure.title.contains("B side B over") && figure.caption.contains("at 95 %"));
     }
@@ -201,8 +173,8 @@ mod tests {
     #[test]
     fn three_devices_without_sides_and_rows_without_samples_have_none() {
         let runs = fixture::three_devices();
-        assert!(ratios(&Comparison::new(&runs)).unwrap_err().why.contains("two sides"));
+        assert!(chart(&runs).unwrap_err().why.contains("two sides"));
         let runs = fixture::two_devices();
-        assert!(ratios(&Comparison::new(&runs)).unwrap_err().why.contains("No case has samples"));
+        assert!(chart(&runs).unwrap_err().why.contains("No case has samples"));
     }
 }

@@ -9,5 +9,6 @@ mod table;
 mod view;
 
 pub use explain::{explain, explain_json};
+pub(super) use table::cells;
 pub use table::verdict_table;
 pub use view::{Verdicts, verdict_counts};

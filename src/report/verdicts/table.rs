@@ -18,7 +18,7 @@ pub fn verdict_table(verdicts: &[CaseVerdict], reference: &str, new: &str) -> St
 }
 
 /// The cells of a verdict: case, times of the reference and of the new side, ratio, interval, verdict.
-pub(super) fn cells(verdict: &CaseVerdict) -> [String; 6] {
+pub(in crate::report) fn cells(verdict: &CaseVerdict) -> [String; 6] {
     let time = |seconds: Option<f64>| seconds.map_or("-".into(), units::seconds);
     let ratio = verdict.judgement.ratio.as_ref();
     let told = ratio.map_or("-".into(), |ratio| format!("{:.4}", ratio.interval.estimate));
