@@ -80,6 +80,56 @@ fn test_backend_ops_gives_plain_products_as_cases_and_the_rest_by_its_name() {
 }
 
 #[test]
+fn llama_bench_on_a_processor_is_of_the_processor_whatever_backends_were_loaded() {
+    for (file, library) in [("cpu.json", "CPU"), ("no-device.json", "Vulkan")] {
+        let (_, import) = read(&fixture(&format!("llama-bench/{file}")), None).unwrap();
+        let first = &import.measured[0];
+        assert_eq!((first.device.name.as_str(), first.device.api.as_str()), ("AMD EPYC", "cpu"), "{file}");
+        assert_eq!(first.imported.library.as_deref(), Some(library));
+        assert_eq!(first.imported.version.as_deref(), Some("11669 Debian"));
+    }
+    let of_cpu = rows("llama-bench/cpu.json", Format::LlamaBench);
+    // The middle of 182.729, 200.865 and 190.998.
+    let prompt = case(&of_cpu, "llama-bench: llama ?B F16 pp64").imported.as_ref().unwrap();
+    assert_eq!((prompt.value, prompt.samples), (190.998, Some(3)));
+    let (_, import) = read(&fixture("llama-bench/vulkan.jsonl"), None).unwrap();
+    let device = &import.measured[0].device;
+    assert_eq!((device.name.as_str(), device.api.as_str()), ("llvmpipe (LLVM 22.1.8, 256 bits)", "vulkan"));
+    let names: Vec<&str> = import.measured.iter().map(|one| one.imported.name.as_str()).collect();
+    let expected = ["pp32 @ d64", "tg8 @ d64", "pp16+tg4 @ d64"].map(|test| format!("llama ?B F16 {test}"));
+    assert_eq!(names, expected);
+}
+
+#[test]
+fn test_backend_ops_of_later_versions_says_more_of_a_plain_product() {
+    let console = rows("test-backend-ops/cpu.txt", Format::TestBackendOps);
+    assert_eq!(console.len(), 8);
+    let f32 = case(&console, "gemv f32 m1 n4096 k14336");
+    assert!((f32.imported_seconds().unwrap() - 18581.84e-6).abs() < 1e-12);
+    for format in ["xf16", "xbf16", "xq4_0", "xq8_0"] {
+        case(&console, &format!("gemv f32{format} m1 n4096 k14336"));
+    }
+    let own = console.iter().filter(|row| row.case.starts_with("test-backend-ops: MUL_MAT(")).count();
+    assert_eq!(own, 3, "a view of a longer tensor, mxfp4 and q4_K");
+
+    // In SQL it tells neither the device nor of which commit it is.
+    let (_, import) = read(&fixture("test-backend-ops/cpu.sql"), None).unwrap();
+    let cases = import.measured.iter().filter(|one| one.case.is_some()).count();
+    assert_eq!((import.measured.len(), cases), (4, 2));
+    let first = &import.measured[0];
+    assert_eq!((first.device.name.as_str(), first.device.api.as_str()), ("", "cpu"));
+    assert_eq!(first.imported.version, None);
+
+    let (_, import) = read(&fixture("test-backend-ops/vulkan.txt"), None).unwrap();
+    let device = &import.measured[0].device;
+    assert_eq!((device.name.as_str(), device.api.as_str()), ("llvmpipe (LLVM 22.1.8, 256 bits)", "vulkan"));
+    assert_eq!(
+        (import.measured.len(), &import.left_out[..]),
+        (3, &["MUL_MAT: not supported".to_string()][..])
+    );
+}
+
+#[test]
 fn nvbench_gives_each_state_on_its_device() {
     let (_, import) = read(&fixture("nvbench/axes.json"), None).unwrap();
     let names: Vec<&str> = import.measured.iter().map(|one| one.imported.name.as_str()).collect();

@@ -177,6 +177,7 @@ impl Subject<'_> {
         let own = rows.iter().rev().find(|(_, row)| row.imported.is_none());
         Some(match own.or(rows.last()) {
             None => Absence::NoSamples(side),
+            Some((_, row)) if row.status == Status::Ok => Absence::NoSamples(side),
             Some((_, row)) => {
                 let reason = row.reason.as_deref().unwrap_or("no reason was recorded");
                 Absence::Row(side, format!("{}: {reason}", row.status))

@@ -41,7 +41,7 @@ pub struct PortabilityView {
 
 /// The cells of a study as text.
 pub fn view(study: &Study) -> PortabilityView {
-    let letters = || (0..study.devices.len()).map(letter);
+    let letters = || study.places.iter().copied().map(letter);
     let numbers = NUMBERS.map(String::from);
     let head = |first: &[&str], last: &[&str]| -> Vec<String> {
         let words = |list: &[&str]| list.iter().map(|word| word.to_string()).collect::<Vec<_>>();

@@ -38,7 +38,7 @@ pub struct SidesView {
 
 impl Sides {
     /// The two sides of the newest `run --ab` or of a report with a base, or else the only two devices,
-    /// if they have cases in common.
+    /// if both have samples of a case.
     pub fn of(comparison: &Comparison) -> Option<Self> {
         let (reference, new) = sides(comparison)?;
         let mut cases: Vec<(&str, f64)> = Vec::new();
@@ -68,7 +68,9 @@ impl Sides {
         // The seed of the run, as when it printed its verdicts.
         let rule = VerdictRule::seeded(u64::from(comparison.devices[new].header.seed));
         let verdicts = verdicts(&files(new), &files(reference), &rule);
-        Some(Sides { reference, new, verdicts, rule, left_out })
+        // Rows without samples tell nothing about each other.
+        let judged = verdicts.iter().any(|verdict| verdict.judgement.ratio.is_some());
+        judged.then_some(Sides { reference, new, verdicts, rule, left_out })
     }
 
     /// The table of all verdicts.

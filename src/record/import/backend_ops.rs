@@ -29,9 +29,14 @@ fn regex(pattern: &str) -> Regex {
     Regex::new(pattern).expect("a fixed pattern")
 }
 
+/// What it prints in place of results where nobody asked for the processor by name.
+const SKIPPING: &str = "Skipping CPU backend";
+
 /// Whether `text` is of test-backend-ops.
 pub(super) fn fits(text: &str) -> bool {
-    text.contains(INSERT) || (text.contains(" runs - ") && text.contains(" us/run"))
+    text.contains(INSERT)
+        || text.contains(SKIPPING)
+        || (text.contains(" runs - ") && text.contains(" us/run"))
 }
 
 /// Reads either form.
@@ -60,6 +65,8 @@ fn console(text: &str) -> Result<Import, String> {
             import.measured.push(measured);
         } else if let Some(found) = LACKING.captures(&line) {
             import.left_out.push(format!("{}: not supported", &found["op"]));
+        } else if line.trim() == SKIPPING {
+            import.left_out.push(format!("{backend}: skipped by the program; its -b {backend} measures it"));
         }
     }
     Ok(import)
@@ -93,8 +100,11 @@ fn sql(text: &str) -> Result<Import, String> {
         let (op, parameters) = (field("op_name"), field("op_params"));
         let mut measured = result(op, parameters, seconds, &place("time_us"))?
             .library(field("backend_name"))
-            .version(field("build_commit"))
-            .on(field("device_description"), &field("backend_reg_name").to_lowercase());
+            .on(field("device_description"), &interface(field("backend_reg_name"), field("backend_name")));
+        // A build outside a checkout does not know of which commit it is.
+        if field("build_commit") != "unknown" {
+            measured = measured.version(field("build_commit"));
+        }
         if let Ok(runs) = field("n_runs").parse() {
             measured = measured.samples(runs);
         }
@@ -106,9 +116,17 @@ fn sql(text: &str) -> Result<Import, String> {
     Ok(import)
 }
 
-/// The interface of a backend called `CUDA0` or `Vulkan1`.
+/// The interface by the name of a backend's kind, or by the backend's own where that is not told.
+fn interface(kind: &str, backend: &str) -> String {
+    if kind.is_empty() { api(backend) } else { kind.to_lowercase() }
+}
+
+/// The interface of a backend called `CUDA0`, `Vulkan1` or `MTL0`.
 fn api(backend: &str) -> String {
-    backend.trim_end_matches(|c: char| c.is_ascii_digit()).to_lowercase()
+    match backend.trim_end_matches(|c: char| c.is_ascii_digit()) {
+        "MTL" => "metal".into(),
+        kind => kind.to_lowercase(),
+    }
 }
 
 /// The time of all runs over their number is a mean.
@@ -123,7 +141,7 @@ fn result(op: &str, parameters: &str, seconds: f64, place: &str) -> Result<Measu
 }
 
 /// What each parameter of `MUL_MAT` is where the product is a plain one; `-` where it is a size.
-const PLAIN: [(&str, &str); 12] = [
+const PLAIN: [(&str, &str); 14] = [
     ("type_a", "-"),
     ("type_b", "f32"),
     ("m", "-"),
@@ -136,6 +154,8 @@ const PLAIN: [(&str, &str); 12] = [
     ("k_v", "0"),
     ("o", "1"),
     ("m_v", "0"),
+    ("src_overlap", "0"),
+    ("pad", "0"),
 ];
 
 /// `MUL_MAT` as a product of portamark. ggml computes Cᵀ = A·Bᵀ with m × k weights A, n × k activations B
@@ -193,9 +213,20 @@ mod tests {
             ("type_a=bf16,type_b=f32,m=4096,n=9,k=64", "gemm f32xbf16 m9 n4096 k64 nt"),
         ] {
             assert_eq!(key(&format!("{parameters},{rest}")).as_deref(), Some(expected));
+            let newer = "bs=[1,1],nr=[1,1],per=[0,1,2,3],k_v=0,o=1,src_overlap=0,m_v=0,pad=0";
+            assert_eq!(key(&format!("{parameters},{newer}")).as_deref(), Some(expected));
         }
         let batched = "type_a=f16,type_b=f32,m=8,n=16,k=64,bs=[2,3],nr=[1,1],per=[0,1,2,3]";
         assert_eq!(key(batched).as_deref(), Some("gemm f32xf16 b6 m16 n8 k64 nt"));
+    }
+
+    #[test]
+    fn a_processor_that_was_skipped_is_told_with_the_way_to_measure_it() {
+        let text = "Testing 1 devices\n\nBackend 1/1: CPU\n  Skipping CPU backend\n1/1 backends passed\n\u{1b}[1;32mOK\u{1b}[0m\n";
+        assert!(fits(text));
+        let import = read(text).unwrap();
+        assert!(import.measured.is_empty());
+        assert_eq!(import.left_out, ["CPU: skipped by the program; its -b CPU measures it"]);
     }
 
     #[test]
@@ -210,6 +241,8 @@ mod tests {
             ("nr=[1,1]", "nr=[2,1]"),
             ("per=[0,1,2,3]", "per=[0,2,1,3]"),
             ("per=[0,1,2,3]", "per=[0,1,2,3],v=1"),
+            ("per=[0,1,2,3]", "per=[0,1,2,3],src_overlap=1"),
+            ("per=[0,1,2,3]", "per=[0,1,2,3],pad=8"),
             ("per=[0,1,2,3]", "per=[0,1,2,3],later=0"),
             ("k=64", "k=0"),
             ("k=64", "k=-64"),

@@ -45,11 +45,14 @@ const NO_PARAMETERS: [&str; 12] = [
 
 /// Whether `text` is of llama-bench.
 pub(super) fn fits(text: &str) -> bool {
-    ["\"avg_ts\"", "\"n_prompt\"", "\"n_gen\""].iter().all(|field| text.contains(field))
+    ["avg_ts", "n_prompt", "n_gen"].iter().all(|field| text.contains(field))
 }
 
 /// Reads an array of tests, or a test on each line.
 pub(super) fn read(text: &str) -> Result<Import, String> {
+    if !text.contains("\"avg_ts\":") {
+        return Err("its CSV and SQL lack the samples: print with -o json or -o jsonl".into());
+    }
     let entries: Vec<(String, Entry)> = match json::first::<Vec<Entry>>(text) {
         Ok(entries) => entries.into_iter().enumerate().map(|(at, e)| (format!("[{at}]"), e)).collect(),
         Err(error) => {
@@ -98,10 +101,14 @@ impl Entry {
             Measured::of_samples(METHOD, &name, unit, &self.samples_ts, &format!("{place}samples_ts"))?
         };
         // Several cards are one device here: the model is spread over them.
-        let gpu = self.field("gpu_info");
-        let on = if gpu.is_empty() { self.field("cpu_info") } else { gpu };
-        let backends = self.field("backends");
-        measured = measured.library(&backends).on(&on, &backends.to_lowercase());
+        let (gpu, backends) = (self.field("gpu_info"), self.field("backends"));
+        // The backends are those that were loaded, also one that found no device.
+        let (on, api) = if gpu.is_empty() {
+            (self.field("cpu_info"), "cpu".to_string())
+        } else {
+            (gpu, backends.to_lowercase())
+        };
+        measured = measured.library(&backends).on(&on, &api);
         measured = measured.version(&[self.field("build_number"), self.field("build_commit")].join(" "));
         for (name, value) in &self.rest {
             let is_plain = !(value.is_array() || value.is_object() || value.is_null());
@@ -110,5 +117,20 @@ impl Entry {
             }
         }
         Ok(measured)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn forms_without_samples_are_refused_with_those_that_have_them() {
+        for text in
+            ["build_commit,n_prompt,n_gen,avg_ts\n", "INSERT INTO llama_bench (n_prompt, n_gen, avg_ts)"]
+        {
+            assert!(fits(text));
+            assert!(read(text).unwrap_err().contains("-o json"));
+        }
     }
 }

@@ -96,15 +96,13 @@ pub fn bandwidth(comparison: &Comparison) -> Chart {
 
 fn draw_bars(bars: &Bars, axis: &Axis, labels: &[&str], layout: Layout) -> Drawing {
     let shown = |device: usize| bars.values().flatten().any(|(d, _)| *d == device);
-    let names: Vec<Name> = labels
-        .iter()
-        .enumerate()
-        .filter(|(device, _)| shown(*device))
-        .map(|(device, label)| Name { mark: Some(mark(device)), text: (*label).into() })
-        .collect();
+    let devices: Vec<usize> = (0..labels.len()).filter(|device| shown(*device)).collect();
+    let several = devices.len() > 1;
+    let name = |device: usize, text: &str| Name::of_device(mark(device), text, several);
+    let names: Vec<Name> = devices.iter().map(|device| name(*device, labels[*device])).collect();
     let width = layout.width();
     let group_room = bars.keys().map(|g| text_width(&g.name(), TEXT)).fold(0.0, f64::max) + 12.0;
-    let value_room = text_width("8.88 TB/s", SMALL) + 10.0;
+    let value_room = text_width(if several { "A  8.88 TB/s" } else { "8.88 TB/s" }, SMALL) + 10.0;
     let top = legend_height(&names, width) + 12.0;
     let between = STEP * 0.6;
     let height: f64 = bars.values().map(|rates| rates.len() as f64 * STEP + between).sum();
@@ -119,7 +117,8 @@ fn draw_bars(bars: &Bars, axis: &Axis, labels: &[&str], layout: Layout) -> Drawi
             canvas.text(middle, &group.name(), Anchor::End, TEXT, Ink::Strong);
             for (row, (device, rate)) in rates.iter().enumerate() {
                 let middle = y + (row as f64 + 0.5) * STEP;
-                draw_rate(canvas, &frame, axis, middle, *device, rate);
+                let told = name(*device, &wording::rate(rate)).text;
+                draw_rate(canvas, &frame, axis, middle, (*device, rate), &told);
             }
             y += height + between;
         }
@@ -127,8 +126,15 @@ fn draw_bars(bars: &Bars, axis: &Axis, labels: &[&str], layout: Layout) -> Drawi
     })
 }
 
-/// A bar where its length means something, a point where it does not; the number beside it.
-fn draw_rate(canvas: &Canvas, frame: &Frame, axis: &Axis, y: f64, device: usize, rate: &Rate) {
+/// A bar where its length means something, a point where it does not; what is `told` of it beside it.
+fn draw_rate(
+    canvas: &Canvas,
+    frame: &Frame,
+    axis: &Axis,
+    y: f64,
+    (device, rate): (usize, &Rate),
+    told: &str,
+) {
     let ink = Ink::Device(device);
     let end = frame.x(axis.at(rate.value));
     let mut free = end;
@@ -147,7 +153,7 @@ fn draw_rate(canvas: &Canvas, frame: &Frame, axis: &Axis, y: f64, device: usize,
             free = free.max(hi);
         }
     }
-    canvas.text((free + 6.0, y), &wording::rate(rate), Anchor::Start, SMALL, Ink::Strong);
+    canvas.text((free + 6.0, y), told, Anchor::Start, SMALL, Ink::Strong);
 }
 
 fn mark(device: usize) -> Mark {

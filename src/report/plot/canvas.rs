@@ -82,17 +82,17 @@ fn font_units(size: f64) -> f64 {
     size * f64::from(SCALE) * PLOTTERS_FONT_FACTOR
 }
 
-/// The width of `text` at `size`, by a mean advance that is too wide for most fonts rather than too
-/// narrow for one: no font is at hand where a report is made.
+/// The width of `text` at `size`, by the advances of DejaVu Sans and Verdana, the widest of the fonts that
+/// a reader may have, rounded up: no font is at hand where a report is made.
 pub fn text_width(text: &str, size: f64) -> f64 {
     let advance = |c: char| match c {
-        'i' | 'j' | 'l' | 't' | 'f' | 'r' | 'I' | '.' | ',' | ':' | ';' | '|' | '·' | ' ' | '(' | ')' => {
-            0.36
-        }
-        'm' | 'w' | 'M' | 'W' | '%' | '@' => 0.94,
-        c if c.is_ascii_uppercase() => 0.70,
-        c if c.is_ascii() => 0.60,
-        '–' | '×' | '±' | 'µ' => 0.62,
+        'i' | 'j' | 'l' | 't' | 'f' | 'r' | 'I' | '.' | ',' | ':' | ';' | '|' | '·' | ' ' | '(' | ')'
+        | '/' => 0.40,
+        'm' | 'M' | 'W' | '%' | '@' => 1.0,
+        'w' | '=' | '+' | '<' | '>' => 0.84,
+        c if c.is_ascii_uppercase() => 0.75,
+        c if c.is_ascii() => 0.64,
+        '–' | '×' | '±' | 'µ' => 0.84,
         _ => 1.0,
     };
     text.chars().map(advance).sum::<f64>() * size

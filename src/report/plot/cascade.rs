@@ -49,7 +49,7 @@ pub fn program_mark(number: usize) -> Mark {
     Mark { shape, inside, ink: if number < MARKS.len() { Ink::Strong } else { Ink::Muted } }
 }
 
-/// The letter of device `number`, two where one is not enough: A … Z, AA, AB, …
+/// The letter of device `number` of a comparison, two where one is not enough: A … Z, AA, AB, …
 pub fn letter(number: usize) -> String {
     let one = |n: usize| char::from(b'A' + (n % 26) as u8);
     match number / 26 {
@@ -119,10 +119,9 @@ fn draw_cascade(study: &Study, programs: &[Program], y: &Axis, layout: Layout) -
         .iter()
         .zip(&study.places)
         .take(named)
-        .enumerate()
-        .map(|(number, (label, place))| {
+        .map(|(label, place)| {
             let mark = Mark { shape: Shape::Square, inside: Inside::Full, ink: Ink::Device(*place) };
-            Name { mark: Some(mark), text: format!("{}  {label}", letter(number)) }
+            Name::of_device(mark, label, true)
         })
         .collect();
     let top = legend_height(&names, width) + 40.0;
@@ -189,9 +188,10 @@ impl Program {
         for (number, place) in self.cascade.order.iter().enumerate() {
             let x = self.x(frame, number as f64 + 1.0);
             canvas.bar((x - half + 1.0, top + 1.0), (x + half - 1.0, top + ROW - 1.0), Ink::Ground);
-            let ink = Ink::Device(study.places[*place]);
+            let device = study.places[*place];
+            let ink = Ink::Device(device);
             canvas.bar((x - half + 1.0, top + ROW - 6.0), (x + half - 1.0, top + ROW - 2.0), ink);
-            let text = letter(*place);
+            let text = letter(device);
             if text_width(&text, SMALL) < 2.0 * half {
                 canvas.text((x, top + 7.5), &text, Anchor::Middle, SMALL, Ink::Strong);
             }

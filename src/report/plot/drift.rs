@@ -2,8 +2,9 @@
 
 use super::axis::Axis;
 use super::canvas::{Anchor, Drawing, Point, draw};
+use super::cascade::letter;
 use super::figure::{Absent, Chart, Figure};
-use super::frame::{Frame, Layout, Name, draw_legend, legend_height};
+use super::frame::{Frame, LINE, Layout, Name, draw_legend, legend_height, spread, widest};
 use super::style::{Ink, Inside, Mark, SMALL, Shape};
 use crate::analysis::{Comparison, Device};
 use crate::record::{Row, SentinelTimes, Timing};
@@ -104,16 +105,16 @@ fn of_device(device: &Device, index: usize) -> Vec<Track> {
 
 fn draw_tracks(tracks: &[Track], (x, y): (&Axis, &Axis), layout: Layout) -> Drawing {
     let width = layout.width();
+    let several = tracks.iter().any(|track| track.mark.ink != tracks[0].mark.ink);
     let name =
         |track: &Track| Name { mark: Some(track.mark), text: format!("{}, {}", track.device, track.what) };
-    let names: Vec<Name> = tracks.iter().map(name).collect();
+    // Of several devices the caption says what the marks stand for.
+    let names: Vec<Name> = if several { devices(tracks) } else { tracks.iter().map(name).collect() };
+    let ends: Vec<Name> = tracks.iter().filter(|_| several).map(Track::end).collect();
     let top = legend_height(&names, width) + 40.0;
-    let frame = Frame {
-        left: Frame::label_room(y),
-        top,
-        right: width - 8.0,
-        bottom: top + layout.plot_height() * 0.7,
-    };
+    let height = (layout.plot_height() * 0.7).max(ends.len() as f64 * LINE);
+    let right = width - 8.0 - if several { widest(&ends) + 4.0 } else { 0.0 };
+    let frame = Frame { left: Frame::label_room(y), top, right, bottom: top + height };
     draw(width as u32, (frame.bottom + Frame::BELOW).ceil() as u32, |canvas| {
         draw_legend(canvas, &names, (0.0, 0.0), width);
         frame.draw_x(canvas, x);
@@ -132,7 +133,39 @@ fn draw_tracks(tracks: &[Track], (x, y): (&Axis, &Axis), layout: Layout) -> Draw
                 canvas.mark(*point, track.mark);
             }
         }
+        let last = |track: &Track| {
+            track.points.last().map_or(frame.bottom, |(_, part)| frame.y(y.at(part.min(MOST))))
+        };
+        let wanted: Vec<f64> = tracks.iter().map(last).collect();
+        let heights = spread(&wanted, LINE, frame.top + LINE / 2.0, frame.bottom - LINE / 2.0);
+        for (end, height) in ends.iter().zip(heights) {
+            end.draw(canvas, (frame.right + 6.0, height), width - frame.right);
+        }
     })
+}
+
+/// A name for each device.
+fn devices(tracks: &[Track]) -> Vec<Name> {
+    let mut names: Vec<Name> = Vec::new();
+    for track in tracks {
+        let mark = Mark { shape: Shape::Circle, inside: Inside::Full, ink: track.mark.ink };
+        let name = Name::of_device(mark, &track.device, true);
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    names
+}
+
+impl Track {
+    /// What stands at its end: its mark with the letter of its device.
+    fn end(&self) -> Name {
+        let text = match self.mark.ink {
+            Ink::Device(index) => letter(index),
+            _ => String::new(),
+        };
+        Name { mark: Some(self.mark), text }
+    }
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use super::axis::Axis;
 use super::canvas::{Anchor, Drawing, draw, text_width};
+use super::cascade::letter;
 use super::figure::{Absent, Chart, Figure};
 use super::frame::{Frame, Layout, Name, draw_legend, legend_height};
 use super::style::{Ink, Inside, Mark, SMALL, Shape};
@@ -75,11 +76,14 @@ fn draw_ratios(ratios: &Ratios, axis: &Axis, labels: &[&str], layout: Layout) ->
     let mark =
         |device: usize| Mark { shape: Shape::Circle, inside: Inside::Hollow, ink: Ink::Device(device) };
     let shown = |device: usize| ratios.values().flatten().any(|(d, _)| *d == device);
-    let names: Vec<Name> = (0..labels.len())
-        .filter(|device| shown(*device))
-        .map(|device| Name { mark: Some(mark(device)), text: labels[device].into() })
-        .collect();
-    let left = ratios.keys().map(|group| text_width(&name(group), SMALL)).fold(0.0, f64::max) + 12.0;
+    let devices: Vec<usize> = (0..labels.len()).filter(|device| shown(*device)).collect();
+    let several = devices.len() > 1;
+    let names: Vec<Name> =
+        devices.iter().map(|device| Name::of_device(mark(*device), labels[*device], several)).collect();
+    // Each line of marks has the letter of its device.
+    let letters = if several { text_width("AA", SMALL) } else { 0.0 };
+    let left =
+        ratios.keys().map(|group| text_width(&name(group), SMALL)).fold(0.0, f64::max) + letters + 12.0;
     let top = legend_height(&names, width) + 12.0;
     let height: f64 = ratios.values().map(|devices| devices.len() as f64 * STEP + BETWEEN).sum();
     let frame = Frame { left, top, right: width - 10.0, bottom: top + height };
@@ -90,9 +94,13 @@ fn draw_ratios(ratios: &Ratios, axis: &Axis, labels: &[&str], layout: Layout) ->
         let mut y = frame.top + BETWEEN / 2.0;
         for (group, devices) in ratios {
             let height = devices.len() as f64 * STEP;
-            canvas.text((left - 10.0, y + height / 2.0), &name(group), Anchor::End, SMALL, Ink::Strong);
+            let names_end = left - letters - 10.0;
+            canvas.text((names_end, y + height / 2.0), &name(group), Anchor::End, SMALL, Ink::Strong);
             for (row, (device, all)) in devices.iter().enumerate() {
                 let middle = y + (row as f64 + 0.5) * STEP;
+                if several {
+                    canvas.text((left - 8.0, middle), &letter(*device), Anchor::End, SMALL, Ink::Muted);
+                }
                 let mut places: Vec<i32> =
                     all.iter().map(|ratio| frame.x(axis.at(ratio.max(LEAST))).round() as i32).collect();
                 // Marks on one place are one mark.

@@ -2,6 +2,7 @@
 
 use super::axis::Axis;
 use super::canvas::{Anchor, Canvas, Point, fitted, text_width};
+use super::cascade::letter;
 use super::style::{Ink, Mark, SMALL, TEXT};
 
 /// Distance of two lines of text.
@@ -49,6 +50,16 @@ pub struct Name {
 impl Name {
     fn width(&self) -> f64 {
         self.mark.map_or(0.0, |_| AFTER_MARK) + text_width(&self.text, TEXT)
+    }
+
+    /// The name of a device, or of what is of it: in a chart of several with the letter of the device, as
+    /// not everyone can tell all colours apart.
+    pub fn of_device(mark: Mark, text: &str, several: bool) -> Self {
+        let text = match mark.ink {
+            Ink::Device(index) if several => format!("{}  {text}", letter(index)),
+            _ => text.to_string(),
+        };
+        Name { mark: Some(mark), text }
     }
 
     /// Draws the name with its left end at `point`, no wider than `room`.
@@ -200,6 +211,7 @@ pub fn spread(wanted: &[f64], gap: f64, lo: f64, hi: f64) -> Vec<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::report::plot::style::{Inside, Shape};
 
     #[test]
     fn labels_that_have_room_stay_where_they_belong() {
@@ -224,14 +236,22 @@ mod tests {
     }
 
     #[test]
+    fn a_device_among_several_has_its_letter() {
+        let mark = |ink: Ink| Mark { shape: Shape::Circle, inside: Inside::Full, ink };
+        assert_eq!(Name::of_device(mark(Ink::Device(2)), "f32", true).text, "C  f32");
+        assert_eq!(Name::of_device(mark(Ink::Device(2)), "f32", false).text, "f32");
+        assert_eq!(Name::of_device(mark(Ink::Muted), "f32", true).text, "f32");
+    }
+
+    #[test]
     fn a_legend_breaks_into_lines() {
         let name = |text: &str| Name { mark: None, text: text.into() };
         let names = [name("aaaaaaaaaa"), name("bbbbbbbbbb"), name("cccccccccc")];
-        // Ten letters at 0.6 of 13 px are 78 px; two and the gap are 174 px.
-        assert_eq!(legend_height(&names, 180.0), 2.0 * LINE);
-        let places = flow(&names, 180.0).0;
+        // Ten letters at 0.64 of 13 px are 83.2 px; two and the gap are 184.4 px.
+        assert_eq!(legend_height(&names, 190.0), 2.0 * LINE);
+        let places = flow(&names, 190.0).0;
         assert_eq!((places[0], places[2]), ((0.0, 0.0), (0.0, LINE)));
-        assert!((places[1].0 - 96.0).abs() < 1e-9 && places[1].1 == 0.0);
+        assert!((places[1].0 - 101.2).abs() < 1e-9 && places[1].1 == 0.0);
         assert_eq!(legend_height(&[], 180.0), 0.0);
     }
 }

@@ -2,6 +2,7 @@
 
 use super::axis::Axis;
 use super::canvas::{Canvas, Drawing, Point, draw};
+use super::cascade::letter;
 use super::frame::{Frame, LINE, Layout, Name, draw_legend, legend_height, spread, widest};
 use super::style::{Ink, Inside, Mark, SMALL, Shape};
 use crate::analysis::{Comparison, Rate, clean};
@@ -88,6 +89,8 @@ pub struct LineChart {
     x: Axis,
     y: Axis,
     series: Vec<Series>,
+    /// Whether they are of more than one device.
+    several: bool,
 }
 
 impl LineChart {
@@ -110,7 +113,8 @@ impl LineChart {
             [lo, rate.value, hi]
         });
         let y = Axis::log(values, y_title)?;
-        Some(LineChart { x, y, series })
+        let several = series.iter().any(|other| other.device != series[0].device);
+        Some(LineChart { x, y, series, several })
     }
 
     /// The main numbers in words.
@@ -118,18 +122,21 @@ impl LineChart {
         self.series.iter().map(Series::description).collect::<Vec<_>>().join(". ")
     }
 
-    /// What the legend says: on a phone every line, elsewhere the colours, as the rest stands beside
-    /// the lines.
+    /// What the legend says: the devices, and on a phone also what the marks stand for, as it does not
+    /// stand beside the lines there.
     fn legend(&self, layout: Layout) -> Vec<Name> {
+        let device = |series: &Series| {
+            let mark = Mark { shape: Shape::Circle, inside: Inside::Full, ink: series.mark.ink };
+            Name::of_device(mark, &series.device, self.several)
+        };
+        let what = |series: &Series| {
+            let ink = if self.several { Ink::Strong } else { series.mark.ink };
+            Name { mark: Some(Mark { ink, ..series.mark }), text: series.what.clone() }
+        };
         let mut names: Vec<Name> = Vec::new();
-        for series in &self.series {
-            let name = match layout {
-                Layout::Narrow => Name { mark: Some(series.mark), text: series.name() },
-                Layout::Wide => {
-                    let mark = Mark { shape: Shape::Circle, inside: Inside::Full, ink: series.mark.ink };
-                    Name { mark: Some(mark), text: series.device.clone() }
-                }
-            };
+        let devices = self.series.iter().map(device);
+        let marks = self.series.iter().filter(|_| layout == Layout::Narrow).map(what);
+        for name in devices.chain(marks) {
             if !names.contains(&name) {
                 names.push(name);
             }
@@ -137,16 +144,25 @@ impl LineChart {
         names
     }
 
+    /// What stands beside the lines: which they are, and on a phone only of which device, if there are
+    /// several.
+    fn beside(&self, layout: Layout) -> Vec<Name> {
+        let name = |series: &Series| match (layout, series.mark.ink) {
+            // A device of which only another program told has no letter.
+            (Layout::Wide, Ink::Muted) => Name { mark: Some(series.mark), text: series.name() },
+            (Layout::Wide, _) => Name::of_device(series.mark, &series.what, self.several),
+            (Layout::Narrow, Ink::Device(index)) => Name { mark: Some(series.mark), text: letter(index) },
+            (Layout::Narrow, _) => Name { mark: Some(series.mark), text: String::new() },
+        };
+        let shown = layout == Layout::Wide || self.several;
+        self.series.iter().filter(|_| shown).map(name).collect()
+    }
+
     /// The drawing for a screen.
     pub fn draw(&self, layout: Layout) -> Drawing {
         let width = layout.width();
         let legend = self.legend(layout);
-        let beside: Vec<Name> = match layout {
-            Layout::Wide => {
-                self.series.iter().map(|s| Name { mark: Some(s.mark), text: s.what.clone() }).collect()
-            }
-            Layout::Narrow => Vec::new(),
-        };
+        let beside = self.beside(layout);
         let room = if beside.is_empty() { 4.0 } else { widest(&beside).min(NAMES_AT_MOST) + 16.0 };
         let top = legend_height(&legend, width) + 40.0;
         // More names than fit beside the plot area make it higher.

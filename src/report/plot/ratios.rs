@@ -25,7 +25,7 @@ struct Line {
 /// The chart of two sides: the cases whose ratios are furthest from 1.
 pub fn ratios(comparison: &Comparison, sides: Option<&Sides>) -> Chart {
     let Some(Sides { reference, new, verdicts, rule, .. }) = sides else {
-        let why = "It takes two sides of one run, or two devices, with cases in common.";
+        let why = "It takes two sides of one run, or two devices, with samples of the same cases.";
         return Err(Absent::new(TITLE, why));
     };
     let (reference, new) = (*reference, *new);
@@ -175,6 +175,6 @@ mod tests {
         let runs = fixture::three_devices();
         assert!(chart(&runs).unwrap_err().why.contains("two sides"));
         let runs = fixture::two_devices();
-        assert!(chart(&runs).unwrap_err().why.contains("No case has samples"));
+        assert!(chart(&runs).unwrap_err().why.contains("samples of the same cases"));
     }
 }

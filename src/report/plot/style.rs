@@ -119,9 +119,14 @@ pub fn dress(svg: &str) -> String {
     out
 }
 
-/// Rules that hold in both themes: text keeps clear of what it lies upon.
+/// Rules that hold in both themes: text keeps clear of what it lies upon, but for the cell of a map that it
+/// fills.
 fn halo(scale: i32) -> String {
-    format!("svg.chart text{{paint-order:stroke;stroke-width:{}px;stroke-linejoin:round}}", 3 * scale)
+    format!(
+        "svg.chart text{{paint-order:stroke;stroke-width:{}px;stroke-linejoin:round}}\
+         svg.chart rect[class^=\"f-h\"]+text{{paint-order:normal;stroke-width:0}}",
+        3 * scale
+    )
 }
 
 /// Rules for a file of its own.

@@ -70,13 +70,16 @@ fn chart(comparison: &Comparison) -> Chart {
 fn draw_lines(lines: &[AgainstVendor], axis: &Axis, labels: &[&str], layout: Layout) -> Drawing {
     let width = layout.width();
     let mut devices: Vec<usize> = lines.iter().map(|line| line.device).collect();
+    devices.sort_unstable();
     devices.dedup();
-    let legend: Vec<Name> = devices
-        .iter()
-        .map(|device| Name { mark: Some(mark(*device)), text: labels[*device].into() })
-        .collect();
-    let names: Vec<String> =
-        lines.iter().map(|line| format!("{} · {}", clean(line.case), line.import.source())).collect();
+    let several = devices.len() > 1;
+    let legend: Vec<Name> =
+        devices.iter().map(|device| Name::of_device(mark(*device), labels[*device], several)).collect();
+    let name = |line: &AgainstVendor| {
+        let text = format!("{} · {}", clean(line.case), line.import.source());
+        Name::of_device(mark(line.device), &text, several).text
+    };
+    let names: Vec<String> = lines.iter().map(name).collect();
     // On a phone a name has a line of its own above its mark.
     let beside = layout == Layout::Wide;
     let room = names.iter().map(|name| text_width(name, SMALL)).fold(0.0, f64::max).min(NAMES * width);
