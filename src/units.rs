@@ -6,6 +6,11 @@ const PREFIXES: [(f64, &str); 5] = [(1e15, "P"), (1e12, "T"), (1e9, "G"), (1e6, 
 
 /// `value` with three significant digits, without an exponent between 0.001 and 10⁶.
 pub fn significant(value: f64) -> String {
+    digits(value, 3)
+}
+
+/// `value` with `count` significant digits.
+fn digits(value: f64, count: i32) -> String {
     if value == 0.0 {
         return "0".into();
     }
@@ -14,14 +19,14 @@ pub fn significant(value: f64) -> String {
     }
     let magnitude = value.abs().log10().floor() as i32;
     if !(-3..6).contains(&magnitude) {
-        return format!("{value:.2e}");
+        return format!("{value:.precision$e}", precision = (count - 1) as usize);
     }
-    let decimals = (2 - magnitude).max(0) as usize;
+    let decimals = (count - 1 - magnitude).max(0) as usize;
     let text = format!("{value:.decimals$}");
-    // 9.999 rounds up to 10.00: one digit too many, so format the rounded number again.
+    // With three digits 9.999 rounds up to 10.00: one too many, so format the rounded number again.
     match text.parse::<f64>() {
         Ok(rounded) if rounded != 0.0 && rounded.abs().log10().floor() as i32 > magnitude => {
-            format!("{rounded:.prec$}", prec = (1 - magnitude).max(0) as usize)
+            format!("{rounded:.prec$}", prec = (count - 2 - magnitude).max(0) as usize)
         }
         _ => text,
     }
@@ -29,12 +34,21 @@ pub fn significant(value: f64) -> String {
 
 /// `value` with a decimal prefix and `unit`, e.g. `1.23 TFLOP/s`.
 pub fn prefixed(value: f64, unit: &str) -> String {
+    prefixed_digits(value, unit, 3)
+}
+
+/// A rate with four significant digits, as publications print it, e.g. `122.8 TFLOP/s`.
+pub fn precise_rate(per_second: f64, unit: &str) -> String {
+    prefixed_digits(per_second, unit, 4)
+}
+
+fn prefixed_digits(value: f64, unit: &str, count: i32) -> String {
     for (scale, prefix) in PREFIXES {
         if value.abs() >= scale * 0.9995 {
-            return format!("{} {prefix}{unit}", significant(value / scale));
+            return format!("{} {prefix}{unit}", digits(value / scale, count));
         }
     }
-    format!("{} {unit}", significant(value))
+    format!("{} {unit}", digits(value, count))
 }
 
 /// A rate in FLOP/s.
@@ -59,6 +73,16 @@ pub fn bytes(amount: u64) -> String {
 
 /// A duration given in seconds, from nanoseconds to hours.
 pub fn seconds(value: f64) -> String {
+    seconds_digits(value, 3)
+}
+
+/// A duration with four significant digits, as publications print it, e.g. `674.7 µs`.
+pub fn precise_seconds(value: f64) -> String {
+    seconds_digits(value, 4)
+}
+
+fn seconds_digits(value: f64, count: i32) -> String {
+    let significant = |value: f64| digits(value, count);
     let size = value.abs();
     if !value.is_finite() {
         "n/a".into()

@@ -5,9 +5,11 @@
 //! the head are left out; attention and feed-forward network may run on different hardware.
 
 use crate::catalog::{AttentionLayers, Model, Role};
+use serde::Serialize;
 
 /// How work is counted where people count differently.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Counting {
     /// As the report does: over a latent cache, values are counted at the width of keys.
     Paper,
@@ -16,7 +18,7 @@ pub enum Counting {
 }
 
 /// How wide the elements of the cache are.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct CacheFormat {
     /// Bytes of an element.
     pub bytes: f64,
@@ -31,7 +33,7 @@ impl CacheFormat {
 }
 
 /// Work of decoding one token at the end of a context.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct DecodingWork {
     /// Bytes of the cache that are read.
     pub cache_bytes: f64,
@@ -76,7 +78,8 @@ impl DecodingWork {
         work
     }
 
-    /// FLOP of attention for each byte of the cache.
+    /// FLOP of attention for each byte of the cache; of a model of one kind of layers it does not depend on
+    /// the context.
     pub fn intensity(&self) -> f64 {
         self.attention_flop / self.cache_bytes
     }
@@ -100,8 +103,90 @@ fn step(attention: &AttentionLayers, context: u64, counting: Counting, bytes: f6
     (kv_heads * width * keys * bytes, 2.0 * heads * (d_qk + value_width) * keys)
 }
 
+/// How heads share keys and values.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub enum AttentionKind {
+    /// A key and a value head for each query head.
+    #[serde(rename = "MHA")]
+    MultiHead,
+    /// Groups of query heads share a key and a value head.
+    #[serde(rename = "GQA")]
+    GroupedQuery,
+    /// One key and one value head.
+    #[serde(rename = "MQA")]
+    MultiQuery,
+    /// One latent that is key and value of all heads.
+    #[serde(rename = "MLA")]
+    Latent,
+    /// One wide key and value head, queries through a low rank.
+    #[serde(rename = "MFA")]
+    Factorized,
+}
+
+impl AttentionKind {
+    /// All, in the order of the history.
+    pub const ALL: [AttentionKind; 5] = [
+        AttentionKind::MultiHead,
+        AttentionKind::GroupedQuery,
+        AttentionKind::MultiQuery,
+        AttentionKind::Latent,
+        AttentionKind::Factorized,
+    ];
+
+    /// The kind of the layers of `model` that look at all of the context.
+    pub fn of(model: &Model) -> Option<Self> {
+        let attention = full_layers(model)?;
+        Some(if attention.kv_shared {
+            AttentionKind::Latent
+        } else if model.attention_kind.starts_with("mfa") {
+            AttentionKind::Factorized
+        } else if attention.kv_heads == attention.q_heads {
+            AttentionKind::MultiHead
+        } else if attention.kv_heads == 1 {
+            AttentionKind::MultiQuery
+        } else {
+            AttentionKind::GroupedQuery
+        })
+    }
+
+    /// Its usual letters.
+    pub fn letters(self) -> &'static str {
+        match self {
+            AttentionKind::MultiHead => "MHA",
+            AttentionKind::GroupedQuery => "GQA",
+            AttentionKind::MultiQuery => "MQA",
+            AttentionKind::Latent => "MLA",
+            AttentionKind::Factorized => "MFA",
+        }
+    }
+
+    /// FLOP per byte of the cache, for q query and kv key heads and b bytes an element.
+    pub fn formula(self, counting: Counting) -> &'static str {
+        match (self, counting) {
+            (AttentionKind::MultiHead, _) => "2/b",
+            (AttentionKind::GroupedQuery, _) => "2 (q/kv)/b",
+            (AttentionKind::MultiQuery | AttentionKind::Factorized, _) => "2 q/b",
+            (AttentionKind::Latent, Counting::Paper) => "4 q/b",
+            (AttentionKind::Latent, Counting::Exact) => "2 q (1 + dv/dqk)/b",
+        }
+    }
+}
+
+/// The layers of `model` whose tokens see all of the context; of a model without such the first.
+fn full_layers(model: &Model) -> Option<&AttentionLayers> {
+    let sees_all = |a: &&AttentionLayers| a.window.is_none() && a.chunk.is_none() && !a.linear_state;
+    model.decoding_attention().find(sees_all).or_else(|| model.decoding_attention().next())
+}
+
+/// FLOP per byte of the cache in the layers of `model` that look at all of the context, with elements of
+/// `bytes`.
+pub fn layer_intensity(model: &Model, counting: Counting, bytes: f64) -> Option<f64> {
+    let (cache, flop) = step(full_layers(model)?, 1, counting, bytes);
+    Some(flop / cache)
+}
+
 /// What an hour of an accelerator costs and what it can do at its peak.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct PricedHardware {
     /// Its name.
     pub name: String,
@@ -252,6 +337,28 @@ mod tests {
             }
         }
         assert_eq!(disaggregated(&work("Step-3", 8192), &[]), None);
+    }
+
+    #[test]
+    fn each_kind_of_attention_has_the_intensity_of_its_formula() {
+        // q, kv and whether the value's width counts in the key's are those of shapes.md; b = 1 byte.
+        for (name, kind, intensity) in [
+            ("Phi-3-mini-4k", "MHA", 2.0),
+            ("Llama-3.1-8B", "GQA", 2.0 * 32.0 / 8.0),
+            ("Gemma-3-1B", "MQA", 2.0 * 4.0),
+            ("DeepSeek-V3", "MLA", 4.0 * 128.0),
+            ("Step-3", "MFA", 2.0 * 64.0),
+        ] {
+            let model = Models::embedded().find(name).unwrap();
+            assert_eq!(AttentionKind::of(model).map(AttentionKind::letters), Some(kind), "{name}");
+            let found = layer_intensity(model, Counting::Paper, 1.0).unwrap();
+            assert!((found - intensity).abs() < 1e-9, "{name}: {found}");
+            // Two bytes halve it.
+            assert!((layer_intensity(model, Counting::Paper, 2.0).unwrap() - found / 2.0).abs() < 1e-9);
+        }
+        let latent = Models::embedded().find("DeepSeek-V3").unwrap();
+        let exact = layer_intensity(latent, Counting::Exact, 1.0).unwrap();
+        assert!((exact - 2.0 * 128.0 * (1.0 + 512.0 / 576.0)).abs() < 1e-9, "{exact}");
     }
 
     #[test]

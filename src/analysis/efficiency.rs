@@ -3,7 +3,7 @@
 
 use super::comparison::{CaseLine, Comparison, Device, Entry};
 use super::label::clean;
-use super::published::{accelerator, published_bandwidth, published_peak};
+use super::published::{accelerator, published_times};
 use super::rate::proven_seconds;
 use super::sensitivity::distribution;
 use crate::record::{Row, Status};
@@ -225,8 +225,7 @@ fn published_bound(entry: &Entry, case: &Case) -> Result<f64, String> {
         return Err("nothing is published of the device".into());
     };
     let row = entry.row;
-    let compute = published_peak(found, case.precision()).map(|p| row.flop as f64 / p.per_second);
-    let memory = published_bandwidth(found).map(|p| row.bytes as f64 / p.per_second);
+    let (compute, memory) = published_times(found, case.precision(), row.flop, row.bytes);
     let (judged, what) = if case.is_bandwidth() {
         (memory, "bandwidth".into())
     } else {
@@ -262,7 +261,7 @@ fn samples(device: &Device, entry: &Entry) -> Option<Nested> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::analysis::fixture;
+    use crate::analysis::{fixture, published_peak};
     use crate::record::RunFile;
 
     const KEY: &str = "gemm f32 m4 n4 k4 nn";

@@ -7,6 +7,8 @@ mod changes;
 mod comparison;
 mod convergence;
 mod decoding_cost;
+mod decoding_costs;
+mod decoding_prices;
 mod efficiency;
 #[cfg(test)]
 pub(crate) mod fixture;
@@ -19,11 +21,15 @@ mod matchup;
 mod plausibility;
 mod portability;
 mod portability_table;
+mod prediction;
 mod projection;
+mod projection_curve;
 mod published;
+mod ranking;
 mod rate;
 mod repeats;
 mod roofline;
+mod running_cost;
 mod sensitivity;
 #[cfg(test)]
 pub(crate) mod simulated;
@@ -39,7 +45,12 @@ pub use ceiling::{Ceilings, ComputeCeiling, MemoryCeiling, Unit};
 pub use changes::Change;
 pub use comparison::{CaseLine, Comparison, Device, Entry, Lead, NotRun};
 pub use convergence::{Convergence, Coverage, KernelLines};
-pub use decoding_cost::{CacheFormat, Counting, DecodingWork, Disaggregated, PricedHardware, disaggregated};
+pub use decoding_cost::{
+    AttentionKind, CacheFormat, Counting, DecodingWork, Disaggregated, PricedHardware, disaggregated,
+    layer_intensity,
+};
+pub use decoding_costs::{DecodingCosts, KindIntensity, ModelCost, decoding_costs};
+pub use decoding_prices::{priced_hardware, read_prices};
 pub use efficiency::{Cell, Efficiencies, Efficiency};
 pub use gate::Gate;
 pub use headline::{Headline, caveats};
@@ -51,10 +62,13 @@ pub use matchup::{DevicePair, pair_devices};
 pub use plausibility::{Cause, Excess, Roof, figure, published_of};
 pub use portability::{CaseScore, FamilyScore, Score, Study, StudyOptions, Zero};
 pub use portability_table::{TableScore, score_table};
+pub use prediction::{EfficiencyRange, EfficiencySource, GivenEfficiencies, KERNEL_CLASSES, predict};
 pub use projection::{Basis, PartTime, Projection, project};
 pub use published::{Published, accelerator, published_bandwidth, published_peak};
+pub use ranking::{Candidate, Criterion, Ranked, Ranking, rank};
 pub use rate::{Rate, RateUnit};
 pub use roofline::{Placement, Resource, place};
+pub use running_cost::{Power, PowerBasis, kwh_per_million, measured_power, price_per_million};
 pub(crate) use sensitivity::distribution;
 pub use sensitivity::{Sensitivity, sensitivities};
 pub use standing::Standing;

@@ -9,6 +9,7 @@
 
 use super::ceiling::Ceilings;
 use super::comparison::Device;
+use super::projection_curve::{Curve, Neighbours};
 use super::rate::proven_seconds;
 use super::roofline::Resource;
 use crate::suite::model::{Part, Pass, Phase};
@@ -16,7 +17,7 @@ use crate::workload::Case;
 use serde::Serialize;
 
 /// How a time came about.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case", tag = "basis")]
 pub enum Basis {
     /// The case was measured.
@@ -33,6 +34,13 @@ pub enum Basis {
         /// That one.
         from: String,
     },
+    /// Not measured on the device at all: published peaks times an efficiency from elsewhere.
+    Predicted {
+        /// Part of the published roof that is taken to be reached.
+        efficiency: f64,
+        /// Where the efficiency is from.
+        from: String,
+    },
 }
 
 /// The time of one part of a pass.
@@ -46,8 +54,8 @@ pub struct PartTime {
     pub times: u64,
     /// Seconds of one execution.
     pub seconds: f64,
-    /// At least so long: the end of the measured median's interval, or the better of the two efficiencies
-    /// that were interpolated. None where one measured case is all there is.
+    /// At least so long: the end of the measured median's interval, or the best of the efficiencies that it
+    /// was read off. None where one measured case is all there is.
     pub lo: Option<f64>,
     /// At most so long.
     pub hi: Option<f64>,
@@ -74,6 +82,10 @@ pub struct Projection {
     pub batch: u64,
     /// Tokens of each: those that are prefilled, or those before the decoded one.
     pub context: u64,
+    /// Whether it is a prediction from published figures, and nothing of it was measured on the device.
+    pub predicted: bool,
+    /// Tokens of the pass, of all sequences together.
+    pub tokens: u64,
     /// Parts with a time.
     pub parts: Vec<PartTime>,
     /// Parts without one, and why; also what the model has besides.
@@ -89,31 +101,12 @@ pub struct Projection {
     pub tokens_per_s: Option<f64>,
 }
 
-/// A measured case on the curve.
-struct Point<'a> {
-    key: &'a str,
-    /// ln t_bound.
-    work: f64,
-    /// ln e.
-    efficiency: f64,
-}
-
 /// The least time of `case` by the measured ceilings, in seconds, and what binds.
 fn bound(ceilings: &Ceilings, case: &Case) -> Option<(f64, Resource)> {
     let compute = case.flop() as f64 / ceilings.compute_roof(case.precision())?.rate;
     let memory = case.bytes() as f64 / ceilings.memory_roof()?.rate;
     let binds = if memory > compute { Resource::Memory } else { Resource::Compute };
     Some(compute.max(memory)).filter(|bound| *bound > 0.0 && bound.is_finite()).map(|bound| (bound, binds))
-}
-
-/// Whether `other` lies on the same curve as `case`: a decode step is another kernel than prefill.
-fn is_alike(case: &Case, other: &Case) -> bool {
-    let decodes = |case: &Case| matches!(case, Case::Attention(attention) if attention.is_decode());
-    let latent = |case: &Case| matches!(case, Case::Attention(attention) if attention.latent);
-    case.family() == other.family()
-        && case.precision() == other.precision()
-        && decodes(case) == decodes(other)
-        && latent(case) == latent(other)
 }
 
 /// The time of one part from the rows of `device`.
@@ -145,48 +138,31 @@ fn time(device: &Device<'_>, part: &Part) -> Result<PartTime, String> {
     };
     let (bound_s, _) = bounded
         .ok_or_else(|| why("not measured, and there are no `peak` and `stream` rows to place it by"))?;
-    let mut points: Vec<Point<'_>> = Vec::new();
-    for entry in &device.entries {
-        let Ok(case) = &entry.case else { continue };
-        if !is_alike(&part.case, case) {
-            continue;
+    let curve =
+        Curve::of(device, &part.case, |_, case| bound(&device.ceilings, case).map(|(bound_s, _)| bound_s));
+    let reading = curve.at(bound_s).ok_or_else(|| why("nothing of its family and formats was measured"))?;
+    let (lo, hi) =
+        reading.ends.map_or((None, None), |(low, high)| (Some(bound_s / high), Some(bound_s / low)));
+    let basis = match reading.neighbours {
+        Neighbours::Between(smaller, larger) => {
+            Basis::Interpolated { smaller: smaller.into(), larger: larger.into() }
         }
-        let Some(seconds) = proven_seconds(entry.row) else { continue };
-        let Some((bound_s, _)) = bound(&device.ceilings, case) else { continue };
-        let (work, efficiency) = (bound_s.ln(), (bound_s / seconds).ln());
-        points.push(Point { key: &entry.row.case, work, efficiency });
-    }
-    let work = bound_s.ln();
-    let smaller = points.iter().filter(|p| p.work <= work).max_by(|a, b| a.work.total_cmp(&b.work));
-    let larger = points.iter().filter(|p| p.work > work).min_by(|a, b| a.work.total_cmp(&b.work));
-    let at = |efficiency: f64| bound_s / efficiency.exp();
-    match (smaller, larger) {
-        (Some(a), Some(b)) => {
-            let part = (work - a.work) / (b.work - a.work);
-            let middle = a.efficiency + part * (b.efficiency - a.efficiency);
-            let (low, high) = (a.efficiency.min(b.efficiency), a.efficiency.max(b.efficiency));
-            let basis = Basis::Interpolated { smaller: a.key.into(), larger: b.key.into() };
-            Ok(of(at(middle), Some(at(high)), Some(at(low)), basis))
-        }
-        (Some(only), None) | (None, Some(only)) => {
-            // How efficiencies differ along the curve is all that tells how far off this may be.
-            let ends = points.iter().map(|point| point.efficiency);
-            let (low, high) =
-                ends.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), e| (low.min(e), high.max(e)));
-            let several = points.len() > 1;
-            let basis = Basis::Extrapolated { from: only.key.into() };
-            Ok(of(at(only.efficiency), several.then(|| at(high)), several.then(|| at(low)), basis))
-        }
-        (None, None) => Err(why("nothing of its family and formats was measured")),
-    }
+        Neighbours::Beyond(from) => Basis::Extrapolated { from: from.into() },
+    };
+    Ok(of(bound_s / reading.middle, lo, hi, basis))
 }
 
 /// Projects `pass` onto `device`.
 pub fn project(device: &Device<'_>, pass: &Pass) -> Projection {
+    assemble(pass, |part| time(device, part))
+}
+
+/// A projection of `pass` whose parts take what `time` says, or have no time for the reason it gives.
+pub(super) fn assemble(pass: &Pass, time: impl Fn(&Part) -> Result<PartTime, String>) -> Projection {
     let mut parts = Vec::new();
     let mut missing = pass.left_out.clone();
     for part in &pass.parts {
-        match time(device, part) {
+        match time(part) {
             Ok(time) => parts.push(time),
             Err(reason) => missing.push(reason),
         }
@@ -204,6 +180,8 @@ pub fn project(device: &Device<'_>, pass: &Pass) -> Projection {
         phase: pass.phase.to_string(),
         batch: pass.batch,
         context: pass.context,
+        predicted: false,
+        tokens,
         seconds,
         lo: sum(|part| part.lo),
         hi: sum(|part| part.hi),

@@ -19,7 +19,8 @@ pub struct Published {
     pub basis: &'static str,
 }
 
-/// What the catalogue knows of the device of `header`, matched by the name that its driver prints.
+/// What the catalogue knows of the device of `header`, matched by the name that its driver prints, or by
+/// its PCI ids where that says nothing.
 pub fn accelerator(header: &Header) -> Option<&'static Accelerator> {
     /// What was found, by ids and name: every row of a report asks for it.
     type Found = HashMap<(u32, u32), HashMap<String, Option<&'static Accelerator>>>;
@@ -30,7 +31,7 @@ pub fn accelerator(header: &Header) -> Option<&'static Accelerator> {
     if let Some(known) = names.get(&device.name) {
         return *known;
     }
-    let known = Catalog::embedded().find(&device.name);
+    let known = Catalog::embedded().identify(&device.name, device.vendor_id, device.device_id);
     names.insert(device.name.clone(), known);
     known
 }
@@ -73,6 +74,20 @@ pub fn published_peak(accelerator: &'static Accelerator, precision: Precision) -
 pub fn published_bandwidth(accelerator: &'static Accelerator) -> Option<Published> {
     let per_second = accelerator.bandwidth_per_second()?;
     Some(Published { accelerator, field: "bandwidth", per_second, basis: "memory, 10⁹ bytes" })
+}
+
+/// Seconds that `flop` and `bytes` need at the published figures of `accelerator`; none where a figure
+/// is not published.
+pub(super) fn published_times(
+    accelerator: &'static Accelerator,
+    precision: Precision,
+    flop: u64,
+    bytes: u64,
+) -> (Option<f64>, Option<f64>) {
+    (
+        published_peak(accelerator, precision).map(|p| flop as f64 / p.per_second),
+        published_bandwidth(accelerator).map(|p| bytes as f64 / p.per_second),
+    )
 }
 
 #[cfg(test)]

@@ -37,6 +37,9 @@ pub struct Accelerator {
     pub name: String,
     /// What drivers call it.
     pub aliases: Vec<String>,
+    /// PCI ids `vendor:device`, hexadecimal, that no other part has.
+    #[serde(default)]
+    pub pci: Vec<String>,
     /// `gpu`, `npu` or `cpu-software`.
     pub class: String,
     /// Where it is sold: `global` or `china`.
@@ -170,6 +173,36 @@ impl Catalog {
             })
         })
     }
+
+    /// The accelerator of a device that prints `adapter` and has these PCI ids, 0 where it has none.
+    ///
+    /// The name decides, unless the row is of another PCI vendor. The ids decide where the name says
+    /// nothing (`NVIDIA Graphics Device`); never where it says something else, as a slice or a virtual part
+    /// of a card has the card's ids.
+    pub fn identify(&self, adapter: &str, vendor: u32, device: u32) -> Option<&Accelerator> {
+        if let Some(row) = self.find(adapter) {
+            // PCI vendors have 16 bits; Khronos and ACPI give others beyond.
+            let is_pci = (1..=0xffff).contains(&vendor);
+            let own = format!("{vendor:04x}:");
+            let other = is_pci && !row.pci.is_empty() && !row.pci.iter().any(|id| id.starts_with(&own));
+            return (!other).then_some(row);
+        }
+        let id = format!("{vendor:04x}:{device:04x}");
+        let by_id = || self.accelerators.iter().find(|row| row.pci.contains(&id));
+        names::says_nothing(adapter).then(by_id).flatten()
+    }
+
+    /// The accelerator that a user calls `name`: by its id or by what a driver prints.
+    pub fn named(&self, name: &str) -> Option<&Accelerator> {
+        let wanted = name.trim();
+        self.accelerators.iter().find(|row| row.id == wanted.to_lowercase()).or_else(|| self.find(wanted))
+    }
+
+    /// The ids nearest to `name`, for an error.
+    pub fn nearest(&self, name: &str) -> Vec<&str> {
+        let own = |row: &'_ Accelerator| [row.id.clone(), names::plain(&row.name)];
+        names::nearest(&names::plain(name), &self.accelerators, own).map(|row| row.id.as_str()).collect()
+    }
 }
 
 impl Accelerator {
@@ -205,6 +238,7 @@ mod tests {
             ("NVIDIA H100 80GB HBM3", "nvidia-h100-sxm"),
             ("NVIDIA H100 PCIe", "nvidia-h100-pcie"),
             ("NVIDIA H200", "nvidia-h200"),
+            ("NVIDIA H800", "nvidia-h800"),
             ("NVIDIA A100-SXM4-80GB", "nvidia-a100-80-sxm"),
             ("NVIDIA A100-SXM4-40GB", "nvidia-a100-40-sxm"),
             ("NVIDIA A100 80GB PCIe", "nvidia-a100-80-pcie"),
@@ -229,11 +263,16 @@ mod tests {
             ("Intel(R) Arc(tm) A770 Graphics (DG2)", "intel-arc-a770"),
             ("Intel(R) Arc(tm) B580 Graphics (BMG G21)", "intel-arc-b580"),
             ("Apple M1", "apple-m1"),
+            ("Apple M2 Max", "apple-m2-max"),
+            ("Apple M3 Pro", "apple-m3-pro"),
             ("Apple M2 Ultra", "apple-m2-ultra"),
             ("Apple M4 Max", "apple-m4-max"),
             ("Qualcomm(R) Adreno(TM) X1-85 GPU", "qualcomm-adreno-x1-85"),
             ("Microsoft Direct3D12 (Qualcomm(R) Adreno(TM) X1-85 GPU)", "qualcomm-adreno-x1-85"),
+            ("AMD Instinct MI250X", "amd-mi250x"),
+            ("Intel(R) Data Center GPU Max 1550", "intel-max-1550"),
             ("MTT S80", "mthreads-s80"),
+            ("MTT S4000", "mthreads-s4000"),
             ("Moore Threads MTT S4000", "mthreads-s4000"),
             ("Ascend910B3", "huawei-ascend-910b3"),
             ("MetaX C500", "metax-c500-oam"),
@@ -252,7 +291,14 @@ mod tests {
             "NVIDIA H20-3e",
             "NVIDIA H100 NVL",
             "NVIDIA H2000",
+            "NVIDIA A100-PCIE-40GB",
+            "NVIDIA A100-SXM4-40GB MIG 1g.5gb",
+            "NVIDIA A800 80GB PCIe",
+            "Tesla V100-PCIE-32GB",
+            "NVIDIA RTX PRO 6000 Blackwell Max-Q Workstation Edition",
             "NVIDIA L40",
+            "NVIDIA L4S",
+            "NVIDIA GeForce RTX 5090 D V2",
             "NVIDIA GeForce RTX 5090 D",
             "NVIDIA GeForce RTX 4090 D",
             "NVIDIA GeForce RTX 4090 Laptop GPU",
@@ -271,6 +317,60 @@ mod tests {
         ] {
             assert_eq!(id(adapter), None, "{adapter}");
         }
+    }
+
+    #[test]
+    fn ids_decide_where_the_name_says_nothing_and_never_against_it() {
+        let identify = |adapter: &str, vendor: u32, device: u32| {
+            Catalog::embedded().identify(adapter, vendor, device).map(|row| row.id.as_str())
+        };
+        // Names and ids as drivers and the registry have them.
+        for (adapter, vendor, device, row) in [
+            ("NVIDIA H20", 0x10de, 0x2329, Some("nvidia-h20")),
+            ("NVIDIA Graphics Device", 0x10de, 0x2329, Some("nvidia-h20")),
+            ("NVIDIA Graphics Device", 0x10de, 0x2335, Some("nvidia-h200")),
+            // H20B and H20 with HBM3e.
+            ("NVIDIA Graphics Device", 0x10de, 0x2328, None),
+            ("NVIDIA Graphics Device", 0x10de, 0x232c, None),
+            // L40S, L4, L40.
+            ("Graphics Device", 0x10de, 0x26b9, Some("nvidia-l40s")),
+            ("Graphics Device", 0x10de, 0x27b8, Some("nvidia-l4")),
+            ("Graphics Device", 0x10de, 0x26b5, None),
+            // RTX 5090 and its D, RTX 4090 and its D.
+            ("", 0x10de, 0x2b85, Some("nvidia-rtx-5090")),
+            ("", 0x10de, 0x2b87, None),
+            ("", 0x10de, 0x2684, Some("nvidia-rtx-4090")),
+            ("", 0x10de, 0x2685, None),
+            ("Intel(R) Graphics (DG2)", 0x8086, 0x56a0, Some("intel-arc-a770")),
+            ("Intel(R) Graphics (DG2)", 0x8086, 0x5690, None),
+            ("Device", 0x1ed5, 0x0323, Some("mthreads-s4000")),
+            ("Device", 0x1ed5, 0x0200, None),
+            ("Device", 0x1d94, 0x6211, Some("hygon-k100-ai")),
+            // Navi 31 is in several cards: its id names none.
+            ("AMD Radeon Graphics (RADV NAVI31)", 0x1002, 0x744c, None),
+            // A slice has the ids of the card, and its name says so.
+            ("NVIDIA A100-SXM4-40GB MIG 1g.5gb", 0x10de, 0x20b0, None),
+            // The name of one vendor's part on another's chip.
+            ("K100_AI", 0x10de, 0x1bb1, None),
+            // Ids that are none of PCI: ACPI's of a Snapdragon, Mesa's own, none at all.
+            ("Qualcomm(R) Adreno(TM) X1-85 GPU", 0x4d4f_4351, 0x3634_3530, Some("qualcomm-adreno-x1-85")),
+            ("llvmpipe (LLVM 15.0.6, 256 bits)", 0x1_0005, 0, Some("cpu-llvmpipe")),
+            ("Apple M2 Max", 0, 0, Some("apple-m2-max")),
+            ("", 0, 0, None),
+        ] {
+            assert_eq!(identify(adapter, vendor, device), row, "{adapter} {vendor:04x}:{device:04x}");
+        }
+    }
+
+    #[test]
+    fn a_user_may_write_the_id_and_a_typing_error_has_neighbours() {
+        let catalog = Catalog::embedded();
+        let named = |name: &str| catalog.named(name).map(|row| row.id.as_str());
+        assert_eq!(named("nvidia-h20"), Some("nvidia-h20"));
+        assert_eq!(named("H20"), Some("nvidia-h20"));
+        assert_eq!(named("rtx 4090"), None);
+        assert!(catalog.nearest("rtx 4090").contains(&"nvidia-rtx-4090"));
+        assert_eq!(catalog.nearest("nvidia-h2O")[0], "nvidia-h20");
     }
 
     #[test]

@@ -44,10 +44,11 @@ pub(super) fn check(catalog: &Catalog) -> Result<(), CatalogError> {
         if ids.insert(&row.id, ()).is_some() {
             wrong.push(format!("{}: there are two rows of this id", row.id));
         }
-        for alias in &row.aliases {
-            match owners.insert(names::plain(alias), &row.id) {
+        let plain = row.aliases.iter().map(|alias| (alias, names::plain(alias)));
+        for (name, plain) in plain.chain(row.pci.iter().map(|id| (id, id.clone()))) {
+            match owners.insert(plain, &row.id) {
                 Some(other) if other != row.id => {
-                    wrong.push(format!("{}: `{alias}` is also a name of {other}", row.id));
+                    wrong.push(format!("{}: `{name}` is also a name of {other}", row.id));
                 }
                 _ => {}
             }
@@ -76,6 +77,19 @@ fn faults(row: &Accelerator) -> Vec<String> {
     }
     if row.memory_type.is_some() && !sourced("memory_type") {
         fault("memory_type has no source".into());
+    }
+    if !row.pci.is_empty() && !sourced("pci") {
+        fault("pci has no source".into());
+    }
+    let hexadecimal =
+        |part: &str| part.len() == 4 && part.chars().all(|c| matches!(c, '0'..='9' | 'a'..='f'));
+    for id in &row.pci {
+        if !id.split_once(':').is_some_and(|(vendor, device)| hexadecimal(vendor) && hexadecimal(device)) {
+            fault(format!("`{id}` is no PCI id like 10de:2329"));
+        }
+    }
+    for measured in row.measured.iter().filter(|measured| measured.source.trim().is_empty()) {
+        fault(format!("`{}`, measured elsewhere, has no source", measured.what));
     }
     if row.density != "dense" {
         fault(format!("density is `{}`: only dense peaks are compared", row.density));
@@ -159,6 +173,44 @@ mod tests {
             after("bandwidth_gbs", "board_power_w = 5\nbandwidth_gbs"),
             ["v-1: board_power_w has no source"]
         );
+    }
+
+    #[test]
+    fn each_figure_of_the_embedded_catalogue_is_refused_when_its_source_goes() {
+        let mut kinds = std::collections::BTreeMap::new();
+        for row in &Catalog::embedded().accelerators {
+            assert_eq!(faults(row), Vec::<String>::new());
+            let given = figures(row).into_iter().filter(|(_, _, value)| value.is_some());
+            let others = [("memory_type", row.memory_type.is_some()), ("pci", !row.pci.is_empty())];
+            let others = others.into_iter().filter(|(_, there)| *there).map(|(name, _)| (name, name));
+            let peaks = row.peak.keys().map(|name| (name.as_str(), name.as_str()));
+            for (field, name) in given.map(|(field, name, _)| (field, name)).chain(others).chain(peaks) {
+                let mut bare = row.clone();
+                for source in &mut bare.sources {
+                    source.fields.retain(|cited| cited != field);
+                }
+                assert_eq!(faults(&bare), [format!("{}: {name} has no source", row.id)]);
+                *kinds.entry(name).or_insert(0) += 1;
+            }
+            if !row.measured.is_empty() {
+                let mut bare = row.clone();
+                bare.measured[0].source.clear();
+                assert_eq!(faults(&bare).len(), 1, "{}", row.id);
+            }
+        }
+        // Memory, its type, bandwidth, power, interconnect, year and ids, and every peak there is.
+        let peaks = ["fp64", "fp32", "tf32", "fp16", "bf16", "fp8", "int8", "int4", "fp16_acc16"];
+        let rest = ["memory_gib", "memory_type", "bandwidth_gbs", "board_power_w", "interconnect_gbs"];
+        for kind in peaks.iter().chain(&rest).chain(&["launch_year", "pci", "fp16_matrix_only"]) {
+            assert!(kinds.contains_key(kind), "{kind}: {kinds:?}");
+        }
+    }
+
+    #[test]
+    fn an_id_that_is_none_or_anothers_is_refused() {
+        let with = |ids: &str| after("class =", &format!("pci = [{ids}]\n        class ="));
+        assert_eq!(with("\"10de:2329\""), ["v-1: pci has no source"]);
+        assert!(with("\"10DE:2329\"").contains(&"v-1: `10DE:2329` is no PCI id like 10de:2329".into()));
     }
 
     #[test]

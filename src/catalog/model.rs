@@ -1,6 +1,7 @@
 //! The shapes of published models: which products and attentions a token goes through.
 
 use super::check::CatalogError;
+use super::names;
 use serde::Deserialize;
 use std::sync::LazyLock;
 
@@ -217,6 +218,11 @@ impl Model {
         self.products.iter().filter(own).map(ProductLayers::weights_per_token).sum()
     }
 
+    /// Whether it makes one token after the other: its streams have no lengths of their own.
+    pub fn decodes(&self) -> bool {
+        self.attention.iter().all(|attention| attention.seq.is_none())
+    }
+
     /// The attentions of decoding: where keys and values share a latent, that form only.
     pub fn decoding_attention(&self) -> impl Iterator<Item = &AttentionLayers> {
         let latent = self.attention.iter().any(|attention| attention.kv_shared);
@@ -261,14 +267,8 @@ impl Models {
 
     /// The names nearest to `name`, for an error.
     pub fn nearest(&self, name: &str) -> Vec<&str> {
-        let wanted = plain(name);
-        let shared = |model: &&Model| {
-            let own = plain(&model.name);
-            own.chars().zip(wanted.chars()).take_while(|(a, b)| a == b).count()
-        };
-        let mut found: Vec<&Model> = self.models.iter().collect();
-        found.sort_by_key(|model| std::cmp::Reverse(shared(model)));
-        found.into_iter().take(3).map(|model| model.name.as_str()).collect()
+        let own = |model: &'_ Model| [plain(&model.name)];
+        names::nearest(&plain(name), &self.models, own).map(|model| model.name.as_str()).collect()
     }
 }
 
@@ -382,5 +382,7 @@ mod tests {
         }
         assert_eq!(models.find("llama"), None);
         assert!(models.nearest("llama-3.1-8").contains(&"Llama-3.1-8B"));
+        assert_eq!(models.nearest("lama-3.1-8b")[0], "Llama-3.1-8B");
+        assert_eq!(models.nearest("deepsek-v3/r1")[0], "DeepSeek-V3/R1");
     }
 }

@@ -32,7 +32,7 @@ pub(super) fn candidates(adapter: &str) -> Vec<String> {
     let mut found = vec![plain(adapter)];
     let mut add = |name: &str| {
         let name = plain(name);
-        if !name.is_empty() && !found.contains(&name) {
+        if !found.contains(&name) {
             found.push(name);
         }
     };
@@ -47,6 +47,46 @@ pub(super) fn candidates(adapter: &str) -> Vec<String> {
         add(name);
     }
     found
+}
+
+/// Whether `adapter` names no part: what it holds beside the vendor is a word for any device.
+pub(super) fn says_nothing(adapter: &str) -> bool {
+    let names = candidates(adapter);
+    let shortest = names.last().map_or("", String::as_str);
+    shortest.split_whitespace().all(|word| ["radeon", "unknown"].contains(&word))
+}
+
+/// The three of `all` that are nearest to `wanted` by the fewest letters to change in one of their own
+/// names, those first that begin with it or contain it.
+pub(super) fn nearest<'a, T, N: IntoIterator<Item = String>>(
+    wanted: &str,
+    all: &'a [T],
+    names: impl Fn(&'a T) -> N,
+) -> impl Iterator<Item = &'a T> {
+    let distance = |item: &'a T| {
+        let of = |name: String| (!wanted.is_empty() && !name.contains(wanted), edits(wanted, &name));
+        names(item).into_iter().map(of).min().unwrap_or((true, usize::MAX))
+    };
+    let mut found: Vec<(_, &T)> = all.iter().map(|item| (distance(item), item)).collect();
+    found.sort_by_key(|(distance, _)| *distance);
+    found.into_iter().take(3).map(|(_, item)| item)
+}
+
+/// Letters to insert, leave out or replace to come from `a` to `b` (Levenshtein 1966), by the table of
+/// Wagner and Fischer, JACM 21(1) 1974, doi:10.1145/321796.321811, one line at a time.
+fn edits(a: &str, b: &str) -> usize {
+    let b: Vec<char> = b.chars().collect();
+    let mut line: Vec<usize> = (0..=b.len()).collect();
+    for (i, from) in a.chars().enumerate() {
+        let mut before = line[0];
+        line[0] = i + 1;
+        for (j, to) in b.iter().enumerate() {
+            let replaced = before + usize::from(from != *to);
+            before = line[j + 1];
+            line[j + 1] = replaced.min(line[j] + 1).min(before + 1);
+        }
+    }
+    line[b.len()]
 }
 
 #[cfg(test)]
@@ -68,5 +108,28 @@ mod tests {
         assert_eq!(layered, ["direct3d12 (nvidia geforce rtx 3090)", "geforce rtx 3090"]);
         assert_eq!(candidates("NVIDIA GeForce RTX 4090/PCIe/SSE2")[1], "geforce rtx 4090");
         assert_eq!(candidates(""), [""]);
+    }
+
+    #[test]
+    fn a_name_that_is_only_a_vendor_says_nothing() {
+        for name in ["", "NVIDIA Graphics Device", "AMD Radeon Graphics (RADV NAVI31)", "Intel(R) Graphics"] {
+            assert!(says_nothing(name), "{name}");
+        }
+        for name in ["NVIDIA H20", "NVIDIA A100-SXM4-40GB MIG 1g.5gb", "Microsoft Direct3D12 (Apple M1)"] {
+            assert!(!says_nothing(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn distances_are_those_of_the_textbook() {
+        assert_eq!(edits("kitten", "sitting"), 3);
+        assert_eq!((edits("", "abc"), edits("abc", ""), edits("abc", "abc")), (3, 3, 0));
+    }
+
+    #[test]
+    fn what_contains_the_word_is_nearer_than_what_resembles_it() {
+        let all = ["h100", "h20", "rtx 4090 d", "rtx 5090"];
+        let found: Vec<_> = nearest("4090", &all, |name| [name.to_string()]).collect();
+        assert_eq!(found[0], &"rtx 4090 d");
     }
 }

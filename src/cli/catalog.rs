@@ -34,8 +34,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
 
 /// The row of exactly this name; else every row that has it in its name.
 fn search<'a>(catalog: &'a Catalog, name: &str) -> Result<Vec<&'a Accelerator>> {
-    let exact = catalog.accelerators.iter().find(|row| row.id == *name).or_else(|| catalog.find(name));
-    if let Some(row) = exact {
+    if let Some(row) = catalog.named(name) {
         return Ok(vec![row]);
     }
     let part = name.to_lowercase();
@@ -50,7 +49,7 @@ fn search<'a>(catalog: &'a Catalog, name: &str) -> Result<Vec<&'a Accelerator>> 
     if part.trim().is_empty() || found.is_empty() {
         return Err(Error::usage_hint(
             format!("the catalogue has no `{name}`"),
-            "`portamark catalog` lists all; what is not there has no published figures",
+            format!("nearest are {}; `portamark catalog` lists all", super::quoted(catalog.nearest(name))),
         ));
     }
     Ok(found)

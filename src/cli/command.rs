@@ -1,8 +1,8 @@
 //! The subcommands and what they have in common on the outside.
 
 use super::{
-    catalog, compare, completions, devices, doctor, executor, export, history, import, man, portability,
-    project, report, run as run_command, tune, verify,
+    catalog, compare, completions, cost, count, devices, doctor, executor, export, history, import, man,
+    portability, project, report, run as run_command, tune, verify,
 };
 use crate::error::Result;
 use clap::{CommandFactory, Parser, Subcommand};
@@ -42,8 +42,12 @@ enum Command {
     Report(report::Arguments),
     /// Score performance portability over devices, from result files.
     Portability(portability::Arguments),
-    /// Project a model's time per layer and per token from measured rows.
+    /// Project a model's time from measured rows, or predict it for hardware that is not at hand.
     Project(project::Arguments),
+    /// Tell what decoding costs by model, context and hardware, from published peaks and prices.
+    Cost(cost::Arguments),
+    /// Count the work of a case as portamark and as other programs do.
+    Count(count::Arguments),
     /// Read results of other programs, to be shown beside those of portamark.
     Import(import::Arguments),
     /// Write rows as a flat table: CSV, JSON lines or Parquet.
@@ -72,6 +76,8 @@ pub fn run(arguments: Arguments) -> Result<()> {
         Command::Report(arguments) => report::run(&arguments),
         Command::Portability(arguments) => portability::run(&arguments),
         Command::Project(arguments) => project::run(&arguments),
+        Command::Cost(arguments) => cost::run(&arguments),
+        Command::Count(arguments) => count::run(&arguments),
         Command::Import(arguments) => import::run(&arguments),
         Command::Export(arguments) => export::run(&arguments),
         Command::Catalog(arguments) => catalog::run(&arguments),

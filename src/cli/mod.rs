@@ -4,6 +4,8 @@ mod catalog;
 mod command;
 mod compare;
 mod completions;
+mod cost;
+mod count;
 mod devices;
 pub mod doctor;
 mod executor;
@@ -23,3 +25,16 @@ mod verify;
 
 pub use command::{Arguments, run};
 use command::{note, print};
+
+/// Writes a chart as a file of its own, and says where it is.
+fn write_figure(path: &std::path::Path, svg: &str) -> crate::error::Result<()> {
+    use std::io::Write;
+    crate::record::replace_file(path, |file| file.write_all(svg.as_bytes()))?;
+    note(&format!("wrote {}", path.display()));
+    Ok(())
+}
+
+/// Names as a sentence lists them: "`a`, `b`".
+fn quoted<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
+    names.into_iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+}

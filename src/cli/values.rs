@@ -7,11 +7,12 @@ pub(super) fn parse_time(text: &str) -> std::result::Result<Duration, String> {
     let at = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
     let (number, unit) = text.split_at(at);
     let factor = match unit {
+        "us" | "µs" => 1e-6,
         "ms" => 1e-3,
         "" | "s" => 1.0,
         "m" | "min" => 60.0,
         "h" => 3600.0,
-        _ => return Err(format!("`{unit}` is not a unit of time; use ms, s, m or h")),
+        _ => return Err(format!("`{unit}` is not a unit of time; use us, ms, s, m or h")),
     };
     let seconds: f64 = number.parse().map_err(|_| format!("`{text}` is not a time"))?;
     if seconds > 0.0 {
@@ -19,6 +20,12 @@ pub(super) fn parse_time(text: &str) -> std::result::Result<Duration, String> {
     } else {
         Err("a time is above zero".into())
     }
+}
+
+/// Reads a number above zero.
+pub(super) fn parse_positive(text: &str) -> std::result::Result<f64, String> {
+    let number = text.trim().parse::<f64>().ok().filter(|number| number.is_finite() && *number > 0.0);
+    number.ok_or(format!("`{text}` is no number above zero"))
 }
 
 /// Reads `500MB`, `1.5GB`, `2GiB` or plain bytes.
@@ -38,6 +45,25 @@ pub(super) fn parse_bytes(text: &str) -> std::result::Result<u64, String> {
     };
     let number: f64 = number.parse().map_err(|_| format!("`{text}` is not an amount of memory"))?;
     if number > 0.0 { Ok((number * factor) as u64) } else { Err("an amount of memory is above zero".into()) }
+}
+
+/// Reads `1426T`, `1.5 GFLOP/s` or a plain number per second.
+pub(super) fn parse_rate(text: &str) -> std::result::Result<f64, String> {
+    let wrong = || format!("`{text}` is no rate; write it as 1426T or 1.5GFLOP/s");
+    let at = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
+    let (number, unit) = text.split_at(at);
+    let prefix = unit.trim().trim_end_matches("FLOP/s").trim_end_matches("OP/s");
+    let factor = match prefix {
+        "" => 1.0,
+        "k" => 1e3,
+        "M" => 1e6,
+        "G" => 1e9,
+        "T" => 1e12,
+        "P" => 1e15,
+        _ => return Err(wrong()),
+    };
+    let number: f64 = number.parse().map_err(|_| wrong())?;
+    (number > 0.0).then_some(number * factor).ok_or_else(wrong)
 }
 
 /// Splits `word=value,word=value` at the commas that a word of `known` follows; another comma is part of
@@ -67,9 +93,19 @@ mod tests {
         assert_eq!(parse_time("90"), Ok(Duration::from_secs(90)));
         assert_eq!(parse_time("1.5m"), Ok(Duration::from_secs(90)));
         assert_eq!(parse_time("200ms"), Ok(Duration::from_millis(200)));
+        assert_eq!(parse_time("674.7us"), Ok(Duration::from_nanos(674_700)));
         assert!(parse_time("5 parsecs").is_err());
         assert!(parse_time("0s").is_err());
         assert!(parse_time("").is_err());
+    }
+
+    #[test]
+    fn rates_are_read_with_their_prefix() {
+        assert_eq!((parse_rate("1426T"), parse_rate("1.5 GFLOP/s")), (Ok(1426e12), Ok(1.5e9)));
+        assert_eq!(parse_rate("100"), Ok(100.0));
+        for wrong in ["", "T", "0T", "5 parsecs", "-1T"] {
+            assert!(parse_rate(wrong).is_err(), "{wrong}");
+        }
     }
 
     #[test]

@@ -44,6 +44,9 @@ pub fn details(row: &Accelerator) -> String {
     let mut text = format!("{} {} ({})\n\n", row.vendor, row.name, row.id);
     let year = row.launch_year.map_or(String::new(), |year| format!(", since {year}"));
     line(&mut text, "class", &format!("{}, sold {}{year}", row.class, market(row)), &[]);
+    if !row.pci.is_empty() {
+        line(&mut text, "PCI id", &row.pci.join(", "), &numbers(row, "pci"));
+    }
     let figures = [
         (
             "memory",

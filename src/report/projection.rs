@@ -1,7 +1,7 @@
 //! Projections of models onto devices, for a terminal.
 
 use super::table::style;
-use crate::analysis::{Basis, PartTime, Projection};
+use crate::analysis::{Basis, PartTime, PowerBasis, Projection};
 use crate::suite::ModelMemory;
 use crate::units;
 use comfy_table::{Cell, CellAlignment, Table};
@@ -23,11 +23,37 @@ pub struct ModelOnDevice {
     pub layer_s: f64,
     /// What one device has to hold.
     pub memory: ModelMemory,
-    /// Bytes that the device has, if it tells.
+    /// Bytes that the device has, if it tells or they are published.
     pub device_memory_bytes: Option<u64>,
+    /// Price of an hour of all devices that share the model, where it is known.
+    pub price_per_hour: Option<f64>,
     /// Price of 10⁶ tokens, where a price of the device is known.
     pub price_per_million: Option<f64>,
+    /// Energy of 10⁶ tokens, where a power of the device is known.
+    pub energy: Option<EnergyOfTokens>,
 }
+
+/// Energy of decoded or prefilled tokens.
+#[derive(Debug, Clone, Copy, PartialEq, serde::Serialize)]
+pub struct EnergyOfTokens {
+    /// Kilowatt-hours of 10⁶ tokens.
+    pub kwh_per_million: f64,
+    /// Watts of all devices that share the model.
+    pub watts: f64,
+    /// What that figure is.
+    pub basis: PowerBasis,
+}
+
+impl ModelOnDevice {
+    /// Whether the device has room for weights and cache; unknown where its memory is.
+    pub fn fits(&self) -> Option<bool> {
+        self.device_memory_bytes.map(|has| self.memory.total() <= has)
+    }
+}
+
+/// What no projection has in it.
+pub(super) const LEFT_OUT: &str =
+    "Left out: norms, activations, embeddings, sampling, communication between devices, the host.\n";
 
 /// Each projection as a heading, a line for each part, and what follows. ASCII.
 pub fn projections(found: &[ModelOnDevice]) -> String {
@@ -36,7 +62,7 @@ pub fn projections(found: &[ModelOnDevice]) -> String {
         write_one(&mut text, one).expect("writing into text does not fail");
         text.push('\n');
     }
-    text += "Left out: norms, activations, embeddings, sampling, communication between devices, the host.\n";
+    text += LEFT_OUT;
     text
 }
 
@@ -45,8 +71,13 @@ fn write_one(text: &mut String, one: &ModelOnDevice) -> std::fmt::Result {
     let plural = if projection.batch == 1 { "" } else { "s" };
     writeln!(
         text,
-        "{} on {}, {}: {} sequence{plural} of {} tokens",
-        one.model, one.device, projection.phase, projection.batch, projection.context
+        "{} on {}{}, {}: {} sequence{plural} of {} tokens",
+        one.model,
+        one.device,
+        if projection.predicted { " (predicted)" } else { "" },
+        projection.phase,
+        projection.batch,
+        projection.context
     )?;
     let mut table = Table::new();
     table.load_style(style(false));
@@ -85,7 +116,9 @@ fn write_one(text: &mut String, one: &ModelOnDevice) -> std::fmt::Result {
         ascii(&units::seconds(projection.seconds)),
         range.unwrap_or_default(),
         ascii(&units::seconds(one.layer_s)),
-        if estimated > 0.0 {
+        if projection.predicted {
+            "predicted from published peaks, nothing of it measured".into()
+        } else if estimated > 0.0 {
             format!("{:.0} % of it not measured but read off the curve of what was", 100.0 * estimated)
         } else {
             "all of it measured".into()
@@ -93,8 +126,21 @@ fn write_one(text: &mut String, one: &ModelOnDevice) -> std::fmt::Result {
     )?;
     match projection.tokens_per_s {
         Some(rate) => {
-            let price = one.price_per_million.map(|price| format!("; {price:.2} for a million tokens"));
-            writeln!(text, "  {} tokens/s{}", units::significant(rate), price.unwrap_or_default())?;
+            let price = one
+                .price_per_million
+                .map(|price| format!("; {} for a million tokens", units::significant(price)));
+            let energy = one.energy.map(|energy| {
+                let kwh = units::significant(energy.kwh_per_million);
+                format!("; {kwh} kWh for a million ({:.0} W, {})", energy.watts, energy.basis.words())
+            });
+            let if_it_fit = if one.fits() == Some(false) { " if it fit" } else { "" };
+            writeln!(
+                text,
+                "  {} tokens/s{if_it_fit}{}{}",
+                units::significant(rate),
+                price.unwrap_or_default(),
+                energy.unwrap_or_default()
+            )?;
         }
         None => {
             writeln!(text, "  no tokens/s, because of these parts:")?;
@@ -110,7 +156,7 @@ fn write_one(text: &mut String, one: &ModelOnDevice) -> std::fmt::Result {
     );
     match one.device_memory_bytes {
         Some(has) => {
-            let fits = if one.memory.total() <= has { "fits" } else { "DOES NOT FIT" };
+            let fits = if one.fits() == Some(true) { "fits" } else { "DOES NOT FIT" };
             writeln!(text, "{needs}; {fits} in {}", units::bytes(has))
         }
         None => writeln!(text, "{needs}; the device does not tell how much it has"),
@@ -126,15 +172,18 @@ fn basis(basis: &Basis) -> String {
         Basis::Measured => "measured".into(),
         Basis::Interpolated { smaller, larger } => format!("between {smaller} and {larger}"),
         Basis::Extrapolated { from } => format!("beyond {from}"),
+        Basis::Predicted { efficiency, from } => {
+            ascii(&format!("predicted: {} of the published roof ({from})", units::percent(*efficiency)))
+        }
     }
 }
 
 fn ascii(text: &str) -> String {
-    text.replace('µ', "u")
+    text.replace('µ', "u").replace('·', "-")
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
 
     fn part(name: &str, case: &str, times: u64, seconds: f64, basis: Basis) -> PartTime {
@@ -151,7 +200,7 @@ mod tests {
         }
     }
 
-    fn example() -> ModelOnDevice {
+    pub(in crate::report) fn example() -> ModelOnDevice {
         let between = Basis::Interpolated {
             smaller: "gemv f16.f32 m1 n1024 k1024".into(),
             larger: "gemv f16.f32 m1 n8192 k8192".into(),
@@ -168,6 +217,8 @@ mod tests {
                 phase: "decode".into(),
                 batch: 1,
                 context: 4096,
+                predicted: false,
+                tokens: 1,
                 seconds: 3.2e-3,
                 lo: Some(2.88e-3),
                 hi: Some(3.52e-3),
@@ -178,13 +229,27 @@ mod tests {
             layer_s: 1e-4,
             memory: ModelMemory { weights_bytes: 16_060_000_000, cache_bytes: 536_870_912 },
             device_memory_bytes: Some(85_000_000_000),
+            price_per_hour: Some(2.0),
             price_per_million: Some(1.7777),
+            energy: None,
         }
     }
 
     #[test]
     fn a_projection_is_as_shown() {
         insta::assert_snapshot!(projections(&[example()]));
+    }
+
+    #[test]
+    fn a_prediction_says_so_and_energy_says_of_what_power() {
+        let mut one = example();
+        one.projection.predicted = true;
+        for part in &mut one.projection.parts {
+            part.basis = Basis::Predicted { efficiency: 0.5, from: "given for gemv".into() };
+        }
+        let basis = crate::analysis::PowerBasis::BoardPower;
+        one.energy = Some(EnergyOfTokens { kwh_per_million: 0.355, watts: 400.0, basis });
+        insta::assert_snapshot!(projections(&[one]));
     }
 
     #[test]

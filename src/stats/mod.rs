@@ -23,6 +23,7 @@ pub mod means;
 pub mod multiple_comparisons;
 pub mod nested;
 pub mod noise;
+pub mod order_confidence;
 pub mod permutation;
 pub mod plateaus;
 pub mod portability;
@@ -51,6 +52,7 @@ pub use means::{geometric_mean, harmonic_mean, weighted_harmonic_mean};
 pub use multiple_comparisons::{benjamini_hochberg, holm};
 pub use nested::Nested;
 pub use noise::{NoiseWindow, StableNoise};
+pub use order_confidence::{OrderConfidence, Spreading, Term, UncertainSum, order_confidence};
 pub use permutation::permutation;
 pub use plateaus::{Knee, Plateau, last_knee, plateaus};
 pub use portability::{

@@ -335,6 +335,21 @@ fn precision(weights: &str) -> Option<Precision> {
     Precision::parse(&wanted)
 }
 
+/// The model called `name`.
+///
+/// # Errors
+/// When there is none, with those that are nearest.
+pub fn find_model(name: &str) -> Result<&'static Model> {
+    let models = Models::embedded();
+    models.find(name).ok_or_else(|| {
+        let nearest: Vec<String> = models.nearest(name).iter().map(|name| format!("`{name}`")).collect();
+        Error::usage_hint(
+            format!("there is no model `{name}`"),
+            format!("nearest are {}", nearest.join(", ")),
+        )
+    })
+}
+
 /// The model and how it is run, from the text of a suite behind `model:`.
 ///
 /// # Errors
@@ -342,14 +357,7 @@ fn precision(weights: &str) -> Option<Precision> {
 pub fn parse(text: &str) -> Result<(&'static Model, Deployment)> {
     let text = text.trim();
     let (name, words) = text.split_once(char::is_whitespace).unwrap_or((text, ""));
-    let models = Models::embedded();
-    let model = models.find(name).ok_or_else(|| {
-        let nearest: Vec<String> = models.nearest(name).iter().map(|name| format!("`{name}`")).collect();
-        Error::usage_hint(
-            format!("there is no model `{name}`"),
-            format!("nearest are {}", nearest.join(", ")),
-        )
-    })?;
+    let model = find_model(name)?;
     let deployment = Deployment::parse(words).map_err(|message| {
         Error::usage_hint(
             format!("{PREFIX}{text}: {message}"),

@@ -6,6 +6,7 @@
 
 mod attention;
 mod case;
+mod convention;
 mod distribution;
 mod dtype;
 mod gather;
@@ -31,6 +32,7 @@ mod transpose;
 
 pub use attention::Attention;
 pub use case::{Case, FAMILIES, ParseCaseError, Workload};
+pub use convention::{Convention, Counted};
 pub use distribution::Distribution;
 pub use dtype::{DType, Grid, Precision};
 pub use gather::Gather;

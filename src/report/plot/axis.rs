@@ -119,6 +119,11 @@ impl Axis {
         Some(axis)
     }
 
+    /// The same axis with another title.
+    pub fn titled(&self, title: String) -> Self {
+        Axis { title, ..self.clone() }
+    }
+
     /// Where `value` lies, from 0 at the lower end to 1 at the upper; what lies beyond an end, or is
     /// not a number, is at the end.
     pub fn at(&self, value: f64) -> f64 {

@@ -1,0 +1,193 @@
+//! `portamark cost`: what decoding costs, by the model of the Step-3 report.
+
+use super::values::parse_positive;
+use crate::analysis::{CacheFormat, Counting, PricedHardware, decoding_costs, priced_hardware, read_prices};
+use crate::catalog::{Model, Models};
+use crate::error::{Error, Result};
+use crate::report;
+use crate::suite::{model::find_model, parse_list};
+use std::path::{Path, PathBuf};
+
+/// The models of the report's tables.
+const PAPER_MODELS: [&str; 9] = [
+    "DeepSeek-V3",
+    "Kimi-K2",
+    "Qwen3-235B-A22B",
+    "Qwen3-32B",
+    "Llama-4-Maverick",
+    "MiniMax-M1",
+    "ERNIE-4.5-300B-A47B",
+    "Pangu-Pro-MoE",
+    "Step-3",
+];
+
+/// Contexts that the lines of the chart go through, beside those that are asked for.
+const CHART_CONTEXTS: [u64; 8] = [1024, 2048, 4096, 8192, 16_384, 32_768, 65_536, 131_072];
+
+/// How work is counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Count {
+    /// As the report does: over a latent cache, values at the width of keys.
+    Paper,
+    /// Every multiplication and addition that is made.
+    Exact,
+}
+
+/// Tells what decoding costs by model, context and hardware, from published peaks and prices.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Arguments {
+    /// Models [default: those of the Step-3 report].
+    #[arg(value_name = "MODEL")]
+    models: Vec<String>,
+    /// Tokens of context, a list or range.
+    #[arg(short, long, value_name = "N,..", default_value = "8192,32768")]
+    context: String,
+    /// File of hardware with prices, in place of those of the report.
+    #[arg(long, value_name = "FILE.toml")]
+    prices: Option<PathBuf>,
+    /// Price of an hour of a hardware, e.g. h20=0.8/h: another price, or another hardware of the catalogue.
+    #[arg(long, value_name = "NAME=PRICE", value_delimiter = ',', value_parser = parse_named_price)]
+    price: Vec<(String, f64)>,
+    /// Only these.
+    #[arg(long, value_name = "NAME,..", value_delimiter = ',')]
+    hardware: Vec<String>,
+    /// How FLOP are counted.
+    #[arg(long, value_enum, default_value_t = Count::Paper)]
+    counting: Count,
+    /// Bytes of an element of the cache in all layers [default: the report's, 1, and 2 in full layers of mixed models].
+    #[arg(long, value_name = "BYTES", value_parser = parse_positive)]
+    cache_bytes: Option<f64>,
+    /// Write the chart over the context to this SVG file.
+    #[arg(short, long, value_name = "FILE.svg")]
+    output: Option<PathBuf>,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Reads `h20=0.8/h`.
+fn parse_named_price(text: &str) -> std::result::Result<(String, f64), String> {
+    let wrong = || format!("`{text}` is no price of a hardware; write it as h20=0.8/h");
+    let (name, price) = text.rsplit_once('=').ok_or_else(wrong)?;
+    let price = parse_positive(price.strip_suffix("/h").unwrap_or(price)).map_err(|_| wrong())?;
+    if name.trim().is_empty() { Err(wrong()) } else { Ok((name.trim().into(), price)) }
+}
+
+/// Prints the costs.
+pub fn run(arguments: &Arguments) -> Result<()> {
+    let models = models(&arguments.models)?;
+    let contexts = parse_list(&arguments.context)?;
+    if contexts.contains(&0) {
+        return Err(Error::usage("a context is above zero"));
+    }
+    let hardware = hardware(arguments)?;
+    let counting = match arguments.counting {
+        Count::Paper => Counting::Paper,
+        Count::Exact => Counting::Exact,
+    };
+    let cache =
+        arguments.cache_bytes.map_or(CacheFormat::PAPER, |bytes| CacheFormat { bytes, full_bytes: bytes });
+    let found = decoding_costs(&models, &contexts, counting, cache, hardware.clone());
+    super::print(&if arguments.json {
+        serde_json::to_string_pretty(&found).expect("costs are plain data") + "\n"
+    } else {
+        report::decoding_cost_table(&found)
+    });
+    if let Some(path) = &arguments.output {
+        let mut contexts: Vec<u64> = contexts.into_iter().chain(CHART_CONTEXTS).collect();
+        contexts.sort_unstable();
+        contexts.dedup();
+        let found = decoding_costs(&models, &contexts, counting, cache, hardware);
+        let figure = report::decoding_cost_chart(&found)
+            .map_err(|absent| Error::usage(format!("no chart: {}", absent.why)))?;
+        super::write_figure(path, &figure.standalone())?;
+    }
+    Ok(())
+}
+
+/// The models that are named, each once.
+fn models(names: &[String]) -> Result<Vec<&'static Model>> {
+    if names.is_empty() {
+        let paper = PAPER_MODELS.iter().filter_map(|name| Models::embedded().find(name));
+        return Ok(paper.collect());
+    }
+    let mut found: Vec<&Model> = Vec::new();
+    for name in names {
+        let model = find_model(name.strip_prefix("model:").unwrap_or(name))?;
+        if !model.decodes() {
+            return Err(Error::usage(format!("{} does not decode: it has no cost of it", model.name)));
+        }
+        if found.contains(&model) {
+            return Err(Error::usage(format!("the model {} is named a second time", model.name)));
+        }
+        found.push(model);
+    }
+    Ok(found)
+}
+
+/// The hardware of the file or of the report, with the prices that were given, and of these those wanted.
+fn hardware(arguments: &Arguments) -> Result<Vec<PricedHardware>> {
+    let mut all = match &arguments.prices {
+        Some(path) => read(path)?,
+        None => PricedHardware::paper(),
+    };
+    for (name, price) in &arguments.price {
+        match all.iter_mut().find(|one| is_called(one, name)) {
+            Some(one) => one.per_hour = *price,
+            None => all.push(priced_hardware(name, *price, None, None).map_err(|message| {
+                Error::usage_hint(
+                    message,
+                    "--prices FILE.toml holds flop_rate and byte_rate beside the price",
+                )
+            })?),
+        }
+    }
+    if arguments.hardware.is_empty() {
+        return Ok(all);
+    }
+    let mut wanted: Vec<PricedHardware> = Vec::new();
+    for name in &arguments.hardware {
+        let one = all.iter().find(|one| is_called(one, name)).ok_or_else(|| {
+            let known: Vec<&str> = all.iter().map(|one| one.name.as_str()).collect();
+            Error::usage_hint(
+                format!("no price of `{name}` is known; there are prices of {}", known.join(", ")),
+                format!("give one with --price {name}=2.0/h"),
+            )
+        })?;
+        if !wanted.contains(one) {
+            wanted.push(one.clone());
+        }
+    }
+    Ok(wanted)
+}
+
+/// Whether `name` is that of `hardware`, as it stands in the table or in the catalogue.
+fn is_called(hardware: &PricedHardware, name: &str) -> bool {
+    let catalog = crate::catalog::Catalog::embedded();
+    let same = || Some(catalog.named(name)?.id == catalog.named(&hardware.name)?.id);
+    hardware.name.eq_ignore_ascii_case(name.trim()) || same().unwrap_or(false)
+}
+
+fn read(path: &Path) -> Result<Vec<PricedHardware>> {
+    let text = std::fs::read_to_string(path).map_err(|source| Error::io("read", path, source))?;
+    read_prices(&text).map_err(|message| Error::input(path, message))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_model_of_the_report_is_in_the_catalogue() {
+        assert_eq!(models(&[]).unwrap().len(), PAPER_MODELS.len());
+        assert!(models(&["bert-large".into()]).unwrap_err().to_string().contains("does not decode"));
+    }
+
+    #[test]
+    fn a_price_names_its_hardware() {
+        assert_eq!(parse_named_price("h20=0.8/h"), Ok(("h20".into(), 0.8)));
+        for wrong in ["0.8", "=1", "h20=", "h20=0", "h20=free"] {
+            assert!(parse_named_price(wrong).is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,73 @@
+//! `portamark count`: the work of a case as portamark and as others count it.
+
+use super::values::{parse_rate, parse_time};
+use crate::error::{Error, Result};
+use crate::report;
+use crate::workload::{Case, Convention, Counted};
+use std::time::Duration;
+
+/// Counts FLOP and bytes of a case as portamark and as other programs do.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Arguments {
+    /// Key of the case, e.g. "gemm f16.f32 m4096 n7168 k16384 nt".
+    case: String,
+    /// Only this convention; may be given several times.
+    #[arg(long, value_name = "NAME", value_parser = parse_convention)]
+    convention: Vec<Convention>,
+    /// Time of one execution, e.g. 674.7us, for its rates.
+    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    time: Option<Duration>,
+    /// Rate, e.g. 1426T, for the time of one execution.
+    #[arg(long, value_name = "RATE", value_parser = parse_rate, conflicts_with = "time")]
+    rate: Option<f64>,
+    /// The convention that --rate counts by.
+    #[arg(long, value_name = "NAME", value_parser = parse_convention, default_value = "portamark", requires = "rate")]
+    from: Convention,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+/// The convention called `name`.
+fn parse_convention(name: &str) -> std::result::Result<Convention, String> {
+    let found = Convention::ALL.into_iter().find(|convention| convention.name() == name.to_lowercase());
+    let all = Convention::ALL.map(Convention::name).join(", ");
+    found.ok_or(format!("there is no convention `{name}`; there are {all}"))
+}
+
+/// What `--json` prints.
+#[derive(serde::Serialize)]
+struct Answer {
+    case: String,
+    seconds: Option<f64>,
+    counts: Vec<Counted>,
+}
+
+/// Prints the counts.
+pub fn run(arguments: &Arguments) -> Result<()> {
+    let case: Case = arguments.case.parse().map_err(|error| Error::usage(format!("{error}")))?;
+    let none = |convention: Convention| {
+        Error::usage(format!("{} has no rule for `{}`", convention.name(), case.key()))
+    };
+    let counts: Vec<Counted> = if arguments.convention.is_empty() {
+        Convention::ALL.iter().filter_map(|convention| convention.count(&case)).collect()
+    } else {
+        let all = arguments.convention.iter();
+        all.map(|c| c.count(&case).ok_or_else(|| none(*c))).collect::<Result<_>>()?
+    };
+    let seconds = match (arguments.time, arguments.rate) {
+        (Some(time), _) => Some(time.as_secs_f64()),
+        (None, Some(rate)) => {
+            let counted = arguments.from.count(&case).ok_or_else(|| none(arguments.from))?;
+            Some(counted.flop as f64 / rate)
+        }
+        (None, None) => None,
+    };
+    super::print(&if arguments.json {
+        let answer = Answer { case: case.key(), seconds, counts };
+        serde_json::to_string_pretty(&answer).expect("counts are plain data") + "\n"
+    } else {
+        report::count_table(&case, &counts, seconds)
+    });
+    Ok(())
+}

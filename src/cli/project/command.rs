@@ -1,0 +1,355 @@
+//! Flags of `portamark project`, and what they lead to.
+
+use super::given::{PerDevice, check_names, efficiencies, parse_efficiency, parse_power, parse_price, value};
+use super::target::{Target, Word, predicted, word};
+use crate::analysis::{
+    Candidate, Comparison, Criterion, EfficiencyRange, EfficiencySource, GivenEfficiencies, Power,
+    kwh_per_million, price_per_million, rank,
+};
+use crate::catalog::{Catalog, Model, Role};
+use crate::cli::results::{choose_devices, load_files};
+use crate::error::{Error, Result};
+use crate::report::{
+    EnergyOfTokens, ModelOnDevice, RankedPass, Unranked, projections, ranking_chart, ranking_table,
+};
+use crate::suite::model::{Deployment, Pass, parse};
+use crate::units;
+use std::path::{Path, PathBuf};
+
+/// Where runs are kept when nothing else is said.
+const DEFAULT_RESULTS: &str = "results/local";
+
+/// Projects a model's time per layer and per token from measured rows, or predicts it for hardware that
+/// is not at hand.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Arguments {
+    /// Model and how it is run: "llama-3.1-8b b1,8 c4096 tp2 q4_0 decode".
+    model: String,
+    /// Result files, or folders of them [default: results/local].
+    #[arg(value_name = "RESULTS")]
+    results: Vec<PathBuf>,
+    /// Only this device: its number in the files or part of its name; may be given several times.
+    #[arg(short, long, value_name = "NAME", conflicts_with_all = ["compare", "predict"])]
+    device: Vec<String>,
+    /// Rank devices and models in one table: devices of the files, accelerators of the catalogue (which are
+    /// predicted) and more models, which are run in the same way.
+    #[arg(long, value_name = "A,B,..", value_delimiter = ',')]
+    compare: Vec<String>,
+    /// What to rank by.
+    #[arg(long, value_enum, default_value_t = By::Speed, requires = "compare")]
+    by: By,
+    /// Predict for accelerators of the catalogue that are not at hand, in place of what was measured.
+    #[arg(long, value_name = "NAME,..", value_delimiter = ',', conflicts_with = "compare")]
+    predict: Vec<String>,
+    /// Predict with the efficiencies of this device of the files, kind of kernel by kind.
+    #[arg(long, value_name = "DEVICE", conflicts_with = "efficiency")]
+    like: Option<String>,
+    /// Predict with this part of the published roof: 0.6, 0.4..0.7, or for a kind of kernel gemv=0.6..0.8.
+    #[arg(long, value_name = "PART", value_delimiter = ',', value_parser = parse_efficiency)]
+    efficiency: Vec<(Option<&'static str>, EfficiencyRange)>,
+    /// Price of a device, e.g. 2.0/h or h20=0.8/h, for the price of a million tokens in the same currency.
+    #[arg(long, value_name = "PRICE", value_delimiter = ',', value_parser = parse_price)]
+    price: Vec<PerDevice>,
+    /// Power of a device, e.g. 400W or h20=400W, for the energy of a million tokens; otherwise that measured while
+    /// its cases ran, or the published one of its board, as an upper bound.
+    #[arg(long, value_name = "WATTS", value_delimiter = ',', value_parser = parse_power)]
+    power: Vec<PerDevice>,
+    /// Draws for the confidence of the order.
+    #[arg(long, value_name = "N", default_value_t = 10_000, requires = "compare")]
+    draws: usize,
+    /// Seed of the draws.
+    #[arg(long, value_name = "N", default_value_t = 1, requires = "compare")]
+    seed: u64,
+    /// Write the chart of the comparison to this SVG file.
+    #[arg(short, long, value_name = "FILE.svg", requires = "compare")]
+    output: Option<PathBuf>,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+/// What to rank by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum By {
+    /// Tokens per second.
+    Speed,
+    /// Price of a million tokens.
+    Price,
+    /// Energy of a million tokens.
+    Energy,
+}
+
+/// Prints the projection of each pass onto each device, or their order.
+pub fn run(arguments: &Arguments) -> Result<()> {
+    let text = arguments.model.strip_prefix("model:").unwrap_or(&arguments.model);
+    let (model, deployment) = parse(text)?;
+    let files = files(arguments);
+    let runs = if files.is_empty() { Vec::new() } else { load_files(&files)? };
+    let comparison = Comparison::new(&runs);
+    let (targets, models) = choose(arguments, &comparison, model)?;
+    check_names("--price", &arguments.price, &targets)?;
+    check_names("--power", &arguments.power, &targets)?;
+    let given = efficiencies(&arguments.efficiency);
+    let source = source(arguments, &comparison, given.as_ref())?;
+    let mut found = Vec::new();
+    for model in &models {
+        let passes = deployment.passes(model)?;
+        for target in &targets {
+            for pass in &passes {
+                let one = Projecting { target, model, deployment: &deployment, arguments };
+                found.push(one.onto(pass, source)?);
+            }
+        }
+    }
+    if found.iter().all(|one| one.projection.parts.is_empty()) {
+        let reasons = found.iter().flat_map(|one| &one.projection.missing);
+        let first = reasons.clone().next().map_or(String::new(), |reason| format!(": {reason}"));
+        return Err(Error::usage_hint(
+            format!("no row tells anything of {}{first}", model.name),
+            format!("`portamark run \"model:{text}\"` measures what it needs"),
+        ));
+    }
+    if arguments.compare.is_empty() {
+        super::super::print(&if arguments.json { json(&found) } else { projections(&found) });
+    } else {
+        let passes = ranked_passes(&found, arguments)?;
+        super::super::print(&if arguments.json { json(&passes) } else { ranking_table(&passes) });
+        if let Some(path) = &arguments.output {
+            write_chart(&passes, path)?;
+        }
+    }
+    none_fits(&found)
+}
+
+/// Where efficiencies of predictions are from, if that was said.
+fn source<'c, 'a>(
+    arguments: &Arguments,
+    comparison: &'c Comparison<'a>,
+    given: Option<&'c GivenEfficiencies>,
+) -> Result<Option<EfficiencySource<'c, 'a>>> {
+    let predicts = !(arguments.predict.is_empty() && arguments.compare.is_empty());
+    if !predicts && (arguments.like.is_some() || given.is_some()) {
+        return Err(Error::usage_hint(
+            "--like and --efficiency are for predictions",
+            "--predict NAME predicts for an accelerator of the catalogue, --compare A,B for several",
+        ));
+    }
+    let Some(name) = &arguments.like else { return Ok(given.map(EfficiencySource::Given)) };
+    let device = &comparison.devices[choose_devices(comparison, std::slice::from_ref(name))?[0]];
+    if Target::Measured(device).accelerator().is_none_or(|row| row.bandwidth_gbs.is_none()) {
+        return Err(Error::usage_hint(
+            format!("of {} nothing is published that its efficiency could be a part of", device.label),
+            "take a device of `portamark catalog`, or give --efficiency 0.4..0.7",
+        ));
+    }
+    Ok(Some(EfficiencySource::Like(device)))
+}
+
+fn json(found: &impl serde::Serialize) -> String {
+    serde_json::to_string_pretty(found).expect("projections are plain data") + "\n"
+}
+
+/// The files to read: those given, or the default folder, which a mere prediction can do without.
+fn files(arguments: &Arguments) -> Vec<PathBuf> {
+    let default = PathBuf::from(DEFAULT_RESULTS);
+    let predicts = !(arguments.predict.is_empty() && arguments.compare.is_empty());
+    match &arguments.results[..] {
+        [] if predicts && arguments.like.is_none() && !default.exists() => Vec::new(),
+        [] => vec![default],
+        given => given.to_vec(),
+    }
+}
+
+/// Devices and models that were asked for, each once, in that order.
+fn choose<'c, 'a>(
+    arguments: &Arguments,
+    comparison: &'c Comparison<'a>,
+    model: &'static Model,
+) -> Result<(Vec<Target<'c, 'a>>, Vec<&'static Model>)> {
+    let (mut targets, mut models) = (Vec::new(), vec![model]);
+    let all = || comparison.devices.iter().map(Target::Measured).collect::<Vec<_>>();
+    if !arguments.predict.is_empty() {
+        for name in &arguments.predict {
+            targets.push(Target::Predicted(predicted(name)?));
+        }
+    } else if !arguments.compare.is_empty() {
+        for text in &arguments.compare {
+            match word(comparison, text)? {
+                Word::Target(target) => targets.push(target),
+                Word::Model(model) => models.push(model),
+            }
+        }
+        if targets.is_empty() {
+            targets = all();
+        }
+    } else if arguments.device.is_empty() {
+        targets = all();
+    } else {
+        let chosen = choose_devices(comparison, &arguments.device).map_err(|error| {
+            let predictable = arguments.device.iter().find_map(|name| Catalog::embedded().named(name));
+            match (error, predictable) {
+                (Error::Usage { message, hint: Some(hint) }, Some(row)) => Error::usage_hint(
+                    message,
+                    format!("{hint}; --predict {} tells from published figures", row.id),
+                ),
+                (error, _) => error,
+            }
+        })?;
+        targets = chosen.into_iter().map(|device| Target::Measured(&comparison.devices[device])).collect();
+    }
+    let labels: Vec<(bool, String)> =
+        targets.iter().map(|target| (matches!(target, Target::Predicted(_)), target.label())).collect();
+    if let Some(again) = (1..labels.len()).find(|place| labels[..*place].contains(&labels[*place])) {
+        return Err(Error::usage(format!("{} is named a second time", labels[again].1)));
+    }
+    if let Some(again) = (1..models.len()).find(|place| models[..*place].contains(&models[*place])) {
+        return Err(Error::usage(format!("the model {} is named a second time", models[again].name)));
+    }
+    if targets.is_empty() {
+        return Err(Error::usage_hint(
+            "the files have no device",
+            "`portamark run` measures one; --predict NAME needs none",
+        ));
+    }
+    Ok((targets, models))
+}
+
+/// A model that is to be projected onto a device.
+struct Projecting<'p, 'c, 'a> {
+    target: &'p Target<'c, 'a>,
+    model: &'p Model,
+    deployment: &'p Deployment,
+    arguments: &'p Arguments,
+}
+
+impl Projecting<'_, '_, '_> {
+    fn onto(&self, pass: &Pass, source: Option<EfficiencySource>) -> Result<ModelOnDevice> {
+        let Projecting { target, model, deployment, arguments } = self;
+        let projection = target.project(pass, source)?;
+        let heads = model.products.iter().filter(|product| product.role() == Role::Head);
+        let heads: Vec<&str> = heads.map(|product| product.name.as_str()).collect();
+        let in_layers = projection.parts.iter().filter(|part| !heads.contains(&part.name.as_str()));
+        let layer_s = in_layers.map(|part| part.total_s()).sum::<f64>() / model.num_layers as f64;
+        // All devices that share the model are paid for and draw power.
+        let devices = deployment.tensor_parallel as f64;
+        let price_per_hour = value(&arguments.price, target).map(|price| price * devices);
+        let rate = projection.tokens_per_s;
+        let power = Power::of(
+            value(&arguments.power, target),
+            target.measured_power(&projection),
+            target.accelerator(),
+        );
+        let energy = power.zip(rate).map(|(power, rate)| EnergyOfTokens {
+            kwh_per_million: kwh_per_million(power.watts * devices, rate),
+            watts: power.watts * devices,
+            basis: power.basis,
+        });
+        Ok(ModelOnDevice {
+            device: target.label(),
+            model: model.name.clone(),
+            layers: model.num_layers,
+            layer_s,
+            memory: deployment.memory(model, pass.batch, pass.context)?,
+            device_memory_bytes: target.memory_bytes(),
+            price_per_hour,
+            price_per_million: price_per_hour.zip(rate).map(|(hour, rate)| price_per_million(hour, rate)),
+            energy,
+            projection,
+        })
+    }
+}
+
+/// The projections of each pass in their order.
+fn ranked_passes(found: &[ModelOnDevice], arguments: &Arguments) -> Result<Vec<RankedPass>> {
+    let criterion = match arguments.by {
+        By::Speed => Criterion::Speed,
+        By::Price => Criterion::Price,
+        By::Energy => Criterion::Energy,
+    };
+    let mut passes: Vec<(&str, u64, u64)> = Vec::new();
+    for one in found {
+        let pass = (one.projection.phase.as_str(), one.projection.batch, one.projection.context);
+        if !passes.contains(&pass) {
+            passes.push(pass);
+        }
+    }
+    let mut ranked_passes = Vec::new();
+    for (phase, batch, context) in passes {
+        let of_pass = |one: &&ModelOnDevice| {
+            let projection = &one.projection;
+            (projection.phase.as_str(), projection.batch, projection.context) == (phase, batch, context)
+        };
+        let (mut ranked, mut unranked) = (Vec::new(), Vec::new());
+        for one in found.iter().filter(of_pass) {
+            match no_place(one) {
+                None => ranked.push(one.clone()),
+                Some(reason) => {
+                    unranked.push(Unranked { model: one.model.clone(), device: one.device.clone(), reason });
+                }
+            }
+        }
+        let first_on = |device: &str| ranked.iter().position(|one: &ModelOnDevice| one.device == device);
+        let candidates: Vec<Candidate> = ranked
+            .iter()
+            .map(|one| {
+                let device = first_on(&one.device).unwrap_or(0);
+                let per_second = per_second(one, criterion)?;
+                Ok(Candidate { projection: &one.projection, per_second, device })
+            })
+            .collect::<Result<_>>()?;
+        let ranking = rank(&candidates, arguments.draws, arguments.seed);
+        let phase = phase.to_string();
+        ranked_passes.push(RankedPass { phase, batch, context, criterion, ranked, unranked, ranking });
+    }
+    Ok(ranked_passes)
+}
+
+/// What a second of `one` costs by `criterion`.
+fn per_second(one: &ModelOnDevice, criterion: Criterion) -> Result<f64> {
+    let missing = |what: &str, flag: &str| {
+        Error::usage_hint(
+            format!("no {what} of {} is known, which the order needs", one.device),
+            format!("give it with {flag}"),
+        )
+    };
+    match criterion {
+        Criterion::Speed => Ok(1.0),
+        Criterion::Price => one.price_per_hour.ok_or_else(|| missing("price", "--price NAME=2.0/h")),
+        Criterion::Energy => {
+            one.energy.map(|energy| energy.watts).ok_or_else(|| missing("power", "--power NAME=400W"))
+        }
+    }
+}
+
+/// Why a projection has no place in an order.
+fn no_place(one: &ModelOnDevice) -> Option<String> {
+    if let (Some(false), Some(has)) = (one.fits(), one.device_memory_bytes) {
+        return Some(format!("needs {} and has {}", units::bytes(one.memory.total()), units::bytes(has)));
+    }
+    let missing = &one.projection.missing;
+    let more = missing.len().saturating_sub(1);
+    let more = if more > 0 { format!(" (and {more} more)") } else { String::new() };
+    match one.projection.tokens_per_s {
+        Some(_) => None,
+        None => Some(missing.first().map_or("it has no time".into(), |reason| format!("{reason}{more}"))),
+    }
+}
+
+/// An error if no projection fits into the memory of its device.
+fn none_fits(found: &[ModelOnDevice]) -> Result<()> {
+    let short = |one: &&ModelOnDevice| one.fits() == Some(false);
+    match found.iter().min_by_key(|one| one.memory.total()) {
+        Some(least) if found.iter().filter(short).count() == found.len() => Err(Error::Gate(format!(
+            "{} does not fit: it needs {} at least, more than a device has; share it (tp2, tp4, ..) or take \
+             smaller weights (q4_0)",
+            least.model,
+            units::bytes(least.memory.total())
+        ))),
+        _ => Ok(()),
+    }
+}
+
+fn write_chart(passes: &[RankedPass], path: &Path) -> Result<()> {
+    let figure = ranking_chart(passes).map_err(|absent| Error::usage(format!("no chart: {}", absent.why)))?;
+    crate::cli::write_figure(path, &figure.standalone())
+}

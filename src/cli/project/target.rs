@@ -1,0 +1,165 @@
+//! What a model is projected onto: a device with rows, or an accelerator of the catalogue.
+
+use crate::analysis::{
+    Comparison, Device, EfficiencySource, Projection, accelerator, measured_power, predict, project,
+};
+use crate::catalog::{Accelerator, Catalog, Model, Models};
+use crate::error::{Error, Result};
+use crate::suite::model::Pass;
+
+/// A device that was measured, or one that is predicted.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Target<'c, 'a> {
+    Measured(&'c Device<'a>),
+    Predicted(&'static Accelerator),
+}
+
+/// What a word of `--compare` stands for.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Word<'c, 'a> {
+    Target(Target<'c, 'a>),
+    Model(&'static Model),
+}
+
+impl Target<'_, '_> {
+    pub(super) fn label(&self) -> String {
+        match self {
+            Target::Measured(device) => device.label.clone(),
+            Target::Predicted(row) => format!("{} {}", row.vendor, row.name),
+        }
+    }
+
+    /// What the catalogue has of it.
+    pub(super) fn accelerator(&self) -> Option<&'static Accelerator> {
+        match self {
+            Target::Measured(device) => accelerator(device.header),
+            Target::Predicted(row) => Some(row),
+        }
+    }
+
+    /// Bytes that it has: as it tells, or as its vendor labels it, in GiB. A software driver computes in
+    /// the host's memory, of which its heap says nothing.
+    pub(super) fn memory_bytes(&self) -> Option<u64> {
+        match self {
+            Target::Measured(device) => {
+                let told = &device.header.device;
+                told.limits.memory_bytes.filter(|_| !told.is_software())
+            }
+            Target::Predicted(row) => row.memory_gib.map(|size| (size * (1u64 << 30) as f64) as u64),
+        }
+    }
+
+    /// Watts that its sensor told while the cases of `projection` ran.
+    pub(super) fn measured_power(&self, projection: &Projection) -> Option<f64> {
+        match self {
+            Target::Measured(device) => measured_power(device, projection),
+            Target::Predicted(_) => None,
+        }
+    }
+
+    /// Whether `name` is of it: of the catalogue's accelerators exactly this one, so that `h20` is no
+    /// H200; else a part of its label or id.
+    pub(super) fn is_called(&self, name: &str) -> bool {
+        if let (Some(named), Some(own)) = (Catalog::embedded().named(name), self.accelerator()) {
+            return named.id == own.id;
+        }
+        let part = name.trim().to_lowercase();
+        let has = |text: &str| !part.is_empty() && text.to_lowercase().contains(&part);
+        match self {
+            Target::Measured(device) => has(&device.label) || has(&device.header.device.id),
+            Target::Predicted(row) => has(&self.label()) || has(&row.id),
+        }
+    }
+
+    /// The time of `pass` on it.
+    ///
+    /// # Errors
+    /// If it is to be predicted and there is no source of efficiencies.
+    pub(super) fn project(&self, pass: &Pass, source: Option<EfficiencySource>) -> Result<Projection> {
+        match (self, source) {
+            (Target::Measured(device), _) => Ok(project(device, pass)),
+            (Target::Predicted(row), Some(source)) => Ok(predict(row, source, pass)),
+            (Target::Predicted(_), None) => Err(Error::usage_hint(
+                format!("{} has no rows here, and no efficiency to predict it by", self.label()),
+                "--like DEVICE takes that of a device in the files, --efficiency 0.4..0.7 your own",
+            )),
+        }
+    }
+}
+
+/// The accelerator that `name` is of, to be predicted.
+pub(super) fn predicted(name: &str) -> Result<&'static Accelerator> {
+    let catalog = Catalog::embedded();
+    catalog.named(name).ok_or_else(|| {
+        let nearest = super::super::quoted(catalog.nearest(name));
+        Error::usage_hint(
+            format!("the catalogue has no `{name}`"),
+            format!("nearest are {nearest}; `portamark catalog` lists all"),
+        )
+    })
+}
+
+/// What `word` stands for: a device of the files by its number or a part of its name, a model, or an
+/// accelerator of the catalogue.
+pub(super) fn word<'c, 'a>(comparison: &'c Comparison<'a>, word: &str) -> Result<Word<'c, 'a>> {
+    let word = word.trim();
+    if let Some(device) = word.parse().ok().and_then(|number: usize| comparison.devices.get(number)) {
+        return Ok(Word::Target(Target::Measured(device)));
+    }
+    let devices = comparison.devices.iter().map(Target::Measured);
+    let found: Vec<Target> = devices.filter(|device| device.is_called(word)).collect();
+    match &found[..] {
+        [one] => return Ok(Word::Target(*one)),
+        [] => {}
+        several => {
+            let labels: Vec<String> = several.iter().map(Target::label).collect();
+            return Err(Error::usage_hint(
+                format!("`{word}` matches {} devices: {}", several.len(), labels.join("; ")),
+                "give more of the name, or its number from 0 in the order of the files",
+            ));
+        }
+    }
+    let (catalog, models) = (Catalog::embedded(), Models::embedded());
+    if let Some(model) = models.find(word) {
+        return Ok(Word::Model(model));
+    }
+    if let Some(row) = catalog.named(word) {
+        return Ok(Word::Target(Target::Predicted(row)));
+    }
+    let nearest: Vec<&str> = catalog.nearest(word).into_iter().take(2).collect();
+    let nearest = nearest.into_iter().chain(models.nearest(word).into_iter().take(2));
+    Err(Error::usage_hint(
+        format!("`{word}` is no device of the files, no accelerator of the catalogue and no model"),
+        format!("nearest are {}", super::super::quoted(nearest)),
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::analysis::fixture;
+
+    fn meaning(text: &str) -> std::result::Result<String, String> {
+        let runs = fixture::three_devices();
+        let comparison = Comparison::new(&runs);
+        match word(&comparison, text) {
+            Ok(Word::Target(Target::Measured(device))) => Ok(format!("measured {}", device.label)),
+            Ok(Word::Target(Target::Predicted(row))) => Ok(format!("predicted {}", row.id)),
+            Ok(Word::Model(model)) => Ok(format!("model {}", model.name)),
+            Err(error) => Err(error.to_string()),
+        }
+    }
+
+    #[test]
+    fn a_word_is_a_device_a_model_or_an_accelerator() {
+        assert!(meaning("h100").unwrap().starts_with("measured NVIDIA H100"));
+        assert!(meaning("nvidia-h100-sxm").unwrap().starts_with("measured NVIDIA H100"));
+        assert!(meaning("1").unwrap().starts_with("measured llvmpipe"));
+        assert_eq!(meaning("h20").as_deref(), Ok("predicted nvidia-h20"));
+        // Another board of the same name's beginning is not the one that was measured.
+        assert_eq!(meaning("nvidia-h100-pcie").as_deref(), Ok("predicted nvidia-h100-pcie"));
+        assert_eq!(meaning("qwen3-8b").as_deref(), Ok("model Qwen3-8B"));
+        assert!(meaning("llvmpipe").unwrap_err().starts_with("`llvmpipe` matches 2 devices"));
+        assert!(meaning("h21").unwrap_err().contains("no device of the files, no accelerator"));
+    }
+}
