@@ -22,6 +22,10 @@ pub struct Standing {
     pub of_fastest: Option<f64>,
 }
 
+/// Unit, version of the method and distribution of inputs: what rates have in common that are held against
+/// each other.
+type Alike<'a> = (RateUnit, u32, &'a str);
+
 impl Comparison<'_> {
     /// All devices: first those with at least half as many measured cases as the one with most, then the
     /// others; each group by falling [`Standing::of_fastest`], equals in the order of files.
@@ -32,13 +36,13 @@ impl Comparison<'_> {
         let mut logarithms = vec![0.0; self.devices.len()];
         for line in &self.cases {
             // Rates by unlike methods, or of unlike inputs, are not held against each other.
-            let mut groups: HashMap<(RateUnit, u32, &str), Vec<(usize, f64)>> = HashMap::new();
-            for device in 0..self.devices.len() {
+            let mut groups: HashMap<Alike, Vec<(usize, f64)>> = HashMap::new();
+            for (device, standing) in standings.iter_mut().enumerate() {
                 let Some(entry) = self.entry(line, device) else { continue };
                 let Some(rate) = entry.rate.filter(|rate| rate.value > 0.0 && rate.value.is_finite()) else {
                     continue;
                 };
-                standings[device].measured += 1;
+                standing.measured += 1;
                 let alike = (rate.unit, entry.header.method, distribution(entry.header));
                 groups.entry(alike).or_default().push((device, rate.value));
             }

@@ -57,7 +57,8 @@ impl Sides {
         }
         let files = |device: usize| -> Vec<RunFile> {
             let of_file = |file: &&RunFile| RunFile {
-                path: file.path.clone(),
+                // The folder is of the machine that the report was made on.
+                path: file.path.file_name().unwrap_or_default().into(),
                 header: file.header.clone(),
                 rows: file.rows.iter().filter(|row| judged.contains(row.case.as_str())).cloned().collect(),
                 end: None,

@@ -24,7 +24,7 @@ pub struct Written {
 /// made if it is missing.
 ///
 /// `devices` are places of the devices to report on, in that order; without it all are. Of more than
-/// [`MOST_DEVICES`] the first by [`Comparison::standings`] are shown in full and all others in one table.
+/// twelve the first by [`Comparison::standings`] are shown in full and all others in one table.
 ///
 /// A file that exists is replaced in one step, so that a reader never sees half of it. Charts of an
 /// earlier report that this one does not have stay.
