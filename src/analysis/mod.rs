@@ -3,6 +3,7 @@
 
 mod bandwidth_curve;
 mod ceiling;
+mod chain;
 mod changes;
 mod comparison;
 mod convergence;
@@ -42,6 +43,7 @@ mod verdicts;
 
 pub use bandwidth_curve::BandwidthCurve;
 pub use ceiling::{Ceilings, ComputeCeiling, MemoryCeiling, Unit};
+pub use chain::ChainCheck;
 pub use changes::Change;
 pub use comparison::{CaseLine, Comparison, Device, Entry, Lead, NotRun};
 pub use convergence::{Convergence, Coverage, KernelLines};

@@ -1,7 +1,7 @@
 //! Projections of models onto devices, for a terminal.
 
 use super::table::style;
-use crate::analysis::{Basis, PartTime, PowerBasis, Projection};
+use crate::analysis::{Basis, ChainCheck, PartTime, PowerBasis, Projection};
 use crate::suite::ModelMemory;
 use crate::units;
 use comfy_table::{Cell, CellAlignment, Table};
@@ -31,6 +31,9 @@ pub struct ModelOnDevice {
     pub price_per_million: Option<f64>,
     /// Energy of 10⁶ tokens, where a power of the device is known.
     pub energy: Option<EnergyOfTokens>,
+    /// A layer as one chain against the sum of its parts, where `run --chain` measured it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub chain: Option<ChainCheck>,
 }
 
 /// Energy of decoded or prefilled tokens.
@@ -124,6 +127,14 @@ fn write_one(text: &mut String, one: &ModelOnDevice) -> std::fmt::Result {
             "all of it measured".into()
         }
     )?;
+    if let Some(check) = &one.chain {
+        let [parts, chain] = [check.parts_s, check.chain_s].map(|seconds| ascii(&units::seconds(seconds)));
+        let part = units::percent(check.ratio);
+        writeln!(
+            text,
+            "  the parts of a layer add up to {parts}, {part} of the layer as one chain, {chain}"
+        )?;
+    }
     match projection.tokens_per_s {
         Some(rate) => {
             let price = one
@@ -232,6 +243,12 @@ pub(super) mod tests {
             price_per_hour: Some(2.0),
             price_per_million: Some(1.7777),
             energy: None,
+            chain: Some(ChainCheck {
+                case: "layer gemv f16.f32 m1 n8 k8 + gemv f16.f32 m1 n16 k8".into(),
+                parts_s: 97e-6,
+                chain_s: 100e-6,
+                ratio: 0.97,
+            }),
         }
     }
 

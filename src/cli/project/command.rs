@@ -254,6 +254,7 @@ impl Projecting<'_, '_, '_> {
             price_per_hour,
             price_per_million: price_per_hour.zip(rate).map(|(hour, rate)| price_per_million(hour, rate)),
             energy,
+            chain: target.chain(model, pass, &projection),
             projection,
         })
     }

@@ -1,7 +1,8 @@
 //! What a model is projected onto: a device with rows, or an accelerator of the catalogue.
 
 use crate::analysis::{
-    Comparison, Device, EfficiencySource, Projection, accelerator, measured_power, predict, project,
+    ChainCheck, Comparison, Device, EfficiencySource, Projection, accelerator, measured_power, predict,
+    project,
 };
 use crate::catalog::{Accelerator, Catalog, Model, Models};
 use crate::error::{Error, Result};
@@ -68,6 +69,14 @@ impl Target<'_, '_> {
         match self {
             Target::Measured(device) => has(&device.label) || has(&device.header.device.id),
             Target::Predicted(row) => has(&self.label()) || has(&row.id),
+        }
+    }
+
+    /// Its layer as one chain against the sum of its parts, where that was measured.
+    pub(super) fn chain(&self, model: &Model, pass: &Pass, projection: &Projection) -> Option<ChainCheck> {
+        match self {
+            Target::Measured(device) => ChainCheck::of(device, model, pass, projection),
+            Target::Predicted(_) => None,
         }
     }
 
