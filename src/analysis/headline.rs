@@ -18,6 +18,9 @@ pub struct Headline<'d, 'a> {
     pub attention: Option<&'d Entry<'a>>,
 }
 
+/// The names of the four, in the order of reports.
+pub const HEADLINES: [&str; 4] = ["f32 GEMM", "f16 GEMM", "copy", "attention"];
+
 impl<'d, 'a> Headline<'d, 'a> {
     /// Looks through the rows of `device`.
     pub fn of(device: &'d Device<'a>) -> Self {
@@ -38,12 +41,8 @@ impl<'d, 'a> Headline<'d, 'a> {
 
     /// The four with their names, in the order of reports.
     pub fn items(&self) -> [(&'static str, Option<&'d Entry<'a>>); 4] {
-        [
-            ("f32 GEMM", self.gemm_f32),
-            ("f16 GEMM", self.gemm_f16),
-            ("copy", self.copy),
-            ("attention", self.attention),
-        ]
+        let entries = [self.gemm_f32, self.gemm_f16, self.copy, self.attention];
+        std::array::from_fn(|place| (HEADLINES[place], entries[place]))
     }
 }
 

@@ -55,7 +55,7 @@ pub use decoding_costs::{DecodingCosts, KindIntensity, ModelCost, decoding_costs
 pub use decoding_prices::{priced_hardware, read_prices};
 pub use efficiency::{Cell, Efficiencies, Efficiency};
 pub use gate::Gate;
-pub use headline::{Headline, caveats};
+pub use headline::{HEADLINES, Headline, caveats};
 pub use history::{HistoryPoint, Series, Shift, histories};
 pub use label::clean;
 pub(crate) use label::shorten;

@@ -6,7 +6,7 @@ use super::error::PlanError;
 use super::plan::{Buffer, Plan};
 use super::source::KernelSource;
 use super::tuning::choose;
-use super::variant::{Path, Variant};
+use super::variant::Variant;
 use crate::workload::{Case, Layer, Tile, Workload};
 
 /// The one way to run a layer.
@@ -25,13 +25,10 @@ fn parts(case: &Case) -> &[Case] {
 }
 
 fn chains(case: &Case, device: &Capabilities) -> Result<Vec<Variant>, PlanError> {
-    let mut path = Path::Scalar;
-    for part in parts(case) {
-        let choice = choose(part, device, &[]).map_err(|error| of_part(part, error))?;
-        // Of the first part, which also says the formats.
-        path = if part == &parts(case)[0] { choice.variant.path } else { path };
-    }
-    Ok(vec![Variant::new("chain", path).with("parts", parts(case).len() as u32)])
+    let choice = |part: &Case| choose(part, device, &[]).map_err(|error| of_part(part, error));
+    let choices = parts(case).iter().map(choice).collect::<Result<Vec<_>, _>>()?;
+    // Of the first part, which also says the formats.
+    Ok(vec![Variant::new("chain", choices[0].variant.path).with("parts", choices.len() as u32)])
 }
 
 fn untuned(

@@ -2,7 +2,7 @@
 
 use super::page::facts;
 use super::wording;
-use crate::analysis::{Comparison, Device, Headline, Standing, caveats};
+use crate::analysis::{Comparison, Device, HEADLINES, Headline, Standing, caveats};
 use crate::record::Status;
 use crate::units;
 use serde::Serialize;
@@ -34,7 +34,7 @@ pub struct CrowdLine {
     pub of_fastest: String,
     /// Cases in which no device is faster, of those that another has too.
     pub led: String,
-    /// The headline rates, in the order of [`CrowdView::RATES`].
+    /// The headline rates, in the order of [`HEADLINES`].
     pub rates: Vec<String>,
     /// Rows with a proven rate.
     pub measured: usize,
@@ -47,13 +47,10 @@ pub struct CrowdLine {
 }
 
 impl CrowdView {
-    /// The names of [`CrowdLine::rates`].
-    pub const RATES: [&'static str; 4] = ["f32 GEMM", "f16 GEMM", "copy", "attention"];
-
     /// What the columns are called.
     pub fn head() -> Vec<&'static str> {
         let mut head = vec!["place", "device", "of the fastest", "fastest in"];
-        head.extend(Self::RATES);
+        head.extend(HEADLINES);
         head.extend(["measured", "broken", "not run", "before you believe it"]);
         head
     }
@@ -117,7 +114,6 @@ mod tests {
         assert_eq!((view.title.as_str(), view.lines.len(), view.shown), ("3 devices", 3, 3));
         let first = &view.lines[0];
         assert_eq!(first.cells().len(), CrowdView::head().len());
-        assert_eq!(Headline::of(&comparison.devices[0]).items().map(|(name, _)| name), CrowdView::RATES);
         let device = comparison.devices.iter().find(|device| device.label == first.device).unwrap();
         assert_eq!(first.measured + first.broken + first.not_run, device.all().count());
     }

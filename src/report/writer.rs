@@ -32,8 +32,10 @@ pub struct Written {
 /// # Errors
 /// If the folder cannot be made or a file cannot be written.
 pub fn write(runs: &[RunFile], devices: Option<&[usize]>, out: &Path) -> Result<Written> {
-    let all = Comparison::new(runs);
-    let all = devices.map_or_else(|| all.clone(), |devices| all.only(devices));
+    let mut all = Comparison::new(runs);
+    if let Some(devices) = devices {
+        all = all.only(devices);
+    }
     let standings = if all.devices.len() > MOST_DEVICES { all.standings() } else { Vec::new() };
     let crowd = (!standings.is_empty()).then(|| CrowdView::new(&all, &standings));
     let first: Vec<usize> = standings.iter().take(MOST_DEVICES).map(|standing| standing.device).collect();

@@ -6,7 +6,7 @@ use crate::analysis::{
     Candidate, Comparison, Criterion, EfficiencyRange, EfficiencySource, GivenEfficiencies, Power,
     kwh_per_million, price_per_million, rank,
 };
-use crate::catalog::{Catalog, Model, Role};
+use crate::catalog::{Catalog, Model};
 use crate::cli::results::{choose_devices, load_files};
 use crate::error::{Error, Result};
 use crate::report::{
@@ -226,9 +226,8 @@ impl Projecting<'_, '_, '_> {
     fn onto(&self, pass: &Pass, source: Option<EfficiencySource>) -> Result<ModelOnDevice> {
         let Projecting { target, model, deployment, arguments } = self;
         let projection = target.project(pass, source)?;
-        let heads = model.products.iter().filter(|product| product.role() == Role::Head);
-        let heads: Vec<&str> = heads.map(|product| product.name.as_str()).collect();
-        let in_layers = projection.parts.iter().filter(|part| !heads.contains(&part.name.as_str()));
+        let of_layers: Vec<&str> = pass.layer_parts(model).map(|part| part.name.as_str()).collect();
+        let in_layers = projection.parts.iter().filter(|part| of_layers.contains(&part.name.as_str()));
         let layer_s = in_layers.map(|part| part.total_s()).sum::<f64>() / model.num_layers as f64;
         // All devices that share the model are paid for and draw power.
         let devices = deployment.tensor_parallel as f64;
