@@ -13,6 +13,7 @@ mod export;
 mod history;
 mod import;
 mod man;
+mod places;
 mod portability;
 mod project;
 mod report;

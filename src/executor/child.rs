@@ -29,6 +29,15 @@ pub struct Program {
     pub arguments: Vec<String>,
     /// Environment variables to set.
     pub environment: Vec<(String, String)>,
+    /// A folder with files of its own, which is removed when nothing can start it any more.
+    pub folder: Option<Arc<tempfile::TempDir>>,
+}
+
+impl Program {
+    /// `program` with `arguments`, in the environment of this process.
+    pub fn new(program: impl Into<std::path::PathBuf>, arguments: Vec<String>) -> Self {
+        Program { program: program.into(), arguments, environment: Vec::new(), folder: None }
+    }
 }
 
 struct Running {
@@ -60,38 +69,12 @@ impl ChildExecutor {
     pub fn wgpu() -> std::io::Result<Self> {
         let program = std::env::current_exe()?;
         let arguments = vec!["executor".into(), "wgpu".into()];
-        Ok(Self::new(Program { program, arguments, environment: Vec::new() }))
+        Ok(Self::new(Program::new(program, arguments)))
     }
 
     /// How often a child was started.
     pub fn starts(&self) -> u32 {
         self.starts
-    }
-
-    /// Which child answers the next request: a handle of an earlier one is worth nothing.
-    pub fn generation(&self) -> u32 {
-        self.starts + u32::from(self.running.is_none())
-    }
-
-    /// Ends the child at once; the next request starts a new one.
-    pub fn stop(&mut self) {
-        if let Some(mut running) = self.running.take() {
-            let _ = running.child.kill();
-            let _ = running.child.wait();
-        }
-    }
-
-    /// Lets the child end by itself, so that the driver writes its caches, and ends it when it does
-    /// not; the next request starts a new one.
-    pub fn end(&mut self) {
-        if let Some(running) = self.running.as_mut() {
-            let _ = running.requests.send(b"{\"request\":\"bye\"}\n".to_vec());
-            let until = Instant::now() + FAREWELL;
-            while Instant::now() < until && matches!(running.child.try_wait(), Ok(None)) {
-                thread::sleep(Duration::from_millis(2));
-            }
-        }
-        self.stop();
     }
 
     fn start(&mut self) -> Result<&mut Running, Fault> {
@@ -228,6 +211,29 @@ impl Executor for ChildExecutor {
             }
             Err(RecvTimeoutError::Disconnected) => Err(self.post_mortem(crashed, "the executor died")),
         }
+    }
+
+    fn generation(&self) -> u32 {
+        self.starts + u32::from(self.running.is_none())
+    }
+
+    fn stop(&mut self) {
+        if let Some(mut running) = self.running.take() {
+            let _ = running.child.kill();
+            let _ = running.child.wait();
+        }
+    }
+
+    /// The child has a moment to end by itself, so that the driver writes its caches.
+    fn end(&mut self) {
+        if let Some(running) = self.running.as_mut() {
+            let _ = running.requests.send(b"{\"request\":\"bye\"}\n".to_vec());
+            let until = Instant::now() + FAREWELL;
+            while Instant::now() < until && matches!(running.child.try_wait(), Ok(None)) {
+                thread::sleep(Duration::from_millis(2));
+            }
+        }
+        self.stop();
     }
 }
 

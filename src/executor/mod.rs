@@ -6,10 +6,12 @@ pub mod loader;
 mod post_mortem;
 pub mod protocol;
 mod remote;
+mod runtime;
 pub mod serve;
 mod wgpu;
 
 pub use child::{ChildExecutor, Program};
 pub use remote::{Executor, Fault, FaultKind};
+pub use runtime::{RUNTIMES, Runtime};
 pub use serve::{Service, serve};
 pub use wgpu::WgpuService;
