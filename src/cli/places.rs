@@ -95,7 +95,7 @@ impl Executors {
         if let Some(command) = &self.executor {
             return discover(&self.external(command)?, "the executor");
         }
-        let places = match self.gpus() {
+        let mut places = match self.gpus() {
             Ok(places) => places,
             Err(error) => {
                 note(&format!(
@@ -105,7 +105,7 @@ impl Executors {
             }
         };
         let any = !places.is_empty();
-        //HOST places.extend(discover(&self.host()?, "host")?);
+        places.extend(discover(&self.host()?, "host")?);
         if !any {
             note("note: no GPU driver was found: the host's processor is measured");
         }

@@ -2,6 +2,7 @@
 
 mod child;
 pub mod fake;
+mod host;
 pub mod loader;
 mod post_mortem;
 pub mod protocol;
@@ -11,6 +12,7 @@ pub mod serve;
 mod wgpu;
 
 pub use child::{ChildExecutor, Program};
+pub use host::HostService;
 pub use remote::{Executor, Fault, FaultKind};
 pub use runtime::{RUNTIMES, Runtime};
 pub use serve::{Service, serve};
