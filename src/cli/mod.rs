@@ -9,6 +9,7 @@ mod count;
 mod devices;
 pub mod doctor;
 mod executor;
+mod executor_check;
 mod export;
 mod history;
 mod import;

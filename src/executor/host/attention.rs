@@ -3,6 +3,7 @@
 //! products are those of the `gemm` crate.
 
 use super::array::Array;
+use super::few_rows;
 use super::product::{Shape, product};
 use super::unpack::Operand;
 use super::vector::{exp, largest, sum, vectorized};
@@ -16,6 +17,8 @@ use std::ops::Range;
 const KEYS: usize = 256;
 /// Rows of queries that share the reading of a block.
 const ROWS: usize = 64;
+/// So few rows of queries are not worth the packing of keys that a product begins with.
+const FEW: usize = 16;
 /// The fewest keys of a split.
 const LEAST_SPLIT: usize = 512;
 
@@ -191,7 +194,12 @@ impl HostAttention {
                 b: (1, dim as isize),
                 c: count as isize,
             };
-            product(shape, &rooms.q[..rows * dim], k, scores, [0.0, 1.0], false, 1);
+            let few = rows <= FEW;
+            if few {
+                few_rows::scores(&rooms.q[..rows * dim], k, scores, dim);
+            } else {
+                product(shape, &rooms.q[..rows * dim], k, scores, [0.0, 1.0], false, 1);
+            }
             for (row, scores) in scores.chunks_mut(count).enumerate() {
                 let position = positions.start + row % positions.len();
                 let visible = self.of.visible(position as u64);
@@ -213,7 +221,11 @@ impl HostAttention {
                 b: (stride as isize, 1),
                 c: value_dim as isize,
             };
-            product(shape, scores, v, sums, [0.0, 1.0], true, 1);
+            if few {
+                few_rows::add_values(scores, v, stride, &mut sums[..rows * value_dim], value_dim);
+            } else {
+                product(shape, scores, v, sums, [0.0, 1.0], true, 1);
+            }
         }
     }
 

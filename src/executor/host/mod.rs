@@ -4,6 +4,7 @@
 
 mod array;
 mod attention;
+mod few_rows;
 mod latency;
 mod peak;
 mod processor;

@@ -2,7 +2,7 @@
 //! over the rows of the weights.
 
 use super::array::Array;
-use super::unpack::{BLOCK, Operand, store};
+use super::unpack::{BLOCK, Operand, store, store_all};
 use super::vector::dot;
 use super::work::Work;
 use crate::workload::{DType, Gemm, Gemv, Precision, Tensor, Workload};
@@ -183,7 +183,7 @@ impl Work for MatrixProduct {
                     Array::F32(c) => batched(self.batch, self.shape, a, b, c),
                     output => {
                         batched(self.batch, self.shape, a, b, c_room);
-                        store(c_room, output, 0);
+                        store_all(c_room, output);
                     }
                 }
             }

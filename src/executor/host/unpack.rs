@@ -3,13 +3,18 @@
 use super::array::{Array, e4m3_value};
 use super::vector::vectorized;
 use crate::workload::Tensor;
+use half::f16;
 use half::slice::HalfFloatSliceExt;
-use half::{bf16, f16};
 use rayon::prelude::*;
 use std::sync::LazyLock;
 
 /// Elements that are unpacked at a time: they stay in the first cache.
 pub const BLOCK: usize = 1024;
+
+/// Elements that surely share a scale: the smallest group.
+const SCALED: usize = 32;
+/// How far each of eight 4-bit integers lies from the lowest bit of its word.
+const HALVES: [u32; 8] = [0, 8, 16, 24, 4, 12, 20, 28];
 
 static E4M3: LazyLock<[f32; 256]> = LazyLock::new(|| std::array::from_fn(|bits| e4m3_value(bits as u8)));
 
@@ -42,42 +47,54 @@ impl<'a> Operand<'a> {
     where
         'a: 'b,
     {
-        let block = &mut block[..if matches!(self.elements, Array::F32(_)) { 0 } else { len }];
+        if let Array::F32(elements) = self.elements {
+            return &elements[start..start + len];
+        }
+        let block = &mut block[..len];
+        vectorized(|| self.read_narrow(start, block));
+        block
+    }
+
+    #[inline(always)]
+    fn read_narrow(&self, start: usize, block: &mut [f32]) {
+        let end = start + block.len();
+        let scale = |at: usize| {
+            self.scales.map_or(1.0, |(scales, group)| wide(scales[(start + at * SCALED) / group].to_bits()))
+        };
         match self.elements {
-            Array::F32(elements) => return &elements[start..start + len],
-            Array::F16(elements) => elements[start..start + len].convert_to_f32_slice(block),
+            Array::F32(elements) => block.copy_from_slice(&elements[start..end]),
+            Array::F16(elements) => {
+                each(block, &elements[start..end], |half| wide(half.to_bits()));
+            }
+            // bf16 is the upper half of f32.
             Array::Bf16(elements) => {
-                let from = &elements[start..start + len];
-                vectorized(|| widen(from, block));
+                each(block, &elements[start..end], |half| f32::from_bits(u32::from(half.to_bits()) << 16));
             }
             Array::E4m3(bytes) => {
                 let table = &*E4M3;
-                for (value, bits) in block.iter_mut().zip(&bytes[start..start + len]) {
-                    *value = table[usize::from(*bits)];
-                }
+                each(block, &bytes[start..end], |bits| table[usize::from(*bits)]);
             }
+            Array::I32(elements) => each(block, &elements[start..end], |i| *i as f32),
             Array::I8(elements) => {
-                let from = &elements[start..start + len];
-                vectorized(|| block.iter_mut().zip(from).for_each(|(value, i)| *value = f32::from(*i)));
+                let from = elements[start..end].chunks(SCALED);
+                for (at, (values, from)) in block.chunks_mut(SCALED).zip(from).enumerate() {
+                    let scale = scale(at);
+                    each(values, from, |i| f32::from(*i) * scale);
+                }
             }
             Array::I4(bytes) => {
-                let from = &bytes[start / 2..start / 2 + len.div_ceil(8) * 4];
-                vectorized(|| halves(from, block));
-            }
-            Array::I32(elements) => {
-                let from = &elements[start..start + len];
-                block.iter_mut().zip(from).for_each(|(value, i)| *value = *i as f32);
-            }
-        }
-        if let Some((scales, group)) = self.scales {
-            vectorized(|| {
-                for (values, scale) in block.chunks_mut(group).zip(&scales[start / group..]) {
-                    let scale = scale.to_f32();
-                    values.iter_mut().for_each(|value| *value *= scale);
+                let from = bytes[start / 2..].chunks(SCALED / 2);
+                for (at, (values, from)) in block.chunks_mut(SCALED).zip(from).enumerate() {
+                    let (words, _) = from.as_chunks::<4>();
+                    let scale = scale(at);
+                    for (eight, word) in values.chunks_mut(8).zip(words) {
+                        let word = u32::from_le_bytes(*word);
+                        let of = |shift: u32| ((word >> shift & 15) as f32 - 8.0) * scale;
+                        eight.iter_mut().zip(HALVES).for_each(|(value, shift)| *value = of(shift));
+                    }
                 }
-            });
+            }
         }
-        block
     }
 
     /// All elements, where they are f32 already.
@@ -100,30 +117,36 @@ impl<'a> Operand<'a> {
     }
 }
 
-/// bf16 is the upper half of f32.
+/// Each value of `to` from the element of `from` in its place.
 #[inline(always)]
-fn widen(from: &[bf16], to: &mut [f32]) {
-    for (value, half) in to.iter_mut().zip(from) {
-        *value = f32::from_bits(u32::from(half.to_bits()) << 16);
+fn each<T>(to: &mut [f32], from: &[T], value: impl Fn(&T) -> f32) {
+    for (to, from) in to.iter_mut().zip(from) {
+        *to = value(from);
     }
 }
 
-/// The 4-bit integers of words of eight.
+/// A finite f16 as f32: its exponent is 112 less. A product with 2¹¹² makes up for it, and gives
+/// numbers below the smallest normal one their exponents, without a branch that would keep loops from
+/// the vector units.
 #[inline(always)]
-fn halves(from: &[u8], to: &mut [f32]) {
-    let (words, _) = from.as_chunks::<4>();
-    let (eights, rest) = to.as_chunks_mut::<8>();
-    let value = |bits: u8| f32::from(bits) - 8.0;
-    for (word, eight) in words.iter().zip(eights) {
-        for j in 0..4 {
-            eight[j] = value(word[j] & 15);
-            eight[j + 4] = value(word[j] >> 4);
+fn wide(bits: u16) -> f32 {
+    const UP: f32 = f32::from_bits((112 + 127) << 23);
+    let size = f32::from_bits(u32::from(bits & 0x7fff) << 13) * UP;
+    f32::from_bits(size.to_bits() | u32::from(bits & 0x8000) << 16)
+}
+
+/// Stores all of an output, as [`store`] does, by all threads.
+pub fn store_all(values: &[f32], output: &mut Array) {
+    const PART: usize = 16 * BLOCK;
+    let parts = values.par_chunks(PART);
+    match output {
+        Array::F16(elements) => {
+            elements.par_chunks_mut(PART).zip(parts).for_each(|(to, from)| to.convert_from_f32_slice(from));
         }
-    }
-    if let Some(word) = words.last().filter(|_| !rest.is_empty()) {
-        for (j, value_of) in rest.iter_mut().enumerate() {
-            *value_of = value(if j < 4 { word[j] & 15 } else { word[j - 4] >> 4 });
+        Array::Bf16(elements) => {
+            elements.par_chunks_mut(PART).zip(parts).for_each(|(to, from)| to.convert_from_f32_slice(from));
         }
+        output => store(values, output, 0),
     }
 }
 
@@ -174,6 +197,14 @@ mod tests {
                     assert_eq!(f64::from(*value), read((start + at) as u64), "{dtype} {at}");
                 }
             }
+        }
+    }
+
+    #[test]
+    fn every_finite_f16_is_widened_to_itself() {
+        for bits in (0..0x7c00).chain(0x8000..0xfc00) {
+            let exact = f16::from_bits(bits).to_f32();
+            assert_eq!(wide(bits).to_bits(), exact.to_bits(), "{bits:#x}");
         }
     }
 
