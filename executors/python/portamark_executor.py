@@ -27,6 +27,7 @@ those of src/workload/generator.rs. Only the standard library and the runtime it
 
 import base64
 import concurrent.futures
+import functools
 import importlib
 import importlib.util
 import itertools
@@ -127,6 +128,8 @@ class Case:
         if len(words) < 2:
             raise failed(f"`{key}`: the format is missing")
         self._formats(words[1])
+        # What a runtime makes once for all buffer sets.
+        self.shared = {}
         self.flags, self.numbers = set(), {}
         for word in words[2:]:
             match = re.fullmatch(r"([a-z]+)([0-9]{1,10})", word)
@@ -467,11 +470,19 @@ def load(module, install):
         raise unsupported(f"{module} does not load: {refusal(error).reason}") from None
 
 
+def listed(found):
+    return found if isinstance(found, list) else [found]
+
+
 class Runtime:
-    """What every runtime has. Arrays are its own; a thunk executes one buffer set and gives its output."""
+    """What every runtime has. Arrays are its own; a thunk executes one buffer set and gives its output.
+
+    A family that it computes is a method: of the case, the output and the inputs of one set it gives a
+    thunk and in words what that is, or a list of several such pairs, best first.
+    """
 
     formats = ("f32", "f16", "i8", "i32")
-    # Whether one execution at `prepare` compiles, or shows what the runtime lacks.
+    # Whether something is compiled or may be lacking, so that `prepare` has to execute once.
     is_probed = True
     device_type = "software"
     timer = "host"
@@ -501,16 +512,31 @@ class Runtime:
         return True
 
     def check(self, case):
+        if not hasattr(self, case.family):
+            raise unsupported(f"{self.api} has no operator for {case.family}")
         for name in (case.input, case.accumulate):
             if name not in self.formats:
                 raise unsupported(f"{self.api} has no {name} here")
 
-    def build(self, case, inputs, output):
-        """A thunk for one buffer set, and in words what computes it."""
-        operator = getattr(self, case.family, None)
-        if operator is None:
-            raise unsupported(f"{self.api} has no operator for {case.family}")
-        return operator(case, output, *inputs)
+    def build(self, case, inputs, outputs):
+        """Thunks of all sets, and in words what computes them: of what may, the first that works here."""
+        operator, lacking = getattr(self, case.family), None
+        for at, (thunk, words) in enumerate(listed(operator(case, outputs[0], *inputs[0]))):
+            try:
+                if self.is_probed:
+                    self.prove(thunk, outputs[0])
+            except Exception as error:
+                if refusal(error).status in ("out-of-memory", "device-lost"):
+                    raise
+                lacking = lacking or refusal(error)
+                continue
+            others = (listed(operator(case, output, *arrays)) for arrays, output in zip(inputs[1:], outputs[1:]))
+            return [thunk] + [found[at][0] for found in others], words
+        raise lacking
+
+    def prove(self, thunk, output):
+        """Executes once: that compiles, and shows what the runtime lacks."""
+        self.fence([thunk()])
 
     def fence(self, outputs):
         """Waits until everything submitted is done."""
@@ -878,20 +904,6 @@ class Torch(Runtime):
         if self.backend and hasattr(self.backend, "empty_cache"):
             self.backend.empty_cache()
 
-    def build(self, case, inputs, output):
-        """Tries what may compute the case, best first, until one works on this device."""
-        candidates = getattr(self, case.family)(case, output, *inputs)
-        lacking = None
-        for thunk, words in candidates if isinstance(candidates, list) else [candidates]:
-            try:
-                self.prove(thunk, output)
-                return thunk, words
-            except Exception as error:
-                lacking = lacking or refusal(error)
-                if lacking.status == "out-of-memory" or refusal(error).status == "device-lost":
-                    raise
-        raise lacking
-
     def prove(self, thunk, output):
         """Executes once. What silently computes on the host is not the device's work."""
         torch = self.torch
@@ -937,12 +949,7 @@ class Torch(Runtime):
         torch, (begin, end) = self.torch, case.seen()
         k = k[:, :, begin:end]
         v = k[..., :case.dv] if v is None else v[:, :, begin:end]
-        mask = None
-        rows = case.mask_rows()
-        if rows is not None:
-            first, last = (torch.tensor(edges)[:, None] for edges in zip(*rows))
-            key = torch.arange(end - begin)[None, :]
-            mask = ((key >= first) & (key < last)).to(self.device)
+        mask = self._mask(case)
         composed = self._composed(case, out, q, k, v, mask)
         fused = getattr(torch.nn.functional, "scaled_dot_product_attention", None)
         if fused is None:
@@ -966,6 +973,15 @@ class Torch(Runtime):
         if case.group > 1:
             candidates.append(self._repeated(fused, case.group, q, k, v, choices[-1]))
         return candidates + [composed]
+
+    def _mask(self, case):
+        """Queries × keys seen: whether a query sees a key; all sets share it."""
+        if "mask" not in case.shared and case.mask_rows() is not None:
+            torch, (begin, end) = self.torch, case.seen()
+            first, last = (torch.tensor(edges)[:, None] for edges in zip(*case.mask_rows()))
+            key = torch.arange(end - begin)[None, :]
+            case.shared["mask"] = ((key >= first) & (key < last)).to(self.device)
+        return case.shared.get("mask")
 
     def _fused(self, fused, q, k, v, options):
         words = "torch.nn.functional.scaled_dot_product_attention"
@@ -1081,7 +1097,6 @@ class Jax(Runtime):
         except Exception:  # not every platform tells
             pass
         self.generator = Generator(self.np)
-        self.functions = {}
 
     def array(self, host, dtype, shape):
         host = host.view(self.jnp.bfloat16) if dtype == "bf16" else host
@@ -1100,12 +1115,18 @@ class Jax(Runtime):
     def fence(self, outputs):
         self.jax.block_until_ready(outputs)
 
-    def build(self, case, inputs, output):
-        if case.key not in self.functions:
-            function, words = super().build(case, inputs, output)
-            self.functions = {case.key: (self.jax.jit(function), words)}
-        function, words = self.functions[case.key]
-        return lambda: function(*inputs), words
+    def build(self, case, inputs, outputs):
+        """Jits what may compute the case, best first; all sets share the function that works."""
+        lacking = None
+        for function, words in listed(getattr(self, case.family)(case, outputs[0])):
+            jitted = self.jax.jit(function)
+            thunks = [functools.partial(jitted, *arrays) for arrays in inputs]
+            try:
+                self.prove(thunks[0], outputs[0])
+                return thunks, words
+            except Exception as error:
+                lacking = lacking or refusal(error)
+        raise lacking
 
     def gemm(self, case, out, *_):
         total = self.jnp.int32 if case.input == "i8" else self.jnp.float32
@@ -1120,8 +1141,9 @@ class Jax(Runtime):
     def attention(self, case, out, *_):
         jnp, (begin, end), mask = self.jnp, case.seen(), mask_array(self.np, case)
         fused = getattr(self.jax.nn, "dot_product_attention", None)
+        composed = (self._composed(case, out, begin, end, mask), "composed attention: jax.numpy.einsum, softmax, einsum")
         if fused is None or case.latent or case.dv != case.d:
-            return self._composed(case, out, begin, end, mask), "composed attention: jax.numpy.matmul, softmax, matmul"
+            return [composed]
         causal = mask is not None and case.q == case.kv and "w" not in case.numbers
         options = {"is_causal": True} if causal else {} if mask is None else {"mask": mask[None, None]}
 
@@ -1129,7 +1151,7 @@ class Jax(Runtime):
             # It takes heads after positions.
             q, k, v = (jnp.swapaxes(x, 1, 2) for x in (q, k[:, :, begin:end], v[:, :, begin:end]))
             return jnp.swapaxes(fused(q, k, v, **options), 1, 2)
-        return attend, "jax.nn.dot_product_attention"
+        return [(attend, "jax.nn.dot_product_attention"), composed]
 
     def _composed(self, case, out, begin, end, mask):
         jnp = self.jnp
@@ -1289,7 +1311,6 @@ class Onnx(Runtime):
             self.device_type = "discrete" if query and query != "mps" else "other"
             self.version += f"+{short}"
         self.generator = Generator(self.np)
-        self.sessions = {}
 
     def array(self, host, dtype, shape):
         return self.ort.OrtValue.ortvalue_from_numpy(
@@ -1308,7 +1329,7 @@ class Onnx(Runtime):
     def to_host(self, output):
         return output["value"].numpy()
 
-    def session(self, case, graph):
+    def session(self, graph):
         """Compiles a graph for the provider alone."""
         options = self.ort.SessionOptions()
         options.log_severity_level = 3
@@ -1324,39 +1345,38 @@ class Onnx(Runtime):
             raise unsupported(f"onnxruntime did not start {self.provider} and would compute on the CPU")
         return session
 
-    def build(self, case, inputs, output):
-        if case.key not in self.sessions:
-            self.sessions = {case.key: self._compile(case, inputs, output)}
-        session, words = self.sessions[case.key]
-        binding = output["binding"] = session.io_binding()
-        for number, value in enumerate(inputs):
-            binding.bind_ortvalue_input(f"x{number}", value)
+    def build(self, case, inputs, outputs):
+        """A session for all sets, and a binding for each. Attention is an operator since version 23 of
+        the standard; older runtimes and most providers have version 17 at least."""
+        lacking = None
+        for opset, version in ((23, 10), (17, 8)):
+            try:
+                session, words = self._compile(case, inputs[0], outputs[0], Graph(opset, version))
+                thunks = [self._bind(session, arrays, output) for arrays, output in zip(inputs, outputs)]
+                self.prove(thunks[0], outputs[0])
+                return thunks, f"onnxruntime {words}"
+            except Exception as error:
+                lacking = lacking or refusal(error)
+        raise lacking
+
+    def _compile(self, case, inputs, output, graph):
+        dtypes = [tensor["dtype"] for tensor in case.tensors()]
+        graph.inputs = [graph.value(f"x{at}", dtypes[at], array.shape()) for at, array in enumerate(inputs)]
+        graph.outputs = [graph.value("y", dtypes[-1], output["value"].shape())]
+        words = getattr(self, case.family)(case, graph)
+        return self.session(graph), words
+
+    def _bind(self, session, inputs, output):
+        binding, run = session.io_binding(), session.run_with_iobinding
+        for at, array in enumerate(inputs):
+            binding.bind_ortvalue_input(f"x{at}", array)
         binding.bind_ortvalue_output("y", output["value"])
-        run = session.run_with_iobinding
+        output["binding"] = binding
 
         def execute():
             run(binding)
             return output
-        return execute, words
-
-    def _compile(self, case, inputs, output):
-        operator = getattr(self, case.family, None)
-        if operator is None:
-            raise unsupported(f"onnxruntime has no operator for {case.family}")
-        shapes = [tuple(value.shape()) for value in inputs]
-        dtypes = [tensor["dtype"] for tensor in case.tensors()]
-        first = None
-        # Attention is an operator since version 23; older runtimes and most providers lack it.
-        for opset, version in ((23, 10), (17, 8)):
-            graph = Graph(opset, version)
-            graph.inputs = [graph.value(f"x{at}", dtypes[at], shape) for at, shape in enumerate(shapes)]
-            graph.outputs = [graph.value("y", dtypes[-1], output["value"].shape())]
-            try:
-                words = operator(case, graph)
-                return self.session(case, graph), f"onnxruntime {words}"
-            except Exception as error:
-                first = first or error
-        raise first
+        return execute
 
     def fence(self, outputs):
         for output in outputs:
@@ -1450,7 +1470,7 @@ def open_runtime(text):
     if name not in RUNTIMES:
         raise unsupported(f"`{name[:40]}` is no runtime; there are {', '.join(RUNTIMES)}, "
                           "each with :DEVICE behind it, e.g. torch:cuda")
-    if device and not re.fullmatch(r"[A-Za-z]\w{0,30}(:\d{1,3})?", device):
+    if device and not re.fullmatch(r"\w{1,40}(:\d{1,3})?", device):
         raise unsupported(f"`{device[:40]}` is no device of {name}; a device is a word, or a word and a number, "
                           "e.g. cuda:1")
     return RUNTIMES[name](device or None)
@@ -1535,7 +1555,8 @@ class Executor:
             return self._make(case, described, shapes, seed, sets, request.get("dist", "uniform"), held)
         except Exception as error:
             trouble = refusal(error)
-        # The buffers went with the exception, so now there is something to give back.
+            # The exception knows the frames that hold the buffers.
+            trouble = Refused(trouble.status, trouble.reason)
         runtime.close()
         raise trouble
 
@@ -1548,10 +1569,7 @@ class Executor:
             arrays.append([runtime.array(runtime.generator.make(tensor, seed, number_of_set, dist),
                                          tensor["dtype"], shape) for tensor, shape in zip(inputs, shapes)])
         began = time.perf_counter_ns()
-        built = [runtime.build(case, *pair) for pair in zip(arrays, outputs)]
-        thunks, kernel = [thunk for thunk, _ in built], built[0][1]
-        if runtime.is_probed:
-            runtime.fence([thunks[0]()])
+        thunks, kernel = runtime.build(case, arrays, outputs)
         compile_ns = time.perf_counter_ns() - began
         handle, self.next_handle = self.next_handle, self.next_handle + 1
         self.prepared[handle] = Prepared(case, outputs, thunks, held)
