@@ -104,6 +104,13 @@ FAMILIES = {
     "gather": ("r c v", "", ""),
     "transpose": ("m n", "", ""),
 }
+NO_OPERATOR = {
+    "peak": "chains of multiply-adds within registers are written by hand",
+    "latency": "a chain of dependent loads is written by hand",
+    "launch": "empty dispatches are no work of a library",
+    "moe": "experts of a layer are several operators, and which ones depends on the library around it",
+    "layer": "a chain of cases is several operators",
+}
 READ_BLOCK = 1024
 RMSNORM_EPSILON = 1.0 / 131072.0
 FLOATS = ("f32", "f16", "bf16")
@@ -114,16 +121,18 @@ POISON = {4: 0x7FC0DEAD, 2: 0x7EAD}
 
 
 class Case:
-    """A case by its key: family, formats, numbers, flags, and the shapes of its tensors."""
+    """A case by its key: family, formats, numbers, flags, and the shapes of its tensors. `runtime` is the
+    one that is named when it has no operator for it."""
 
-    def __init__(self, key):
+    def __init__(self, key, runtime="this executor"):
         words = key.split()
         if not words:
             raise failed("the key of the case is empty")
-        self.key, self.family = key, words[0]
+        self.key, self.family, self.runtime = key, words[0], runtime
+        if self.family in NO_OPERATOR:
+            raise unsupported(f"{runtime} has no operator for {self.family}: {NO_OPERATOR[self.family]}")
         if self.family not in FAMILIES:
-            raise unsupported(f"no runtime of this executor has an operator for `{self.family}`; "
-                              f"it computes {', '.join(FAMILIES)}")
+            raise unsupported(f"{runtime} knows no `{self.family}`; it computes {', '.join(FAMILIES)}")
         needed, optional, flags = (text.split() for text in FAMILIES[self.family])
         if len(words) < 2:
             raise failed(f"`{key}`: the format is missing")
@@ -138,7 +147,7 @@ class Case:
             elif match and match[1] in needed + optional and match[1] not in self.numbers:
                 self.numbers[match[1]] = int(match[2])
             else:
-                raise unsupported(f"`{key}`: `{word}` is not known to this executor")
+                raise unsupported(f"{runtime}: `{word}` of `{key}` is not known to this executor")
         for name in needed:
             if name not in self.numbers:
                 raise failed(f"`{key}`: {name}<number> is missing")
@@ -154,18 +163,18 @@ class Case:
         self.precision = text
         for name in (self.input, self.right, self.accumulate):
             if name not in ITEM_BYTES:
-                raise unsupported(f"no runtime of this executor has an operator for format {name}")
+                raise unsupported(f"{self.runtime} has no operator that takes {name}")
         self.result = self.input if self.input in FLOATS else self.accumulate
         if self.input != self.right:
-            raise unsupported(f"no runtime of this executor multiplies {self.input} by {self.right}")
+            raise unsupported(f"{self.runtime} does not multiply {self.input} by {self.right}")
         moved = self.family in ("gather", "transpose")
         if self.accumulate == "f16" and not moved:
-            raise unsupported("no runtime of this executor promises to sum in f16")
+            raise unsupported(f"{self.runtime} does not promise to sum in f16")
         if (self.input == "bf16" and self.accumulate != "f32" and not moved) or (
                 self.input == "i8") != (self.accumulate == "i32") or self.input == "i32":
-            raise unsupported(f"no runtime of this executor computes {text}")
+            raise unsupported(f"{self.runtime} does not compute {text}")
         if self.input == "i8" and self.family not in ("gemm", "gemv"):
-            raise unsupported(f"no runtime of this executor has {self.family} of i8")
+            raise unsupported(f"{self.runtime} has no {self.family} of i8")
 
     def __getattr__(self, name):
         """Numbers of the key are attributes."""
@@ -191,7 +200,7 @@ class Case:
 
     def _attention(self):
         if "page" in self.numbers:
-            raise unsupported("no runtime of this executor has attention over a paged cache as an operator")
+            raise unsupported(f"{self.runtime} has no operator for attention over a paged cache")
         number = self.numbers.setdefault
         number("hkv", self.hq), number("kv", self.q), number("dv", self.d)
         self.causal, self.latent = "causal" in self.flags, "latent" in self.flags
@@ -278,7 +287,7 @@ def elements_of(tensor, shape):
     except (KeyError, TypeError):
         raise failed("a tensor has no name, dtype or len") from None
     if dtype not in ITEM_BYTES:
-        raise unsupported(f"no runtime of this executor has format {dtype}, which tensor {name} is in")
+        raise unsupported(f"this executor has no format {dtype}, which tensor {name} is in")
     if length != math.prod(shape) or not 0 < length <= WORD:
         raise failed(f"tensor {name} has {length} elements and not {math.prod(shape)}")
     return length
@@ -315,6 +324,11 @@ def modulo(x, divisor):
     return x - x // divisor * divisor
 
 
+def processors():
+    """How many the system lets this process use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 class Generator:
     """Makes inputs on the host, in NumPy or, where there is none, in torch."""
 
@@ -323,7 +337,7 @@ class Generator:
         self.kept = numpy.array(KEPT, bool) if numpy else torch.tensor(KEPT, dtype=torch.bool)
         # A chunk stays in the cache; NumPy computes in one thread each.
         self.chunk = 1 << 16 if numpy else 1 << 20
-        self.threads = concurrent.futures.ThreadPoolExecutor(os.cpu_count()) if numpy else None
+        self.threads = concurrent.futures.ThreadPoolExecutor(processors()) if numpy else None
 
     def floats(self, first, count, tensor, stream, seed, dist):
         """Elements first to first + count in f32, which holds them exactly."""
@@ -513,10 +527,17 @@ class Runtime:
 
     def check(self, case):
         if not hasattr(self, case.family):
-            raise unsupported(f"{self.api} has no operator for {case.family}")
+            raise unsupported(f"{self.api} has no operator for {case.family} as one graph of this executor")
         for name in (case.input, case.accumulate):
             if name not in self.formats:
-                raise unsupported(f"{self.api} has no {name} here")
+                raise unsupported(f"{self.api} has no {name}")
+
+    def scratch(self, case):
+        """Bytes of what an execution holds beside inputs and output: the scores of composed attention."""
+        if case.family != "attention":
+            return 0
+        begin, end = case.seen()
+        return 4 * case.b * case.hq * case.q * (end - begin)
 
     def build(self, case, inputs, outputs):
         """Thunks of all sets, and in words what computes them: of what may, the first that works here."""
@@ -903,6 +924,10 @@ class Torch(Runtime):
     def close(self):
         if self.backend and hasattr(self.backend, "empty_cache"):
             self.backend.empty_cache()
+
+    def scratch(self, case):
+        fused = hasattr(self.torch.nn.functional, "scaled_dot_product_attention")
+        return 0 if fused else super().scratch(case)
 
     def prove(self, thunk, output):
         """Executes once. What silently computes on the host is not the device's work."""
@@ -1413,8 +1438,11 @@ class Onnx(Runtime):
             k, v = part(k, 2, begin, end), v and part(v, 2, begin, end)
         v = v or part(k, 3, 0, case.dv)
         if graph.opset >= 23:
-            hidden = [] if mask is None else [graph.constant("bool", mask.shape, mask.tobytes())]
-            graph.node("Attention", ["x0", k, v] + hidden, "y")
+            if mask is not None and case.q == case.kv and "w" not in case.numbers:
+                graph.node("Attention", ["x0", k, v], "y", is_causal=1)
+            else:
+                hidden = [] if mask is None else [graph.constant("bool", mask.shape, mask.tobytes())]
+                graph.node("Attention", ["x0", k, v] + hidden, "y")
             return "Attention"
         # Five dimensions: keys of a group are the same for all its heads.
         five = [(case.b, case.hkv, case.group, case.q, case.d), (case.b, case.hkv, 1, end - begin, case.d),
@@ -1538,7 +1566,7 @@ class Executor:
         runtime = self.start()
         if request.get("device") != self.device["id"]:
             raise failed(f"there is no device {str(request.get('device'))[:160]}")
-        case = Case(str(request.get("case", "")))
+        case = Case(str(request.get("case", "")), runtime.api)
         runtime.check(case)
         seed, sets = number(request, "seed"), number(request, "sets", 1 << 16, 1)
         limit = number(request, "memory_limit", (1 << 64) - 1)
@@ -1549,8 +1577,10 @@ class Executor:
         each = sum(elements_of(tensor, shape) * ITEM_BYTES[tensor["dtype"]]
                    for tensor, shape in zip(described, shapes))
         held, others = each * sets, sum(other.bytes for other in self.prepared.values())
-        if held + others > limit:
-            raise Refused("out-of-memory", f"{held} bytes beside {others} are more than {limit}")
+        scratch = runtime.scratch(case)
+        if held + scratch + others > limit:
+            scores = f" and {scratch} of scores" if scratch else ""
+            raise Refused("out-of-memory", f"{held} bytes{scores} beside {others} are more than {limit}")
         try:
             return self._make(case, described, shapes, seed, sets, request.get("dist", "uniform"), held)
         except Exception as error:
