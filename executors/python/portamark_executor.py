@@ -983,7 +983,8 @@ class Torch(Runtime):
         choices = [dict(attn_mask=mask)]
         if plain_causal and case.q == case.kv:
             choices = [dict(is_causal=True)]
-        elif plain_causal:
+        elif plain_causal and self.backend:
+            # On the processor it makes a mask at every execution.
             try:
                 bias = importlib.import_module("torch.nn.attention.bias")
                 choices.insert(0, dict(attn_mask=bias.causal_lower_right(case.q, case.kv)))
@@ -1009,10 +1010,13 @@ class Torch(Runtime):
         return case.shared.get("mask")
 
     def _fused(self, fused, q, k, v, options):
-        words = "torch.nn.functional.scaled_dot_product_attention"
+        words, mask = "torch.nn.functional.scaled_dot_product_attention", options.get("attn_mask")
+        if mask is not None and type(mask) is not type(q):
+            # It chooses by itself, and not as the inner function below would.
+            return lambda: fused(q, k, v, **options), words + " with causal_lower_right"
         try:
             plain = {name: value for name, value in options.items() if name != "attn_mask"}
-            chosen = self.torch._fused_sdp_choice(q, k, v, options.get("attn_mask"), 0.0, **plain)
+            chosen = self.torch._fused_sdp_choice(q, k, v, mask, 0.0, **plain)
             words += f" ({self.choices[int(chosen)]})"
         except Exception:  # it is an inner function of torch and says no more than a name
             pass
@@ -1396,7 +1400,8 @@ class Onnx(Runtime):
         for at, array in enumerate(inputs):
             binding.bind_ortvalue_input(f"x{at}", array)
         binding.bind_ortvalue_output("y", output["value"])
-        output["binding"] = binding
+        # A binding does not keep the host's memory of its inputs alive.
+        output["binding"], output["inputs"] = binding, inputs
 
         def execute():
             run(binding)
