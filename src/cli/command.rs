@@ -1,8 +1,8 @@
 //! The subcommands and what they have in common on the outside.
 
 use super::{
-    catalog, compare, completions, cost, count, devices, doctor, executor, export, history, import, man,
-    portability, project, report, run as run_command, tune, verify,
+    catalog, compare, completions, cost, count, devices, doctor, executor, executor_check, export, history,
+    import, man, portability, project, report, run as run_command, serve, tune, verify,
 };
 use crate::error::Result;
 use clap::{CommandFactory, Parser, Subcommand};
@@ -30,6 +30,8 @@ enum Command {
     Doctor(doctor::Arguments),
     /// Measure a suite on devices and record it.
     Run(Box<run_command::Command>),
+    /// Measure a suite in the browser that opens the page.
+    Serve(Box<serve::Arguments>),
     /// Find the fastest variant of each case on a device, for `run` to use.
     Tune(Box<tune::Arguments>),
     /// Check every kernel variant against the oracle; time nothing.
@@ -54,6 +56,8 @@ enum Command {
     Export(export::Arguments),
     /// Show published figures of accelerators with their sources.
     Catalog(catalog::Arguments),
+    /// Check that an executor keeps the protocol, whoever wrote it.
+    ExecutorCheck(executor_check::Arguments),
     /// Print completions for a shell.
     Completions(completions::Arguments),
     /// Print a manual page.
@@ -69,6 +73,7 @@ pub fn run(arguments: Arguments) -> Result<()> {
         Command::Devices(arguments) => devices::run(&arguments),
         Command::Doctor(arguments) => doctor::run(&arguments),
         Command::Run(arguments) => run_command::run(&arguments),
+        Command::Serve(arguments) => serve::run(&arguments),
         Command::Tune(arguments) => tune::run(&arguments),
         Command::Verify(arguments) => verify::run(&arguments),
         Command::Compare(arguments) => compare::run(&arguments),
@@ -81,6 +86,7 @@ pub fn run(arguments: Arguments) -> Result<()> {
         Command::Import(arguments) => import::run(&arguments),
         Command::Export(arguments) => export::run(&arguments),
         Command::Catalog(arguments) => catalog::run(&arguments),
+        Command::ExecutorCheck(arguments) => executor_check::run(&arguments),
         Command::Completions(arguments) => completions::run(&arguments),
         Command::Man(arguments) => man::run(&arguments),
         Command::Executor(kind) => executor::run(&kind),

@@ -3,7 +3,7 @@
 use super::print;
 use super::subject::Subject;
 use crate::error::{Error, Result};
-use crate::executor::{Executor, Fault};
+use crate::executor::{Executor, Fault, FaultKind};
 use crate::kernel::{Capabilities, KernelSource, Plan, Takes, candidates};
 use crate::measure::{Config, Predictor, prove};
 use crate::units;
@@ -115,6 +115,10 @@ fn attempt(
                 (format!("WRONG        {reason}:"), Some(seconds))
             }
         },
+        Err(Fault { kind: FaultKind::Unsupported, reason, .. }) => {
+            tally.left_out += 1;
+            (format!("unsupported  {}:", crate::record::redact(&reason)), None)
+        }
         Err(Fault { reason, .. }) => {
             tally.broken += 1;
             (format!("FAILED       {}:", crate::record::redact(&reason)), None)

@@ -85,6 +85,36 @@ impl ChildExecutor {
         Ok(self.running.as_mut().expect("just set"))
     }
 
+    /// Sends a line and waits for the answer to it.
+    fn exchange(&mut self, mut text: Vec<u8>, deadline: Duration) -> Result<Response, Fault> {
+        text.push(b'\n');
+        let running = self.start()?;
+        let _ = running.requests.send(text);
+        let crashed = FaultKind::Crashed;
+        match running.lines.recv_timeout(deadline) {
+            Ok(Ok(line)) => match serde_json::from_str::<Response>(&line) {
+                Ok(Response::Error { status: Failure::DeviceLost, reason }) => {
+                    Err(self.post_mortem(crashed, &reason))
+                }
+                Ok(response) => Ok(response),
+                Err(error) => {
+                    let start: String = line.trim_end().chars().take(60).collect();
+                    let what = format!("the executor's answer is not a response: {error}: `{start}`");
+                    Err(self.post_mortem(crashed, &what))
+                }
+            },
+            Ok(Err(error)) => {
+                Err(self.post_mortem(crashed, &format!("the executor's answer ended early: {error}")))
+            }
+            Err(RecvTimeoutError::Timeout) => {
+                let deadline = crate::units::seconds(deadline.as_secs_f64());
+                let what = format!("no answer within {deadline}; the executor was ended");
+                Err(self.post_mortem(FaultKind::Timeout, &what))
+            }
+            Err(RecvTimeoutError::Disconnected) => Err(self.post_mortem(crashed, "the executor died")),
+        }
+    }
+
     /// Ends a child that misbehaved. The fault says how it ended and what it said last.
     fn post_mortem(&mut self, kind: FaultKind, what: &str) -> Fault {
         let Some(mut running) = self.running.take() else { return Fault::fatal(kind, what) };
@@ -180,37 +210,16 @@ fn spawn(program: &Program) -> Result<Running, Fault> {
 
 impl Executor for ChildExecutor {
     fn call(&mut self, request: &Request, deadline: Duration) -> Result<Response, Fault> {
-        let mut text = serde_json::to_vec(request).expect("requests are plain data");
-        text.push(b'\n');
-        let running = self.start()?;
+        let text = serde_json::to_vec(request).expect("requests are plain data");
         if matches!(request, Request::Prepare(_)) {
             // What was said about earlier cases explains no later one.
-            running.stderr.lock().map(|mut lines| lines.clear()).unwrap_or_default();
+            self.start()?.stderr.lock().map(|mut lines| lines.clear()).unwrap_or_default();
         }
-        let _ = running.requests.send(text);
-        let crashed = FaultKind::Crashed;
-        match running.lines.recv_timeout(deadline) {
-            Ok(Ok(line)) => match serde_json::from_str::<Response>(&line) {
-                Ok(Response::Error { status: Failure::DeviceLost, reason }) => {
-                    Err(self.post_mortem(crashed, &reason))
-                }
-                Ok(response) => Ok(response),
-                Err(error) => {
-                    let start: String = line.trim_end().chars().take(60).collect();
-                    let what = format!("the executor's answer is not a response: {error}: `{start}`");
-                    Err(self.post_mortem(crashed, &what))
-                }
-            },
-            Ok(Err(error)) => {
-                Err(self.post_mortem(crashed, &format!("the executor's answer ended early: {error}")))
-            }
-            Err(RecvTimeoutError::Timeout) => {
-                let deadline = crate::units::seconds(deadline.as_secs_f64());
-                let what = format!("no answer within {deadline}; the executor was ended");
-                Err(self.post_mortem(FaultKind::Timeout, &what))
-            }
-            Err(RecvTimeoutError::Disconnected) => Err(self.post_mortem(crashed, "the executor died")),
-        }
+        self.exchange(text, deadline)
+    }
+
+    fn line(&mut self, line: &str, deadline: Duration) -> Option<Result<Response, Fault>> {
+        Some(self.exchange(line.as_bytes().to_vec(), deadline))
     }
 
     fn generation(&self) -> u32 {
@@ -226,14 +235,24 @@ impl Executor for ChildExecutor {
 
     /// The child has a moment to end by itself, so that the driver writes its caches.
     fn end(&mut self) {
+        self.leave(FAREWELL);
+    }
+
+    fn leave(&mut self, patience: Duration) -> Option<bool> {
+        let mut ended = true;
         if let Some(running) = self.running.as_mut() {
             let _ = running.requests.send(b"{\"request\":\"bye\"}\n".to_vec());
-            let until = Instant::now() + FAREWELL;
-            while Instant::now() < until && matches!(running.child.try_wait(), Ok(None)) {
-                thread::sleep(Duration::from_millis(2));
-            }
+            let until = Instant::now() + patience;
+            ended = loop {
+                match running.child.try_wait() {
+                    Ok(None) if Instant::now() < until => thread::sleep(Duration::from_millis(2)),
+                    Ok(None) => break false,
+                    _ => break true,
+                }
+            };
         }
         self.stop();
+        Some(ended)
     }
 }
 

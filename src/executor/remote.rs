@@ -62,6 +62,18 @@ pub trait Executor {
     /// Sends one request and waits for the response, at most `deadline`.
     fn call(&mut self, request: &Request, deadline: Duration) -> Result<Response, Fault>;
 
+    /// Sends `line` as it is, and waits for the response to it; none where requests are no lines.
+    fn line(&mut self, _line: &str, _deadline: Duration) -> Option<Result<Response, Fault>> {
+        None
+    }
+
+    /// Lets the executor end by itself, and says whether it did within `patience`; none where it is no
+    /// process. The next request starts a new one.
+    fn leave(&mut self, _patience: Duration) -> Option<bool> {
+        self.end();
+        None
+    }
+
     /// Which executor answers the next request: a handle of an earlier one is worth nothing.
     fn generation(&self) -> u32 {
         0

@@ -8,8 +8,9 @@ use super::socket::{self, LONGEST_MESSAGE};
 use crate::executor::protocol::Request as Message;
 use axum::Router;
 use axum::extract::connect_info::{ConnectInfo, Connected};
+use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::{Request, State, WebSocketUpgrade};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
@@ -25,6 +26,9 @@ use tokio::sync::oneshot;
 const FAREWELL: Duration = Duration::from_millis(500);
 /// A page that loads itself anew is back within this time; for a longer absence a person is asked.
 const RETURN: Duration = Duration::from_secs(5);
+
+/// Where the page connects to.
+const SOCKET: &str = "/socket";
 
 /// What every response carries: nothing loads but what is served here, nobody may frame the page or read
 /// it from elsewhere, and nothing of it is kept. Isolated from other pages it has a finer clock.
@@ -197,7 +201,7 @@ impl Drop for BrowserServer {
 }
 
 fn router(site: Arc<Site>) -> Router {
-    let mut router = Router::new().route(PAGE.path, get(page)).route("/socket", get(upgrade)).route(
+    let mut router = Router::new().route(PAGE.path, get(page)).route(SOCKET, get(upgrade)).route(
         WRITERS,
         get(|State(site): State<Arc<Site>>| async move {
             ([(header::CONTENT_TYPE, "application/json")], site.writers.clone())
@@ -224,15 +228,9 @@ async fn look(
     next: Next,
 ) -> Response {
     let what = format!("{} {} from {}", request.method(), request.uri().path(), ends.there);
-    let text = |name: HeaderName| request.headers().get(name).map(|value| value.to_str().unwrap_or_default());
-    let host = text(header::HOST).unwrap_or_default();
-    let is_socket = request.uri().path() == "/socket";
-    let mut response = if !ends.here.is_some_and(|here| is_own(host, here)) {
-        refusal(StatusCode::FORBIDDEN, "this is not the address of portamark")
-    } else if !is_own_page(text(header::ORIGIN), host, is_socket) {
-        refusal(StatusCode::FORBIDDEN, "another page sent this")
-    } else {
-        next.run(request).await
+    let mut response = match misled(&request, ends) {
+        Some(why) => refusal(StatusCode::FORBIDDEN, why),
+        None => next.run(request).await,
     };
     if response.status().is_client_error() {
         let why = response.extensions().get::<Why>().map_or("", |why| why.0);
@@ -242,6 +240,17 @@ async fn look(
         response.headers_mut().insert(name, HeaderValue::from_static(value));
     }
     response
+}
+
+/// Why `request` is not meant for this server, or not sent by its page.
+fn misled(request: &Request, ends: Ends) -> Option<&'static str> {
+    let text = |name: HeaderName| request.headers().get(name).map(|value| value.to_str().unwrap_or_default());
+    let host = text(header::HOST).unwrap_or_default();
+    if !ends.here.is_some_and(|here| is_own(host, here)) {
+        return Some("this is not the address of portamark");
+    }
+    let is_socket = request.uri().path() == SOCKET;
+    (!is_own_page(text(header::ORIGIN), host, is_socket)).then_some("another page sent this")
 }
 
 /// Why a request was refused, for its line.
@@ -275,11 +284,13 @@ async fn page() -> Response {
     served(&PAGE)
 }
 
-async fn upgrade(State(site): State<Arc<Site>>, headers: HeaderMap, upgrade: Option<WebSocketUpgrade>) -> Response {
-    let Some(upgrade) = upgrade else {
+async fn upgrade(
+    State(site): State<Arc<Site>>,
+    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
+) -> Response {
+    let Ok(upgrade) = upgrade else {
         return refusal(StatusCode::BAD_REQUEST, "this is a WebSocket");
     };
-    debug_assert!(headers.contains_key(header::ORIGIN));
     if site.hub.occupied() {
         return refusal(StatusCode::CONFLICT, "another page is connected");
     }
