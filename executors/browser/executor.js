@@ -407,11 +407,11 @@ export class Executor {
   /// A device with exactly `features`: asking for subgroups can change how every pipeline is made.
   async gpu(device, features) {
     const key = [...new Set(features)].sort().join();
+    this.device ??= (await this.capabilities()).id;
+    if (device !== this.device) throw new Problem("failed", `no device \`${device}\``);
     if (!this.open.has(key)) {
       // An adapter opens one device only.
       const adapter = await findAdapter();
-      const { id } = describe(adapter, browserOf(navigator));
-      if (id !== device) throw new Problem("failed", `no device \`${device}\``);
       this.open.set(key, new Gpu(await adapter.requestDevice(descriptor(adapter, features)), this.writers));
     }
     return this.open.get(key);

@@ -106,6 +106,11 @@ impl Hub {
         self.state().page.is_some()
     }
 
+    /// Whether a page was ever connected.
+    pub(super) fn was_occupied(&self) -> bool {
+        self.state().pages > 0
+    }
+
     /// A page connects; its number, unless there is one already.
     pub(super) fn join(&self, orders: mpsc::Sender<Order>) -> Option<u32> {
         let mut state = self.state();

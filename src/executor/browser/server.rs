@@ -186,7 +186,8 @@ impl BrowserServer {
 impl Drop for BrowserServer {
     fn drop(&mut self) {
         let hub = &self.site.hub;
-        if let Some(number) = hub.wait(Duration::ZERO) {
+        // A page that loads itself anew at this moment should learn it too.
+        if let Some(number) = hub.wait(if hub.was_occupied() { 2 * FAREWELL } else { Duration::ZERO }) {
             let bye = serde_json::to_string(&Message::Bye).expect("requests are plain data");
             let _ = hub.ask(number, bye, FAREWELL);
             hub.dismiss(number, Order::Over);
