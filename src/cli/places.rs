@@ -2,7 +2,9 @@
 
 use super::note;
 use crate::error::{Error, Result};
-use crate::executor::{BrowserExecutor, BrowserServer, ChildExecutor, Executor, Fault, FaultKind, Program, Runtime};
+use crate::executor::{
+    BrowserExecutor, BrowserServer, ChildExecutor, Executor, Fault, FaultKind, Program, Runtime,
+};
 use crate::kernel::Capabilities;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;

@@ -32,7 +32,11 @@ pub(super) const ASSETS: [Asset; 5] = [
     },
     Asset { path: "/page.js", media: SCRIPT, text: include_str!("../../../executors/browser/page.js") },
     Asset { path: "/adapter.js", media: SCRIPT, text: include_str!("../../../executors/browser/adapter.js") },
-    Asset { path: "/executor.js", media: SCRIPT, text: include_str!("../../../executors/browser/executor.js") },
+    Asset {
+        path: "/executor.js",
+        media: SCRIPT,
+        text: include_str!("../../../executors/browser/executor.js"),
+    },
     Asset { path: "/numbers.js", media: SCRIPT, text: include_str!("../../../executors/browser/numbers.js") },
 ];
 

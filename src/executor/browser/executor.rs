@@ -59,7 +59,9 @@ impl Executor for BrowserExecutor {
         let crashed = FaultKind::Crashed;
         match self.server.hub().ask(page, text, deadline) {
             Ok(answer) => match serde_json::from_str::<Response>(&answer) {
-                Ok(Response::Error { status: Failure::DeviceLost, reason }) => Err(self.fault(crashed, &reason)),
+                Ok(Response::Error { status: Failure::DeviceLost, reason }) => {
+                    Err(self.fault(crashed, &reason))
+                }
                 Ok(response) => Ok(response),
                 Err(error) => {
                     let start: String = answer.chars().take(60).collect();

@@ -51,9 +51,10 @@ impl Gate {
     /// Whether one of the `cookies` is that of this gate.
     pub(super) fn knows<'a>(&self, cookies: impl IntoIterator<Item = &'a str>) -> bool {
         cookies.into_iter().flat_map(|line| line.split(';')).any(|cookie| {
-            cookie.trim().split_once('=').is_some_and(|(name, value)| {
-                name == self.cookie && same(&self.session, value)
-            })
+            cookie
+                .trim()
+                .split_once('=')
+                .is_some_and(|(name, value)| name == self.cookie && same(&self.session, value))
         })
     }
 }
@@ -127,7 +128,9 @@ mod tests {
         for host in ["127.0.0.1:8000", "localhost:8000", "LocalHost:8000"] {
             assert!(is_own(host, local), "{host}");
         }
-        for host in ["evil.example:8000", "127.0.0.1", "127.0.0.1:80", "localhost", "127.0.0.1:8000.evil.example", ""] {
+        for host in
+            ["evil.example:8000", "127.0.0.1", "127.0.0.1:80", "localhost", "127.0.0.1:8000.evil.example", ""]
+        {
             assert!(!is_own(host, local), "{host}");
         }
         let other: SocketAddr = "[fd00::1]:80".parse().unwrap();

@@ -263,7 +263,9 @@ mod tests {
         let (number, mut orders) = joined(&hub);
         std::thread::scope(|scope| {
             scope.spawn(|| {
-                assert!(matches!(orders.blocking_recv(), Some(Order::Send(text)) if text.contains("progress")));
+                assert!(
+                    matches!(orders.blocking_recv(), Some(Order::Send(text)) if text.contains("progress"))
+                );
                 assert_eq!(orders.blocking_recv(), Some(Order::Send("question".into())));
                 hub.answered(number, "answer".into()).unwrap();
             });
@@ -289,7 +291,10 @@ mod tests {
         };
         let (all, more) = (text(), text());
         assert!(all.contains("first") && all.contains("\"all\":true"), "{all}");
-        assert!(more.contains("second") && !more.contains("first") && more.contains("\"all\":false"), "{more}");
+        assert!(
+            more.contains("second") && !more.contains("first") && more.contains("\"all\":false"),
+            "{more}"
+        );
     }
 
     #[test]

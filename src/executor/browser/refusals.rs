@@ -52,7 +52,10 @@ impl Refusals {
 
 /// `text` without characters that steer a terminal or turn the writing round, and not too long.
 pub(super) fn one_line(text: &str) -> String {
-    let steers = |c: char| c.is_control() || matches!(c, '\u{200e}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let steers = |c: char| {
+        c.is_control()
+            || matches!(c, '\u{200e}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
     text.chars().filter(|c| !steers(*c)).take(LONGEST).collect()
 }
 

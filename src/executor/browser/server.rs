@@ -278,7 +278,10 @@ async fn enter(State(site): State<Arc<Site>>, request: Request, next: Next) -> R
         }
         return response;
     }
-    refusal(StatusCode::FORBIDDEN, "this address is not complete or was used: open the newest that portamark prints")
+    refusal(
+        StatusCode::FORBIDDEN,
+        "this address is not complete or was used: open the newest that portamark prints",
+    )
 }
 
 async fn page() -> Response {
