@@ -82,7 +82,7 @@ impl Progress {
             case: format!("{}{variant}", row.case),
             device: device.name.clone(),
             status: row.status.to_string(),
-            text: what.clone(),
+            text: row.reason.clone().unwrap_or_else(|| what.clone()),
         }));
         let (at, total) = (self.at.get(), self.total);
         let line = format!("[{at}/{total}] {}: {}{variant}: {what}", device.name, row.case);
