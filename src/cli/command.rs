@@ -31,6 +31,11 @@ enum Command {
     /// Measure a suite on devices and record it.
     Run(Box<run_command::Command>),
     /// Measure a suite in the browser that opens the page.
+    ///
+    /// Prints the address of the page and waits. It opens once: the browser that opens it first is
+    /// measured, and may load the page anew. Keep its tab in front. A phone or another machine reaches the
+    /// page through a tunnel, e.g. `--port 8000` with `adb reverse tcp:8000 tcp:8000` or
+    /// `ssh -L 8000:127.0.0.1:8000`. The flags are those of `run`; this is `run -d browser`.
     Serve(Box<serve::Arguments>),
     /// Find the fastest variant of each case on a device, for `run` to use.
     Tune(Box<tune::Arguments>),

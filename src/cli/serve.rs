@@ -4,12 +4,7 @@ use super::run as run_command;
 use crate::error::Result;
 use clap::{ArgMatches, FromArgMatches};
 
-/// Measures a suite in the browser that opens the page: prints its address and waits.
-///
-/// The flags are those of `run`, and `serve` is `run -d browser`. The address opens once: the browser that
-/// opens it first is the one that is measured, and it may load the page anew. Keep its tab in front. A
-/// phone or another machine reaches the page through a tunnel, e.g. `adb reverse tcp:8000 tcp:8000` or
-/// `ssh -L 8000:127.0.0.1:8000` with `--port 8000`.
+/// The arguments of `run`, measured in the browser that opens the page.
 #[derive(Debug, Clone)]
 pub struct Arguments {
     command: run_command::Command,
