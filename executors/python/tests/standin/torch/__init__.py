@@ -160,8 +160,12 @@ def set_grad_enabled(_):
     pass
 
 
-def set_warn_always(_):
-    pass
+_WARNED, _ALWAYS = set(), [False]
+
+
+def set_warn_always(always):
+    """Without it, torch warns of an operator once in a process."""
+    _ALWAYS[0] = always
 
 
 def from_numpy(array):
@@ -193,7 +197,8 @@ def _operator(name, function):
         act = _ACTS.get(name) if on.type == _PLUGIN.kind else None
         if act == "lacks":
             raise NotImplementedError(f"Could not run 'aten::{name}' with arguments from the 'NPU' backend.\nmore")
-        if act == "falls":
+        if act == "falls" and (_ALWAYS[0] or name not in _WARNED):
+            _WARNED.add(name)
             warnings.warn(f"CAUTION: The operator 'aten::{name}' is not currently supported on the NPU backend "
                           "and will fall back to run on the CPU. This may have performance implications.")
         arrays = [operand.array if isinstance(operand, Tensor) else operand for operand in operands]
