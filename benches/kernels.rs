@@ -6,7 +6,7 @@
 //! which tests the timer, rotates buffers and keeps samples.
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use portamark::executor::protocol::Prepare;
+use portamark::executor::protocol::{Prepare, Prepared};
 use portamark::executor::{ChildExecutor, Executor, Program};
 use portamark::kernel::{Capabilities, KernelSource, default_plan};
 use portamark::measure::Oracle;
@@ -31,11 +31,7 @@ const INPUTS: Inputs = Inputs::new(1, 0);
 const BATCH: u64 = 256;
 
 fn kernels(criterion: &mut Criterion) {
-    let program = Program {
-        program: env!("CARGO_BIN_EXE_portamark").into(),
-        arguments: vec!["executor".into(), "wgpu".into()],
-        environment: Vec::new(),
-    };
+    let program = Program::new(env!("CARGO_BIN_EXE_portamark"), vec!["executor".into(), "wgpu".into()]);
     let mut executor = ChildExecutor::new(program);
     let devices = match executor.hello(DEADLINE) {
         Ok((_, devices)) => devices,
@@ -81,16 +77,9 @@ fn prepare(executor: &mut ChildExecutor, device: &Capabilities, case: &Case) -> 
     let plan =
         default_plan(case, device, &KernelSource::embedded()).unwrap_or_else(|e| panic!("{case}: {e}"));
     let tile = plan.tile;
-    let request = Prepare {
-        device: device.id.clone(),
-        case: case.key(),
-        plan: Some(plan),
-        seed: INPUTS.seed,
-        dist: Default::default(),
-        sets: 1,
-        memory_limit: 1 << 30,
-    };
-    let proof = executor.prepare(request, DEADLINE).and_then(|(handle, ..)| {
+    let request =
+        Prepare { seed: INPUTS.seed, memory_limit: 1 << 30, ..Prepare::new(device, case, Some(plan)) };
+    let proof = executor.prepare(request, DEADLINE).and_then(|Prepared { handle, .. }| {
         executor.sample(handle, 1, 0, DEADLINE)?;
         let verdict = Oracle::new(case, INPUTS, tile).check(executor, handle, DEADLINE)?;
         Ok((handle, verdict))

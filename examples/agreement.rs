@@ -44,11 +44,7 @@ fn main() -> Result<()> {
     // The executor is the program that this example is built beside.
     let examples = std::env::current_exe()?;
     let folder = examples.parent().and_then(Path::parent).ok_or("this example lies in no folder")?;
-    let program = Program {
-        program: folder.join("portamark"),
-        arguments: vec!["executor".into(), "wgpu".into()],
-        environment: Vec::new(),
-    };
+    let program = Program::new(folder.join("portamark"), vec!["executor".into(), "wgpu".into()]);
     let mut executor = ChildExecutor::new(program);
     let (_, devices) = executor.hello(DEADLINE)?;
     let mut worst: f64 = 0.0;
@@ -105,16 +101,8 @@ fn prepared(
     plan: &Plan,
     sets: u32,
 ) -> Result<u32> {
-    let prepare = Prepare {
-        device: device.id.clone(),
-        case: case.key(),
-        plan: Some(plan.clone()),
-        seed: 1,
-        dist: Default::default(),
-        sets,
-        memory_limit: 4 << 30,
-    };
-    Ok(executor.prepare(prepare, DEADLINE)?.0)
+    let prepare = Prepare { sets, memory_limit: 4 << 30, ..Prepare::new(device, case, Some(plan.clone())) };
+    Ok(executor.prepare(prepare, DEADLINE)?.handle)
 }
 
 /// What is timed.

@@ -10,7 +10,7 @@ use portamark::kernel::{Capabilities, KernelSource, default_plan};
 use portamark::measure::Oracle;
 use portamark::suite::Suite;
 use portamark::units;
-use portamark::workload::{Case, Distribution, Inputs, Tile};
+use portamark::workload::{Case, Inputs, Tile};
 use std::time::{Duration, Instant};
 
 const DEADLINE: Duration = Duration::from_secs(120);
@@ -39,16 +39,8 @@ struct Side<'a> {
 impl<'a> Side<'a> {
     fn new(executor: &'a mut dyn Executor, device: &Capabilities, case: &Case) -> Self {
         let plan = default_plan(case, device, &KernelSource::embedded()).unwrap_or_else(|e| panic!("{e}"));
-        let prepare = Prepare {
-            device: device.id.clone(),
-            case: case.key(),
-            plan: Some(plan),
-            seed: 1,
-            sets: 2,
-            dist: Distribution::Uniform,
-            memory_limit: 2 << 30,
-        };
-        let (handle, ..) = executor.prepare(prepare, DEADLINE).unwrap_or_else(|e| panic!("{e}"));
+        let prepare = Prepare { sets: 2, memory_limit: 2 << 30, ..Prepare::new(device, case, Some(plan)) };
+        let handle = executor.prepare(prepare, DEADLINE).unwrap_or_else(|e| panic!("{e}")).handle;
         for _ in 0..20 {
             executor.sample(handle, 1, 0, DEADLINE).unwrap_or_else(|e| panic!("{e}"));
         }
@@ -78,7 +70,7 @@ fn time(key: &str) {
     // An example lies in target/<profile>/examples, the program beside that folder.
     let here = std::env::current_exe().expect("own path");
     let program = here.parent().and_then(|p| p.parent()).expect("target folder").join("portamark");
-    let program = Program { program, arguments: vec!["executor".into(), "wgpu".into()], environment: vec![] };
+    let program = Program::new(program, vec!["executor".into(), "wgpu".into()]);
     let mut child = ChildExecutor::new(program);
     let mut direct = Direct(WgpuService::new());
     let (_, devices) = child.hello(DEADLINE).unwrap_or_else(|e| panic!("{e}"));

@@ -4,7 +4,7 @@
 //! GPUs instead of those for software drivers.
 //! Kernels are read from the folder `kernels` of the working directory.
 
-use portamark::executor::protocol::Prepare;
+use portamark::executor::protocol::{Prepare, Prepared};
 use portamark::executor::{ChildExecutor, Executor, Program};
 use portamark::kernel::{Capabilities, DeviceType, KernelSource, candidates, space};
 use portamark::measure::Oracle;
@@ -22,7 +22,7 @@ fn main() {
     // An example lies in target/<profile>/examples, the program beside that folder.
     let here = std::env::current_exe().expect("own path");
     let program = here.parent().and_then(|p| p.parent()).expect("target folder").join("portamark");
-    let program = Program { program, arguments: vec!["executor".into(), "wgpu".into()], environment: vec![] };
+    let program = Program::new(program, vec!["executor".into(), "wgpu".into()]);
     let mut executor = ChildExecutor::new(program);
     let deadline = Duration::from_secs(120);
     let (_, devices) = executor.hello(deadline).unwrap_or_else(|e| panic!("{e}"));
@@ -51,17 +51,9 @@ fn main() {
                 }
             };
             let tile = plan.tile;
-            let prepare = Prepare {
-                device: device.id.clone(),
-                case: case.key(),
-                plan: Some(plan),
-                seed: 1,
-                dist: Default::default(),
-                sets: 1,
-                memory_limit: 8 << 30,
-            };
+            let prepare = Prepare { memory_limit: 8 << 30, ..Prepare::new(device, &case, Some(plan)) };
             let started = Instant::now();
-            let (handle, compile_ns, _) = match executor.prepare(prepare, deadline) {
+            let Prepared { handle, compile_ns, .. } = match executor.prepare(prepare, deadline) {
                 Ok(prepared) => prepared,
                 Err(fault) => {
                     println!("  {variant}: {fault}");

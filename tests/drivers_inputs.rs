@@ -67,15 +67,12 @@ fn a_device_makes_the_bits_of_the_oracle() {
     let device = &devices[0];
     for dist in Distribution::ALL {
         let prepare = Prepare {
-            device: device.id.clone(),
-            case: case.key(),
-            plan: plan(&case.key(), device),
             seed: 7,
             dist,
-            sets: 1,
             memory_limit: 1 << 30,
+            ..Prepare::new(device, &case, plan(&case.key(), device))
         };
-        let (handle, ..) = executor.prepare(prepare, DEADLINE).unwrap();
+        let handle = executor.prepare(prepare, DEADLINE).unwrap().handle;
         executor.sample(handle, 1, 0, DEADLINE).unwrap();
         let all: Vec<u64> = (0..4096).collect();
         let (values, unwritten) = executor.read(handle, 0, &all, DEADLINE).unwrap();
@@ -114,15 +111,11 @@ fn the_clock_of_the_driver_passes_its_self_test() {
     for device in &devices {
         let key = "stream f32 scale n262144";
         let prepare = Prepare {
-            device: device.id.clone(),
-            case: key.into(),
-            plan: plan(key, device),
             seed: 7,
-            dist: Distribution::Uniform,
-            sets: 1,
             memory_limit: 1 << 30,
+            ..Prepare::new(device, &key.parse().unwrap(), plan(key, device))
         };
-        let (handle, ..) = executor.prepare(prepare, DEADLINE).unwrap();
+        let handle = executor.prepare(prepare, DEADLINE).unwrap().handle;
         // A machine that does other work can disturb one test, and hardly three.
         let mut reports = Vec::new();
         for _ in 0..3 {

@@ -14,16 +14,8 @@ const SOON: Duration = Duration::from_secs(60);
 fn report(script: Script, case: &str) -> TimerReport {
     let device = Capabilities { takes: Takes::Cases, ..script.devices[0].clone() };
     let mut fake = Fake::from_script(Script { devices: vec![device.clone()], ..script });
-    let prepare = Prepare {
-        device: device.id.clone(),
-        case: case.into(),
-        plan: None,
-        seed: 1,
-        dist: Default::default(),
-        sets: 1,
-        memory_limit: 1 << 30,
-    };
-    let (handle, ..) = fake.prepare(prepare, SOON).unwrap();
+    let prepare = Prepare::new(&device, &case.parse().unwrap(), None);
+    let handle = fake.prepare(prepare, SOON).unwrap().handle;
     self_test(&mut fake, &device, handle, SOON).unwrap()
 }
 

@@ -75,6 +75,6 @@ pub(crate) use sensitivity::distribution;
 pub use sensitivity::{Sensitivity, sensitivities};
 pub use standing::Standing;
 pub use variants::{CostOfChecks, OwnAgainstBuiltIn, costs_of_checks, own_kernels};
-pub use vendor::{AgainstVendor, ImportedRow, against_vendor};
+pub use vendor::{AgainstVendor, ImportedRow, Reference, against_vendor, has_references};
 pub use verdict::{Absence, Doubt, Judgement, PValues, Side, Verdict, VerdictRule, judge_together};
 pub use verdicts::{CaseVerdict, DeviceVerdicts, Difference, Matching, Refusal, compare, verdicts};

@@ -1,9 +1,12 @@
-//! portamark against what other programs measured of the same cases on the same device.
+//! portable kernels against vendor libraries: what other programs measured of the same cases on the
+//! same device, and what portamark measured itself of libraries through foreign executors.
 
 use super::comparison::{Comparison, Device, Entry, case_order};
 use super::label::clean;
 use super::published::accelerator;
 use super::rate::Rate;
+use super::sensitivity::distribution;
+use crate::kernel::Path;
 use crate::record::{Header, Imported, Row, RunFile};
 use crate::workload::Case;
 use std::collections::HashMap;
@@ -23,7 +26,31 @@ pub struct ImportedRow<'a> {
     pub devices: Vec<usize>,
 }
 
-/// The rate of portamark over that of another program, on one case and one device.
+/// Whose number the portable kernel's is held against.
+#[derive(Debug, Clone)]
+pub enum Reference<'a> {
+    /// Another program's, as it told it.
+    Imported(ImportedRow<'a>),
+    /// A library's, which portamark measured and proved by its own method.
+    Measured {
+        /// The label of the device that has it, which is the same chip.
+        label: String,
+        /// What computed it, e.g. `torch.matmul`.
+        kernel: &'a str,
+    },
+}
+
+impl Reference<'_> {
+    /// Whose number it is: `cuBLAS (nvbench 0.1.0)`, `torch.matmul (torch 2.9.0)`.
+    pub fn source(&self) -> String {
+        match self {
+            Reference::Imported(import) => import.source(),
+            Reference::Measured { label, kernel } => clean(&format!("{kernel} ({label})")),
+        }
+    }
+}
+
+/// The rate of a portable kernel over that of a library, on one case and one device.
 #[derive(Debug, Clone)]
 pub struct AgainstVendor<'a> {
     /// Key of the case.
@@ -32,14 +59,16 @@ pub struct AgainstVendor<'a> {
     pub device: usize,
     /// The rate of portamark.
     pub portable: Rate,
-    /// The rate of the other program; its interval is the spread that the program told.
+    /// The rate of the library; its interval is the spread that another program told, or that of
+    /// portamark's own samples.
     pub vendor: Rate,
-    /// The other program's number.
-    pub import: ImportedRow<'a>,
+    /// Whose that is.
+    pub reference: Reference<'a>,
     /// The first rate over the second.
     pub ratio: f64,
-    /// The ratio at the ends of the 95 % interval of portamark's rate. What the other program's samples
-    /// vary by is not in it: that is [`AgainstVendor::vendor`]'s interval.
+    /// The ratio at the ends of the 95 % interval of portamark's rate; of what both sides' intervals leave
+    /// open where portamark measured both. What another program's samples vary by is not in it: that is
+    /// [`AgainstVendor::vendor`]'s interval.
     pub interval: Option<(f64, f64)>,
 }
 
@@ -125,22 +154,41 @@ pub(super) fn imported_rows<'a>(runs: &'a [RunFile], devices: &[Device]) -> Vec<
     rows
 }
 
-/// For each case that both portamark and another program measured on one device, how fast portamark
-/// is against it, in the order of devices and then of cases. A program that has a number of a case by
-/// several libraries has one for each.
+/// Whether `row` is of a library's kernel.
+fn is_of_library(row: &Row) -> bool {
+    row.kernel.as_ref().is_some_and(|kernel| kernel.variant.path == Path::Library)
+}
+
+/// Whether two devices are one chip, and their times can be compared. Software drivers name themselves
+/// and not the processor: those of one run had the same.
+fn share_a_chip(a: &Device, b: &Device) -> bool {
+    let (a, b) = (a.header, b.header);
+    let processor = a.device.is_software() && b.device.is_software() && a.run == b.run;
+    let alike = a.method == b.method && distribution(a) == distribution(b);
+    alike && (processor || chip(a) == chip(b))
+}
+
+/// Whether there is anything to hold portable kernels against.
+pub fn has_references(comparison: &Comparison) -> bool {
+    let library = |device: &Device| device.entries.iter().any(|entry| is_of_library(entry.row));
+    !comparison.imported.is_empty() || comparison.devices.iter().any(library)
+}
+
+/// For each case that both a portable kernel and a library computed on one device, how fast the portable
+/// one is against it, in the order of devices and then of cases. A program that has a number of a case
+/// by several libraries has one for each.
 ///
-/// Cases are the same where the import found them exactly the same; the conditions of the other
-/// program (caches, clocks, which of the samples) are its own.
+/// Of other programs, cases are the same where the import found them exactly the same; their conditions
+/// (caches, clocks, which of the samples) are their own.
 pub fn against_vendor<'a>(comparison: &Comparison<'a>) -> Vec<AgainstVendor<'a>> {
     let mut found = Vec::new();
     for (index, device) in comparison.devices.iter().enumerate() {
         let imports: Vec<&ImportedRow> =
             comparison.imported.iter().filter(|import| import.devices.contains(&index)).collect();
-        if imports.is_empty() {
-            continue;
-        }
+        let libraries: Vec<&Device> =
+            comparison.devices.iter().filter(|other| share_a_chip(device, other)).collect();
         let entries: HashMap<&str, &Entry> =
-            device.entries.iter().map(|entry| (entry.row.case.as_str(), entry)).collect();
+            portable(device).map(|entry| (entry.row.case.as_str(), entry)).collect();
         for import in imports {
             let entry = entries.get(import.row.case.as_str());
             let (Some(entry), Some(vendor)) = (entry, import.rate()) else { continue };
@@ -149,12 +197,57 @@ pub fn against_vendor<'a>(comparison: &Comparison<'a>) -> Vec<AgainstVendor<'a>>
             let interval = portable.interval.map(|(lo, hi)| (lo / vendor.value, hi / vendor.value));
             if ratio.is_finite() && ratio > 0.0 {
                 let case = &entry.row.case;
-                let import = import.clone();
-                found.push(AgainstVendor { case, device: index, portable, vendor, import, ratio, interval });
+                let reference = Reference::Imported((*import).clone());
+                found.push(AgainstVendor {
+                    case,
+                    device: index,
+                    portable,
+                    vendor,
+                    reference,
+                    ratio,
+                    interval,
+                });
             }
+        }
+        for library in libraries {
+            let of_library = library.entries.iter().filter(|entry| is_of_library(entry.row));
+            found.extend(of_library.filter_map(|entry| {
+                let own = entries.get(entry.row.case.as_str())?;
+                measured(index, own, library, entry)
+            }));
         }
     }
     found
+}
+
+/// The rows of `device` that portable kernels computed.
+fn portable<'c, 'a>(device: &'c Device<'a>) -> impl Iterator<Item = &'c Entry<'a>> {
+    device.entries.iter().filter(|entry| !is_of_library(entry.row))
+}
+
+/// A portable row against one of `library`, on one case.
+fn measured<'a>(
+    device: usize,
+    own: &Entry<'a>,
+    library: &Device<'a>,
+    entry: &Entry<'a>,
+) -> Option<AgainstVendor<'a>> {
+    let (portable, vendor) = (own.rate?, entry.rate?);
+    let ratio = portable.value / vendor.value;
+    let interval =
+        portable.interval.zip(vendor.interval).map(|((lo, hi), (least, most))| (lo / most, hi / least));
+    let kernel = entry.row.kernel.as_ref().map_or("", |kernel| kernel.variant.kernel.as_str());
+    let reference = Reference::Measured { label: library.label.clone(), kernel };
+    let same = portable.unit == vendor.unit && ratio.is_finite() && ratio > 0.0;
+    same.then_some(AgainstVendor {
+        case: &own.row.case,
+        device,
+        portable,
+        vendor,
+        reference,
+        ratio,
+        interval,
+    })
 }
 
 #[cfg(test)]
@@ -193,7 +286,7 @@ mod tests {
         assert!(
             (lo - 5e-4 / row.ci_hi.unwrap()).abs() < 1e-9 && (hi - 5e-4 / row.ci_lo.unwrap()).abs() < 1e-9
         );
-        assert_eq!(against.import.source(), "cuBLAS (nvbench 0.1.0)");
+        assert_eq!(against.reference.source(), "cuBLAS (nvbench 0.1.0)");
     }
 
     #[test]
@@ -221,6 +314,50 @@ mod tests {
         let found = against_vendor(&Comparison::new(&runs));
         assert_eq!(found.len(), 1);
         assert!((found[0].ratio - 1.5).abs() < 1e-9, "{}", found[0].ratio);
+    }
+
+    /// portamark through Vulkan in 2 ms, and by a library in `seconds` on a device called `name`.
+    fn with_library(name: &str, seconds: f64) -> Vec<RunFile> {
+        let mut runs = runs(&[]);
+        runs.truncate(1);
+        let mut header = fixture::h100_header();
+        header.executor = "torch 2.9.0".into();
+        header.device.id = format!("torch/{name}/2.9.0");
+        header.device.name = name.into();
+        header.device.api = "torch".into();
+        header.run = "another".into();
+        let mut row = fixture::ok_row(KEY, seconds);
+        row.kernel = Some(crate::record::KernelUsed::of_library("torch.matmul", 1));
+        runs.push(fixture::file(header, vec![row]));
+        runs
+    }
+
+    #[test]
+    fn a_library_that_portamark_measured_itself_has_an_interval_on_both_sides() {
+        let runs = with_library("NVIDIA H100 80GB HBM3", 1e-3);
+        let comparison = Comparison::new(&runs);
+        assert!(has_references(&comparison));
+        let found = against_vendor(&comparison);
+        let [against] = &found[..] else { panic!("{found:?}") };
+        assert_eq!(comparison.devices[against.device].header.device.api, "vulkan");
+        assert!((against.ratio - 0.5).abs() < 1e-9);
+        let ((own_lo, _), (_, vendor_hi)) =
+            (against.portable.interval.unwrap(), against.vendor.interval.unwrap());
+        assert!((against.interval.unwrap().0 - own_lo / vendor_hi).abs() < 1e-12);
+        let source = against.reference.source();
+        assert!(source.starts_with("torch.matmul (NVIDIA H100 80GB HBM3"), "{source}");
+        // Another card's library says nothing of this one.
+        assert!(against_vendor(&Comparison::new(&with_library("NVIDIA H20", 1e-3))).is_empty());
+    }
+
+    #[test]
+    fn a_software_driver_is_held_against_libraries_on_the_same_processor_in_the_same_run() {
+        let mut runs = with_library("AMD EPYC 9654", 1e-3);
+        runs[0].header = fixture::software_header();
+        runs[1].header.device.device_type = crate::kernel::DeviceType::Software;
+        assert!(against_vendor(&Comparison::new(&runs)).is_empty());
+        runs[1].header.run = runs[0].header.run.clone();
+        assert_eq!(against_vendor(&Comparison::new(&runs)).len(), 1);
     }
 
     #[test]

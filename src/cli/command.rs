@@ -1,8 +1,8 @@
 //! The subcommands and what they have in common on the outside.
 
 use super::{
-    catalog, compare, completions, cost, count, devices, doctor, executor, export, history, import, man,
-    portability, project, report, run as run_command, tune, verify,
+    catalog, compare, completions, cost, count, devices, doctor, executor, executor_check, export, history,
+    import, man, portability, project, report, run as run_command, tune, verify,
 };
 use crate::error::Result;
 use clap::{CommandFactory, Parser, Subcommand};
@@ -54,6 +54,8 @@ enum Command {
     Export(export::Arguments),
     /// Show published figures of accelerators with their sources.
     Catalog(catalog::Arguments),
+    /// Check that an executor keeps the protocol, whoever wrote it.
+    ExecutorCheck(executor_check::Arguments),
     /// Print completions for a shell.
     Completions(completions::Arguments),
     /// Print a manual page.
@@ -81,6 +83,7 @@ pub fn run(arguments: Arguments) -> Result<()> {
         Command::Import(arguments) => import::run(&arguments),
         Command::Export(arguments) => export::run(&arguments),
         Command::Catalog(arguments) => catalog::run(&arguments),
+        Command::ExecutorCheck(arguments) => executor_check::run(&arguments),
         Command::Completions(arguments) => completions::run(&arguments),
         Command::Man(arguments) => man::run(&arguments),
         Command::Executor(kind) => executor::run(&kind),

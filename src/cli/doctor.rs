@@ -2,7 +2,6 @@
 
 use super::run::test_timer;
 use crate::error::{Error, Result};
-use crate::executor::ChildExecutor;
 use crate::executor::loader::{Drivers, Env, Libraries, Nodes, Root};
 use crate::kernel::{Capabilities, KernelSource};
 use crate::measure::{Config, TimerChoice, TimerReport};
@@ -72,17 +71,17 @@ pub struct Arguments {}
 /// Prints the findings; without any device the exit code says so.
 pub fn run(_: &Arguments) -> Result<()> {
     // A driver that breaks the executor is a finding, not the end of the examination.
-    let program = super::devices::program(None)?;
-    let (devices, broken) = match super::devices::discover(&program) {
-        Ok((_, devices)) => (devices, None),
+    let (places, broken) = match super::places::Executors::default().gpus() {
+        Ok(places) => (places, None),
         Err(error) => (Vec::new(), Some(Finding::new(Severity::Problem, error.to_string()))),
     };
+    let devices: Vec<Capabilities> = places.iter().map(|place| place.device.clone()).collect();
     let mut findings = examine(&Root::system(), &|name| std::env::var(name).ok(), &devices);
     findings.extend(broken);
-    for device in &devices {
-        let mut executor = ChildExecutor::new(program.clone());
+    for place in &places {
+        let (device, mut executor) = (&place.device, place.start());
         let config = Config { timeout: TIMER_DEADLINE, ..Config::default() };
-        let report = test_timer(&mut executor, device, &config, &KernelSource::embedded());
+        let report = test_timer(&mut *executor, device, &config, &KernelSource::embedded());
         findings.push(match report {
             Ok(report) => clock(device, &report),
             Err(fault) => Finding::new(

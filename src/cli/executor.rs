@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::executor::fake::{Fake, Script};
-use crate::executor::{Service, WgpuService, serve};
+use crate::executor::{HostService, Service, WgpuService, serve};
 use std::io::{self, BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::thread;
@@ -17,6 +17,12 @@ pub enum Kind {
         #[arg(long, value_name = "BYTES")]
         binding_bytes: Option<u64>,
     },
+    /// Cases on the host's processor.
+    Host {
+        /// Threads; without this one for each core.
+        #[arg(long, value_name = "N")]
+        threads: Option<u32>,
+    },
     /// Devices and failures from a script, for tests.
     Fake {
         /// TOML file that says what happens; without one everything goes well.
@@ -30,6 +36,7 @@ pub fn run(kind: &Kind) -> Result<()> {
     let mut service: Box<dyn Service> = match kind {
         Kind::Wgpu { binding_bytes: None } => Box::new(WgpuService::new()),
         Kind::Wgpu { binding_bytes: Some(most) } => Box::new(WgpuService::with_binding_bytes(*most)),
+        Kind::Host { threads } => Box::new(HostService::new(*threads)),
         Kind::Fake { script } => Box::new(Fake::from_script(read_script(script.as_deref())?)),
     };
     requests()

@@ -1,5 +1,6 @@
 //! What is measured, on what and with which inputs: flags that `run`, `tune` and `verify` share.
 
+use super::places::{Executors, Place};
 use super::values::{parse_bytes, parse_time};
 use crate::error::{Error, Result};
 use crate::kernel::{Capabilities, KernelSource};
@@ -20,7 +21,8 @@ pub struct Subject {
     /// its parts.
     #[arg(long)]
     pub(in crate::cli) chain: bool,
-    /// Device: its number, part of its name, or `all`; may be given several times.
+    /// Device: its number, part of its name, or `all`; or one of a foreign runtime, e.g. `torch:cuda`,
+    /// `numpy`, `onnx:CANN`. May be given several times.
     #[arg(short, long, value_name = "DEVICE", default_value = "0")]
     pub(in crate::cli) device: Vec<String>,
     /// Only cases whose key matches: text, a glob with `*`, or a regular expression `/…/`.
@@ -52,9 +54,8 @@ pub struct Subject {
     /// Read kernel texts from this folder instead of the built-in ones.
     #[arg(long, value_name = "DIR")]
     pub(in crate::cli) kernels: Option<PathBuf>,
-    /// Command of an external executor, instead of the built-in one.
-    #[arg(long, value_name = "COMMAND")]
-    pub(in crate::cli) executor: Option<String>,
+    #[command(flatten)]
+    pub(in crate::cli) executors: Executors,
 }
 
 impl Subject {
@@ -88,6 +89,11 @@ impl Subject {
         let suite = self.suite()?;
         let patterns = self.patterns()?;
         if patterns.is_empty() { Ok(suite) } else { suite.filtered(&patterns) }
+    }
+
+    /// The devices that `-d` names, and the ids of all that were listed on the way.
+    pub(in crate::cli) fn places(&self) -> Result<(Vec<Place>, Vec<String>)> {
+        self.executors.find(&self.device)
     }
 
     /// What `-k` says.

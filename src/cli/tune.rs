@@ -1,11 +1,12 @@
 //! `portamark tune`: the search for the fastest variant of each case, into a table that `run` reads.
 
+use super::places::Place;
 use super::run::{interrupt_flag, test_timer};
 use super::subject::Subject;
 use super::values::parse_time;
-use super::{devices, note, print};
+use super::{note, print};
 use crate::error::{Error, Result};
-use crate::executor::{ChildExecutor, Program};
+use crate::executor::Executor;
 use crate::kernel::{
     Capabilities, KernelSource, Plan, Takes, TunedEntry, TuningKey, TuningTable, Variant, space,
 };
@@ -44,16 +45,15 @@ pub struct Arguments {
 /// Tunes what the arguments say.
 pub fn run(arguments: &Arguments) -> Result<()> {
     let suite = arguments.subject.cases()?;
-    let program = devices::program(arguments.subject.executor.as_deref())?;
-    let (_, found) = devices::discover(&program)?;
-    let chosen = devices::choose(&found, &arguments.subject.device)?;
+    let (chosen, _) = arguments.subject.places()?;
     let is_file = arguments.output.extension().is_some_and(|extension| extension == "toml");
     if is_file && chosen.len() > 1 {
         return Err(Error::usage_hint("one file cannot hold the tables of several devices", "name a folder"));
     }
     let stop = interrupt_flag();
     let mut broken = 0;
-    for device in &chosen {
+    for place in &chosen {
+        let device = &place.device;
         if device.takes == Takes::Cases {
             return Err(Error::usage(format!(
                 "{} brings its own kernels: there is nothing to tune",
@@ -61,7 +61,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
             )));
         }
         let path = if is_file { arguments.output.clone() } else { tuned_path(&arguments.output, device) };
-        let mut tuner = Tuner::new(arguments, &program, device, &path)?;
+        let mut tuner = Tuner::new(arguments, place, &path)?;
         tuner.suite(&suite, &stop)?;
         print(&tuner.summary());
         print(&format!("{}\n", path.display()));
@@ -87,7 +87,7 @@ struct Line {
 /// The search on one device.
 struct Tuner<'a> {
     device: &'a Capabilities,
-    executor: ChildExecutor,
+    executor: Box<dyn Executor>,
     timer: TimerReport,
     config: Config,
     source: KernelSource,
@@ -102,12 +102,8 @@ struct Tuner<'a> {
 }
 
 impl<'a> Tuner<'a> {
-    fn new(
-        arguments: &Arguments,
-        program: &Program,
-        device: &'a Capabilities,
-        path: &'a Path,
-    ) -> Result<Self> {
+    fn new(arguments: &Arguments, place: &'a Place, path: &'a Path) -> Result<Self> {
+        let device = &place.device;
         let started = Instant::now();
         let config = arguments.subject.config(device);
         let source = arguments.subject.source();
@@ -124,11 +120,12 @@ impl<'a> Tuner<'a> {
                 ));
             }
         }
-        let mut executor = ChildExecutor::new(program.clone());
-        let timer = test_timer(&mut executor, device, &config, &source).map_err(|fault| Error::Executor {
-            name: device.id.clone(),
-            message: format!("the timer's self-test failed: {}", redact(&fault.reason)),
-        })?;
+        let mut executor = place.start();
+        let timer =
+            test_timer(&mut *executor, device, &config, &source).map_err(|fault| Error::Executor {
+                name: device.id.clone(),
+                message: format!("the timer's self-test failed: {}", redact(&fault.reason)),
+            })?;
         Ok(Tuner {
             device,
             executor,
@@ -221,7 +218,7 @@ impl<'a> Tuner<'a> {
         let clock = move || started.elapsed();
         let effort = Effort { share, compile: COMPILE, memory: MEMORY, clock: &clock };
         let mut session = Session {
-            executor: &mut self.executor,
+            executor: &mut *self.executor,
             device: self.device,
             timer: &self.timer,
             sentinels: Default::default(),

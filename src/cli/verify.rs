@@ -1,9 +1,9 @@
 //! `portamark verify`: proof without timing, for every kernel variant that could run a case.
 
+use super::print;
 use super::subject::Subject;
-use super::{devices, print};
 use crate::error::{Error, Result};
-use crate::executor::{ChildExecutor, Fault};
+use crate::executor::{Executor, Fault, FaultKind};
 use crate::kernel::{Capabilities, KernelSource, Plan, Takes, candidates};
 use crate::measure::{Config, Predictor, prove};
 use crate::units;
@@ -33,13 +33,13 @@ struct Tally {
 /// Proves what the arguments say; exit code 1 when anything is wrong or fails.
 pub fn run(arguments: &Arguments) -> Result<()> {
     let suite = arguments.subject.cases()?;
-    let program = devices::program(arguments.subject.executor.as_deref())?;
-    let (_, found) = devices::discover(&program)?;
+    let (places, _) = arguments.subject.places()?;
     let source = arguments.subject.source();
     let mut tally = Tally::default();
-    for device in devices::choose(&found, &arguments.subject.device)? {
-        let config = arguments.subject.config(&device);
-        let mut executor = ChildExecutor::new(program.clone());
+    for place in places {
+        let device = &place.device;
+        let config = arguments.subject.config(device);
+        let mut executor = place.start();
         let mut predictor = Predictor::default();
         print(&format!("{}\n", device.id));
         for case in &suite.cases {
@@ -48,7 +48,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
                 print(&format!("  left out     {case}: predicted {}\n", units::seconds(predicted_s)));
                 continue;
             }
-            let plans = match plans(case, &device, &source, arguments.preferred) {
+            let plans = match plans(case, device, &source, arguments.preferred) {
                 Ok(plans) => plans,
                 Err(reason) => {
                     tally.left_out += 1;
@@ -58,7 +58,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
             };
             for plan in plans {
                 let name = plan.as_ref().map_or(String::new(), |plan| plan.variant.to_string());
-                let (line, seconds) = attempt(&mut executor, &device, &config, case, plan, &mut tally);
+                let (line, seconds) = attempt(&mut *executor, device, &config, case, plan, &mut tally);
                 if let Some(seconds) = seconds {
                     predictor.note(case, seconds);
                 }
@@ -96,7 +96,7 @@ fn plans(
 }
 
 fn attempt(
-    executor: &mut ChildExecutor,
+    executor: &mut dyn Executor,
     device: &Capabilities,
     config: &Config,
     case: &Case,
@@ -115,6 +115,10 @@ fn attempt(
                 (format!("WRONG        {reason}:"), Some(seconds))
             }
         },
+        Err(Fault { kind: FaultKind::Unsupported, reason, .. }) => {
+            tally.left_out += 1;
+            (format!("unsupported  {}:", crate::record::redact(&reason)), None)
+        }
         Err(Fault { reason, .. }) => {
             tally.broken += 1;
             (format!("FAILED       {}:", crate::record::redact(&reason)), None)

@@ -29,6 +29,15 @@ pub struct Program {
     pub arguments: Vec<String>,
     /// Environment variables to set.
     pub environment: Vec<(String, String)>,
+    /// A folder with files of its own, which is removed when nothing can start it any more.
+    pub folder: Option<Arc<tempfile::TempDir>>,
+}
+
+impl Program {
+    /// `program` with `arguments`, in the environment of this process.
+    pub fn new(program: impl Into<std::path::PathBuf>, arguments: Vec<String>) -> Self {
+        Program { program: program.into(), arguments, environment: Vec::new(), folder: None }
+    }
 }
 
 struct Running {
@@ -60,38 +69,12 @@ impl ChildExecutor {
     pub fn wgpu() -> std::io::Result<Self> {
         let program = std::env::current_exe()?;
         let arguments = vec!["executor".into(), "wgpu".into()];
-        Ok(Self::new(Program { program, arguments, environment: Vec::new() }))
+        Ok(Self::new(Program::new(program, arguments)))
     }
 
     /// How often a child was started.
     pub fn starts(&self) -> u32 {
         self.starts
-    }
-
-    /// Which child answers the next request: a handle of an earlier one is worth nothing.
-    pub fn generation(&self) -> u32 {
-        self.starts + u32::from(self.running.is_none())
-    }
-
-    /// Ends the child at once; the next request starts a new one.
-    pub fn stop(&mut self) {
-        if let Some(mut running) = self.running.take() {
-            let _ = running.child.kill();
-            let _ = running.child.wait();
-        }
-    }
-
-    /// Lets the child end by itself, so that the driver writes its caches, and ends it when it does
-    /// not; the next request starts a new one.
-    pub fn end(&mut self) {
-        if let Some(running) = self.running.as_mut() {
-            let _ = running.requests.send(b"{\"request\":\"bye\"}\n".to_vec());
-            let until = Instant::now() + FAREWELL;
-            while Instant::now() < until && matches!(running.child.try_wait(), Ok(None)) {
-                thread::sleep(Duration::from_millis(2));
-            }
-        }
-        self.stop();
     }
 
     fn start(&mut self) -> Result<&mut Running, Fault> {
@@ -100,6 +83,36 @@ impl ChildExecutor {
             self.starts += 1;
         }
         Ok(self.running.as_mut().expect("just set"))
+    }
+
+    /// Sends a line and waits for the answer to it.
+    fn exchange(&mut self, mut text: Vec<u8>, deadline: Duration) -> Result<Response, Fault> {
+        text.push(b'\n');
+        let running = self.start()?;
+        let _ = running.requests.send(text);
+        let crashed = FaultKind::Crashed;
+        match running.lines.recv_timeout(deadline) {
+            Ok(Ok(line)) => match serde_json::from_str::<Response>(&line) {
+                Ok(Response::Error { status: Failure::DeviceLost, reason }) => {
+                    Err(self.post_mortem(crashed, &reason))
+                }
+                Ok(response) => Ok(response),
+                Err(error) => {
+                    let start: String = line.trim_end().chars().take(60).collect();
+                    let what = format!("the executor's answer is not a response: {error}: `{start}`");
+                    Err(self.post_mortem(crashed, &what))
+                }
+            },
+            Ok(Err(error)) => {
+                Err(self.post_mortem(crashed, &format!("the executor's answer ended early: {error}")))
+            }
+            Err(RecvTimeoutError::Timeout) => {
+                let deadline = crate::units::seconds(deadline.as_secs_f64());
+                let what = format!("no answer within {deadline}; the executor was ended");
+                Err(self.post_mortem(FaultKind::Timeout, &what))
+            }
+            Err(RecvTimeoutError::Disconnected) => Err(self.post_mortem(crashed, "the executor died")),
+        }
     }
 
     /// Ends a child that misbehaved. The fault says how it ended and what it said last.
@@ -197,37 +210,49 @@ fn spawn(program: &Program) -> Result<Running, Fault> {
 
 impl Executor for ChildExecutor {
     fn call(&mut self, request: &Request, deadline: Duration) -> Result<Response, Fault> {
-        let mut text = serde_json::to_vec(request).expect("requests are plain data");
-        text.push(b'\n');
-        let running = self.start()?;
+        let text = serde_json::to_vec(request).expect("requests are plain data");
         if matches!(request, Request::Prepare(_)) {
             // What was said about earlier cases explains no later one.
-            running.stderr.lock().map(|mut lines| lines.clear()).unwrap_or_default();
+            self.start()?.stderr.lock().map(|mut lines| lines.clear()).unwrap_or_default();
         }
-        let _ = running.requests.send(text);
-        let crashed = FaultKind::Crashed;
-        match running.lines.recv_timeout(deadline) {
-            Ok(Ok(line)) => match serde_json::from_str::<Response>(&line) {
-                Ok(Response::Error { status: Failure::DeviceLost, reason }) => {
-                    Err(self.post_mortem(crashed, &reason))
-                }
-                Ok(response) => Ok(response),
-                Err(error) => {
-                    let start: String = line.trim_end().chars().take(60).collect();
-                    let what = format!("the executor's answer is not a response: {error}: `{start}`");
-                    Err(self.post_mortem(crashed, &what))
-                }
-            },
-            Ok(Err(error)) => {
-                Err(self.post_mortem(crashed, &format!("the executor's answer ended early: {error}")))
-            }
-            Err(RecvTimeoutError::Timeout) => {
-                let deadline = crate::units::seconds(deadline.as_secs_f64());
-                let what = format!("no answer within {deadline}; the executor was ended");
-                Err(self.post_mortem(FaultKind::Timeout, &what))
-            }
-            Err(RecvTimeoutError::Disconnected) => Err(self.post_mortem(crashed, "the executor died")),
+        self.exchange(text, deadline)
+    }
+
+    fn line(&mut self, line: &str, deadline: Duration) -> Option<Result<Response, Fault>> {
+        Some(self.exchange(line.as_bytes().to_vec(), deadline))
+    }
+
+    fn generation(&self) -> u32 {
+        self.starts + u32::from(self.running.is_none())
+    }
+
+    fn stop(&mut self) {
+        if let Some(mut running) = self.running.take() {
+            let _ = running.child.kill();
+            let _ = running.child.wait();
         }
+    }
+
+    /// The child has a moment to end by itself, so that the driver writes its caches.
+    fn end(&mut self) {
+        self.leave(FAREWELL);
+    }
+
+    fn leave(&mut self, patience: Duration) -> Option<bool> {
+        let mut ended = true;
+        if let Some(running) = self.running.as_mut() {
+            let _ = running.requests.send(b"{\"request\":\"bye\"}\n".to_vec());
+            let until = Instant::now() + patience;
+            ended = loop {
+                match running.child.try_wait() {
+                    Ok(None) if Instant::now() < until => thread::sleep(Duration::from_millis(2)),
+                    Ok(None) => break false,
+                    _ => break true,
+                }
+            };
+        }
+        self.stop();
+        Some(ended)
     }
 }
 

@@ -1,8 +1,8 @@
 //! The messages between the runner and an executor: one JSON object per line, requests on the
 //! executor's stdin, exactly one response to each on its stdout. Its stderr is kept for messages.
 
-use crate::kernel::{Capabilities, Plan};
-use crate::workload::Distribution;
+use crate::kernel::{Capabilities, Plan, Takes};
+use crate::workload::{Case, Distribution, Tensor};
 use serde::{Deserialize, Serialize};
 
 /// Version of the messages; an executor that speaks another one is refused.
@@ -61,6 +61,10 @@ pub struct Prepare {
     /// The plan, for executors that take plans.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub plan: Option<Plan>,
+    /// The tensors of the case in their order, for executors that take cases: the inputs that they
+    /// are to generate, and the output.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub tensors: Vec<Tensor>,
     /// Seed of the inputs.
     pub seed: u32,
     /// What the inputs are drawn from.
@@ -70,6 +74,23 @@ pub struct Prepare {
     pub sets: u32,
     /// Refuse to hold more than so many bytes.
     pub memory_limit: u64,
+}
+
+impl Prepare {
+    /// `case` on `device`, by `plan` where it takes plans: one set of uniform inputs of seed 1, and
+    /// whatever memory it takes.
+    pub fn new(device: &Capabilities, case: &Case, plan: Option<Plan>) -> Self {
+        Prepare {
+            device: device.id.clone(),
+            case: case.key(),
+            plan,
+            tensors: if device.takes == Takes::Cases { case.tensors() } else { Vec::new() },
+            seed: 1,
+            dist: Distribution::default(),
+            sets: 1,
+            memory_limit: u64::MAX,
+        }
+    }
 }
 
 /// What an executor answers.
@@ -86,14 +107,7 @@ pub enum Response {
         devices: Vec<Capabilities>,
     },
     /// To `prepare`.
-    Prepared {
-        /// For later requests.
-        handle: u32,
-        /// Time to compile all pipelines.
-        compile_ns: u64,
-        /// Bytes of all buffers.
-        held_bytes: u64,
-    },
+    Prepared(Prepared),
     /// To `sample`.
     Sampled(Sampled),
     /// To `read`.
@@ -112,6 +126,20 @@ pub enum Response {
         /// In words.
         reason: String,
     },
+}
+
+/// A preparation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct Prepared {
+    /// For later requests.
+    pub handle: u32,
+    /// Time to compile all pipelines.
+    pub compile_ns: u64,
+    /// Bytes of all buffers.
+    pub held_bytes: u64,
+    /// What computes the case where the executor brings its own kernels, e.g. `torch.matmul`.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub kernel: Option<String>,
 }
 
 /// One timed batch.

@@ -1,6 +1,6 @@
 //! The runner's side of the protocol.
 
-use super::protocol::{Failure, PROTOCOL, Prepare, Request, Response, Sampled, decode_values};
+use super::protocol::{Failure, PROTOCOL, Prepare, Prepared, Request, Response, Sampled, decode_values};
 use crate::kernel::Capabilities;
 use std::time::Duration;
 
@@ -62,6 +62,31 @@ pub trait Executor {
     /// Sends one request and waits for the response, at most `deadline`.
     fn call(&mut self, request: &Request, deadline: Duration) -> Result<Response, Fault>;
 
+    /// Sends `line` as it is, and waits for the response to it; none where requests are no lines.
+    fn line(&mut self, _line: &str, _deadline: Duration) -> Option<Result<Response, Fault>> {
+        None
+    }
+
+    /// Lets the executor end by itself, and says whether it did within `patience`; none where it is no
+    /// process. The next request starts a new one.
+    fn leave(&mut self, _patience: Duration) -> Option<bool> {
+        self.end();
+        None
+    }
+
+    /// Which executor answers the next request: a handle of an earlier one is worth nothing.
+    fn generation(&self) -> u32 {
+        0
+    }
+
+    /// Ends the executor at once; the next request starts a new one.
+    fn stop(&mut self) {}
+
+    /// Lets the executor end by itself; the next request starts a new one.
+    fn end(&mut self) {
+        self.stop();
+    }
+
     /// Agrees on the protocol and lists the devices. Returns the executor's name and its devices.
     fn hello(&mut self, deadline: Duration) -> Result<(String, Vec<Capabilities>), Fault> {
         match self.call(&Request::Hello { protocol: PROTOCOL }, deadline)? {
@@ -74,10 +99,10 @@ pub trait Executor {
         }
     }
 
-    /// Makes buffers and pipelines; gives the handle, compile time (ns) and bytes held.
-    fn prepare(&mut self, prepare: Prepare, deadline: Duration) -> Result<(u32, u64, u64), Fault> {
+    /// Makes buffers and pipelines.
+    fn prepare(&mut self, prepare: Prepare, deadline: Duration) -> Result<Prepared, Fault> {
         match self.call(&Request::Prepare(Box::new(prepare)), deadline)? {
-            Response::Prepared { handle, compile_ns, held_bytes } => Ok((handle, compile_ns, held_bytes)),
+            Response::Prepared(prepared) => Ok(prepared),
             other => Err(unexpected("prepare", other)),
         }
     }

@@ -30,14 +30,7 @@ pub fn prepare_fixed_work(
                 .map_err(|error| Fault::new(FaultKind::Unsupported, error.to_string()))?,
         ),
     };
-    let prepare = Prepare {
-        device: device.id.clone(),
-        case: case.key(),
-        plan,
-        seed: config.seed,
-        dist: Default::default(),
-        sets: 1,
-        memory_limit: config.memory_limit,
-    };
-    executor.prepare(prepare, config.timeout).map(|(handle, ..)| handle)
+    let prepare =
+        Prepare { seed: config.seed, memory_limit: config.memory_limit, ..Prepare::new(device, &case, plan) };
+    executor.prepare(prepare, config.timeout).map(|prepared| prepared.handle)
 }

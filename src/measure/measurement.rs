@@ -7,7 +7,7 @@ use super::rotation;
 use super::sampling::{self, Sampling};
 use super::session::Session;
 use super::verify::{Oracle, Verdict};
-use crate::executor::protocol::{Prepare, Sampled};
+use crate::executor::protocol::{Prepare, Prepared, Sampled};
 use crate::executor::{Fault, FaultKind};
 use crate::kernel::Plan;
 use crate::stats::is_drifting;
@@ -36,6 +36,8 @@ pub struct Measurement {
     pub spent: Spent,
     /// Bytes held on the device.
     pub held_bytes: u64,
+    /// What computed it, where the executor brings its own kernels.
+    pub kernel: Option<String>,
     /// Proof.
     pub verification: Option<Verification>,
     /// Samples; only when it ended well.
@@ -70,6 +72,7 @@ impl Default for Measurement {
             ended: Ended::Ok,
             spent: Spent::default(),
             held_bytes: 0,
+            kernel: None,
             verification: None,
             timing: None,
             first_s: None,
@@ -150,15 +153,15 @@ pub(super) fn prepare(
     let tile = plan.map_or(Tile::ONE, |plan| plan.tile);
     let started = Instant::now();
     let prepare = Prepare {
-        device: session.device.id.clone(),
-        case: case.key(),
-        plan: plan.cloned(),
         seed: config.seed,
         dist: config.dist,
         sets,
         memory_limit: config.memory_limit,
+        ..Prepare::new(session.device, case, plan.cloned())
     };
-    let (handle, compile_ns, held_bytes) = session.executor.prepare(prepare, config.timeout)?;
+    let Prepared { handle, compile_ns, held_bytes, kernel } =
+        session.executor.prepare(prepare, config.timeout)?;
+    measurement.kernel = kernel;
     *handle_out = Some(handle);
     measurement.held_bytes = held_bytes;
     measurement.spent.prepare_s = started.elapsed().as_secs_f64();

@@ -3,6 +3,7 @@
 mod budget;
 mod cache;
 mod config;
+pub mod conformance;
 mod fixed_work;
 mod interleaved;
 mod measurement;

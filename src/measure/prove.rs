@@ -25,15 +25,13 @@ pub fn prove(
 ) -> Result<(Verdict, f64), Fault> {
     let tile = plan.as_ref().map_or(Tile::ONE, |plan| plan.tile);
     let prepare = Prepare {
-        device: device.id.clone(),
-        case: case.key(),
-        plan,
         seed: config.seed,
         dist: config.dist,
         sets: SETS,
         memory_limit: config.memory_limit,
+        ..Prepare::new(device, case, plan)
     };
-    let (handle, ..) = executor.prepare(prepare, config.timeout)?;
+    let handle = executor.prepare(prepare, config.timeout)?.handle;
     let set = SETS - 1;
     let proven = executor.sample(handle, 1, set, config.timeout).and_then(|sampled| {
         let oracle = Oracle::new(case, Inputs::new(config.seed, set).of(config.dist), tile);

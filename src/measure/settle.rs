@@ -94,16 +94,8 @@ mod tests {
             ..Script::default()
         };
         let mut fake = Fake::from_script(script);
-        let prepare = Prepare {
-            device: device.id,
-            case: KEY.into(),
-            plan: None,
-            seed: 1,
-            dist: Default::default(),
-            sets: 1,
-            memory_limit: 1 << 30,
-        };
-        let (handle, ..) = fake.prepare(prepare, SOON).unwrap();
+        let prepare = Prepare::new(&device, &KEY.parse().unwrap(), None);
+        let handle = fake.prepare(prepare, SOON).unwrap().handle;
         settle(&mut fake, handle, TimerChoice::Device, SOON, Duration::from_secs(limit)).unwrap()
     }
 

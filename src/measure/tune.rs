@@ -9,7 +9,7 @@ use super::rotation;
 use super::sampling::batch_size;
 use super::session::Session;
 use super::verify::Oracle;
-use crate::executor::protocol::Prepare;
+use crate::executor::protocol::{Prepare, Prepared};
 use crate::executor::{Fault, FaultKind};
 use crate::kernel::Plan;
 use crate::stats::{median_of_unsorted, rank_interval, sorted_finite};
@@ -276,19 +276,17 @@ impl<'p> Search<'_, '_, '_> {
         let (sets, _) = rotation::sets(plan.bytes(), config.cache_bytes, memory);
         let sets = sets.clamp(1, MOST_SETS);
         let prepare = Prepare {
-            device: self.session.device.id.clone(),
-            case: self.case.key(),
-            plan: Some(plan.clone().into_owned()),
             seed: config.seed,
             dist: config.dist,
             sets,
             memory_limit: config.memory_limit,
+            ..Prepare::new(self.session.device, self.case, Some(plan.clone().into_owned()))
         };
         let (compile, before) = (self.effort.compile, (self.effort.clock)());
         // What takes twice the cap may take for ever. The default is given all the time that it has
         // in a run.
         let deadline = if place == 0 { config.timeout } else { (2 * compile).min(config.timeout) };
-        let (handle, _, held_bytes) =
+        let Prepared { handle, held_bytes, .. } =
             self.session.executor.prepare(prepare, deadline).map_err(|fault| match fault.kind {
                 FaultKind::Timeout => Refused::Fatal(Fate::SlowToCompile(deadline.as_secs_f64())),
                 _ => refuse(fault),

@@ -1,7 +1,7 @@
 //! The lines of a result file. Additive changes keep the version; unknown fields are ignored.
 
 use super::imported::Imported;
-use crate::kernel::{Capabilities, Variant};
+use crate::kernel::{Capabilities, Path, Variant};
 use crate::measure::{CacheReport, SentinelTimes, Settled, Spent, TimerReport, Timing, Verification};
 use crate::telemetry::{Energy, Telemetry};
 use schemars::JsonSchema;
@@ -251,7 +251,7 @@ impl Row {
 pub struct KernelUsed {
     /// Kernel and knobs.
     pub variant: Variant,
-    /// SHA-256 of the exact WGSL and dispatch sizes.
+    /// SHA-256 of the exact WGSL and dispatch sizes; empty of a library's kernel.
     pub sha256: String,
     /// Dispatches of one execution.
     pub steps: u32,
@@ -260,6 +260,15 @@ pub struct KernelUsed {
     /// Whether the variant came from a tuning table.
     #[serde(default)]
     pub tuned: bool,
+}
+
+impl KernelUsed {
+    /// What an executor that brings its own kernels says of the one that ran, e.g. `torch.matmul`.
+    pub fn of_library(kernel: &str, held_bytes: u64) -> Self {
+        let kernel: String = kernel.chars().filter(|c| !c.is_control()).take(120).collect();
+        let variant = Variant::new(kernel.trim(), Path::Library);
+        KernelUsed { variant, sha256: String::new(), steps: 1, held_bytes, tuned: false }
+    }
 }
 
 /// The closing line.

@@ -209,8 +209,9 @@ fn against_vendor(out: &mut String, comparison: &Comparison) {
     let tables = [
         (
             "Portable against vendor library",
-            "Numbers of other programs on the same device, as they told them: no oracle checked them, and caches, \
-             clocks and the choice of samples are theirs. A ratio is no verdict.",
+            "Libraries that portamark ran itself are proven and timed by the same method. Numbers of other programs \
+             are as they told them: no oracle checked them, and caches, clocks and the choice of samples are \
+             theirs. A ratio is no verdict.",
             vendor::RATIOS.to_vec(),
             vendor::ratios(comparison),
         ),

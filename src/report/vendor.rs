@@ -1,7 +1,7 @@
-//! Tables of what other programs measured: portamark against them, and the rest of their numbers.
+//! Tables of vendor libraries: portable kernels against them, and the other numbers of other programs.
 
 use super::wording;
-use crate::analysis::{AgainstVendor, Comparison, ImportedRow, against_vendor, clean};
+use crate::analysis::{AgainstVendor, Comparison, ImportedRow, Reference, against_vendor, clean};
 use crate::record::{ImportUnit, SpreadKind, Statistic};
 use crate::units;
 use serde::Serialize;
@@ -30,8 +30,14 @@ pub fn ratios(comparison: &Comparison) -> Vec<VendorRow> {
             comparison.devices[against.device].label.clone(),
             wording::rate(&against.portable),
             wording::rate(&against.vendor),
-            spread(&against.import),
-            source(&against.import),
+            match &against.reference {
+                Reference::Imported(import) => spread(import),
+                Reference::Measured { .. } => own_spread(&against),
+            },
+            match &against.reference {
+                Reference::Imported(import) => source(import),
+                measured => measured.source(),
+            },
             ratio(&against),
         ],
     };
@@ -41,7 +47,12 @@ pub fn ratios(comparison: &Comparison) -> Vec<VendorRow> {
 /// The numbers that stand beside none of portamark.
 pub fn others(comparison: &Comparison) -> Vec<VendorRow> {
     let shown = against_vendor(comparison);
-    let is_shown = |import: &ImportedRow| shown.iter().any(|a| std::ptr::eq(a.import.row, import.row));
+    let is_shown = |import: &ImportedRow| {
+        shown.iter().any(|against| match &against.reference {
+            Reference::Imported(other) => std::ptr::eq(other.row, import.row),
+            Reference::Measured { .. } => false,
+        })
+    };
     let line = |import: &ImportedRow| VendorRow {
         case: clean(if import.case.is_some() { &import.row.case } else { &import.imported.name }),
         cells: vec![
@@ -63,6 +74,22 @@ pub fn ratio(against: &AgainstVendor) -> String {
     }
 }
 
+/// The ends of the interval of a library's rate that portamark measured, as a part of it.
+fn own_spread(against: &AgainstVendor) -> String {
+    let Some((lo, hi)) = against.vendor.interval else { return wording::NONE.into() };
+    format!("{} (interval)", ends(against.vendor.value, lo, hi))
+}
+
+/// How far an interval reaches, each end as a part of `value`.
+fn ends(value: f64, lo: f64, hi: f64) -> String {
+    let part = |end: f64| {
+        let percent = 100.0 * (end / value - 1.0);
+        let sign = if percent < 0.0 { '−' } else { '+' };
+        format!("{sign}{} %", units::significant(percent.abs()))
+    };
+    format!("{} to {}", part(lo), part(hi))
+}
+
 /// The number in the program's own unit.
 fn told(import: &ImportedRow) -> String {
     let value = import.imported.value;
@@ -75,18 +102,13 @@ fn told(import: &ImportedRow) -> String {
 /// How far samples lie from the number, each end as a part of it.
 fn spread(import: &ImportedRow) -> String {
     let Some(spread) = &import.imported.spread else { return wording::NONE.into() };
-    let part = |end: f64| {
-        let percent = 100.0 * (end / import.imported.value - 1.0);
-        let sign = if percent < 0.0 { '−' } else { '+' };
-        format!("{sign}{} %", units::significant(percent.abs()))
-    };
     let what = match spread.what {
         SpreadKind::Interval => "interval",
         SpreadKind::Quartiles => "quartiles",
         SpreadKind::Deviation => "deviation",
         SpreadKind::Range => "range",
     };
-    format!("{} to {} ({what})", part(spread.lo), part(spread.hi))
+    format!("{} ({what})", ends(import.imported.value, spread.lo, spread.hi))
 }
 
 /// Whose number it is, and which statistic of the samples where it is not the median.

@@ -50,5 +50,5 @@ pub use rope::Rope;
 pub use softmax::Softmax;
 pub use stream::{READ_BLOCK, Stream, StreamOp};
 pub use swiglu::Swiglu;
-pub use tensor::{Expected, Inputs, Role, Tensor, dist_of};
+pub use tensor::{Expected, Inputs, Part, Role, Tensor, dist_of};
 pub use transpose::Transpose;

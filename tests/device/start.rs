@@ -9,11 +9,7 @@ pub const DEADLINE: Duration = Duration::from_secs(180);
 
 /// The executor and its devices; none where there is no driver and none is required.
 pub fn start() -> Option<(ChildExecutor, Vec<Capabilities>)> {
-    let program = Program {
-        program: env!("CARGO_BIN_EXE_portamark").into(),
-        arguments: vec!["executor".into(), "wgpu".into()],
-        environment: Vec::new(),
-    };
+    let program = Program::new(env!("CARGO_BIN_EXE_portamark"), vec!["executor".into(), "wgpu".into()]);
     let mut executor = ChildExecutor::new(program);
     let (_, devices) = executor.hello(DEADLINE).expect("the executor answers");
     if devices.is_empty() {

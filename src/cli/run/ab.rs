@@ -1,6 +1,6 @@
 //! `run --ab A --ab B`: two sides at once, batch by batch, and a verdict on each case.
 
-use super::super::{devices, note, print};
+use super::super::{note, print};
 use super::case::run_pair;
 use super::order::turns;
 use super::progress::Progress;
@@ -82,28 +82,25 @@ fn contender(command: &Command, side: &Side, ab: AbSide, run_id: &str) -> Result
         command.arguments.subject.kernels = Some(kernels.clone());
     }
     if let Some(executor) = &side.executor {
-        command.arguments.subject.executor = Some(executor.clone());
+        command.arguments.subject.executors.executor = Some(executor.clone());
     }
     let arguments = &command.arguments;
     let mut suite = command.cases()?;
     if let Some(case) = &side.case {
         suite = Suite::new(suite.name, vec![case.clone()]);
     }
-    let mut program = devices::program(arguments.subject.executor.as_deref())?;
-    if let Some(binary) = &side.binary {
-        program.program = binary.clone();
-    }
+    let mut executors = arguments.subject.executors.clone();
+    executors.binary = side.binary.clone();
     if let Some(icd) = &side.icd {
         // The loader reads the later name, older loaders the earlier one.
         for name in ["VK_DRIVER_FILES", "VK_ICD_FILENAMES"] {
-            program.environment.push((name.into(), icd.display().to_string()));
+            executors.environment.push((name.into(), icd.display().to_string()));
         }
     }
-    let (executor_name, found) = devices::discover(&program)?;
     let wanted = side.device.clone().map_or_else(|| arguments.subject.device.clone(), |device| vec![device]);
-    let chosen = devices::choose(&found, &wanted)?;
-    let [device] = &chosen[..] else {
-        let ids: Vec<&str> = chosen.iter().map(|device| device.id.as_str()).collect();
+    let (chosen, present) = executors.find(&wanted)?;
+    let [place] = &chosen[..] else {
+        let ids: Vec<&str> = chosen.iter().map(|place| place.device.id.as_str()).collect();
         return Err(Error::usage_hint(
             format!("side {} has {} devices: {}", ab.side, ids.len(), ids.join("; ")),
             "name one, e.g. --ab device=0",
@@ -112,19 +109,17 @@ fn contender(command: &Command, side: &Side, ab: AbSide, run_id: &str) -> Result
     note(&format!(
         "{}: {} ({})",
         ab.side,
-        device.id,
+        place.device.id,
         if ab.words.is_empty() { "as given" } else { &ab.words }
     ));
     let setup = Setup {
-        program,
-        executor_name,
         source: arguments.subject.source(),
         labels: arguments.labels()?,
         run_id: run_id.into(),
         ab: Some(ab),
-        present: found.iter().map(|device| device.id.clone()).collect(),
+        present,
     };
-    let track = Track::open(&command, &suite, &setup, device.clone())?;
+    let track = Track::open(&command, &suite, &setup, place)?;
     Ok(Contender { setup, track, suite })
 }
 

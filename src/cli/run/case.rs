@@ -21,9 +21,9 @@ pub(super) fn run_case(track: &mut Track, case: &Case, job: &Job, source: &Kerne
         Err(refusal) => refuse(track, &mut row, refusal),
         Ok(plan) => {
             let sentinels =
-                track.conditions.sentinels(&mut track.executor, &track.device, &track.config, source);
+                track.conditions.sentinels(&mut *track.executor, &track.device, &track.config, source);
             let mut session = Session {
-                executor: &mut track.executor,
+                executor: &mut *track.executor,
                 device: &track.device,
                 timer: &track.timer,
                 sentinels,
@@ -88,7 +88,7 @@ fn contestant<'a>(
     share_s: Option<f64>,
 ) -> Contestant<'a, 'a> {
     let session = Session {
-        executor: &mut track.executor,
+        executor: &mut *track.executor,
         device: &track.device,
         timer: &track.timer,
         sentinels: Sentinels::default(),
@@ -157,7 +157,11 @@ fn note_down(
         let seconds = measured.timing.as_ref().map_or(seconds, |timing| timing.summary.median);
         track.predictor.note(case, seconds);
     }
-    row.kernel = plan.map(|plan| used(plan, job, measured.held_bytes));
+    row.kernel = match (plan, &measured.kernel) {
+        (Some(plan), _) => Some(used(plan, job, measured.held_bytes)),
+        (None, Some(kernel)) => Some(KernelUsed::of_library(kernel, measured.held_bytes)),
+        (None, None) => None,
+    };
     fill(row, measured);
     row.telemetry = track.sensors.take().map(Box::new);
     if row.status.ends_the_executor() {

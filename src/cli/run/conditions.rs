@@ -2,7 +2,7 @@
 //! steady, and the times of its sentinels.
 
 use super::super::note;
-use crate::executor::ChildExecutor;
+use crate::executor::Executor;
 use crate::kernel::{Capabilities, KernelSource};
 use crate::measure::{
     CacheReport, Config, SentinelTimes, Sentinels, Settled, TimerReport, measure_cache, settle,
@@ -28,7 +28,7 @@ impl Conditions {
     /// Looks at `device`. A resumed run goes on with the cache and the beginning of the `earlier`
     /// one. `config` gets the size of the cache.
     pub(super) fn find(
-        executor: &mut ChildExecutor,
+        executor: &mut dyn Executor,
         device: &Capabilities,
         timer: &TimerReport,
         config: &mut Config,
@@ -64,7 +64,7 @@ impl Conditions {
     /// The sentinels, made anew where there are none in the present child.
     pub(super) fn sentinels(
         &mut self,
-        executor: &mut ChildExecutor,
+        executor: &mut dyn Executor,
         device: &Capabilities,
         config: &Config,
         source: &KernelSource,

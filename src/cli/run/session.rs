@@ -1,6 +1,7 @@
 //! The loop of `portamark run`: cases × devices → rows on disk.
 
-use super::super::{devices, note, print, report};
+use super::super::places::Place;
+use super::super::{note, print, report};
 use super::ab;
 use super::arguments::Arguments;
 use super::case::run_case;
@@ -10,7 +11,6 @@ use super::order::turns;
 use super::progress::Progress;
 use super::track::{Setup, Track, learn};
 use crate::error::{Error, Result};
-use crate::kernel::Capabilities;
 use crate::measure::{METHOD, Predictor};
 use crate::record::{self, End, Outcome};
 use crate::suite::Suite;
@@ -52,25 +52,16 @@ pub fn run(command: &Command) -> Result<()> {
     }
     let suite = command.cases()?;
     let labels = arguments.labels()?;
-    let program = devices::program(arguments.subject.executor.as_deref())?;
-    let (executor_name, found) = devices::discover(&program)?;
-    let chosen = devices::choose(&found, &arguments.subject.device)?;
+    let (chosen, present) = arguments.subject.places()?;
     if arguments.dry_run {
         return dry_run(command, &suite, &chosen);
     }
     let stop = interrupt_flag();
-    let setup = Setup {
-        program,
-        executor_name,
-        source: arguments.subject.source(),
-        labels,
-        run_id: record::run_id(),
-        ab: None,
-        present: found.iter().map(|device| device.id.clone()).collect(),
-    };
+    let setup =
+        Setup { source: arguments.subject.source(), labels, run_id: record::run_id(), ab: None, present };
     let mut tracks = Vec::new();
-    for device in chosen {
-        tracks.push(Track::open(command, &suite, &setup, device)?);
+    for place in &chosen {
+        tracks.push(Track::open(command, &suite, &setup, place)?);
     }
     let started = Instant::now();
     let jobs = |track: &Track| suite.cases.iter().map(|c| track.chooser.jobs(c, &track.device).len()).sum();
@@ -170,14 +161,14 @@ fn terminal_width() -> u16 {
 }
 
 /// Prints cases, kernels and, where earlier results of the device tell, the predicted times.
-fn dry_run(command: &Command, suite: &Suite, devices: &[Capabilities]) -> Result<()> {
+fn dry_run(command: &Command, suite: &Suite, places: &[Place]) -> Result<()> {
     let arguments = &command.arguments;
     let source = arguments.subject.source();
     let earlier = record::load_readable(std::slice::from_ref(&arguments.output))
         .map(|(runs, _)| runs)
         .unwrap_or_default();
     let mut text = String::new();
-    for device in devices {
+    for Place { device, .. } in places {
         let mut predictor = Predictor::default();
         for run in
             earlier.iter().filter(|run| run.header.device.id == device.id && run.header.method == METHOD)

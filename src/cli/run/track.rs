@@ -1,13 +1,14 @@
 //! One device during a run: its executor, its file, its budget.
 
 use super::super::note;
+use super::super::places::Place;
 use super::choosing::Chooser;
 use super::conditions::Conditions;
 use super::done::Done;
 use super::sensors::Sensors;
 use super::session::Command;
 use crate::error::{Error, Result};
-use crate::executor::{ChildExecutor, Executor, Fault, Program};
+use crate::executor::{Executor, Fault};
 use crate::kernel::{Capabilities, KernelSource};
 use crate::measure::{
     Budget, Config, METHOD, Predictor, TimerChoice, TimerReport, prepare_fixed_work, self_test,
@@ -19,10 +20,6 @@ use std::collections::BTreeMap;
 
 /// What all devices of a run share.
 pub(super) struct Setup {
-    /// How the executor is started.
-    pub(super) program: Program,
-    /// Its name and version.
-    pub(super) executor_name: String,
     /// Where kernel texts come from.
     pub(super) source: KernelSource,
     /// The user's words.
@@ -38,7 +35,7 @@ pub(super) struct Setup {
 /// One device during a run.
 pub(super) struct Track {
     pub(super) device: Capabilities,
-    pub(super) executor: ChildExecutor,
+    pub(super) executor: Box<dyn Executor>,
     pub(super) writer: RunWriter,
     pub(super) timer: TimerReport,
     pub(super) conditions: Conditions,
@@ -54,20 +51,16 @@ pub(super) struct Track {
 
 impl Track {
     /// Starts an executor for `device`, tests its timer, and makes or reopens its file.
-    pub(super) fn open(
-        command: &Command,
-        suite: &Suite,
-        setup: &Setup,
-        mut device: Capabilities,
-    ) -> Result<Self> {
+    pub(super) fn open(command: &Command, suite: &Suite, setup: &Setup, place: &Place) -> Result<Self> {
+        let mut device = place.device.clone();
         // Where the card is in someone's machine is no one's business.
         let slot = device.pci_bus_id.take();
         let arguments = &command.arguments;
         let mut config = arguments.config(&device);
         let chooser = command.choosing.chooser(&device, &arguments.output, &setup.source)?;
         let budget = arguments.budget(suite);
-        let mut executor = ChildExecutor::new(setup.program.clone());
-        let timer = test_timer(&mut executor, &device, &config, &setup.source);
+        let mut executor = place.start();
+        let timer = test_timer(&mut *executor, &device, &config, &setup.source);
         let timer = timer.unwrap_or_else(|fault| {
             TimerReport::untested(format!("the self-test failed: {}", record::redact(&fault.reason)))
         });
@@ -84,7 +77,7 @@ impl Track {
             seed: arguments.subject.seed,
             device: device.clone(),
             platform: record::platform(),
-            executor: setup.executor_name.clone(),
+            executor: place.executor.clone(),
             timer: timer.clone(),
             sensors: None,
             cache: None,
@@ -105,7 +98,7 @@ impl Track {
         };
         let earlier = reopen_file(command, setup, &header)?;
         let conditions = Conditions::find(
-            &mut executor,
+            &mut *executor,
             &device,
             &timer,
             &mut config,
@@ -193,7 +186,7 @@ pub(super) fn learn(predictor: &mut Predictor, rows: &[Row]) {
 
 /// Tests the timer of `device` on some real work.
 pub(in crate::cli) fn test_timer(
-    executor: &mut ChildExecutor,
+    executor: &mut dyn Executor,
     device: &Capabilities,
     config: &Config,
     source: &KernelSource,

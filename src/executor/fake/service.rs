@@ -6,7 +6,7 @@
 
 use super::outputs::Outputs;
 use super::script::{Act, On, Rule, Script, Subject, Timer};
-use crate::executor::protocol::{Failure, Prepare, Request, Response, Sampled};
+use crate::executor::protocol::{self, Failure, Prepare, Request, Response, Sampled};
 use crate::executor::remote::{Executor, Fault, FaultKind};
 use crate::executor::serve::{Service, write_response};
 use crate::kernel::{Capabilities, Feature, Takes, TimerKind};
@@ -192,6 +192,7 @@ impl Fake {
             let reason = format!("{held_bytes} bytes beside {others} are more than {room}");
             return Err(error(Failure::OutOfMemory, reason));
         }
+        let kernel = (device.takes == Takes::Cases).then(|| "scripted".to_string());
         let slow = rule.as_ref().filter(|rule| rule.act == Act::Slow).map_or(1.0, |rule| rule.factor);
         let compile_ns = (self.script.compile_ns as f64 * slow) as u64;
         self.now_ns += compile_ns;
@@ -205,7 +206,7 @@ impl Fake {
             always: rule,
         };
         self.handles.insert(handle, prepared);
-        Ok(Response::Prepared { handle, compile_ns, held_bytes })
+        Ok(Response::Prepared(protocol::Prepared { handle, compile_ns, held_bytes, kernel }))
     }
 
     fn time(&mut self, handle: u32, k: u32, first_set: u32, rule: Option<Rule>) -> Option<Response> {
@@ -366,6 +367,7 @@ mod tests {
             device: Script::device().id,
             case: case.into(),
             plan: None,
+            tensors: Vec::new(),
             seed: 7,
             dist: Default::default(),
             sets,
@@ -387,7 +389,7 @@ mod tests {
     fn values_are_poison_before_and_right_after_a_sample() {
         for case in [CASE, "stream f32 read n4096", "peak f16 fma c64 s16", "gemm f16.f32 m32 n32 k8 nt"] {
             let mut fake = fake(vec![]);
-            let (handle, ..) = fake.prepare(ask(case, 2), SOON).unwrap();
+            let handle = fake.prepare(ask(case, 2), SOON).unwrap().handle;
             let len = case.parse::<Case>().unwrap().output().len;
             assert_eq!(check(&mut fake, handle, case), (len as usize, len), "{case}");
             // An empty batch computes nothing, and one execution on set 1 leaves set 0 as it is.
@@ -406,7 +408,8 @@ mod tests {
     #[test]
     fn time_follows_the_model() {
         let mut fake = fake(vec![]);
-        let (handle, compile_ns, held) = fake.prepare(ask("gemm f32 m1000 n1000 k1000 nn", 2), SOON).unwrap();
+        let protocol::Prepared { handle, compile_ns, held_bytes: held, .. } =
+            fake.prepare(ask("gemm f32 m1000 n1000 k1000 nn", 2), SOON).unwrap();
         // Two sets of three matrices of 4 MB; 2 GFLOP at 1 TFLOP/s are 2 ms.
         assert_eq!((compile_ns, held), (1_000_000, 24_000_000));
         let empty = fake.sample(handle, 0, 0, SOON).unwrap();
@@ -424,7 +427,7 @@ mod tests {
         let run = |noise_seed| -> Vec<u64> {
             let script = Script { noise: 0.1, noise_seed, ..fake(vec![]).script };
             let mut fake = Fake::from_script(script);
-            let (handle, ..) = fake.prepare(ask("gemm f32 m1000 n1000 k1000 nn", 1), SOON).unwrap();
+            let handle = fake.prepare(ask("gemm f32 m1000 n1000 k1000 nn", 1), SOON).unwrap().handle;
             (0..50).map(|_| fake.sample(handle, 1, 0, SOON).unwrap().device_ns.unwrap()).collect()
         };
         assert_eq!(run(1), run(1));
@@ -452,7 +455,7 @@ mod tests {
             (Timer::Sporadic, (Some(2_001_000), 0)),
         ] {
             let mut fake = Fake::from_script(Script { timer, ..fake(vec![]).script });
-            let (handle, ..) = fake.prepare(ask("gemm f32 m1000 n1000 k1000 nn", 1), SOON).unwrap();
+            let handle = fake.prepare(ask("gemm f32 m1000 n1000 k1000 nn", 1), SOON).unwrap().handle;
             let sampled = fake.sample(handle, 1, 0, SOON).unwrap();
             assert_eq!((sampled.device_ns, sampled.invalid), expected, "{timer:?}");
             assert_eq!(sampled.host_ns, 2_021_000);
@@ -462,7 +465,7 @@ mod tests {
     #[test]
     fn a_stamp_of_24_bits_wraps_each_16_8_ms() {
         let mut fake = Fake::from_script(Script { timer: Timer::Wrapping, ..fake(vec![]).script });
-        let (handle, ..) = fake.prepare(ask("gemm f32 m1000 n1000 k1000 nn", 1), SOON).unwrap();
+        let handle = fake.prepare(ask("gemm f32 m1000 n1000 k1000 nn", 1), SOON).unwrap().handle;
         let times: Vec<u64> =
             (0..9).map(|_| fake.sample(handle, 1, 0, SOON).unwrap().device_ns.unwrap()).collect();
         // 1 ms and batches of 2.021 ms: the eighth is the one that passes 16.777 ms.
@@ -478,7 +481,7 @@ mod tests {
             for on in [On::Prepare, On::Sample, On::Read] {
                 for case in [CASE, "gemm f16.f32 m32 n32 k16 nn", "stream f32 copy n1024"] {
                     let mut fake = fake(vec![Rule::new("*", on, act)]);
-                    let (handle, ..) = fake.prepare(ask(case, 1), SOON).unwrap();
+                    let handle = fake.prepare(ask(case, 1), SOON).unwrap().handle;
                     fake.sample(handle, 1, 0, SOON).unwrap();
                     assert_eq!(check(&mut fake, handle, case), bad, "{act:?} on {on:?} of {case}");
                 }
@@ -490,8 +493,8 @@ mod tests {
     fn a_rule_begins_after_and_ends_with_its_count_and_asks_for_the_case() {
         let rule = Rule { after: 2, count: Some(1), ..Rule::new("gemm*nn", On::Sample, Act::Slow) };
         let mut fake = fake(vec![rule]);
-        let (handle, ..) = fake.prepare(ask("gemm f32 m1000 n1000 k1000 nn", 1), SOON).unwrap();
-        let (other, ..) = fake.prepare(ask("gemm f32 m1000 n1000 k1000 nt", 1), SOON).unwrap();
+        let handle = fake.prepare(ask("gemm f32 m1000 n1000 k1000 nn", 1), SOON).unwrap().handle;
+        let other = fake.prepare(ask("gemm f32 m1000 n1000 k1000 nt", 1), SOON).unwrap().handle;
         let mut times = |handle| -> Vec<u64> {
             (0..4).map(|_| fake.sample(handle, 1, 0, SOON).unwrap().device_ns.unwrap()).collect()
         };
@@ -509,12 +512,12 @@ mod tests {
             (Act::HalfLine, FaultKind::Crashed),
         ] {
             let mut fake = fake(vec![Rule::new("gemm*", On::Sample, act)]);
-            let (handle, ..) = fake.prepare(ask(CASE, 1), SOON).unwrap();
+            let handle = fake.prepare(ask(CASE, 1), SOON).unwrap().handle;
             let fault = fake.sample(handle, 1, 0, SOON).unwrap_err();
             assert_eq!(fault.kind, kind, "{act:?}");
             assert!(fault.is_fatal());
             assert_eq!(fake.held(), 0, "handles died with it");
-            let (handle, ..) = fake.prepare(ask("stream f32 copy n1024", 1), SOON).unwrap();
+            let handle = fake.prepare(ask("stream f32 copy n1024", 1), SOON).unwrap().handle;
             assert_eq!(handle, 1);
             fake.sample(handle, 1, 0, SOON).unwrap();
         }
@@ -523,7 +526,7 @@ mod tests {
     #[test]
     fn what_takes_longer_than_the_deadline_is_a_timeout_without_waiting() {
         let mut fake = fake(vec![]);
-        let (handle, ..) = fake.prepare(ask("gemm f32 m1000 n1000 k1000 nn", 1), SOON).unwrap();
+        let handle = fake.prepare(ask("gemm f32 m1000 n1000 k1000 nn", 1), SOON).unwrap().handle;
         let before = fake.now_ns();
         // 10 000 executions of 2 ms are 20 s.
         let fault = fake.sample(handle, 10_000, 0, SOON).unwrap_err();
@@ -541,7 +544,7 @@ mod tests {
         let fault = fake.prepare(ask(CASE, 1), SOON).unwrap_err();
         assert_eq!(fault, Fault::new(FaultKind::OutOfMemory, "VK_ERROR_OUT_OF_DEVICE_MEMORY"));
         fake.script.rules = vec![rule(Failure::DeviceLost, "lost")];
-        let (other, ..) = fake.prepare(ask("stream f32 copy n1024", 1), SOON).unwrap();
+        let other = fake.prepare(ask("stream f32 copy n1024", 1), SOON).unwrap().handle;
         assert_eq!(fake.prepare(ask(CASE, 1), SOON).unwrap_err().kind, FaultKind::Crashed);
         assert!(fake.sample(other, 1, 0, SOON).is_err(), "the lost device took all handles along");
     }
@@ -565,7 +568,7 @@ mod tests {
         let f16 = ask("gemm f16.f32 m1 n1 k1 nn", 1);
         assert_eq!(fake.prepare(f16, SOON).unwrap_err().kind, FaultKind::Unsupported);
         assert!(fake.sample(9, 1, 0, SOON).unwrap_err().reason.contains("no handle 9"));
-        let (handle, ..) = fake.prepare(ask(CASE, 1), SOON).unwrap();
+        let handle = fake.prepare(ask(CASE, 1), SOON).unwrap().handle;
         assert!(fake.read(handle, 1, &[], SOON).unwrap_err().reason.contains("no buffer set 1"));
         assert!(fake.read(handle, 0, &[1024], SOON).unwrap_err().reason.contains("below 1024"));
     }

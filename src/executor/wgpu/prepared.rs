@@ -53,7 +53,10 @@ impl Prepared {
     pub fn new(gpu: Rc<Gpu>, prepare: &Prepare) -> Result<Self, Problem> {
         let plan =
             prepare.plan.clone().ok_or_else(|| Problem::new(Failure::Failed, "this executor takes plans"))?;
-        let sets = prepare.sets.max(1);
+        let sets = prepare.sets;
+        if sets == 0 {
+            return Err(Problem::new(Failure::Failed, "there must be a buffer set"));
+        }
         let held_bytes = plan.held_bytes(u64::from(sets));
         if held_bytes > prepare.memory_limit {
             return Err(Problem::new(

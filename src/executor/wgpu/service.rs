@@ -3,7 +3,7 @@
 use super::adapters::{self, Found};
 use super::gpu::{Gpu, Problem, quiet_panics};
 use super::prepared::Prepared;
-use crate::executor::protocol::{Failure, PROTOCOL, Prepare, Request, Response, encode_values};
+use crate::executor::protocol::{self, Failure, PROTOCOL, Prepare, Request, Response, encode_values};
 use crate::executor::serve::Service;
 use crate::kernel::Feature;
 use std::collections::BTreeMap;
@@ -69,7 +69,8 @@ impl WgpuService {
         let (compile_ns, held_bytes) = (prepared.compile_ns, prepared.held_bytes);
         self.next_handle += 1;
         self.prepared.insert(self.next_handle, prepared);
-        Ok(Response::Prepared { handle: self.next_handle, compile_ns, held_bytes })
+        let handle = self.next_handle;
+        Ok(Response::Prepared(protocol::Prepared { handle, compile_ns, held_bytes, kernel: None }))
     }
 
     fn prepared(&self, handle: u32) -> Result<&Prepared, Problem> {

@@ -5,7 +5,7 @@ use super::canvas::{Anchor, Canvas, Drawing, draw, fitted, text_width};
 use super::figure::{Absent, Chart, Figure};
 use super::frame::{Frame, Layout, Name, draw_legend, legend_height};
 use super::style::{Ink, Inside, Mark, SMALL, Shape};
-use crate::analysis::{AgainstVendor, Comparison, against_vendor, clean};
+use crate::analysis::{AgainstVendor, Comparison, against_vendor, clean, has_references};
 use crate::units;
 
 const TITLE: &str = "Portable against vendor library";
@@ -22,9 +22,9 @@ const STEP: f64 = 18.0;
 /// Part of the width that names of cases get at most.
 const NAMES: f64 = 0.46;
 
-/// The chart of all devices; none where nothing was imported.
+/// The chart of all devices; none where nothing was imported and no library was measured.
 pub fn vendor(comparison: &Comparison) -> Option<Chart> {
-    if comparison.imported.is_empty() {
+    if !has_references(comparison) {
         return None;
     }
     Some(chart(comparison))
@@ -38,14 +38,15 @@ fn chart(comparison: &Comparison) -> Chart {
         [lo, line.ratio, hi]
     });
     // The line at 1 has to be there, as every ratio is read against it.
-    let axis =
-        (!lines.is_empty()).then(|| Axis::log(values.chain([1.0]), "rate of portamark over the other's"));
+    let axis = (!lines.is_empty())
+        .then(|| Axis::log(values.chain([1.0]), "rate of the portable kernel over the library's"));
     let axis = axis.flatten().ok_or_else(|| {
-        Absent::new(TITLE, "No case was measured by portamark and by another program on the same device.")
+        Absent::new(TITLE, "No case was computed by a portable kernel and by a library on the same device.")
     })?;
     let mut caption =
-        "Rate of portamark over that of the other program, on the same case and device; right of \
-                       1 portamark is faster. Bars are the 95 % interval of portamark's side."
+        "Rate of the portable kernel over that of the vendor's library, on the same case and chip; right of \
+                       1 the portable one is faster. Bars are 95 % intervals: of both sides where portamark \
+                       measured both, otherwise of portamark's."
             .to_string();
     if more > 0 {
         caption += &format!(" {more} more are in the table.");
@@ -56,7 +57,7 @@ fn chart(comparison: &Comparison) -> Chart {
         .take(MOST_SAID)
         .map(|line| {
             let ratio = units::significant(line.ratio);
-            format!("{} on {}: {ratio} of {}", clean(line.case), labels[line.device], line.import.source())
+            format!("{} on {}: {ratio} of {}", clean(line.case), labels[line.device], line.reference.source())
         })
         .collect();
     if found.len() > MOST_SAID {
@@ -76,7 +77,7 @@ fn draw_lines(lines: &[AgainstVendor], axis: &Axis, labels: &[&str], layout: Lay
     let legend: Vec<Name> =
         devices.iter().map(|device| Name::of_device(mark(*device), labels[*device], several)).collect();
     let name = |line: &AgainstVendor| {
-        let text = format!("{} · {}", clean(line.case), line.import.source());
+        let text = format!("{} · {}", clean(line.case), line.reference.source());
         Name::of_device(mark(line.device), &text, several).text
     };
     let names: Vec<String> = lines.iter().map(name).collect();

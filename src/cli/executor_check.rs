@@ -1,0 +1,64 @@
+//! `portamark executor-check`: whether an executor keeps the protocol.
+
+use super::places::Executors;
+use super::values::parse_time;
+use super::{note, print};
+use crate::error::{Error, Result};
+use crate::measure::conformance::{Outcome, check};
+use crate::record::redact;
+use std::time::Duration;
+
+/// Runs an executor through every rule of the protocol: handshake, inputs bit for bit, poison, proofs,
+/// clocks, refusals, the end. docs/executor-protocol.md has the rules.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Arguments {
+    /// Command of the executor, as one argument; without it the device that -d names.
+    #[arg(value_name = "COMMAND")]
+    command: Option<String>,
+    /// Device: its number, part of its name, or `all`; or one of a foreign runtime, e.g. `torch:npu`.
+    #[arg(short, long, value_name = "DEVICE", default_value = "0")]
+    device: Vec<String>,
+    /// Deadline of each message.
+    #[arg(long, value_name = "TIME", value_parser = parse_time, default_value = "60s")]
+    timeout: Duration,
+    /// Print the findings as JSON.
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    executors: Executors,
+}
+
+/// Checks what the arguments say; exit code 1 when anything is against the protocol.
+pub fn run(arguments: &Arguments) -> Result<()> {
+    let mut executors = arguments.executors.clone();
+    if let Some(command) = &arguments.command {
+        if executors.executor.is_some() {
+            return Err(Error::usage("the command is given twice; leave out --executor"));
+        }
+        executors.executor = Some(command.clone());
+    }
+    let (places, _) = executors.find(&arguments.device)?;
+    let mut all = serde_json::Map::new();
+    let mut failed = 0;
+    for place in &places {
+        let mut executor = place.start();
+        let mut findings = check(&mut *executor, &place.device, arguments.timeout);
+        findings.iter_mut().for_each(|finding| finding.words = redact(&finding.words));
+        failed += findings.iter().filter(|finding| finding.outcome == Outcome::Failed).count();
+        if arguments.json {
+            let findings = serde_json::to_value(&findings).expect("findings are plain data");
+            all.insert(place.device.id.clone(), findings);
+        } else {
+            let lines: String = findings.iter().map(|finding| format!("  {finding}\n")).collect();
+            print(&format!("{} ({})\n{lines}", place.device.id, place.executor));
+        }
+    }
+    if arguments.json {
+        print(&format!("{}\n", serde_json::to_string_pretty(&all).expect("findings are plain data")));
+    }
+    if failed > 0 {
+        return Err(Error::Gate(format!("{failed} checks failed: this executor does not keep the protocol")));
+    }
+    note("every check passed");
+    Ok(())
+}
