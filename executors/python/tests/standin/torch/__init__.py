@@ -68,6 +68,7 @@ class Tensor:
         return Tensor(array, self.device, dtype_ or self.dtype, self.owner or self)
 
     shape = property(lambda self: self.array.shape)
+    T = property(lambda self: self._view(self.array.T))
     mT = property(lambda self: self._view(self.array.swapaxes(-1, -2)))
 
     def dim(self):
@@ -83,9 +84,6 @@ class Tensor:
 
     def reshape(self, *shape):
         return self._view(self.array.reshape(*shape))
-
-    def t(self):
-        return self._view(self.array.T)
 
     def to(self, to):
         if isinstance(to, device):
@@ -209,6 +207,7 @@ def _operator(name, function):
             return Tensor(result, on)
         out.array[...] = result
         return out
+    operator.__name__ = name
     return operator
 
 
@@ -222,8 +221,9 @@ def _product(a, b):
 
 
 matmul, mv = _operator("matmul", _product), _operator("mv", _product)
-mul, add, sub = (_operator(name, function) for name, function in (
-    ("mul", numpy.multiply), ("add", numpy.add), ("sub", numpy.subtract)))
+multiply, add, subtract = (_operator(name, function) for name, function in (
+    ("multiply", numpy.multiply), ("add", numpy.add), ("subtract", numpy.subtract)))
+mul = multiply
 sum = _operator("sum", lambda a, axis: a.sum(axis))
 addcmul = _operator("addcmul", lambda a, b, c: a + b * c)
 rsqrt = _operator("rsqrt", lambda a: 1 / numpy.sqrt(a))
