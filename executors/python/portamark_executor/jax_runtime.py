@@ -21,7 +21,7 @@ class Jax(Runtime):
         if kind == "cpu":
             os.environ["JAX_PLATFORMS"] = "cpu"
         os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
-        self.jax = load("jax", "pip install jax, or jax[cuda12] for cards of NVIDIA")
+        self.jax = load("jax", "pip install jax, or jax[cuda13] for cards of NVIDIA")
         self.jnp, self.np = importlib.import_module("jax.numpy"), importlib.import_module("numpy")
         self.jax.config.update("jax_default_matmul_precision", "highest")
         try:
@@ -29,7 +29,7 @@ class Jax(Runtime):
         except (RuntimeError, IndexError) as error:
             lines = str(error).splitlines() or ["none"]
             raise unsupported(f"jax has no device {device}: {lines[0][:200]}; "
-                              "pip install jax[cuda12] or the vendor's plug-in") from None
+                              "pip install jax[cuda13] or the vendor's plug-in") from None
         self.version, self.driver = self.jax.__version__, f"XLA {self.device.platform}"
         if self.device.platform == "cpu":
             self.card = processor_name()

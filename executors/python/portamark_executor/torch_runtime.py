@@ -15,23 +15,28 @@ from portamark_executor.generator import Generator
 from portamark_executor.refusals import failed, unsupported
 from portamark_executor.runtime import keys_seen, load, mask_array, transposed
 
-# Device of torch: module of its plug-in, how to get it.
+# Device of torch: modules that its plug-in may be called, newest first, and how to get it.
 PLUGINS = {
-    "cuda": (None, "pip install torch, in the build of the card's vendor"),
-    "xpu": (None, "pip install torch --index-url https://download.pytorch.org/whl/xpu"),
-    "mps": (None, "pip install torch, on a Mac"),
-    "npu": ("torch_npu", "pip install torch-npu"),
-    "mlu": ("torch_mlu", "pip install torch_mlu, from Cambricon's PyTorch package"),
-    "musa": ("torch_musa", "pip install torch_musa, from Moore Threads' releases"),
-    "supa": ("torch_br", "pip install torch_br, from Biren's SDK"),
-    "gcu": ("torch_gcu", "pip install torch_gcu, from Enflame's TopsRider"),
-    "hpu": ("habana_frameworks.torch", "pip install habana-torch-plugin"),
+    "cuda": ((), "pip install torch, in the build of the card's vendor"),
+    "xpu": ((), "pip install torch --index-url https://download.pytorch.org/whl/xpu"),
+    "mps": ((), "pip install torch, on a Mac"),
+    "npu": (("torch_npu",), "pip install torch-npu"),
+    "mlu": (("torch_mlu",), "pip install torch_mlu, from Cambricon's PyTorch package"),
+    "musa": (("torch_musa",), "pip install torch_musa, from Moore Threads' releases"),
+    "supa": (("torch_supa", "torch_br"), "pip install torch_supa, from Biren's SDK"),
+    "gcu": (("torch_gcu",), "pip install torch_gcu, from Enflame's TopsRider or its releases"),
+    "hpu": (("habana_frameworks.torch",), "pip install habana-torch-plugin"),
 }
 # What a backend may be allowed to round to in f32, or to sum in less than f32.
 SHORTCUTS = ("backends.{0}.matmul.allow_tf32", "backends.cudnn.allow_tf32", "backends.mudnn.allow_tf32",
              "backends.cuda.matmul.allow_tf32", "{0}.matmul.allow_hf32", "{0}.conv.allow_hf32",
              "backends.cuda.matmul.allow_fp16_reduced_precision_reduction",
              "backends.cuda.matmul.allow_bf16_reduced_precision_reduction")
+
+
+def installed(modules):
+    """The first of several modules that is there, or nothing."""
+    return next((name for name in modules if importlib.util.find_spec(name.split(".")[0])), None)
 
 
 class Torch(Eager):
@@ -67,8 +72,9 @@ class Torch(Eager):
 
     def _first(self):
         """The first card that is there, else the processor."""
-        for kind, (plugin, _) in PLUGINS.items():
-            if plugin and not importlib.util.find_spec(plugin.split(".")[0]):
+        for kind, (modules, _) in PLUGINS.items():
+            plugin = installed(modules)
+            if modules and not plugin:
                 continue
             try:
                 if plugin:
@@ -86,8 +92,9 @@ class Torch(Eager):
 
     def _open(self):
         torch, kind = self.torch, self.kind
-        plugin, install = PLUGINS[kind]
-        if plugin:
+        modules, install = PLUGINS[kind]
+        if modules:
+            plugin = installed(modules) or modules[0]
             version = getattr(load(plugin, install), "__version__", None)
             self.version += f"+{plugin.split('.')[0]}-{version}" if version else ""
         try:

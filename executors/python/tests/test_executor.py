@@ -11,7 +11,7 @@ import oracle
 from process import EXECUTOR
 
 sys.path.insert(0, os.path.dirname(EXECUTOR))
-from portamark_executor import cards, formats, generator, onnx_graph, refusals, runtime  # noqa: E402
+from portamark_executor import cards, formats, generator, onnx_graph, refusals, runtime, torch_runtime  # noqa: E402
 from portamark_executor.case import Case  # noqa: E402
 
 DISTRIBUTIONS = ("uniform", "normal", "zeros", "sparse")
@@ -143,6 +143,11 @@ class Keys(unittest.TestCase):
 
 
 class Names(unittest.TestCase):
+    def test_of_the_names_of_a_plug_in_the_first_that_is_there_is_taken(self):
+        self.assertEqual(torch_runtime.installed(("no_such_module.torch", "json", "re")), "json")
+        self.assertIsNone(torch_runtime.installed(("no_such_module",)))
+        self.assertIsNone(torch_runtime.installed(()))
+
     def named(self, kind, printed, index=0):
         with mock.patch.object(cards, "output_of", lambda command: printed.get(command.split()[0], "")):
             return cards.card_name(kind, index)
