@@ -112,6 +112,11 @@ class Lines(unittest.TestCase):
         self.refused(self.process.prepare(KEY, tensors=[dict(tensors[0], grid=3)] + tensors[1:]), "failed", "grid")
         self.assertEqual(self.process.prepare(KEY, tensors=tensors)["response"], "prepared")
 
+    def test_the_scores_of_composed_attention_count_against_the_memory(self):
+        key, held, scores = "attention f32 b1 hq2 q16 kv64 d8", 4 * 2 * 8 * (16 + 64 + 64 + 16), 4 * 2 * 16 * 64
+        self.refused(self.process.prepare(key, memory_limit=held + scores - 1), "out-of-memory", f"{scores} of scores")
+        self.assertEqual(self.process.prepare(key, memory_limit=held + scores)["held_bytes"], held)
+
     def test_the_runner_s_tensors_are_what_is_computed_with(self):
         grid = {"limit": 1, "shift": 0}
         tensors = [{"name": "x", "role": "input", "dtype": "f32", "len": 6, "number": 9, "grid": grid, "scale": 2},
