@@ -25,9 +25,9 @@ impl Progress {
         Progress { bar, total, at: std::cell::Cell::new(0) }
     }
 
-    pub(super) fn begin(&self, device: &str, case: &Case) {
+    pub(super) fn begin(&self, device: &Capabilities, case: &Case) {
         if let Some(bar) = &self.bar {
-            bar.set_message(format!("{case} on {device}"));
+            bar.set_message(format!("{case}, {}", device.spoken()));
         }
     }
 
@@ -63,7 +63,7 @@ impl Progress {
             _ => String::new(),
         };
         let (at, total) = (self.at.get(), self.total);
-        let line = format!("[{at}/{total}] {}: {}{variant}: {what}", device.name, row.case);
+        let line = format!("[{at}/{total}] {}: {}{variant}: {what}", device.spoken(), row.case);
         match &self.bar {
             Some(bar) => bar.println(line),
             None => note(&line),
