@@ -13,49 +13,6 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-folder="${PORTAMARK_PAGE_DIR:-$PWD/target/page}"
-log="$folder/npm.log"
-
-say() { printf '%s\n' "page-check: $*" >&2; }
-
-missing() {
-  say "$*"
-  if [ "${PORTAMARK_ALLOW_MISSING_PAGE:-}" = 1 ]; then
-    say "going on without it: the page is not looked at"
-    printf 'left out: a program could not be had\n'
-    exit 0
-  fi
-  say "PORTAMARK_ALLOW_MISSING_PAGE=1 goes on without it"
-  exit 1
-}
-
-has() { command -v "$1" >/dev/null; }
-
-browser() {
-  [ -n "${PORTAMARK_CHROMIUM:-}" ] || has chromium || has chromium-browser || has google-chrome-stable ||
-    has google-chrome
-}
-
-install() {
-  has apt-get || missing "$1 is missing, and this script can install it on Debian and Ubuntu only"
-  scripts/drivers.sh _install "$@" >&2 || missing "apt-get can't install $1"
-}
-
-has node || install nodejs
-browser || install chromium
-major="$(node -p 'process.versions.node.split(".")[0]')"
-[ "$major" -ge 18 ] || missing "node $(node --version) is too old: the check needs 18"
-
-# The list is copied last, so that an interrupted installation begins anew.
-mkdir -p "$folder"
-if ! cmp -s tests/page/package-lock.json "$folder/installed.json"; then
-  has npm || install npm
-  cp tests/page/package.json tests/page/package-lock.json "$folder"
-  (cd "$folder" && npm ci --ignore-scripts --no-audit --no-fund) >"$log" 2>&1 ||
-    missing "npm can't install what tests/page/package-lock.json lists; see $log"
-  cp "$folder/package-lock.json" "$folder/installed.json"
-fi
-
-portamark="$(cargo build --locked --message-format=json-render-diagnostics |
-  sed -n 's/.*"kind":\["bin"\].*"executable":"\([^"]*\)".*/\1/p')"
+name=page-check
+. scripts/chromium.sh
 node tests/page/check.mjs "$folder" "$portamark" "$folder/work"

@@ -2,7 +2,7 @@
 
 use super::{
     catalog, compare, completions, cost, count, devices, doctor, executor, executor_check, export, history,
-    import, man, portability, project, report, run as run_command, tune, verify,
+    import, man, portability, project, report, run as run_command, serve, tune, verify,
 };
 use crate::error::Result;
 use clap::{CommandFactory, Parser, Subcommand};
@@ -30,6 +30,8 @@ enum Command {
     Doctor(doctor::Arguments),
     /// Measure a suite on devices and record it.
     Run(Box<run_command::Command>),
+    /// Measure a suite in the browser that opens the page.
+    Serve(Box<serve::Arguments>),
     /// Find the fastest variant of each case on a device, for `run` to use.
     Tune(Box<tune::Arguments>),
     /// Check every kernel variant against the oracle; time nothing.
@@ -71,6 +73,7 @@ pub fn run(arguments: Arguments) -> Result<()> {
         Command::Devices(arguments) => devices::run(&arguments),
         Command::Doctor(arguments) => doctor::run(&arguments),
         Command::Run(arguments) => run_command::run(&arguments),
+        Command::Serve(arguments) => serve::run(&arguments),
         Command::Tune(arguments) => tune::run(&arguments),
         Command::Verify(arguments) => verify::run(&arguments),
         Command::Compare(arguments) => compare::run(&arguments),

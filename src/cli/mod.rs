@@ -20,6 +20,7 @@ mod project;
 mod report;
 mod results;
 mod run;
+mod serve;
 mod subject;
 mod tune;
 mod values;

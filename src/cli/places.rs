@@ -2,9 +2,13 @@
 
 use super::note;
 use crate::error::{Error, Result};
-use crate::executor::{ChildExecutor, Executor, FaultKind, Program, Runtime};
+use crate::executor::{
+    BrowserExecutor, BrowserServer, ChildExecutor, Executor, Fault, FaultKind, Program, Runtime,
+};
 use crate::kernel::Capabilities;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 /// A driver or a runtime may load for seconds at its first use.
@@ -17,18 +21,39 @@ pub struct Place {
     pub device: Capabilities,
     /// Name and version of its executor.
     pub executor: String,
-    program: Program,
+    launcher: Launcher,
 }
+
+/// How an executor is started.
+#[derive(Debug, Clone)]
+enum Launcher {
+    /// A child process of its own.
+    Program(Program),
+    /// The page that is connected to this process.
+    Browser(Arc<BrowserServer>),
+}
+
+impl Launcher {
+    fn start(&self) -> Box<dyn Executor> {
+        match self {
+            Launcher::Program(program) => Box::new(ChildExecutor::new(program.clone())),
+            Launcher::Browser(server) => Box::new(BrowserExecutor::new(Arc::clone(server))),
+        }
+    }
+}
+
+/// The device that a page in a browser has.
+pub(in crate::cli) const BROWSER: &str = "browser";
 
 impl Place {
     /// An executor of its own, which starts at its first request.
     pub fn start(&self) -> Box<dyn Executor> {
-        Box::new(ChildExecutor::new(self.program.clone()))
+        self.launcher.start()
     }
 }
 
 /// Which executors there are to ask, and how they are started.
-#[derive(Debug, Clone, Default, clap::Args)]
+#[derive(Debug, Clone, clap::Args)]
 pub struct Executors {
     /// Command of an external executor, instead of the built-in ones.
     #[arg(long, value_name = "COMMAND")]
@@ -40,6 +65,16 @@ pub struct Executors {
     /// python3.
     #[arg(long, value_name = "PATH")]
     pub(in crate::cli) python: Option<PathBuf>,
+    /// Port of the page of the device `browser`; 0 is a free one.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(in crate::cli) port: u16,
+    /// Address where that page is served. Browsers offer WebGPU to pages of the same machine alone: a
+    /// tunnel to this one serves others better than another address.
+    #[arg(long, value_name = "ADDRESS", default_value_t = IpAddr::V4(Ipv4Addr::LOCALHOST))]
+    pub(in crate::cli) listen: IpAddr,
+    /// The server of that page, once there is one.
+    #[arg(skip)]
+    server: Arc<OnceLock<Arc<BrowserServer>>>,
     /// This program in another build, which runs the built-in executors in place of this one.
     #[arg(skip)]
     pub(in crate::cli) binary: Option<PathBuf>,
@@ -48,10 +83,25 @@ pub struct Executors {
     pub(in crate::cli) environment: Vec<(String, String)>,
 }
 
+impl Default for Executors {
+    fn default() -> Self {
+        Executors {
+            executor: None,
+            threads: None,
+            python: None,
+            port: 0,
+            listen: Ipv4Addr::LOCALHOST.into(),
+            server: Arc::default(),
+            binary: None,
+            environment: Vec::new(),
+        }
+    }
+}
+
 impl Executors {
     /// The devices that `wanted` names: numbers, parts of an id, or `all` of those that the built-in or
-    /// the external executor lists; or a foreign runtime, e.g. `torch:cuda`. They come with the ids of
-    /// all devices that were listed.
+    /// the external executor lists; or a foreign runtime, e.g. `torch:cuda`, or the browser. They come
+    /// with the ids of all devices that were listed.
     ///
     /// # Errors
     /// When an executor that is needed does not start, or `wanted` names no device, or several.
@@ -63,6 +113,7 @@ impl Executors {
             let runtime = if self.executor.is_none() { Runtime::parse(want)? } else { None };
             let found = match runtime {
                 Some(runtime) => self.runtime(want, &runtime)?,
+                None if want == BROWSER && self.executor.is_none() => self.browser()?,
                 None => {
                     let pool = match listed.take() {
                         Some(pool) => pool,
@@ -131,6 +182,29 @@ impl Executors {
         discover(&runtime.program(self.python.as_deref())?, want)
     }
 
+    /// The device of a browser, once one has opened the page.
+    fn browser(&self) -> Result<Vec<Place>> {
+        let failed = |error: std::io::Error| Error::Executor {
+            name: BROWSER.into(),
+            message: format!("cannot serve a page at {}: {error}", SocketAddr::new(self.listen, self.port)),
+        };
+        let server = match self.server.get() {
+            Some(server) => server,
+            None => {
+                let address = SocketAddr::new(self.listen, self.port);
+                let server = BrowserServer::start(address, Arc::new(note)).map_err(failed)?;
+                server.welcome().map_err(failed)?;
+                self.server.get_or_init(|| Arc::new(server))
+            }
+        };
+        ask(&Launcher::Browser(Arc::clone(server)), BROWSER)
+    }
+
+    /// The server of the page, if there is one: people look at the page too.
+    pub(in crate::cli) fn audience(&self) -> Option<Arc<BrowserServer>> {
+        self.server.get().cloned()
+    }
+
     /// This program as an executor.
     fn own(&self, arguments: &[&str]) -> Result<Program> {
         let program = match &self.binary {
@@ -156,15 +230,20 @@ impl Executors {
 
 /// Asks the executor that `program` starts for its devices.
 fn discover(program: &Program, name: &str) -> Result<Vec<Place>> {
-    let (executor, devices) =
-        ChildExecutor::new(program.clone()).hello(HELLO).map_err(|fault| match fault.kind {
-            FaultKind::Unsupported => {
-                let message = format!("there is no device {name}: {}", fault.reason);
-                Error::NoDevice { message, explained: true }
-            }
-            _ => Error::Executor { name: name.into(), message: fault.reason },
-        })?;
-    let place = |device| Place { device, executor: executor.clone(), program: program.clone() };
+    ask(&Launcher::Program(program.clone()), name)
+}
+
+/// Asks the executor that `launcher` starts for its devices.
+fn ask(launcher: &Launcher, name: &str) -> Result<Vec<Place>> {
+    let refused = |fault: Fault| match fault.kind {
+        FaultKind::Unsupported => {
+            let message = format!("there is no device {name}: {}", fault.reason);
+            Error::NoDevice { message, explained: true }
+        }
+        _ => Error::Executor { name: name.into(), message: fault.reason },
+    };
+    let (executor, devices) = launcher.start().hello(HELLO).map_err(refused)?;
+    let place = |device| Place { device, executor: executor.clone(), launcher: launcher.clone() };
     Ok(devices.into_iter().map(place).collect())
 }
 
@@ -212,11 +291,11 @@ mod tests {
     use crate::executor::fake::Script;
 
     fn places(ids: &[&str]) -> Vec<Place> {
-        let program = Program::new("none", Vec::new());
+        let launcher = Launcher::Program(Program::new("none", Vec::new()));
         let place = |id: &&str| Place {
             device: Capabilities { id: id.to_string(), ..Script::device() },
             executor: "test 1".into(),
-            program: program.clone(),
+            launcher: launcher.clone(),
         };
         ids.iter().map(place).collect()
     }

@@ -1,5 +1,6 @@
 //! WHERE a plan or case runs: the protocol, and the executors that speak it.
 
+mod browser;
 mod child;
 pub mod fake;
 mod host;
@@ -11,6 +12,7 @@ mod runtime;
 pub mod serve;
 mod wgpu;
 
+pub use browser::{BrowserExecutor, BrowserServer, Ended, Progress, Say};
 pub use child::{ChildExecutor, Program};
 pub use host::HostService;
 pub use remote::{Executor, Fault, FaultKind};

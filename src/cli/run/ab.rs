@@ -51,7 +51,8 @@ pub(super) fn run(command: &Command) -> Result<()> {
     one_cache(&mut a.track, &mut b.track);
     let started = Instant::now();
     let repeats = arguments.repeats();
-    let progress = Progress::new(2 * a.suite.cases.len() * repeats as usize);
+    let progress =
+        Progress::new(2 * a.suite.cases.len() * repeats as usize, arguments.subject.executors.audience());
     let mut interrupted = false;
     for turn in turns(a.suite.cases.len(), repeats, arguments.subject.seed) {
         if stop.load(Ordering::SeqCst) {

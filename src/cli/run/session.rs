@@ -1,6 +1,6 @@
 //! The loop of `portamark run`: cases × devices → rows on disk.
 
-use super::super::places::Place;
+use super::super::places::{BROWSER, Place};
 use super::super::{note, print, report};
 use super::ab;
 use super::arguments::Arguments;
@@ -33,6 +33,16 @@ pub struct Command {
 }
 
 impl Command {
+    /// The same in a browser too, if that is not among its devices.
+    pub(in crate::cli) fn in_the_browser(&self) -> Self {
+        let mut command = self.clone();
+        let devices = &mut command.arguments.subject.device;
+        if !devices.iter().any(|device| device == BROWSER) {
+            devices.insert(0, BROWSER.into());
+        }
+        command
+    }
+
     pub(super) fn cases(&self) -> Result<Suite> {
         if self.choosing.has_own() {
             return self.choosing.cases(self.arguments.subject.suite()?, &self.arguments.subject.patterns()?);
@@ -66,7 +76,10 @@ pub fn run(command: &Command) -> Result<()> {
     let started = Instant::now();
     let jobs = |track: &Track| suite.cases.iter().map(|c| track.chooser.jobs(c, &track.device).len()).sum();
     let rows: Vec<usize> = tracks.iter().map(jobs).collect();
-    let progress = Progress::new(rows.iter().sum::<usize>() * arguments.repeats() as usize);
+    let progress = Progress::new(
+        rows.iter().sum::<usize>() * arguments.repeats() as usize,
+        arguments.subject.executors.audience(),
+    );
     let mut interrupted = false;
     let repeats = arguments.repeats();
     'cases: for (number, turn) in

@@ -1,0 +1,90 @@
+//! The runner's side of a page: what a child process is elsewhere.
+
+use super::hub::{Order, Silence};
+use super::server::BrowserServer;
+use crate::executor::protocol::{Failure, Request, Response};
+use crate::executor::remote::{Executor, Fault, FaultKind};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Time that a page has to come back, by itself or by someone's hand.
+const RETURN: Duration = Duration::from_secs(60);
+
+/// An [`Executor`] in the page that is connected. After a fatal fault the page loads itself anew, and the
+/// next request waits for it. Where several executors share a page, one that ends it ends it for all.
+#[derive(Debug)]
+pub struct BrowserExecutor {
+    server: Arc<BrowserServer>,
+    /// The page that holds the handles.
+    page: Option<u32>,
+    starts: u32,
+    patience: Duration,
+}
+
+impl BrowserExecutor {
+    /// Asks the page of `server`, whichever is connected at the first request.
+    pub fn new(server: Arc<BrowserServer>) -> Self {
+        Self::with_patience(server, RETURN)
+    }
+
+    /// The same, but waits at most `patience` for a page that is not there.
+    pub fn with_patience(server: Arc<BrowserServer>, patience: Duration) -> Self {
+        BrowserExecutor { server, page: None, starts: 0, patience }
+    }
+
+    fn page(&mut self) -> Result<u32, Fault> {
+        if let Some(page) = self.page {
+            return Ok(page);
+        }
+        let page = self.server.wait(self.patience).ok_or_else(|| {
+            let patience = crate::units::seconds(self.patience.as_secs_f64());
+            Fault::fatal(FaultKind::Crashed, format!("no page was connected within {patience}"))
+        })?;
+        self.page = Some(page);
+        self.starts += 1;
+        Ok(page)
+    }
+
+    /// Ends the page, which holds nothing any more.
+    fn fault(&mut self, kind: FaultKind, reason: &str) -> Fault {
+        self.stop();
+        Fault::fatal(kind, reason)
+    }
+}
+
+impl Executor for BrowserExecutor {
+    fn call(&mut self, request: &Request, deadline: Duration) -> Result<Response, Fault> {
+        let text = serde_json::to_string(request).expect("requests are plain data");
+        let page = self.page()?;
+        let crashed = FaultKind::Crashed;
+        match self.server.hub().ask(page, text, deadline) {
+            Ok(answer) => match serde_json::from_str::<Response>(&answer) {
+                Ok(Response::Error { status: Failure::DeviceLost, reason }) => {
+                    Err(self.fault(crashed, &reason))
+                }
+                Ok(response) => Ok(response),
+                Err(error) => {
+                    let start: String = answer.chars().take(60).collect();
+                    let what = format!("the page's answer is not a response: {error}: `{start}`");
+                    Err(self.fault(crashed, &what))
+                }
+            },
+            Err(Silence::Gone(why)) => Err(self.fault(crashed, &why)),
+            Err(Silence::Late) => {
+                let deadline = crate::units::seconds(deadline.as_secs_f64());
+                let what = format!("no answer within {deadline}; the page was loaded anew");
+                Err(self.fault(FaultKind::Timeout, &what))
+            }
+        }
+    }
+
+    fn generation(&self) -> u32 {
+        self.starts + u32::from(self.page.is_none())
+    }
+
+    fn stop(&mut self) {
+        if let Some(page) = self.page.take() {
+            self.server.hub().dismiss(page, Order::Reload);
+        }
+    }
+}

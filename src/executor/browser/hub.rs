@@ -1,0 +1,310 @@
+//! Where the runner's thread and the page's connection meet.
+//!
+//! At most one page is connected, it is asked one thing at a time, and it may say one thing for each:
+//! whatever else it sends ends its connection, so that nothing piles up here.
+
+use serde::Serialize;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+use tokio::sync::mpsc;
+
+/// Messages on the way to a page. One that takes none is not waited for: it learns the rest when it
+/// connects anew.
+pub(super) const QUEUE: usize = 64;
+/// Rows that a page is told when it connects.
+const KEPT_ROWS: usize = 2000;
+
+/// What the connection is to do.
+#[derive(Debug, PartialEq)]
+pub(super) enum Order {
+    /// Send a message.
+    Send(String),
+    /// Tell the page to load itself anew, and close.
+    Reload,
+    /// Close: the run is over.
+    Over,
+}
+
+/// Why a page did not answer.
+#[derive(Debug, PartialEq)]
+pub(super) enum Silence {
+    /// It is no longer connected.
+    Gone(String),
+    /// It let the deadline pass.
+    Late,
+}
+
+/// How far a run is, for people who look at the page.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct Progress {
+    /// Rows that are done.
+    pub at: usize,
+    /// All rows.
+    pub total: usize,
+    /// The case that runs.
+    pub case: Option<String>,
+    /// Where it runs.
+    pub device: Option<String>,
+}
+
+/// A row that was made, for people who look at the page.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Ended {
+    /// Key of the case.
+    pub case: String,
+    /// Where it ran.
+    pub device: String,
+    /// As in the row.
+    pub status: String,
+    /// Time and rate, or why there is none.
+    pub text: String,
+}
+
+/// What is told to a page beside requests; executors ignore it.
+#[derive(Serialize)]
+struct News<'a> {
+    progress: &'a Progress,
+    rows: &'a [Ended],
+    /// Whether these are all rows, or more of them.
+    all: bool,
+}
+
+#[derive(Default)]
+struct State {
+    page: Option<Page>,
+    /// How many have connected.
+    pages: u32,
+    /// Number of the last page that is gone, and why.
+    gone: Option<(u32, String)>,
+    progress: Progress,
+    rows: Vec<Ended>,
+}
+
+struct Page {
+    number: u32,
+    orders: mpsc::Sender<Order>,
+    /// Whether it was asked something and has not answered.
+    asked: bool,
+    answer: Option<String>,
+}
+
+/// See the module.
+#[derive(Default)]
+pub(super) struct Hub {
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+impl Hub {
+    fn state(&self) -> MutexGuard<'_, State> {
+        // Nothing here panics half way through a change.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether a page is connected.
+    pub(super) fn occupied(&self) -> bool {
+        self.state().page.is_some()
+    }
+
+    /// Whether a page was ever connected.
+    pub(super) fn was_occupied(&self) -> bool {
+        self.state().pages > 0
+    }
+
+    /// A page connects; its number, unless there is one already.
+    pub(super) fn join(&self, orders: mpsc::Sender<Order>) -> Option<u32> {
+        let mut state = self.state();
+        if state.page.is_some() {
+            return None;
+        }
+        state.pages += 1;
+        let number = state.pages;
+        let _ = orders.try_send(Order::Send(news(&state.progress, &state.rows, true)));
+        state.page = Some(Page { number, orders, asked: false, answer: None });
+        self.changed.notify_all();
+        Some(number)
+    }
+
+    /// Page `number` has sent `text`. An error when it was not asked.
+    pub(super) fn answered(&self, number: u32, text: String) -> Result<(), &'static str> {
+        let mut state = self.state();
+        let page = state.page.as_mut().filter(|page| page.number == number);
+        let page = page.ok_or("what was no longer waited for")?;
+        if !page.asked {
+            return Err("what was not asked for");
+        }
+        page.asked = false;
+        page.answer = Some(text);
+        self.changed.notify_all();
+        Ok(())
+    }
+
+    /// The connection of page `number` is closed.
+    pub(super) fn left(&self, number: u32, why: String) {
+        let mut state = self.state();
+        if state.page.take_if(|page| page.number == number).is_some() {
+            state.gone = Some((number, why));
+            self.changed.notify_all();
+        }
+    }
+
+    /// Waits for a page; its number.
+    pub(super) fn wait(&self, patience: Duration) -> Option<u32> {
+        let until = Instant::now() + patience;
+        let mut state = self.state();
+        loop {
+            if let Some(page) = &state.page {
+                return Some(page.number);
+            }
+            let left = until.checked_duration_since(Instant::now())?;
+            state = self.changed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+
+    /// Sends `text` to page `number` and waits for what it answers.
+    pub(super) fn ask(&self, number: u32, text: String, deadline: Duration) -> Result<String, Silence> {
+        let until = Instant::now() + deadline;
+        let mut state = self.state();
+        let gone = |state: &State| match &state.gone {
+            Some((last, why)) if *last == number => why.clone(),
+            _ => "the page was loaded anew".into(),
+        };
+        let Some(page) = state.page.as_mut().filter(|page| page.number == number) else {
+            return Err(Silence::Gone(gone(&state)));
+        };
+        page.answer = None;
+        page.asked = true;
+        if page.orders.try_send(Order::Send(text)).is_err() {
+            return Err(Silence::Gone("the page takes no messages".into()));
+        }
+        loop {
+            let Some(page) = state.page.as_mut().filter(|page| page.number == number) else {
+                return Err(Silence::Gone(gone(&state)));
+            };
+            if let Some(answer) = page.answer.take() {
+                return Ok(answer);
+            }
+            let Some(left) = until.checked_duration_since(Instant::now()) else { return Err(Silence::Late) };
+            state = self.changed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+
+    /// Ends the connection of page `number`, if that is still the one.
+    pub(super) fn dismiss(&self, number: u32, order: Order) {
+        let mut state = self.state();
+        if let Some(page) = state.page.take_if(|page| page.number == number) {
+            // Without it the connection closes because nobody gives orders any more.
+            let _ = page.orders.try_send(order);
+            state.gone = Some((number, "the page was loaded anew".into()));
+        }
+    }
+
+    /// Tells the page how far the run is, and of the row that was made last.
+    pub(super) fn tell(&self, progress: Progress, row: Option<Ended>) {
+        let mut state = self.state();
+        let text = news(&progress, row.as_slice(), false);
+        state.progress = progress;
+        state.rows.extend(row);
+        let surplus = state.rows.len().saturating_sub(KEPT_ROWS);
+        state.rows.drain(..surplus);
+        if let Some(page) = &state.page {
+            let _ = page.orders.try_send(Order::Send(text));
+        }
+    }
+}
+
+fn news(progress: &Progress, rows: &[Ended], all: bool) -> String {
+    serde_json::to_string(&News { progress, rows, all }).expect("news are plain data")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SOON: Duration = Duration::from_millis(20);
+
+    fn joined(hub: &Hub) -> (u32, mpsc::Receiver<Order>) {
+        let (send, receive) = mpsc::channel(QUEUE);
+        (hub.join(send).unwrap(), receive)
+    }
+
+    #[test]
+    fn one_page_is_connected_at_a_time_and_each_has_a_number() {
+        let hub = Hub::default();
+        assert_eq!(hub.wait(SOON), None);
+        let (first, _orders) = joined(&hub);
+        assert_eq!(hub.wait(SOON), Some(first));
+        assert!(hub.join(mpsc::channel(1).0).is_none());
+        hub.left(first, "it left".into());
+        assert!(!hub.occupied());
+        assert_eq!(hub.ask(first, String::new(), SOON), Err(Silence::Gone("it left".into())));
+        let (second, _orders) = joined(&hub);
+        assert_ne!(first, second);
+        hub.left(first, "late".into());
+        assert!(hub.occupied());
+    }
+
+    #[test]
+    fn what_was_not_asked_for_is_no_answer() {
+        let hub = Hub::default();
+        let (number, _orders) = joined(&hub);
+        assert!(hub.answered(number, "early".into()).is_err());
+        assert_eq!(hub.ask(number, "hello".into(), SOON), Err(Silence::Late));
+        assert!(hub.answered(number, "an answer".into()).is_ok());
+        assert!(hub.answered(number, "another".into()).is_err());
+        // A new question does not take an old answer.
+        assert_eq!(hub.ask(number, "again".into(), SOON), Err(Silence::Late));
+        assert!(hub.answered(number + 1, "of another".into()).is_err());
+    }
+
+    #[test]
+    fn an_answer_wakes_the_one_who_waits() {
+        let hub = Hub::default();
+        let (number, mut orders) = joined(&hub);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                assert!(
+                    matches!(orders.blocking_recv(), Some(Order::Send(text)) if text.contains("progress"))
+                );
+                assert_eq!(orders.blocking_recv(), Some(Order::Send("question".into())));
+                hub.answered(number, "answer".into()).unwrap();
+            });
+            assert_eq!(hub.ask(number, "question".into(), Duration::from_secs(10)), Ok("answer".into()));
+        });
+    }
+
+    #[test]
+    fn a_page_that_connects_later_learns_of_all_rows() {
+        let hub = Hub::default();
+        let row = |case: &str| Ended {
+            case: case.into(),
+            device: "d".into(),
+            status: "ok".into(),
+            text: "1 s".into(),
+        };
+        hub.tell(Progress { at: 1, total: 2, ..Progress::default() }, Some(row("first")));
+        let (_, mut orders) = joined(&hub);
+        hub.tell(Progress { at: 2, total: 2, ..Progress::default() }, Some(row("second")));
+        let mut text = || match orders.try_recv().unwrap() {
+            Order::Send(text) => text,
+            order => panic!("{order:?}"),
+        };
+        let (all, more) = (text(), text());
+        assert!(all.contains("first") && all.contains("\"all\":true"), "{all}");
+        assert!(
+            more.contains("second") && !more.contains("first") && more.contains("\"all\":false"),
+            "{more}"
+        );
+    }
+
+    #[test]
+    fn a_page_that_reads_nothing_does_not_hold_up_the_runner() {
+        let hub = Hub::default();
+        let (number, _orders) = joined(&hub);
+        for _ in 0..10 * QUEUE {
+            hub.tell(Progress::default(), None);
+        }
+        let asked = hub.ask(number, "question".into(), Duration::from_secs(10));
+        assert_eq!(asked, Err(Silence::Gone("the page takes no messages".into())));
+    }
+}
