@@ -36,7 +36,7 @@ impl Progress {
         if let Some(bar) = &self.bar {
             bar.set_message(format!("{case}, {}", device.spoken()));
         }
-        self.running.replace(Some((device.to_string(), case.key())));
+        self.running.replace(Some((device.spoken(), case.key())));
         self.show(None);
     }
 
