@@ -113,6 +113,20 @@ export function descriptor(adapter, features) {
   return { requiredFeatures, requiredLimits };
 }
 
+/// Words of the language that not every browser knows yet, with what it calls them.
+const WORDS = [
+  [/@builtin\((?:subgroup_id|num_subgroups)\)/, "subgroup_id"],
+  [/\b(?:dot4[IU]8Packed|unpack4x[IU]8|pack4x[IU]8)\b/, "packed_4x8_integer_dot_product"],
+];
+
+/// Refuses a text that uses what a browser with the `known` words lacks.
+export function refuse(wgsl, known) {
+  const code = wgsl.replace(/\/\/.*$/gm, "");
+  for (const [pattern, name] of WORDS) {
+    if (pattern.test(code) && !known.has(name)) throw new Problem("unsupported", `this browser's WGSL lacks ${name}`);
+  }
+}
+
 /// A text as browsers want it: what it enables is said at its beginning, in its first line, so that the
 /// numbers of lines in messages stay those of the text.
 export function enabled(wgsl, features) {

@@ -1,7 +1,7 @@
 // Answers the protocol with WebGPU: what src/executor/wgpu does in a process of its own. The messages are
 // those of src/executor/protocol.rs, plans those of src/kernel/plan.rs.
 
-import { Problem, browserOf, describe, descriptor, enabled, findAdapter } from "./adapter.js";
+import { Problem, browserOf, describe, descriptor, enabled, findAdapter, refuse } from "./adapter.js";
 import {
   allocated,
   bitsOf,
@@ -142,6 +142,7 @@ class Prepared {
     made.pipelines = [];
     for (const [number, step] of plan.steps.entries()) {
       const what = `compiling step ${number} of ${plan.variant.kernel}`;
+      refuse(step.wgsl, navigator.gpu.wgslLanguageFeatures ?? new Set());
       const text = enabled(step.wgsl, plan.features);
       made.pipelines.push(await gpu.pipeline(what, text, layouts.pipelines[number]));
     }

@@ -184,9 +184,12 @@ impl Executors {
 
     /// The device of a browser, once one has opened the page.
     fn browser(&self) -> Result<Vec<Place>> {
-        let failed = |error: std::io::Error| Error::Executor {
-            name: BROWSER.into(),
-            message: format!("cannot serve a page at {}: {error}", SocketAddr::new(self.listen, self.port)),
+        let failed = |error: std::io::Error| {
+            let address = SocketAddr::new(self.listen, self.port);
+            Error::usage_hint(
+                format!("cannot serve a page at {address}: {error}"),
+                "--port names another port, 0 a free one; --listen an address of this machine",
+            )
         };
         let server = match self.server.get() {
             Some(server) => server,

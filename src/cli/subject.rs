@@ -22,7 +22,7 @@ pub struct Subject {
     #[arg(long)]
     pub(in crate::cli) chain: bool,
     /// Device: its number, part of its name, or `all`; or one of a foreign runtime, e.g. `torch:cuda`,
-    /// `numpy`, `onnx:CANN`. May be given several times.
+    /// `numpy`, `onnx:CANN`; or `browser`. May be given several times.
     #[arg(short, long, value_name = "DEVICE", default_value = "0")]
     pub(in crate::cli) device: Vec<String>,
     /// Only cases whose key matches: text, a glob with `*`, or a regular expression `/…/`.

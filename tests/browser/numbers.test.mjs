@@ -89,6 +89,14 @@ test("a text says what it uses in its first line", () => {
   assert.equal(adapter.enabled(half, ["shader-f16"]), half);
 });
 
+test("what a browser's language lacks is unsupported, not a failure", () => {
+  const text = "fn main(@builtin(subgroup_id) own: u32) { let x = dot4I8Packed(1u, 2u); } // unpack4xU8";
+  adapter.refuse(text, new Set(["subgroup_id", "packed_4x8_integer_dot_product"]));
+  assert.throws(() => adapter.refuse(text, new Set(["packed_4x8_integer_dot_product"])), { status: "unsupported", message: /subgroup_id/ });
+  assert.throws(() => adapter.refuse(text, new Set(["subgroup_id"])), { status: "unsupported", message: /packed_4x8/ });
+  adapter.refuse("// unpack4xU8", new Set());
+});
+
 test("browsers are known by name and version", () => {
   const brands = (...list) => ({ userAgentData: { brands: list.map(([brand, version]) => ({ brand, version })) } });
   const names = (navigator) => Object.values(adapter.browserOf(navigator)).join(" ");
