@@ -15,6 +15,7 @@ pub mod kernel;
 pub mod measure;
 pub mod record;
 pub mod report;
+pub mod schema;
 pub mod stats;
 pub mod suite;
 pub mod telemetry;

@@ -10,15 +10,16 @@ use std::path::{Path, PathBuf};
 const ARROWS: &[(&str, &[&str])] = &[
     ("units", &[]),
     ("error", &[]),
+    ("schema", &[]),
     ("stats", &[]),
     ("workload", &[]),
     ("catalog", &[]),
     ("suite", &["workload", "catalog"]),
     ("kernel", &["workload"]),
-    ("executor", &["workload", "kernel", "suite"]),
+    ("executor", &["workload", "kernel", "suite", "schema"]),
     ("telemetry", &["kernel", "stats"]),
     ("measure", &["workload", "kernel", "executor", "stats"]),
-    ("record", &["workload", "kernel", "stats", "telemetry", "measure"]),
+    ("record", &["workload", "kernel", "stats", "telemetry", "measure", "schema"]),
     ("analysis", &["workload", "kernel", "stats", "suite", "record", "catalog"]),
     ("report", &["workload", "kernel", "stats", "suite", "record", "catalog", "analysis"]),
 ];

@@ -77,11 +77,12 @@ fn every_command_has_a_manual_page() {
     let overview = stdout(&["man"]);
     assert!(is_page(&overview), "{overview}");
     for name in commands() {
-        assert!(overview.contains(&format!("portamark\\-{name}(1)")), "{name}: {overview}");
+        let escaped = name.replace('-', "\\-");
+        assert!(overview.contains(&format!("portamark\\-{escaped}(1)")), "{name}: {overview}");
         let page = stdout(&["man", &name]);
         assert!(is_page(&page) && page.contains(&format!("portamark-{name}")), "{page}");
     }
-    assert!(!overview.contains(HIDDEN) && !overview.contains("portamark\\-executor"));
+    assert!(!overview.contains(HIDDEN) && !overview.contains("portamark\\-executor(1)"));
     portamark(&["man", "executor"]).assert().code(2);
     let page = stdout(&["man", "run"]);
     assert!(page.contains("budget") && page.contains("resume"), "{page}");

@@ -108,3 +108,50 @@ fn what_the_host_cannot_do_is_unsupported_in_words_and_its_process_goes_on() {
     assert!(prove(&mut executor, &device, &config, &case, None).unwrap().0.passed());
     assert_eq!(executor.generation(), 1);
 }
+
+/// The program on a machine whose Vulkan loader finds no driver.
+mod without_a_driver {
+    use assert_cmd::Command;
+    use predicates::prelude::*;
+    use predicates::str::contains;
+
+    #[test]
+    fn the_processor_is_measured_and_reported_and_the_program_says_so() {
+        let folder = tempfile::tempdir().unwrap();
+        let portamark = |arguments: &[&str]| {
+            let mut command = Command::new(env!("CARGO_BIN_EXE_portamark"));
+            command.current_dir(folder.path()).args(arguments);
+            for variable in ["VK_DRIVER_FILES", "VK_ICD_FILENAMES"] {
+                command.env(variable, "/nonexistent.json");
+            }
+            command
+        };
+        let said = contains("no GPU driver was found: the host's processor is measured");
+        portamark(&["devices"]).assert().success().stdout(contains("0  host/")).stderr(said.clone());
+        std::fs::write(
+            folder.path().join("two.toml"),
+            "name = \"two\"\n[[case]]\nkey = \"gemm f32 m64 n64 k64 nn\"\n[[case]]\nkey = \"launch i32 d8\"\n",
+        )
+        .unwrap();
+        let run = ["run", "two.toml", "-o", "results", "--report", "report", "--budget", "2s"];
+        portamark(&run)
+            .assert()
+            .success()
+            .stdout(contains("gemm crate 0.19, f32/library").and(contains("the host executor has no launch")))
+            .stderr(said);
+        let report = std::fs::read_to_string(folder.path().join("report/report.html")).unwrap();
+        assert!(report.contains("gemm crate 0.19"), "the report names what computed it");
+    }
+
+    #[test]
+    fn threads_are_part_of_the_device() {
+        let devices = |threads: &str| {
+            let mut command = Command::new(env!("CARGO_BIN_EXE_portamark"));
+            command.args(["devices", "-d", "host/", "--threads", threads]);
+            command.assert()
+        };
+        devices("1").success().stdout(contains("1 thread"));
+        devices("3").success().stdout(contains("3 threads"));
+        devices("0").code(2).stderr(contains("1..=1024"));
+    }
+}

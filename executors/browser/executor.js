@@ -129,7 +129,8 @@ class Prepared {
     if (!plan) throw new Problem("failed", "this executor takes plans");
     const made = new Prepared();
     Object.assign(made, { gpu, plan, sets: [] });
-    const count = Math.max(1, request.sets);
+    const count = request.sets;
+    if (!(count >= 1)) throw new Problem("failed", "there must be a buffer set");
     const largest = Math.max(0, ...plan.buffers.filter(({ content }) => content === "output").map(allocated));
     const one = plan.buffers.reduce((sum, buffer) => sum + allocated(buffer), 0);
     made.held = one * count + 2 * Math.min(largest, READ_BACK) + count * plan.buffers.length * PARAMETER_STRIDE;

@@ -84,14 +84,15 @@ function connect(executor) {
     let message;
     try {
       message = JSON.parse(data);
-    } catch {
-      return;
+    } catch (error) {
+      message = { unreadable: error.message };
     }
-    if (message.progress) return tell(message);
-    if (!message.request) return;
-    follow(message);
-    if (message.request === "bye") finish();
-    const response = await executor.handle(message);
+    if (message?.progress) return tell(message);
+    // Whatever else comes is a request, and has one answer.
+    const request = message !== null && typeof message === "object" ? message : {};
+    follow(request);
+    if (request.request === "bye") finish();
+    const response = await executor.handle(request);
     if (response.response === "error") show("problem", response.reason);
     if (socket.readyState === WebSocket.OPEN) socket.send(JSON.stringify(response));
   });

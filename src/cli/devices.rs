@@ -2,7 +2,7 @@
 
 use super::places::Executors;
 use crate::error::{Error, Result};
-use crate::kernel::Capabilities;
+use crate::kernel::{Capabilities, Takes};
 use crate::units;
 
 /// Lists the devices, one for each chip, API and driver.
@@ -47,10 +47,10 @@ pub fn run(arguments: &Arguments) -> Result<()> {
 fn table(devices: &[Capabilities]) -> String {
     let mut text = String::new();
     for (number, device) in devices.iter().enumerate() {
-        let kind = if device.is_software() {
-            "software driver: computes on the host's processor".to_string()
-        } else {
-            device.device_type.to_string()
+        let kind = match (device.is_software(), device.takes) {
+            (true, Takes::Plans) => "software driver: computes on the host's processor".to_string(),
+            (true, Takes::Cases) => "computes on the host's processor".to_string(),
+            (false, _) => device.device_type.to_string(),
         };
         let features: Vec<_> = device.features.iter().map(ToString::to_string).collect();
         let shapes: Vec<_> = device.matrix_shapes.iter().map(ToString::to_string).collect();
@@ -66,7 +66,11 @@ fn table(devices: &[Capabilities]) -> String {
         };
         let rows = [
             ("type", kind),
-            ("driver", format!("{} {}", device.driver, device.driver_version)),
+            (
+                if device.takes == Takes::Cases { "runtime" } else { "driver" },
+                format!("{} {}", device.driver, device.driver_version),
+            ),
+            ("kernels", if device.takes == Takes::Cases { "its own" } else { "WGSL" }.into()),
             ("formats", if device.has(crate::kernel::Feature::ShaderF16) { "f32 f16" } else { "f32" }.into()),
             ("features", if features.is_empty() { "none".into() } else { features.join(", ") }),
             ("subgroup", subgroup),
@@ -83,7 +87,10 @@ fn table(devices: &[Capabilities]) -> String {
             ("timer", timer.into()),
         ];
         text.push_str(&format!("{number}  {}\n", device.id));
-        for (name, value) in rows {
+        // What is of WGSL says nothing of who brings kernels of their own.
+        let of_plans = ["features", "subgroup", "matrix units", "limits"];
+        let shown = |name: &str| device.takes == Takes::Plans || !of_plans.contains(&name);
+        for (name, value) in rows.into_iter().filter(|(name, _)| shown(name)) {
             text.push_str(&format!("   {name:<13}{value}\n"));
         }
     }

@@ -167,6 +167,20 @@ pub enum Failure {
     DeviceLost,
 }
 
+/// The JSON schema of both kinds of messages, as in `docs/executor-protocol/schema.json`.
+pub fn json_schema() -> String {
+    /// Messages of portamark's executor protocol.
+    #[derive(schemars::JsonSchema)]
+    #[allow(dead_code)]
+    struct Messages {
+        /// From the runner to the executor.
+        request: Request,
+        /// From the executor to the runner.
+        response: Response,
+    }
+    crate::schema::json::<Messages>()
+}
+
 /// The pattern an output is filled with before it is checked: a NaN, huge bf16 or i32 that no kernel
 /// produces.
 pub mod poison {

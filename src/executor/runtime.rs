@@ -2,13 +2,14 @@
 
 use super::child::Program;
 use crate::error::{Error, Result};
+use include_dir::{Dir, include_dir};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// The executor's text, one file that needs nothing but the runtime.
-const TEXT: &str = include_str!("../../executors/python/portamark_executor.py");
-/// The file is called so in whatever folder.
-const FILE: &str = "portamark_executor.py";
+/// The executor: a folder that Python runs, which needs nothing but the runtime.
+static FOLDER: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/executors/python/portamark_executor");
+/// What the folder is called, wherever it is unpacked.
+const NAME: &str = "portamark_executor";
 /// The runtimes that it drives.
 pub const RUNTIMES: [&str; 4] = ["numpy", "torch", "jax", "onnx"];
 /// Names the Python to use, where no flag does.
@@ -53,9 +54,13 @@ impl Runtime {
         let program = python.map(PathBuf::from).or_else(named).unwrap_or_else(|| usual.into());
         let failed = |error| Error::io("write", &std::env::temp_dir(), error);
         let folder = tempfile::Builder::new().prefix("portamark-").tempdir().map_err(failed)?;
-        let file = folder.path().join(FILE);
-        std::fs::write(&file, TEXT).map_err(failed)?;
-        let arguments = vec!["-u".into(), file.display().to_string(), self.0.clone()];
+        let unpacked = folder.path().join(NAME);
+        std::fs::create_dir(&unpacked).map_err(failed)?;
+        // Only the modules: a folder that was run from may hold compiled ones of another Python.
+        for module in FOLDER.files().filter(|file| file.path().extension().is_some_and(|kind| kind == "py")) {
+            std::fs::write(unpacked.join(module.path()), module.contents()).map_err(failed)?;
+        }
+        let arguments = vec!["-u".into(), unpacked.display().to_string(), self.0.clone()];
         Ok(Program { folder: Some(Arc::new(folder)), ..Program::new(program, arguments) })
     }
 }
@@ -80,11 +85,14 @@ mod tests {
     }
 
     #[test]
-    fn its_program_is_the_file_that_is_built_in() {
+    fn its_program_is_the_folder_that_is_built_in() {
         let program = Runtime::parse("numpy").unwrap().unwrap().program(Some(Path::new("py"))).unwrap();
         assert_eq!(program.program, Path::new("py"));
-        let file = Path::new(&program.arguments[1]).to_owned();
-        assert_eq!(std::fs::read_to_string(&file).unwrap(), TEXT);
+        let folder = Path::new(&program.arguments[1]).to_owned();
+        let main = std::fs::read_to_string(folder.join("__main__.py")).unwrap();
+        assert_eq!(main, FOLDER.get_file("__main__.py").unwrap().contents_utf8().unwrap());
         assert_eq!(program.arguments[2], "numpy");
+        drop(program);
+        assert!(!folder.exists(), "it goes when nothing can start it any more");
     }
 }

@@ -200,6 +200,14 @@ impl Capabilities {
             .then_some(self.subgroup_min)
     }
 
+    /// The name by which people tell it from others of one run: many runtimes compute on one chip.
+    pub fn spoken(&self) -> String {
+        match self.takes {
+            Takes::Plans => self.name.clone(),
+            Takes::Cases => format!("{} on {}", self.api, self.name),
+        }
+    }
+
     /// The name as a folder: lower case, words joined by dashes.
     pub fn slug(&self) -> String {
         let mut slug = String::new();

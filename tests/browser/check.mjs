@@ -52,8 +52,23 @@ const launch = (args = WEBGPU) =>
 /// A run of portamark: its address once it is printed, and its end.
 function start(name, ...args) {
   const output = path.join(folder, name);
-  const child = spawn(portamark, ["serve", "quick", "-o", output, ...args], { stdio: ["ignore", "ignore", "pipe"] });
-  const run = { child, said: "" };
+  return Object.assign(spawned(["serve", "quick", "-o", output, ...args]), { rows: () => rowsIn(output) });
+}
+
+function rowsIn(output) {
+  return fs
+    .readdirSync(output, { recursive: true })
+    .filter((file) => file.endsWith(".jsonl"))
+    .flatMap((file) => fs.readFileSync(path.join(output, file), "utf8").trim().split("\n"))
+    .map((line) => JSON.parse(line))
+    .filter((line) => line.case && line.status);
+}
+
+/// The program with a browser for a device.
+function spawned(args) {
+  const child = spawn(portamark, args, { stdio: ["ignore", "pipe", "pipe"] });
+  const run = { child, said: "", printed: "" };
+  child.stdout.on("data", (data) => (run.printed += data));
   const limit = setTimeout(() => child.kill("SIGKILL"), LIMIT_MS);
   run.end = new Promise((done) =>
     child.on("exit", (code) => {
@@ -70,13 +85,6 @@ function start(name, ...args) {
     child.on("exit", () => fail(new Error(`no address: ${run.said}`)));
   });
   run.address.catch(() => {});
-  run.rows = () =>
-    fs
-      .readdirSync(output, { recursive: true })
-      .filter((file) => file.endsWith(".jsonl"))
-      .flatMap((file) => fs.readFileSync(path.join(output, file), "utf8").trim().split("\n"))
-      .map((line) => JSON.parse(line))
-      .filter((line) => line.case && line.status);
   return run;
 }
 
@@ -182,6 +190,15 @@ async function killed(page, address) {
   await open(browser, address);
 }
 
+/// The rules of the protocol, as for every other executor.
+async function conforms(browser) {
+  const run = spawned(["executor-check", "-d", "browser"]);
+  const { page } = await open(browser, await run.address);
+  check("the protocol's conformance test passes in a browser", (await run.end) === 0 ? [] : [run.printed, run.said]);
+  check("and it is whole", run.printed.split("\n  ok ").length > 12 ? [] : [run.printed]);
+  await page.close();
+}
+
 async function without() {
   const browser = await launch(["--disable-features=WebGPU", "--disable-blink-features=WebGPU"]);
   try {
@@ -199,6 +216,7 @@ fs.mkdirSync(folder, { recursive: true });
 const browser = await launch();
 try {
   await whole(browser);
+  await conforms(browser);
   await disturbed(browser, "killed", "crashed", killed);
   const hang = (page) => page.evaluate(() => void (WebSocket.prototype.send = () => {}));
   await disturbed(browser, "hanging", "timeout", hang, "--timeout", "5s");

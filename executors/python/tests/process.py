@@ -8,7 +8,7 @@ import subprocess
 import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-EXECUTOR = os.path.join(os.path.dirname(HERE), "portamark_executor.py")
+EXECUTOR = os.path.join(os.path.dirname(HERE), "portamark_executor")
 MUCH = 1 << 40
 
 

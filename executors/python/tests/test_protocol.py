@@ -2,9 +2,12 @@
 
 import importlib.util
 import json
+import os
 import subprocess
 import sys
+import tempfile
 import unittest
+import zipapp
 
 from process import EXECUTOR, Process
 
@@ -39,6 +42,29 @@ class WithoutRuntime(unittest.TestCase):
             self.assertIn(b"RUNTIME[:DEVICE", done.stderr)
 
 
+class Folder(unittest.TestCase):
+    def test_it_runs_as_one_file_too(self):
+        with tempfile.TemporaryDirectory() as folder:
+            archive = os.path.join(folder, "portamark_executor.pyz")
+            zipapp.create_archive(EXECUTOR, archive)
+            done = subprocess.run([sys.executable, archive, "tensorflow"], input=b'{"request":"hello","protocol":1}',
+                                  capture_output=True, check=False, timeout=60)
+            self.assertIn("numpy, torch, jax, onnx", json.loads(done.stdout)["reason"], done.stderr)
+
+    def test_its_modules_neither_hide_those_of_a_runtime_nor_are_hidden(self):
+        with tempfile.TemporaryDirectory() as folder:
+            names = [name for name in os.listdir(EXECUTOR) if name.endswith(".py") and not name.startswith("_")]
+            for name in names:
+                with open(os.path.join(folder, name), "w", encoding="utf-8") as module:
+                    module.write(f"IS = 'the vendor s {name}'")
+            with open(os.path.join(folder, "numpy.py"), "w", encoding="utf-8") as module:
+                module.write("".join(f"import {name[:-3]}\n" for name in names)
+                             + "raise OSError(' and '.join((cards.IS, case.IS, runtime.IS)))")
+            with Process("numpy", {"PYTHONPATH": folder}) as process:
+                self.assertIn("the vendor s cards.py and the vendor s case.py and the vendor s runtime.py",
+                              process.hello()["reason"])
+
+
 @unittest.skipUnless(importlib.util.find_spec("numpy"), "numpy is not installed")
 class Lines(unittest.TestCase):
     def setUp(self):
@@ -52,7 +78,7 @@ class Lines(unittest.TestCase):
     def test_hello_is_the_description_of_one_device(self):
         hello = self.process.hello()
         self.assertEqual((hello["response"], hello["protocol"], len(hello["devices"])), ("hello", 1, 1))
-        self.assertIn("portamark_executor.py", hello["executor"])
+        self.assertIn("portamark_executor ", hello["executor"])
         device = hello["devices"][0]
         self.assertEqual(device["id"], f"numpy/{device['name']}/{device['driver_version']}")
         self.assertEqual((device["takes"], device["device_type"], device["timer"]), ("cases", "software", "host"))
@@ -85,6 +111,11 @@ class Lines(unittest.TestCase):
                      "unsupported", "q4_0")
         self.refused(self.process.prepare(KEY, tensors=[dict(tensors[0], grid=3)] + tensors[1:]), "failed", "grid")
         self.assertEqual(self.process.prepare(KEY, tensors=tensors)["response"], "prepared")
+
+    def test_the_scores_of_composed_attention_count_against_the_memory(self):
+        key, held, scores = "attention f32 b1 hq2 q16 kv64 d8", 4 * 2 * 8 * (16 + 64 + 64 + 16), 4 * 2 * 16 * 64
+        self.refused(self.process.prepare(key, memory_limit=held + scores - 1), "out-of-memory", f"{scores} of scores")
+        self.assertEqual(self.process.prepare(key, memory_limit=held + scores)["held_bytes"], held)
 
     def test_the_runner_s_tensors_are_what_is_computed_with(self):
         grid = {"limit": 1, "shift": 0}

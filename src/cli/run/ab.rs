@@ -159,7 +159,7 @@ fn one_turn(
         progress.step();
         return Ok(());
     }
-    progress.begin(&a.track.device.name, &cases[0]);
+    progress.begin(&a.track.device, &cases[0]);
     a.track.executor.end();
     b.track.executor.end();
     let rows = run_pair(

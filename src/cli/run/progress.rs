@@ -32,11 +32,11 @@ impl Progress {
         Progress { bar, total, at: Cell::new(0), audience, running: RefCell::default() }
     }
 
-    pub(super) fn begin(&self, device: &str, case: &Case) {
+    pub(super) fn begin(&self, device: &Capabilities, case: &Case) {
         if let Some(bar) = &self.bar {
-            bar.set_message(format!("{case} on {device}"));
+            bar.set_message(format!("{case}, {}", device.spoken()));
         }
-        self.running.replace(Some((device.to_string(), case.key())));
+        self.running.replace(Some((device.spoken(), case.key())));
         self.show(None);
     }
 
@@ -85,7 +85,7 @@ impl Progress {
             text: row.reason.clone().unwrap_or_else(|| what.clone()),
         }));
         let (at, total) = (self.at.get(), self.total);
-        let line = format!("[{at}/{total}] {}: {}{variant}: {what}", device.name, row.case);
+        let line = format!("[{at}/{total}] {}: {}{variant}: {what}", device.spoken(), row.case);
         match &self.bar {
             Some(bar) => bar.println(line),
             None => note(&line),

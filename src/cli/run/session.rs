@@ -105,7 +105,7 @@ pub fn run(command: &Command) -> Result<()> {
                     progress.step();
                     continue;
                 }
-                progress.begin(&track.device.name, case);
+                progress.begin(&track.device, case);
                 let mut row = run_case(track, case, job, &setup.source, repeat);
                 track.done.count_try(&mut row, case, job, jobs.len());
                 track.writer.append(&row)?;

@@ -50,11 +50,9 @@ impl BrowserExecutor {
         self.stop();
         Fault::fatal(kind, reason)
     }
-}
 
-impl Executor for BrowserExecutor {
-    fn call(&mut self, request: &Request, deadline: Duration) -> Result<Response, Fault> {
-        let text = serde_json::to_string(request).expect("requests are plain data");
+    /// Sends `text` to the page and waits for its answer.
+    fn exchange(&mut self, text: String, deadline: Duration) -> Result<Response, Fault> {
         let page = self.page()?;
         let crashed = FaultKind::Crashed;
         match self.server.hub().ask(page, text, deadline) {
@@ -76,6 +74,16 @@ impl Executor for BrowserExecutor {
                 Err(self.fault(FaultKind::Timeout, &what))
             }
         }
+    }
+}
+
+impl Executor for BrowserExecutor {
+    fn call(&mut self, request: &Request, deadline: Duration) -> Result<Response, Fault> {
+        self.exchange(serde_json::to_string(request).expect("requests are plain data"), deadline)
+    }
+
+    fn line(&mut self, line: &str, deadline: Duration) -> Option<Result<Response, Fault>> {
+        Some(self.exchange(line.into(), deadline))
     }
 
     fn generation(&self) -> u32 {

@@ -175,7 +175,10 @@ impl HostAttention {
                 Some(plain) => room.copy_from_slice(&plain[row * dim..][..room.len()]),
                 None => _ = q.read(row * dim, room.len(), room),
             }
-            vectorized(|| room.iter_mut().for_each(|value| *value *= scale));
+            vectorized(
+                #[inline(always)]
+                || room.iter_mut().for_each(|value| *value *= scale),
+            );
         }
         let seen = self.seen(&positions);
         let part = seen.len().div_ceil(self.splits).next_multiple_of(KEYS);
@@ -206,7 +209,10 @@ impl HostAttention {
                 let clip = |key: u64| (key as usize).clamp(keys.start, keys.end) - keys.start;
                 let visible = clip(visible.start)..clip(visible.end).max(clip(visible.start));
                 let sums = &mut sums[row * value_dim..][..value_dim];
-                vectorized(|| weigh(scores, visible, &mut tops[row], &mut totals[row], sums));
+                vectorized(
+                    #[inline(always)]
+                    || weigh(scores, visible, &mut tops[row], &mut totals[row], sums),
+                );
             }
             let (v, stride) = if self.of.latent {
                 (k, dim)

@@ -36,7 +36,7 @@ pub fn describe(threads: u32) -> Capabilities {
         id: format!("host/{name}/{version}"),
         name,
         api: "host".into(),
-        driver: format!("portamark {}", env!("CARGO_PKG_VERSION")),
+        driver: "portamark".into(),
         driver_version: version,
         vendor_id: 0,
         device_id: 0,

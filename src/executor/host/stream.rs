@@ -42,18 +42,21 @@ impl Work for Pass {
             let start = number * each * block;
             let len = if self.0 == StreamOp::Read { y.len() * block } else { y.len() };
             let part = |at: usize| &arrays[at][start..start + len];
-            vectorized(|| match self.0 {
-                StreamOp::Copy => y.copy_from_slice(part(0)),
-                StreamOp::Write => y.fill(s),
-                StreamOp::Scale => y.iter_mut().zip(part(0)).for_each(|(y, a)| *y = s * a),
-                StreamOp::Add => {
-                    y.iter_mut().zip(part(0).iter().zip(part(1))).for_each(|(y, (a, b))| *y = a + b);
-                }
-                StreamOp::Triad => {
-                    y.iter_mut().zip(part(0).iter().zip(part(1))).for_each(|(y, (a, b))| *y = a + s * b);
-                }
-                StreamOp::Read => y.iter_mut().zip(part(0).chunks(block)).for_each(|(y, a)| *y = sum(a)),
-            });
+            vectorized(
+                #[inline(always)]
+                || match self.0 {
+                    StreamOp::Copy => y.copy_from_slice(part(0)),
+                    StreamOp::Write => y.fill(s),
+                    StreamOp::Scale => y.iter_mut().zip(part(0)).for_each(|(y, a)| *y = s * a),
+                    StreamOp::Add => {
+                        y.iter_mut().zip(part(0).iter().zip(part(1))).for_each(|(y, (a, b))| *y = a + b);
+                    }
+                    StreamOp::Triad => {
+                        y.iter_mut().zip(part(0).iter().zip(part(1))).for_each(|(y, (a, b))| *y = a + s * b);
+                    }
+                    StreamOp::Read => y.iter_mut().zip(part(0).chunks(block)).for_each(|(y, a)| *y = sum(a)),
+                },
+            );
         });
     }
 }

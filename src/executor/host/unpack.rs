@@ -51,7 +51,10 @@ impl<'a> Operand<'a> {
             return &elements[start..start + len];
         }
         let block = &mut block[..len];
-        vectorized(|| self.read_narrow(start, block));
+        vectorized(
+            #[inline(always)]
+            || self.read_narrow(start, block),
+        );
         block
     }
 
@@ -75,23 +78,31 @@ impl<'a> Operand<'a> {
                 each(block, &bytes[start..end], |bits| table[usize::from(*bits)]);
             }
             Array::I32(elements) => each(block, &elements[start..end], |i| *i as f32),
+            // Lengths that the compiler knows make these loops a few instructions each.
             Array::I8(elements) => {
-                let from = elements[start..end].chunks(SCALED);
-                for (at, (values, from)) in block.chunks_mut(SCALED).zip(from).enumerate() {
+                let (groups, rest) = block.as_chunks_mut::<SCALED>();
+                let (from, from_rest) = elements[start..end].as_chunks::<SCALED>();
+                for (at, (values, from)) in groups.iter_mut().zip(from).enumerate() {
                     let scale = scale(at);
                     each(values, from, |i| f32::from(*i) * scale);
                 }
+                if !rest.is_empty() {
+                    let scale = scale(groups.len());
+                    each(rest, from_rest, |i| f32::from(*i) * scale);
+                }
             }
             Array::I4(bytes) => {
-                let from = bytes[start / 2..].chunks(SCALED / 2);
-                for (at, (values, from)) in block.chunks_mut(SCALED).zip(from).enumerate() {
-                    let (words, _) = from.as_chunks::<4>();
-                    let scale = scale(at);
-                    for (eight, word) in values.chunks_mut(8).zip(words) {
-                        let word = u32::from_le_bytes(*word);
-                        let of = |shift: u32| ((word >> shift & 15) as f32 - 8.0) * scale;
-                        eight.iter_mut().zip(HALVES).for_each(|(value, shift)| *value = of(shift));
-                    }
+                let (words, _) = bytes[start / 2..].as_chunks::<4>();
+                let (eights, rest) = block.as_chunks_mut::<8>();
+                let value = |word: &[u8; 4], half: usize, scale: f32| {
+                    ((u32::from_le_bytes(*word) >> HALVES[half] & 15) as f32 - 8.0) * scale
+                };
+                for (at, (values, word)) in eights.iter_mut().zip(words).enumerate() {
+                    let scale = scale(at * 8 / SCALED);
+                    *values = std::array::from_fn(|half| value(word, half, scale));
+                }
+                for (half, to) in rest.iter_mut().enumerate() {
+                    *to = value(&words[eights.len()], half, scale(eights.len() * 8 / SCALED));
                 }
             }
         }

@@ -68,6 +68,7 @@ class Tensor:
         return Tensor(array, self.device, dtype_ or self.dtype, self.owner or self)
 
     shape = property(lambda self: self.array.shape)
+    T = property(lambda self: self._view(self.array.T))
     mT = property(lambda self: self._view(self.array.swapaxes(-1, -2)))
 
     def dim(self):
@@ -83,9 +84,6 @@ class Tensor:
 
     def reshape(self, *shape):
         return self._view(self.array.reshape(*shape))
-
-    def t(self):
-        return self._view(self.array.T)
 
     def to(self, to):
         if isinstance(to, device):
@@ -160,8 +158,12 @@ def set_grad_enabled(_):
     pass
 
 
-def set_warn_always(_):
-    pass
+_WARNED, _ALWAYS = set(), [False]
+
+
+def set_warn_always(always):
+    """Without it, torch warns of an operator once in a process."""
+    _ALWAYS[0] = always
 
 
 def from_numpy(array):
@@ -193,7 +195,8 @@ def _operator(name, function):
         act = _ACTS.get(name) if on.type == _PLUGIN.kind else None
         if act == "lacks":
             raise NotImplementedError(f"Could not run 'aten::{name}' with arguments from the 'NPU' backend.\nmore")
-        if act == "falls":
+        if act == "falls" and (_ALWAYS[0] or name not in _WARNED):
+            _WARNED.add(name)
             warnings.warn(f"CAUTION: The operator 'aten::{name}' is not currently supported on the NPU backend "
                           "and will fall back to run on the CPU. This may have performance implications.")
         arrays = [operand.array if isinstance(operand, Tensor) else operand for operand in operands]
@@ -204,6 +207,7 @@ def _operator(name, function):
             return Tensor(result, on)
         out.array[...] = result
         return out
+    operator.__name__ = name
     return operator
 
 
@@ -217,8 +221,9 @@ def _product(a, b):
 
 
 matmul, mv = _operator("matmul", _product), _operator("mv", _product)
-mul, add, sub = (_operator(name, function) for name, function in (
-    ("mul", numpy.multiply), ("add", numpy.add), ("sub", numpy.subtract)))
+multiply, add, subtract = (_operator(name, function) for name, function in (
+    ("multiply", numpy.multiply), ("add", numpy.add), ("subtract", numpy.subtract)))
+mul = multiply
 sum = _operator("sum", lambda a, axis: a.sum(axis))
 addcmul = _operator("addcmul", lambda a, b, c: a + b * c)
 rsqrt = _operator("rsqrt", lambda a: 1 / numpy.sqrt(a))
