@@ -45,6 +45,9 @@ if PORTAMARK_REQUIRE_RUNTIMES='' /usr/bin/python3 -c 'import torch' 2>/dev/null;
   conforms /usr/bin/python3 torch:cpu
 fi
 
+# A vendor's plug-in without its card: the stand-in plays torch and torch_npu.
+PYTHONPATH="$PWD/executors/python/tests/standin" conforms "$python" torch:npu
+
 cat >"$work/few.toml" <<'END'
 name = "few"
 [[case]]
