@@ -1,5 +1,6 @@
 //! Short names for devices, from texts that nobody vouches for.
 
+use crate::kernel::{Capabilities, Takes};
 use crate::record::Header;
 use crate::workload::Distribution;
 use std::collections::HashMap;
@@ -51,12 +52,23 @@ fn before_parenthesis(text: &str) -> &str {
     }
 }
 
+/// What tells a device from others on the same chip: the version of its driver; of a runtime or a browser,
+/// which has its own, with its name.
+fn version_of(device: &Capabilities) -> String {
+    let Capabilities { api, driver, driver_version, takes, .. } = device;
+    match (takes, api.as_str()) {
+        (Takes::Cases, _) => format!("{api} {driver_version}"),
+        (_, "webgpu") => format!("{driver} {driver_version}"),
+        _ => driver_version.clone(),
+    }
+}
+
 /// One label for each header, no two alike: name and driver version in short; where that is not
 /// enough, in full, with the API, with the executor and method; at last a number.
 pub(crate) fn labels(headers: &[&Header]) -> Vec<String> {
     let at_level = |header: &Header, level: usize| {
         let device = &header.device;
-        let (name, version) = (clean(&device.name), clean(&device.driver_version));
+        let (name, version) = (clean(&device.name), clean(&version_of(device)));
         let (name, version) = if level == 0 {
             let name = shorten(before_parenthesis(&name), NAME_LIMIT);
             (name, shorten(before_parenthesis(&version), VERSION_LIMIT))

@@ -212,7 +212,7 @@ impl Sampler {
         let started = Instant::now();
         self.fit = self.affine(session.executor)?;
         let line = self.fit.map(|(line, _)| line).filter(|_| self.without_overhead);
-        self.taken_off_s = line.and_then(|line| to_take_off(self.timer.chosen, line, self.k));
+        self.taken_off_s = line.and_then(|line| to_take_off(&self.timer, line, self.k));
         self.warmup += started.elapsed();
         session.executor.poison(self.handle, self.config.timeout)
     }
@@ -323,13 +323,18 @@ fn may_watch(turns: u32, spent: Duration, sampling: Duration) -> bool {
     turns < SENTINEL_TURNS || spent + spent / turns <= sampling.mul_f64(SENTINEL_SHARE)
 }
 
+/// An overhead of more empty batches than this is a disturbance of the batches that the line was drawn
+/// through.
+const MOST_EMPTY: f64 = 3.0;
+
 /// The overhead that the summary leaves out. The host's clock also sees the submission, a twentieth of
-/// a batch; the device's begins and ends with the pass. An overhead below 0, or of more than half of a
-/// batch, is noise and stays in.
-fn to_take_off(choice: TimerChoice, line: Line, k: u32) -> Option<f64> {
+/// a batch; the device's begins and ends with the pass. An overhead below 0, of more than half of a
+/// batch or of more than three empty ones is noise and stays in.
+fn to_take_off(timer: &TimerReport, line: Line, k: u32) -> Option<f64> {
     let batch_s = line.intercept + line.slope * f64::from(k);
-    let is_sound = line.intercept > 0.0 && line.intercept < 0.5 * batch_s;
-    (choice == TimerChoice::Host && is_sound).then_some(line.intercept)
+    let most_s = (0.5 * batch_s).min(MOST_EMPTY * timer.empty_host_s);
+    let is_sound = line.intercept > 0.0 && line.intercept < most_s;
+    (timer.chosen == TimerChoice::Host && is_sound).then_some(line.intercept)
 }
 
 #[cfg(test)]
@@ -365,11 +370,13 @@ mod tests {
     #[test]
     fn overhead_is_taken_off_the_hosts_time_where_it_is_one() {
         let line = |intercept: f64, slope: f64| Line { intercept, slope };
-        assert_eq!(to_take_off(TimerChoice::Host, line(5e-5, 1e-4), 10), Some(5e-5));
-        assert_eq!(to_take_off(TimerChoice::Device, line(5e-5, 1e-4), 10), None);
-        assert_eq!(to_take_off(TimerChoice::Host, line(-5e-5, 1e-4), 10), None);
+        assert_eq!(to_take_off(&timer(TimerChoice::Host), line(5e-5, 1e-4), 10), Some(5e-5));
+        assert_eq!(to_take_off(&timer(TimerChoice::Device), line(5e-5, 1e-4), 10), None);
+        assert_eq!(to_take_off(&timer(TimerChoice::Host), line(-5e-5, 1e-4), 10), None);
+        // An empty batch takes 50 µs: 200 µs more than the executions are a disturbance.
+        assert_eq!(to_take_off(&timer(TimerChoice::Host), line(2e-4, 1e-3), 10), None);
         // 2 ms of 3 ms are no overhead of a batch of ten.
-        assert_eq!(to_take_off(TimerChoice::Host, line(2e-3, 1e-4), 10), None);
+        assert_eq!(to_take_off(&timer(TimerChoice::Host), line(2e-3, 1e-4), 10), None);
     }
 
     #[test]
