@@ -186,6 +186,8 @@ fn requests_and_answers_go_over_one_connection() {
 fn at_the_end_the_page_is_told_so() {
     let site = Site::new();
     let mut page = site.page(&site.cookie());
+    // The first news say that the connection is known.
+    page.0.read().unwrap();
     let end = thread::spawn(move || drop(site));
     assert_eq!(page.request(), Request::Bye);
     page.answer(&Response::Done);
@@ -346,7 +348,11 @@ fn answers_that_nobody_asked_for_end_the_connection_and_not_the_run() {
             page.answer(&Response::Done);
         });
         poison(&mut executor, DEADLINE).unwrap();
-        thread::sleep(Duration::from_millis(300));
+        // Until then one of them could be the answer to the next request.
+        let until = Instant::now() + DEADLINE;
+        while site.lines("not asked for") == 0 && Instant::now() < until {
+            thread::sleep(Duration::from_millis(5));
+        }
         let fault = poison(&mut executor, DEADLINE).unwrap_err();
         assert_eq!(fault.kind, FaultKind::Crashed, "{fault}");
         assert!(fault.is_fatal() && fault.reason.contains("not asked for"), "{fault}");

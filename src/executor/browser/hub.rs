@@ -74,10 +74,17 @@ struct State {
     page: Option<Page>,
     /// How many have connected.
     pages: u32,
-    /// Number of the last page that is gone, and why.
-    gone: Option<(u32, String)>,
+    /// The last page that is gone.
+    gone: Option<Gone>,
     progress: Progress,
     rows: Vec<Ended>,
+}
+
+struct Gone {
+    number: u32,
+    why: String,
+    /// What it answered before and nobody has heard yet.
+    answer: Option<String>,
 }
 
 struct Page {
@@ -86,6 +93,17 @@ struct Page {
     /// Whether it was asked something and has not answered.
     asked: bool,
     answer: Option<String>,
+}
+
+/// What is said of a page that is gone on purpose.
+const ANEW: &str = "the page was loaded anew";
+
+impl State {
+    /// Why page `number` is gone.
+    fn last_words(&self, number: u32) -> String {
+        let gone = self.gone.as_ref().filter(|gone| gone.number == number);
+        gone.map_or(ANEW, |gone| &gone.why).to_string()
+    }
 }
 
 /// See the module.
@@ -142,8 +160,8 @@ impl Hub {
     /// The connection of page `number` is closed.
     pub(super) fn left(&self, number: u32, why: String) {
         let mut state = self.state();
-        if state.page.take_if(|page| page.number == number).is_some() {
-            state.gone = Some((number, why));
+        if let Some(page) = state.page.take_if(|page| page.number == number) {
+            state.gone = Some(Gone { number, why, answer: page.answer });
             self.changed.notify_all();
         }
     }
@@ -165,12 +183,8 @@ impl Hub {
     pub(super) fn ask(&self, number: u32, text: String, deadline: Duration) -> Result<String, Silence> {
         let until = Instant::now() + deadline;
         let mut state = self.state();
-        let gone = |state: &State| match &state.gone {
-            Some((last, why)) if *last == number => why.clone(),
-            _ => "the page was loaded anew".into(),
-        };
         let Some(page) = state.page.as_mut().filter(|page| page.number == number) else {
-            return Err(Silence::Gone(gone(&state)));
+            return Err(Silence::Gone(state.last_words(number)));
         };
         page.answer = None;
         page.asked = true;
@@ -179,7 +193,11 @@ impl Hub {
         }
         loop {
             let Some(page) = state.page.as_mut().filter(|page| page.number == number) else {
-                return Err(Silence::Gone(gone(&state)));
+                let heard = state.gone.as_mut().filter(|gone| gone.number == number);
+                return match heard.and_then(|gone| gone.answer.take()) {
+                    Some(answer) => Ok(answer),
+                    None => Err(Silence::Gone(state.last_words(number))),
+                };
             };
             if let Some(answer) = page.answer.take() {
                 return Ok(answer);
@@ -195,7 +213,7 @@ impl Hub {
         if let Some(page) = state.page.take_if(|page| page.number == number) {
             // Without it the connection closes because nobody gives orders any more.
             let _ = page.orders.try_send(order);
-            state.gone = Some((number, "the page was loaded anew".into()));
+            state.gone = Some(Gone { number, why: ANEW.into(), answer: None });
         }
     }
 
@@ -271,6 +289,22 @@ mod tests {
             });
             assert_eq!(hub.ask(number, "question".into(), Duration::from_secs(10)), Ok("answer".into()));
         });
+    }
+
+    #[test]
+    fn what_a_page_answered_before_it_left_counts() {
+        let hub = Hub::default();
+        let (number, mut orders) = joined(&hub);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                orders.blocking_recv();
+                orders.blocking_recv();
+                hub.answered(number, "answer".into()).unwrap();
+                hub.left(number, "it left".into());
+            });
+            assert_eq!(hub.ask(number, "question".into(), Duration::from_secs(10)), Ok("answer".into()));
+        });
+        assert_eq!(hub.ask(number, "another".into(), SOON), Err(Silence::Gone("it left".into())));
     }
 
     #[test]
