@@ -50,7 +50,7 @@ impl<'d, 'a> Headline<'d, 'a> {
 pub fn caveats(device: &Device) -> Vec<String> {
     let mut out = Vec::new();
     let header = device.header;
-    if header.device.is_software() {
+    if header.device.is_software_driver() {
         out.push("software driver: measures the host CPU".into());
     }
     let wrong = device.count(Status::Wrong);

@@ -217,6 +217,8 @@ pub fn against_vendor<'a>(comparison: &Comparison<'a>) -> Vec<AgainstVendor<'a>>
             }));
         }
     }
+    // What several libraries make of one case stands together.
+    found.sort_by(|a, b| a.device.cmp(&b.device).then_with(|| case_order(a.case, b.case)));
     found
 }
 

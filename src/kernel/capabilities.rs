@@ -194,6 +194,21 @@ impl Capabilities {
         self.device_type == DeviceType::Software
     }
 
+    /// Whether a driver that is made for GPUs computes on the host's processor: its rates are those of the
+    /// driver. A runtime that computes there is meant to.
+    pub fn is_software_driver(&self) -> bool {
+        self.is_software() && self.takes == Takes::Plans
+    }
+
+    /// The kind of device as people say it.
+    pub fn kind(&self) -> String {
+        match self.device_type {
+            DeviceType::Software if self.takes == Takes::Cases => "host processor".into(),
+            DeviceType::Software => "software driver".into(),
+            other => other.to_string(),
+        }
+    }
+
     /// The fixed subgroup size, if the device has one size only.
     pub fn fixed_subgroup(&self) -> Option<u32> {
         (self.has(Feature::Subgroup) && self.subgroup_min == self.subgroup_max && self.subgroup_min > 0)

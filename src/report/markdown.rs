@@ -93,7 +93,7 @@ fn devices(out: &mut String, comparison: &Comparison) {
     let head = ["device", "kind", "API and driver", "timer", "method", "begun", "before you believe it"];
     let rows = comparison.devices.iter().map(|device| {
         let (header, told) = (device.header, &device.header.device);
-        let kind = if told.is_software() { "software driver".into() } else { told.device_type.to_string() };
+        let kind = told.kind();
         let caveats = caveats(device);
         vec![
             escape(&device.label),

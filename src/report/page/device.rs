@@ -163,7 +163,7 @@ pub(super) fn device_view(
         dot: Ink::Device(index).background_class(),
         label: device.label.clone(),
         name: clean(&told.name),
-        software: told.is_software(),
+        software: told.is_software_driver(),
         one_look: wording::one_look(device),
         headline: headline.into_iter().collect(),
         facts: device_facts(device),
@@ -190,7 +190,7 @@ pub(super) fn device_view(
 fn device_facts(device: &Device) -> Vec<(&'static str, String)> {
     let header = device.header;
     let told = &header.device;
-    let kind = if told.is_software() { "software driver".into() } else { told.device_type.to_string() };
+    let kind = told.kind();
     let mut timer = wording::timer(header.timer.chosen).to_string();
     if let Some(tick) = header.timer.tick_ns {
         timer += &format!(", tick {}", units::seconds(tick * 1e-9));
