@@ -1,3 +1,6 @@
+# shellcheck shell=bash
+# The scripts that read this set `name` and use what it finds.
+# shellcheck disable=SC2034,SC2154
 # What checks in a browser need: node, Chromium and, of npm, what tests/page/package-lock.json lists, in
 # $folder. To be sourced, with `name` set to that of the check; scripts/page-check.sh says which variables
 # steer it.
