@@ -7,18 +7,10 @@
 folder="${PORTAMARK_PAGE_DIR:-$PWD/target/page}"
 log="$folder/npm.log"
 
-say() { printf '%s\n' "$name: $*" >&2; }
-
-missing() {
-  say "$*"
-  if [ "${PORTAMARK_ALLOW_MISSING_PAGE:-}" = 1 ]; then
-    say "going on without it: the page is not looked at"
-    printf 'left out: a program could not be had\n'
-    exit 0
-  fi
-  say "PORTAMARK_ALLOW_MISSING_PAGE=1 goes on without it"
-  exit 1
-}
+excuse=PORTAMARK_ALLOW_MISSING_PAGE
+without="nothing is looked at in a browser"
+left_out="a program could not be had"
+. scripts/obtaining.sh
 
 has() { command -v "$1" >/dev/null; }
 

@@ -13,31 +13,16 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 version=2.0.0
 folder="${PORTAMARK_DUCKDB_DIR:-$PWD/target/duckdb}"
 python="$folder/bin/python"
-log="$folder/install.log"
 
-say() { printf '%s\n' "duckdb: $*" >&2; }
-
-missing() {
-  say "$*"
-  if [ "${PORTAMARK_ALLOW_MISSING_DUCKDB:-}" = 1 ]; then
-    say "going on without it: the example of docs/export.md is not tested"
-    exit 0
-  fi
-  say "PORTAMARK_ALLOW_MISSING_DUCKDB=1 goes on without it"
-  exit 1
-}
+name=duckdb
+excuse=PORTAMARK_ALLOW_MISSING_DUCKDB
+without="the example of docs/export.md is not tested"
+. scripts/obtaining.sh
 
 has() { "$python" -c "import duckdb; assert duckdb.__version__ == '$version'" 2>/dev/null; }
 
 if ! has; then
-  command -v python3 >/dev/null || missing "python3 is missing"
-  # Debian has the module venv in a package of its own.
-  if ! python3 -m venv "$folder" >&2; then
-    scripts/drivers.sh _install python3-venv >&2 || missing "python3 has no module venv"
-    python3 -m venv "$folder" >&2 || missing "python3 can't make an environment"
-  fi
-  "$python" -m pip install --quiet --disable-pip-version-check "duckdb==$version" >"$log" 2>&1 ||
-    missing "pip can't install duckdb $version; see $log"
+  python_environment "$folder" "duckdb==$version"
   has || missing "the installed duckdb does not start"
 fi
-printf 'export PORTAMARK_PYTHON=%q PORTAMARK_REQUIRE_DUCKDB=1\n' "$python"
+printf 'export PORTAMARK_DUCKDB_PYTHON=%q PORTAMARK_REQUIRE_DUCKDB=1\n' "$python"

@@ -21,17 +21,10 @@ folder="${PORTAMARK_RUNTIMES_DIR:-$PWD/target/runtimes}"
 python="$folder/bin/python"
 log="$folder/install.log"
 
-say() { printf '%s\n' "runtimes: $*" >&2; }
-
-missing() {
-  say "$*"
-  if [ "${PORTAMARK_ALLOW_MISSING_RUNTIMES:-}" = 1 ]; then
-    say "going on without them: the Python executor is not tested"
-    exit 0
-  fi
-  say "PORTAMARK_ALLOW_MISSING_RUNTIMES=1 goes on without them"
-  exit 1
-}
+name=runtimes
+excuse=PORTAMARK_ALLOW_MISSING_RUNTIMES
+without="the Python executor is not tested"
+. scripts/obtaining.sh
 
 # Versions are read from their metadata: importing all three takes seconds.
 has() {
@@ -43,15 +36,7 @@ END
 }
 
 if ! has; then
-  command -v python3 >/dev/null || missing "python3 is missing"
-  # Debian has the module venv in a package of its own.
-  if ! python3 -m venv "$folder" >&2; then
-    scripts/drivers.sh _install python3-venv >&2 || missing "python3 has no module venv"
-    python3 -m venv "$folder" >&2 || missing "python3 can't make an environment"
-  fi
-  "$python" -m pip install --quiet --disable-pip-version-check \
-    "numpy==$numpy" "jax==$jax" "jaxlib==$jax" "onnxruntime==$onnxruntime" >"$log" 2>&1 ||
-    missing "pip can't install numpy $numpy, jax $jax and onnxruntime $onnxruntime; see $log"
+  python_environment "$folder" "numpy==$numpy" "jax==$jax" "jaxlib==$jax" "onnxruntime==$onnxruntime"
   has || missing "the installed runtimes are not those asked for; see $log"
   "$python" -c 'import jax, numpy, onnxruntime' >>"$log" 2>&1 ||
     missing "the installed runtimes do not load; see $log"

@@ -119,6 +119,12 @@ impl Page {
         }
     }
 
+    /// Answers the next request with `done`.
+    fn answer_done(&mut self) {
+        self.request();
+        self.answer(&Response::Done);
+    }
+
     fn answer(&mut self, response: &Response) {
         self.text(&serde_json::to_string(response).unwrap());
     }
@@ -318,8 +324,7 @@ fn a_second_page_is_refused_and_the_run_goes_on() {
     assert_eq!(refused(site.connect(&[("cookie", &cookie)])), 409);
     thread::scope(|scope| {
         scope.spawn(|| {
-            page.request();
-            page.answer(&Response::Done);
+            page.answer_done();
         });
         poison(&mut site.executor(), DEADLINE).unwrap();
     });
@@ -334,8 +339,7 @@ fn answers_that_nobody_asked_for_end_the_connection_and_not_the_run() {
     thread::scope(|scope| {
         scope.spawn(|| {
             let mut page = site.page(&cookie);
-            page.request();
-            page.answer(&Response::Done);
+            page.answer_done();
             // A flood: the first of them ends the connection.
             for _ in 0..10_000 {
                 if page.0.send(Message::text("{\"response\":\"done\"}")).is_err() {
@@ -344,8 +348,7 @@ fn answers_that_nobody_asked_for_end_the_connection_and_not_the_run() {
             }
             page.closed();
             let mut page = site.page(&cookie);
-            page.request();
-            page.answer(&Response::Done);
+            page.answer_done();
         });
         poison(&mut executor, DEADLINE).unwrap();
         // Until then one of them could be the answer to the next request.
@@ -424,8 +427,7 @@ fn a_page_that_is_late_loads_itself_anew_and_the_next_one_goes_on() {
             page.request();
             assert_eq!(page.closed(), Some(4001));
             let mut page = site.page(&cookie);
-            page.request();
-            page.answer(&Response::Done);
+            page.answer_done();
         });
         let before = executor.generation();
         let fault = poison(&mut executor, Duration::from_millis(300)).unwrap_err();

@@ -68,9 +68,9 @@ fn example() -> String {
     code.split("```").next().unwrap().to_string()
 }
 
-/// A Python that has DuckDB: the one of PORTAMARK_PYTHON, which `./test` makes, or the system's.
+/// A Python that has DuckDB: the one of PORTAMARK_DUCKDB_PYTHON, which `./test` makes, or the system's.
 fn python() -> Option<String> {
-    let python = std::env::var("PORTAMARK_PYTHON").unwrap_or_else(|_| "python3".into());
+    let python = std::env::var("PORTAMARK_DUCKDB_PYTHON").unwrap_or_else(|_| "python3".into());
     let has = Process::new(&python).args(["-c", "import duckdb"]).output().is_ok_and(|o| o.status.success());
     if !has && std::env::var_os("PORTAMARK_REQUIRE_DUCKDB").is_some() {
         panic!("{python} has no duckdb; scripts/duckdb.sh installs one");

@@ -3,8 +3,8 @@
 //! A driver that crashes, hangs or aborts ends the child and never the run.
 
 use super::post_mortem::{describe, kind_of_death, memory_kills, tail};
-use super::protocol::{Failure, Request, Response};
-use super::remote::{Executor, Fault, FaultKind};
+use super::protocol::{Request, Response};
+use super::remote::{Executor, Fault, FaultKind, understood};
 use std::collections::VecDeque;
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, Command, Stdio};
@@ -92,17 +92,9 @@ impl ChildExecutor {
         let _ = running.requests.send(text);
         let crashed = FaultKind::Crashed;
         match running.lines.recv_timeout(deadline) {
-            Ok(Ok(line)) => match serde_json::from_str::<Response>(&line) {
-                Ok(Response::Error { status: Failure::DeviceLost, reason }) => {
-                    Err(self.post_mortem(crashed, &reason))
-                }
-                Ok(response) => Ok(response),
-                Err(error) => {
-                    let start: String = line.trim_end().chars().take(60).collect();
-                    let what = format!("the executor's answer is not a response: {error}: `{start}`");
-                    Err(self.post_mortem(crashed, &what))
-                }
-            },
+            Ok(Ok(line)) => {
+                understood(&line, "the executor's").map_err(|what| self.post_mortem(crashed, &what))
+            }
             Ok(Err(error)) => {
                 Err(self.post_mortem(crashed, &format!("the executor's answer ended early: {error}")))
             }

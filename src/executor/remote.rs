@@ -148,6 +148,18 @@ pub trait Executor {
     }
 }
 
+/// The response in what an executor answered; what is wrong with it where the executor cannot go on.
+pub(super) fn understood(answer: &str, whose: &str) -> Result<Response, String> {
+    match serde_json::from_str::<Response>(answer) {
+        Ok(Response::Error { status: Failure::DeviceLost, reason }) => Err(reason),
+        Ok(response) => Ok(response),
+        Err(error) => {
+            let start: String = answer.trim_end().chars().take(60).collect();
+            Err(format!("{whose} answer is not a response: {error}: `{start}`"))
+        }
+    }
+}
+
 fn done(request: &str, response: Response) -> Result<(), Fault> {
     match response {
         Response::Done => Ok(()),

@@ -153,6 +153,36 @@ pub struct Capabilities {
 }
 
 impl Capabilities {
+    /// A device that brings its own kernels: what plans depend on is nothing, and its clock the host's.
+    pub fn without_plans(id: String, name: String, api: &str, device_type: DeviceType) -> Self {
+        Capabilities {
+            id,
+            name,
+            api: api.into(),
+            driver: String::new(),
+            driver_version: String::new(),
+            vendor_id: 0,
+            device_id: 0,
+            device_type,
+            takes: Takes::Cases,
+            features: Vec::new(),
+            subgroup_min: 0,
+            subgroup_max: 0,
+            limits: DeviceLimits {
+                workgroup_memory: 0,
+                workgroup_size: 0,
+                dispatch: 0,
+                binding_bytes: 0,
+                buffer_bytes: 0,
+                storage_buffers: 0,
+                memory_bytes: None,
+            },
+            matrix_shapes: Vec::new(),
+            timer: TimerKind::Host,
+            pci_bus_id: None,
+        }
+    }
+
     /// A plain device for tests: a GPU with subgroups of 8 and the least limits of WebGPU.
     #[cfg(test)]
     pub(crate) fn example() -> Self {

@@ -2,8 +2,8 @@
 
 use super::hub::{Order, Silence};
 use super::server::BrowserServer;
-use crate::executor::protocol::{Failure, Request, Response};
-use crate::executor::remote::{Executor, Fault, FaultKind};
+use crate::executor::protocol::{Request, Response};
+use crate::executor::remote::{Executor, Fault, FaultKind, understood};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -56,17 +56,7 @@ impl BrowserExecutor {
         let page = self.page()?;
         let crashed = FaultKind::Crashed;
         match self.server.hub().ask(page, text, deadline) {
-            Ok(answer) => match serde_json::from_str::<Response>(&answer) {
-                Ok(Response::Error { status: Failure::DeviceLost, reason }) => {
-                    Err(self.fault(crashed, &reason))
-                }
-                Ok(response) => Ok(response),
-                Err(error) => {
-                    let start: String = answer.chars().take(60).collect();
-                    let what = format!("the page's answer is not a response: {error}: `{start}`");
-                    Err(self.fault(crashed, &what))
-                }
-            },
+            Ok(answer) => understood(&answer, "the page's").map_err(|what| self.fault(crashed, &what)),
             Err(Silence::Gone(why)) => Err(self.fault(crashed, &why)),
             Err(Silence::Late) => {
                 let deadline = crate::units::seconds(deadline.as_secs_f64());

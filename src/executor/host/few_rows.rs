@@ -1,17 +1,15 @@
 //! The two products of attention for the few rows of a decode step: each key and value is loaded once
 //! for up to four rows.
 
-use pulp::{Arch, Simd, WithSimd};
-use std::sync::LazyLock;
-
-static ARCH: LazyLock<Arch> = LazyLock::new(Arch::new);
+use super::vector::on_registers;
+use pulp::{Simd, WithSimd};
 
 /// Rows that share a load.
 const SHARED: usize = 4;
 
 /// scores\[r\]\[j\] = q\[r\]·k\[j\], for rows of `dim` elements.
 pub fn scores(q: &[f32], k: &[f32], scores: &mut [f32], dim: usize) {
-    ARCH.dispatch(Scores { q, k, scores, dim });
+    on_registers(Scores { q, k, scores, dim });
 }
 
 struct Scores<'a> {
@@ -62,7 +60,7 @@ fn shared<S: Simd, const R: usize>(simd: S, rows: &[f32], k: &[f32], scores: &mu
 
 /// sums\[r\] += Σ_j weights\[r\]\[j\]·v\[j\], for rows of `width` elements that lie `stride` apart.
 pub fn add_values(weights: &[f32], v: &[f32], stride: usize, sums: &mut [f32], width: usize) {
-    ARCH.dispatch(Values { weights, v, stride, sums, width });
+    on_registers(Values { weights, v, stride, sums, width });
 }
 
 struct Values<'a> {

@@ -1,10 +1,10 @@
 //! Arithmetic peak of the host: chains of dependent multiply-adds in vector registers.
 
 use super::array::Array;
-use super::vector::lanes;
+use super::vector::{lanes, on_registers};
 use super::work::Work;
 use crate::workload::{DType, Peak, PeakUnit, STEPS_PER_ROUND};
-use pulp::{Arch, Simd, WithSimd};
+use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 use std::hint::black_box;
 
@@ -13,9 +13,7 @@ use std::hint::black_box;
 const REGISTERS: usize = 8;
 
 /// x ← x·one + b for many x.
-pub struct Chains {
-    arch: Arch,
-}
+pub struct Chains;
 
 impl Chains {
     /// Those of `peak`.
@@ -24,7 +22,7 @@ impl Chains {
     /// Where it is not of f32 multiply-adds.
     pub fn new(peak: &Peak) -> Result<Self, String> {
         match peak.unit {
-            PeakUnit::Fma { .. } if peak.precision.input == DType::F32 => Ok(Chains { arch: Arch::new() }),
+            PeakUnit::Fma { .. } if peak.precision.input == DType::F32 => Ok(Chains),
             PeakUnit::Fma { .. } => Err(format!("the host executor has no arithmetic in {}", peak.precision)),
             PeakUnit::Dot4 { .. } => Err("the host executor has no packed dot products".into()),
             PeakUnit::Matrix { .. } => Err("the host executor has no matrix unit".into()),
@@ -96,9 +94,8 @@ impl Work for Chains {
         // Whole groups of registers for each thread.
         let group = REGISTERS * lanes();
         let each = x.len().div_ceil(group).div_ceil(rayon::current_num_threads()).max(1) * group;
-        let arch = self.arch;
         x.par_chunks(each).zip(y.par_chunks_mut(each)).with_max_len(1).for_each(|(x, y)| {
-            arch.dispatch(Part { x, b, y, one });
+            on_registers(Part { x, b, y, one });
         });
     }
 }

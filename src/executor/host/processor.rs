@@ -1,6 +1,6 @@
 //! The host's processor as a device, and the threads that compute on it.
 
-use crate::kernel::{Capabilities, DeviceLimits, DeviceType, Takes, TimerKind};
+use crate::kernel::{Capabilities, DeviceType};
 use rayon::{ThreadPool, ThreadPoolBuilder};
 use std::sync::LazyLock;
 use sysinfo::{CpuRefreshKind, MemoryRefreshKind, RefreshKind, System};
@@ -32,32 +32,14 @@ pub fn describe(threads: u32) -> Capabilities {
     let plural = if threads == 1 { "" } else { "s" };
     let version = format!("{threads} thread{plural}");
     let memory = SYSTEM.cgroup_limits().map_or(SYSTEM.total_memory(), |limits| limits.total_memory);
-    Capabilities {
-        id: format!("host/{name}/{version}"),
-        name,
-        api: "host".into(),
-        driver: "portamark".into(),
-        driver_version: version,
-        vendor_id: 0,
-        device_id: 0,
-        device_type: DeviceType::Software,
-        takes: Takes::Cases,
-        features: Vec::new(),
-        subgroup_min: 0,
-        subgroup_max: 0,
-        limits: DeviceLimits {
-            workgroup_memory: 0,
-            workgroup_size: 0,
-            dispatch: 0,
-            binding_bytes: memory,
-            buffer_bytes: memory,
-            storage_buffers: 0,
-            memory_bytes: Some(memory),
-        },
-        matrix_shapes: Vec::new(),
-        timer: TimerKind::Host,
-        pci_bus_id: None,
-    }
+    let id = format!("host/{name}/{version}");
+    let mut device = Capabilities::without_plans(id, name, "host", DeviceType::Software);
+    device.driver = "portamark".into();
+    device.driver_version = version;
+    device.limits.binding_bytes = memory;
+    device.limits.buffer_bytes = memory;
+    device.limits.memory_bytes = Some(memory);
+    device
 }
 
 /// `threads` threads, each on a core of its own where there are enough: one that moves takes its cache

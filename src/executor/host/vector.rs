@@ -6,6 +6,12 @@ use std::sync::LazyLock;
 /// The widest vector units that are there.
 static ARCH: LazyLock<Arch> = LazyLock::new(Arch::new);
 
+/// Runs `work`, which names registers itself, on the widest vector units that are there.
+#[inline(always)]
+pub fn on_registers<W: WithSimd>(work: W) -> W::Output {
+    ARCH.dispatch(work)
+}
+
 /// Runs `work`, whose loops are compiled for every kind of vector unit.
 #[inline(always)]
 pub fn vectorized<R>(work: impl FnOnce() -> R) -> R {
@@ -22,7 +28,7 @@ pub fn lanes() -> usize {
             S::F32_LANES
         }
     }
-    ARCH.dispatch(Lanes)
+    on_registers(Lanes)
 }
 
 /// x·y for vectors of one length, in four chains for each lane.
@@ -51,7 +57,7 @@ pub fn dot(x: &[f32], y: &[f32]) -> f32 {
             simd.reduce_sum_f32s(sum) + rest
         }
     }
-    ARCH.dispatch(Dot(x, y))
+    on_registers(Dot(x, y))
 }
 
 /// The sum of `x`, in as many chains as there are lanes.

@@ -1,7 +1,7 @@
 //! From the numbers of other programs to result files.
 
 use super::measured::{Import, Measured, ToldDevice};
-use crate::kernel::{Capabilities, DeviceLimits, DeviceType, Takes, TimerKind};
+use crate::kernel::{Capabilities, DeviceType};
 use crate::measure::TimerReport;
 use crate::record::provenance::{now, run_id};
 use crate::record::schema::{End, Header, Outcome, Row, SCHEMA_VERSION, Status};
@@ -70,30 +70,13 @@ fn header(
         suite: method.into(),
         seed: 0,
         device: Capabilities {
-            id: id.trim_end_matches('/').into(),
-            name: name.into(),
-            api: api.into(),
-            driver: String::new(),
             driver_version: device.driver_version.clone(),
-            vendor_id: 0,
-            device_id: 0,
-            device_type: DeviceType::Other,
-            takes: Takes::Cases,
-            features: Vec::new(),
-            subgroup_min: 0,
-            subgroup_max: 0,
-            limits: DeviceLimits {
-                workgroup_memory: 0,
-                workgroup_size: 0,
-                dispatch: 0,
-                binding_bytes: 0,
-                buffer_bytes: 0,
-                storage_buffers: 0,
-                memory_bytes: None,
-            },
-            matrix_shapes: Vec::new(),
-            timer: TimerKind::Host,
-            pci_bus_id: None,
+            ..Capabilities::without_plans(
+                id.trim_end_matches('/').into(),
+                name.into(),
+                api,
+                DeviceType::Other,
+            )
         },
         platform: "not told".into(),
         executor: version.map_or(method.into(), |version| format!("{method} {version}")),
