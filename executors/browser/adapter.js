@@ -89,6 +89,8 @@ export function describe(adapter, browser) {
       storage_buffers: limits.maxStorageBuffersPerShaderStage,
     },
     matrix_shapes: [],
+    // No page may leave them out.
+    always_checked: true,
     timer: has("timestamp-query") ? "pass-timestamps" : "host",
   };
 }

@@ -145,6 +145,9 @@ pub struct Capabilities {
     pub matrix_shapes: Vec<MatrixShape>,
     /// How it can be timed, before any self-test.
     pub timer: TimerKind,
+    /// Whether run-time checks of kernels stay on whatever a variant says, as in a browser.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub always_checked: bool,
     /// PCI address, to find the sensors of this card among its twins. It tells where a card is in
     /// someone's machine, so no file holds it.
     #[serde(skip_serializing_if = "Option::is_none", default)]
@@ -179,6 +182,7 @@ impl Capabilities {
             },
             matrix_shapes: Vec::new(),
             timer: TimerKind::Host,
+            always_checked: false,
             pci_bus_id: None,
         }
     }
@@ -210,6 +214,7 @@ impl Capabilities {
             },
             matrix_shapes: Vec::new(),
             timer: TimerKind::Host,
+            always_checked: false,
             pci_bus_id: None,
         }
     }

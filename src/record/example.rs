@@ -43,6 +43,7 @@ pub(crate) fn header() -> Header {
             },
             matrix_shapes: vec![],
             timer: TimerKind::PassTimestamps,
+            always_checked: false,
             pci_bus_id: None,
         },
         platform: "linux x86_64 (debian 12)".into(),

@@ -158,6 +158,8 @@ async function whole(browser) {
   const rows = run.rows();
   const ok = rows.filter(({ status, verification }) => status === "ok" && verification?.worst_ratio <= 1);
   check("its rows are verified", expect("the number of good rows", 3, ok.length));
+  const checked = ok.filter(({ kernel }) => kernel.variant.checks);
+  check("and say that their kernels were checked", expect("their number", ok.length, checked.length));
   const not = rows.filter(({ status }) => status !== "ok").map(({ status }) => status);
   check("what the browser lacks is unsupported", expect("the other rows", "unsupported", not.join()));
   await until("the end", async () => (await text(page, "state")).startsWith("The run is over"));

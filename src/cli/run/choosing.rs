@@ -228,10 +228,10 @@ impl Chooser {
                 jobs.push(Job::Own(place, own.variant()));
             }
         }
-        jobs.into_iter().flat_map(|job| self.with_checks(job)).collect()
+        jobs.into_iter().flat_map(|job| self.with_checks(job, device)).collect()
     }
 
-    fn with_checks(&self, job: Job) -> Vec<Job> {
+    fn with_checks(&self, job: Job, device: &Capabilities) -> Vec<Job> {
         let with = |checks: bool| {
             let mut job = job.clone();
             match &mut job {
@@ -246,6 +246,8 @@ impl Chooser {
         };
         match self.choosing.checks {
             _ if matches!(job, Job::Refused(_) | Job::Case) => vec![job],
+            // Its rows say how its kernels ran.
+            _ if device.always_checked => vec![with(true)],
             None => vec![job],
             Some(Checks::Off) => vec![with(false)],
             Some(Checks::On) => vec![with(true)],
@@ -273,6 +275,30 @@ impl Chooser {
             Job::Own(place, variant) => self.own[*place].0.plan(case, device, variant, source).map(Some),
             Job::Case => Ok(None),
             Job::Refused(error) => Err(error.clone()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::executor::fake::Script;
+
+    #[test]
+    fn where_checks_cannot_be_left_out_every_row_has_them() {
+        let case: Case = "gemm f32 m64 n64 k64 nn".parse().unwrap();
+        let browser = Capabilities { always_checked: true, ..Script::device() };
+        for (given, native) in
+            [(None, vec![false]), (Some(Checks::Off), vec![false]), (Some(Checks::Both), vec![false, true])]
+        {
+            let choosing = Choosing { checks: given, ..Choosing::default() };
+            let chooser = Chooser { choosing, own: Vec::new(), tables: Vec::new() };
+            let checks = |device: &Capabilities| -> Vec<bool> {
+                let jobs = chooser.jobs(&case, device);
+                jobs.iter().map(|job| matches!(job, Job::Variant(choice) if choice.variant.checks)).collect()
+            };
+            assert_eq!(checks(&Script::device()), native, "{given:?}");
+            assert_eq!(checks(&browser), [true], "{given:?}");
         }
     }
 }

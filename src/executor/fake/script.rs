@@ -107,6 +107,7 @@ impl Script {
             },
             matrix_shapes: vec![],
             timer: TimerKind::PassTimestamps,
+            always_checked: false,
             // Made up, so that a test sees it if a file ever holds one.
             pci_bus_id: Some("0000:65:00.0".into()),
         }

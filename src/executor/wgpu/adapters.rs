@@ -99,6 +99,7 @@ fn describe(adapter: &wgpu::Adapter) -> Capabilities {
         },
         matrix_shapes,
         timer: if timestamps { TimerKind::PassTimestamps } else { TimerKind::Host },
+        always_checked: false,
         pci_bus_id: Some(info.device_pci_bus_id).filter(|id| !id.is_empty()),
     }
 }
