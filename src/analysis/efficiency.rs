@@ -3,7 +3,7 @@
 
 use super::comparison::{CaseLine, Comparison, Device, Entry};
 use super::label::clean;
-use super::published::{accelerator, published_times};
+use super::published::{accelerator, chip, published_times};
 use super::rate::proven_seconds;
 use super::sensitivity::distribution;
 use crate::record::{Row, Status};
@@ -201,11 +201,7 @@ impl<'c, 'a> Efficiencies<'c, 'a> {
 /// The chip of a device with what has to be alike to compare times: the method and the inputs.
 fn like(device: &Device) -> String {
     let header = device.header;
-    let chip = match accelerator(header) {
-        Some(found) => found.id.clone(),
-        None => clean(&header.device.name),
-    };
-    format!("{chip} · {} · {}", header.method, distribution(header))
+    format!("{} · {} · {}", chip(header), header.method, distribution(header))
 }
 
 fn unsupported(row: &Row) -> Cell {

@@ -1,5 +1,6 @@
 //! The published figures that rows are held against.
 
+use super::label::clean;
 use crate::catalog::{Accelerator, Catalog};
 use crate::record::Header;
 use crate::workload::{DType, Precision};
@@ -34,6 +35,12 @@ pub fn accelerator(header: &Header) -> Option<&'static Accelerator> {
     let known = Catalog::embedded().identify(&device.name, device.vendor_id, device.device_id);
     names.insert(device.name.clone(), known);
     known
+}
+
+/// What stands for the chip of `header`: the published accelerator that its name is of, or its name.
+pub(super) fn chip(header: &Header) -> String {
+    accelerator(header)
+        .map_or_else(|| clean(&header.device.name).to_lowercase(), |found| found.id.to_string())
 }
 
 /// The fields of the catalogue that products in `precision` are held against, the fittest first. On

@@ -3,7 +3,7 @@
 
 use super::comparison::{Comparison, Device, Entry, case_order};
 use super::label::clean;
-use super::published::accelerator;
+use super::published::chip;
 use super::rate::Rate;
 use super::sensitivity::distribution;
 use crate::kernel::Path;
@@ -100,12 +100,6 @@ impl ImportedRow<'_> {
     }
 }
 
-/// What stands for the chip of `header`: the published accelerator that its name is of, or its name.
-fn chip(header: &Header) -> String {
-    accelerator(header)
-        .map_or_else(|| clean(&header.device.name).to_lowercase(), |found| found.id.to_string())
-}
-
 /// Whether every row of `run` is of another program.
 pub(super) fn is_imported(run: &RunFile) -> bool {
     !run.rows.is_empty() && run.rows.iter().all(|row| row.imported.is_some())
@@ -189,31 +183,21 @@ pub fn against_vendor<'a>(comparison: &Comparison<'a>) -> Vec<AgainstVendor<'a>>
             comparison.devices.iter().filter(|other| share_a_chip(device, other)).collect();
         let entries: HashMap<&str, &Entry> =
             portable(device).map(|entry| (entry.row.case.as_str(), entry)).collect();
-        for import in imports {
-            let entry = entries.get(import.row.case.as_str());
-            let (Some(entry), Some(vendor)) = (entry, import.rate()) else { continue };
-            let Some(portable) = entry.rate else { continue };
-            let ratio = portable.value / vendor.value;
-            let interval = portable.interval.map(|(lo, hi)| (lo / vendor.value, hi / vendor.value));
-            if ratio.is_finite() && ratio > 0.0 {
-                let case = &entry.row.case;
-                let reference = Reference::Imported((*import).clone());
-                found.push(AgainstVendor {
-                    case,
-                    device: index,
-                    portable,
-                    vendor,
-                    reference,
-                    ratio,
-                    interval,
-                });
-            }
-        }
+        found.extend(imports.into_iter().filter_map(|import| {
+            let vendor = import.rate()?;
+            // What the other program's samples vary by is its own to tell.
+            let exact = Some((vendor.value, vendor.value));
+            let own = entries.get(import.row.case.as_str())?;
+            held_against(index, own, vendor, exact, Reference::Imported(import.clone()))
+        }));
         for library in libraries {
             let of_library = library.entries.iter().filter(|entry| is_of_library(entry.row));
             found.extend(of_library.filter_map(|entry| {
+                let vendor = entry.rate?;
+                let kernel = entry.row.kernel.as_ref().map_or("", |kernel| kernel.variant.kernel.as_str());
+                let reference = Reference::Measured { label: library.label.clone(), kernel };
                 let own = entries.get(entry.row.case.as_str())?;
-                measured(index, own, library, entry)
+                held_against(index, own, vendor, vendor.interval, reference)
             }));
         }
     }
@@ -227,29 +211,20 @@ fn portable<'c, 'a>(device: &'c Device<'a>) -> impl Iterator<Item = &'c Entry<'a
     device.entries.iter().filter(|entry| !is_of_library(entry.row))
 }
 
-/// A portable row against one of `library`, on one case.
-fn measured<'a>(
+/// A portable row against the rate `vendor` of a library, which lies within `range`.
+fn held_against<'a>(
     device: usize,
     own: &Entry<'a>,
-    library: &Device<'a>,
-    entry: &Entry<'a>,
+    vendor: Rate,
+    range: Option<(f64, f64)>,
+    reference: Reference<'a>,
 ) -> Option<AgainstVendor<'a>> {
-    let (portable, vendor) = (own.rate?, entry.rate?);
+    let portable = own.rate?;
     let ratio = portable.value / vendor.value;
-    let interval =
-        portable.interval.zip(vendor.interval).map(|((lo, hi), (least, most))| (lo / most, hi / least));
-    let kernel = entry.row.kernel.as_ref().map_or("", |kernel| kernel.variant.kernel.as_str());
-    let reference = Reference::Measured { label: library.label.clone(), kernel };
-    let same = portable.unit == vendor.unit && ratio.is_finite() && ratio > 0.0;
-    same.then_some(AgainstVendor {
-        case: &own.row.case,
-        device,
-        portable,
-        vendor,
-        reference,
-        ratio,
-        interval,
-    })
+    let interval = portable.interval.zip(range).map(|((lo, hi), (least, most))| (lo / most, hi / least));
+    let sound = portable.unit == vendor.unit && ratio.is_finite() && ratio > 0.0;
+    let case = &own.row.case;
+    sound.then_some(AgainstVendor { case, device, portable, vendor, reference, ratio, interval })
 }
 
 #[cfg(test)]

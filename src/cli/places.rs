@@ -107,7 +107,6 @@ impl Executors {
     /// When an executor that is needed does not start, or `wanted` names no device, or several.
     pub fn find(&self, wanted: &[String]) -> Result<(Vec<Place>, Vec<String>)> {
         let mut listed: Option<Vec<Place>> = None;
-        let mut present: Vec<String> = Vec::new();
         let mut chosen: Vec<Place> = Vec::new();
         for want in wanted {
             let runtime = if self.executor.is_none() { Runtime::parse(want)? } else { None };
@@ -115,23 +114,20 @@ impl Executors {
                 Some(runtime) => self.runtime(want, &runtime)?,
                 None if want == BROWSER && self.executor.is_none() => self.browser()?,
                 None => {
-                    let pool = match listed.take() {
-                        Some(pool) => pool,
-                        None => self.list()?,
-                    };
-                    let found = choose(&pool, want)?.into_iter().cloned().collect();
-                    present.extend(pool.iter().map(|place| place.device.id.clone()));
-                    listed = Some(pool);
-                    found
+                    if listed.is_none() {
+                        listed = Some(self.list()?);
+                    }
+                    choose(listed.as_deref().unwrap_or_default(), want)?.into_iter().cloned().collect()
                 }
             };
             for place in found {
-                present.push(place.device.id.clone());
                 if !chosen.iter().any(|other| other.device.id == place.device.id) {
                     chosen.push(place);
                 }
             }
         }
+        let mut present: Vec<String> =
+            listed.iter().flatten().chain(&chosen).map(|place| place.device.id.clone()).collect();
         present.sort();
         present.dedup();
         Ok((chosen, present))
