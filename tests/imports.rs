@@ -1,10 +1,13 @@
 //! `portamark import` on results as other programs print them; tests/imports/README.md says whence.
 
+mod shipped;
+
 use assert_cmd::Command;
 use portamark::record::import::{Format, ImportOptions, read, run_files};
 use portamark::record::{self, ImportUnit, Row, SpreadKind, Statistic, Status};
 use predicates::str::contains;
 use proptest::prelude::*;
+use shipped::shipped;
 use std::path::{Path, PathBuf};
 
 fn fixture(name: &str) -> PathBuf {
@@ -432,7 +435,7 @@ fn what_cannot_be_imported_writes_nothing_and_says_what_to_do() {
 fn a_report_sets_a_vendors_number_beside_that_of_portamark() {
     let folder = tempfile::tempdir().unwrap();
     let root = folder.path();
-    let shipped = record::load_all(&[Path::new(env!("CARGO_MANIFEST_DIR")).join("results")]).unwrap();
+    let shipped = record::load_all(&shipped()).unwrap();
     let run = shipped.iter().find(|run| run.rows.iter().any(|row| row.seconds().is_some())).unwrap();
     let row = run.rows.iter().find(|row| row.case.starts_with("gemm") && row.seconds().is_some()).unwrap();
     // Twice as fast as portamark was.

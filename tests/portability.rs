@@ -1,9 +1,12 @@
 //! `portamark portability` as its users see it: published examples from a table, and scores from files.
 
+mod shipped;
+
 use assert_cmd::Command;
 use predicates::prelude::*;
 use predicates::str::contains;
 use serde_json::Value;
+use shipped::shipped;
 
 fn portamark(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_portamark"));
@@ -44,12 +47,15 @@ fn the_published_examples_come_out_of_a_table() {
 
 #[test]
 fn the_committed_results_have_scores_with_coverage_and_reasons() {
-    let results = concat!(env!("CARGO_MANIFEST_DIR"), "/results");
-    let text = stdout(&[results, "--resamples", "0"]);
+    let folders = shipped();
+    let with = |rest: &[&str]| {
+        let folders = folders.iter().map(|folder| folder.to_str().unwrap());
+        stdout(&folders.chain(rest.iter().copied()).collect::<Vec<_>>())
+    };
+    let text = with(&["--resamples", "0"]);
     assert!(text.contains("|S|/|H|") && text.contains("2/2"), "{text}");
     let study: Value =
-        serde_json::from_str(&stdout(&[results, "--format", "json", "--resamples", "50", "--seed", "9"]))
-            .unwrap();
+        serde_json::from_str(&with(&["--format", "json", "--resamples", "50", "--seed", "9"])).unwrap();
     assert_eq!(
         (study["bootstrap"]["seed"].as_u64(), study["devices"].as_array().unwrap().len()),
         (Some(9), 2)

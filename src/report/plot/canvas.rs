@@ -110,6 +110,11 @@ pub fn fitted(text: &str, size: f64, width: f64) -> String {
 }
 
 impl<'s> Canvas<'s> {
+    /// Its width in CSS pixels.
+    pub fn width(&self) -> f64 {
+        f64::from(self.area.dim_in_pixel().0) / SCALE
+    }
+
     /// A line through `points`.
     pub fn line(&self, points: &[Point], ink: Ink, width: f64) {
         let path: Vec<(i32, i32)> = points.iter().map(|p| at(*p)).collect();

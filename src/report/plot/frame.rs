@@ -122,7 +122,9 @@ impl Frame {
             }
             free_from = x + half + 8.0;
             canvas.line(&[(x, self.top), (x, self.bottom)], Ink::Grid, 1.0);
-            canvas.text((x, self.bottom + 14.0), &tick.label, Anchor::Middle, SMALL, Ink::Muted);
+            // At the right edge of a drawing half of a label would be cut off.
+            let middle = x.min(canvas.width() - half);
+            canvas.text((middle, self.bottom + 14.0), &tick.label, Anchor::Middle, SMALL, Ink::Muted);
         }
         canvas.line(&[(self.left, self.bottom), (self.right, self.bottom)], Ink::Muted, 1.0);
         let middle = (self.left + self.right) / 2.0;
