@@ -6,11 +6,12 @@
 //! which tests the timer, rotates buffers and keeps samples.
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use portamark::executor::protocol::{Prepare, Prepared};
-use portamark::executor::{ChildExecutor, Executor, Program};
-use portamark::kernel::{Capabilities, KernelSource, default_plan};
-use portamark::measure::Oracle;
-use portamark::workload::{Case, Inputs};
+use portamark_executors::protocol::{Prepare, Prepared};
+use portamark_executors::{ChildExecutor, Executor, Program};
+use portamark_kernels::{KernelSource, default_plan};
+use portamark_measure::Oracle;
+use portamark_model::device::Capabilities;
+use portamark_model::workload::{Case, Inputs};
 use std::time::Duration;
 
 const CASES: [&str; 9] = [

@@ -2,9 +2,12 @@
 //! reporting a large result file. Run with `cargo bench --bench oracle`; no device is needed.
 
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
-use portamark::measure::Oracle;
-use portamark::workload::{Case, Inputs, Tile};
-use portamark::{analysis, record, report};
+use portamark_analysis as analysis;
+use portamark_kernels::EmbeddedTexts;
+use portamark_measure::Oracle;
+use portamark_model::workload::{Case, Inputs, Tile};
+use portamark_report as report;
+use portamark_results as results;
 use std::fmt::Write;
 use std::path::Path;
 
@@ -54,12 +57,12 @@ fn ten_thousand_rows(criterion: &mut Criterion) {
     let folder = tempfile::tempdir().expect("a folder can be made");
     let path = folder.path().join("rows.jsonl");
     result_file(&path, 0, 10_000);
-    let runs = [record::load(&path).expect("the file is readable")];
+    let runs = [results::load(&path).expect("the file is readable")];
     assert_eq!(runs[0].rows.len(), 10_000, "{:?}", runs[0].problems);
 
     let mut group = criterion.benchmark_group("10,000 rows");
     group.sample_size(10);
-    group.bench_function("load", |bencher| bencher.iter_with_large_drop(|| record::load(&path)));
+    group.bench_function("load", |bencher| bencher.iter_with_large_drop(|| results::load(&path)));
     group.bench_function("compare", |bencher| {
         bencher.iter_with_large_drop(|| analysis::Comparison::new(&runs));
     });
@@ -68,7 +71,11 @@ fn ten_thousand_rows(criterion: &mut Criterion) {
         bencher.iter_batched(
             || tempfile::tempdir().expect("a folder can be made"),
             // The folder is handed back, so that removing it is not timed.
-            |out| report::write(&runs, None, out.path()).map(|_| out).expect("the report is written"),
+            |out| {
+                report::write(&runs, None, &EmbeddedTexts, out.path())
+                    .map(|_| out)
+                    .expect("the report is written")
+            },
             BatchSize::PerIteration,
         );
     });
@@ -84,13 +91,13 @@ fn two_hundred_devices(criterion: &mut Criterion) {
     let paths = [folder.path().to_path_buf()];
     let mut group = criterion.benchmark_group("100,000 rows of 200 devices");
     group.sample_size(10);
-    group.bench_function("load", |bencher| bencher.iter_with_large_drop(|| record::load_all(&paths)));
+    group.bench_function("load", |bencher| bencher.iter_with_large_drop(|| results::load_all(&paths)));
     group.bench_function("load and report", |bencher| {
         bencher.iter_batched(
             || tempfile::tempdir().expect("a folder can be made"),
             |out| {
-                let runs = record::load_all(&paths).expect("the files are readable");
-                report::write(&runs, None, out.path()).expect("the report is written");
+                let runs = results::load_all(&paths).expect("the files are readable");
+                report::write(&runs, None, &EmbeddedTexts, out.path()).expect("the report is written");
                 (runs, out)
             },
             BatchSize::PerIteration,

@@ -11,21 +11,32 @@
 //! Lavapipe gets one thread: with as many as there are cores another program puts two of them on one
 //! core, in one process and not in the next, for as long as a process lasts.
 
-use portamark::analysis::{VerdictRule, verdicts};
-use portamark::record::{RunFile, load_all};
-use portamark::stats::{clopper_pearson, geometric_mean};
+use portamark_analysis::{VerdictRule, verdicts};
+use portamark_model::suite::Suite;
+use portamark_results::{AbSide, RunFile, load_all};
+use portamark_runner::{BuiltIn, Earlier, Events, Executors, Options, Side, Variants, run_sides};
+use portamark_stats::{clopper_pearson, geometric_mean};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::process::Command;
-use std::time::Instant;
+use std::sync::atomic::AtomicBool;
+use std::time::{Duration, Instant};
 
 const CASE: &str = "gemm f32 m1280 n128 k128 nn";
 const LONGER: &str = "gemm f32 m1344 n128 k128 nn";
 /// Processes of each side in a comparison, and what each case may take: the defaults of `run --ab`.
 const PROCESSES: u32 = 7;
-const MAX_TIME_S: u32 = 5;
+const MAX_TIME: Duration = Duration::from_secs(5);
 
-struct Options {
+/// What a run says, on stderr.
+struct Told;
+
+impl Events for Told {
+    fn note(&self, text: &str) {
+        eprintln!("{text}");
+    }
+}
+
+struct Experiment {
     comparisons: u32,
     trials: u32,
     seed: u32,
@@ -34,8 +45,8 @@ struct Options {
     folder: PathBuf,
 }
 
-fn options() -> Result<Options, String> {
-    let mut options = Options {
+fn options() -> Result<Experiment, String> {
+    let mut options = Experiment {
         comparisons: 200,
         trials: 50,
         seed: 1,
@@ -73,7 +84,7 @@ fn sides(folder: &Path) -> Result<[RunFile; 2], String> {
 
 /// Runs `count` comparisons of `other` (B) with [`CASE`] (A); gives the files of A and of B. A run that
 /// was interrupted goes on, and one that is finished is only judged again.
-fn measure(options: &Options, name: &str, other: &str, count: u32) -> Result<[RunFile; 2], String> {
+fn measure(options: &Experiment, name: &str, other: &str, count: u32) -> Result<[RunFile; 2], String> {
     let folder = options.folder.join(format!("{name}-{}", options.seed));
     let repeats = PROCESSES * count;
     let finished = |file: &RunFile| !file.is_interrupted() && file.rows.len() == repeats as usize;
@@ -82,23 +93,33 @@ fn measure(options: &Options, name: &str, other: &str, count: u32) -> Result<[Ru
     }
     let example = std::env::current_exe().map_err(|error| error.to_string())?;
     let binary = example.parent().and_then(Path::parent).unwrap_or(Path::new(".")).join("portamark");
-    let side = |case: &str| format!("device={},case={case}", options.device);
-    let ended = Command::new(&binary)
-        .args(["run", "quick", "--resume", "--untuned", "--budget", "24h", "--ab", &side(CASE), "--ab"])
-        .arg(side(other))
-        .args(["--repeats", &repeats.to_string()])
-        // Times of a case are divided by its repeats.
-        .args(["--max-time", &format!("{}s", MAX_TIME_S * count), "--seed", &options.seed.to_string()])
-        .args(["--cache", &options.cache])
-        .env("LP_NUM_THREADS", "1")
-        .arg("-o")
-        .arg(&folder)
-        .stdout(std::process::Stdio::null())
-        .stderr(std::fs::File::create(options.folder.join(format!("{name}.log"))).map_err(|e| e.to_string())?)
-        .status()
+    let mut executors = Executors::default();
+    executors.built_in = BuiltIn::Program(binary.clone());
+    executors.environment = vec![("LP_NUM_THREADS".into(), "1".into())];
+    let found = executors
+        .find(std::slice::from_ref(&options.device), &Told)
         .map_err(|error| format!("{}: {error}; build it first", binary.display()))?;
-    if !ended.success() {
-        return Err(format!("{name}: portamark ended with {ended}; see {name}.log in the folder"));
+    let [place] = &found.chosen[..] else {
+        return Err(format!("--device {} is {} devices", options.device, found.chosen.len()));
+    };
+    let side = |side: &str, key: &str| -> Result<Side, String> {
+        let case = key.parse().map_err(|error| format!("{key}: {error}"))?;
+        let mut run = Options::new(Suite::new("quick", vec![case]), &folder);
+        run.settings.seed = options.seed;
+        // Times of a case are divided by its repeats.
+        run.settings.max_time = MAX_TIME * count;
+        run.settings.rotate = options.cache == "rotated";
+        run.choice.variants = Variants::Untuned;
+        run.repeats = repeats;
+        run.earlier = Earlier::Resume;
+        let words = format!("device={},case={key}", options.device);
+        let ab = AbSide { side: side.into(), words };
+        Ok(Side { options: run, place: place.clone(), present: found.present.clone(), ab })
+    };
+    let (a, b) = (side("A", CASE)?, side("B", other)?);
+    let finished = run_sides([&a, &b], &AtomicBool::new(false), &Told).map_err(|error| error.to_string())?;
+    if finished.defects > 0 {
+        return Err(format!("{name}: {} rows did not end well", finished.defects));
     }
     sides(&folder)
 }

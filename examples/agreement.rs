@@ -10,13 +10,15 @@
 //! medians over eleven rounds. The exit code is 1 if one is above 3 %.
 
 use criterion::{Criterion, PlottingBackend};
-use portamark::executor::protocol::Prepare;
-use portamark::executor::{ChildExecutor, Executor, Program};
-use portamark::kernel::{Capabilities, KernelSource, Plan, default_plan};
-use portamark::measure::{Config, Ended, Session, TimerReport, Timing, measure, self_test};
-use portamark::stats::median_of_unsorted;
-use portamark::units;
-use portamark::workload::Case;
+use portamark_executors::protocol::Prepare;
+use portamark_executors::{ChildExecutor, Executor, Program};
+use portamark_kernels::{KernelSource, Plan, default_plan};
+use portamark_measure::{Config, Ended, Session, measure, self_test};
+use portamark_model::device::Capabilities;
+use portamark_model::units;
+use portamark_model::workload::Case;
+use portamark_results::{TimerReport, Timing};
+use portamark_stats::median_of_unsorted;
 use std::cell::RefCell;
 use std::error::Error;
 use std::path::Path;

@@ -2,10 +2,10 @@
 //! benchmark does (one matrix of each, all threads), and the executor answering `sample`, in turns.
 //! `cargo run --release --example host_products [threads]`
 
-use portamark::executor::protocol::{Prepare, Request, Response};
-use portamark::executor::{HostService, Service};
-use portamark::kernel::Capabilities;
-use portamark::workload::Case;
+use portamark_executors::protocol::{Prepare, Request, Response};
+use portamark_executors::{HostService, Service};
+use portamark_model::device::Capabilities;
+use portamark_model::workload::Case;
 use std::time::Instant;
 
 const TURNS: usize = 31;

@@ -1,8 +1,8 @@
 //! The ratios of docs/performance.md from result files:
 //! `cargo run --release --example performance -- FOLDER…`. The suite is docs/performance.toml.
 
-use portamark::record::{Row, RunFile, load_all};
-use portamark::units;
+use portamark_model::units;
+use portamark_results::{Row, RunFile, load_all};
 use std::path::PathBuf;
 
 /// What a rate is compared with.

@@ -4,13 +4,14 @@
 //! `cargo run --release --example runner_cost -- time [KEY]`
 //! `cargo run --release --example runner_cost -- memory [SUITE | KEY …]` (Linux)
 
-use portamark::executor::protocol::{Prepare, Request, Response};
-use portamark::executor::{ChildExecutor, Executor, Fault, Program, Service, WgpuService};
-use portamark::kernel::{Capabilities, KernelSource, default_plan};
-use portamark::measure::Oracle;
-use portamark::suite::Suite;
-use portamark::units;
-use portamark::workload::{Case, Inputs, Tile};
+use portamark_executors::protocol::{Prepare, Request, Response};
+use portamark_executors::{ChildExecutor, Executor, Fault, Program, Service, WgpuService};
+use portamark_kernels::{KernelSource, default_plan};
+use portamark_measure::Oracle;
+use portamark_model::device::Capabilities;
+use portamark_model::suite::Suite;
+use portamark_model::units;
+use portamark_model::workload::{Case, Inputs, Tile};
 use std::time::{Duration, Instant};
 
 const DEADLINE: Duration = Duration::from_secs(120);

@@ -4,12 +4,13 @@
 //! GPUs instead of those for software drivers.
 //! Kernels are read from the folder `kernels` of the working directory.
 
-use portamark::executor::protocol::{Prepare, Prepared};
-use portamark::executor::{ChildExecutor, Executor, Program};
-use portamark::kernel::{Capabilities, DeviceType, KernelSource, candidates, space};
-use portamark::measure::Oracle;
-use portamark::units;
-use portamark::workload::{Case, Inputs};
+use portamark_executors::protocol::{Prepare, Prepared};
+use portamark_executors::{ChildExecutor, Executor, Program};
+use portamark_kernels::{KernelSource, candidates, space};
+use portamark_measure::Oracle;
+use portamark_model::device::{Capabilities, DeviceType};
+use portamark_model::units;
+use portamark_model::workload::{Case, Inputs};
 use std::time::{Duration, Instant};
 
 fn main() {

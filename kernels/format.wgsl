@@ -2,7 +2,7 @@
    A kernel that reads and writes through them serves every format.
 
    A tensor t is {name, format, binding, packed} with {scales, group} where groups have a scale; see
-   src/kernel/operand.rs. packed says that 16-bit floats lie in words, for devices without f16.
+   kernels/src/operand.rs. packed says that 16-bit floats lie in words, for devices without f16.
    `value` is the scalar type to compute in: f32, f16 or i32.
 
    Formats: "f32", "i32"; "f16"; "bf16" (the upper half of an f32); "e4m3" (OCP OFP8: the bits moved

@@ -39,5 +39,5 @@ if ! cmp -s tests/page/package-lock.json "$folder/installed.json"; then
   cp "$folder/package-lock.json" "$folder/installed.json"
 fi
 
-portamark="$(cargo build --locked --message-format=json-render-diagnostics |
-  sed -n 's/.*"kind":\["bin"\].*"executable":"\([^"]*\)".*/\1/p')"
+portamark="${PORTAMARK_PROGRAM:-$(cargo build --locked --message-format=json-render-diagnostics |
+  sed -n 's/.*"kind":\["bin"\].*"executable":"\([^"]*\)".*/\1/p')}"

@@ -1,5 +1,7 @@
-//! The error that reaches a user: what happened, to what, and what to do next.
+//! The error that reaches a user: what happened, to what, and what to do next; and the exit code.
 
+use portamark_model::error::{Error as Library, Hint};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 /// Process exit codes, as documented in the README and `--help`.
@@ -21,50 +23,9 @@ pub enum Exit {
 /// Any failure of a command. The `Display` text is the one line a user reads.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The command line asks for something that does not exist or does not fit together.
-    #[error("{message}")]
-    Usage {
-        /// What is wrong with the request.
-        message: String,
-        /// What to try instead.
-        hint: Option<String>,
-    },
-    /// A file that was named cannot be used.
-    #[error("{}: {message}", path.display())]
-    Input {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong with it.
-        message: String,
-        /// What to try instead.
-        hint: Option<String>,
-    },
-    /// Reading or writing failed.
-    #[error("cannot {action} {}: {source}", path.display())]
-    Io {
-        /// "read", "write", "create", …
-        action: &'static str,
-        /// The file or folder.
-        path: PathBuf,
-        /// The operating system's answer.
-        source: std::io::Error,
-    },
-    /// No device can be used.
-    #[error("{message}")]
-    NoDevice {
-        /// What was looked for and not found.
-        message: String,
-        /// Whether the reasons were printed already.
-        explained: bool,
-    },
-    /// The executor could not be started or broke the protocol.
-    #[error("executor {name}: {message}")]
-    Executor {
-        /// Which executor.
-        name: String,
-        /// What it did.
-        message: String,
-    },
+    /// A library's.
+    #[error(transparent)]
+    Library(#[from] Library),
     /// Something that was to hold does not.
     #[error("{0}")]
     Gate(String),
@@ -79,29 +40,29 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 impl Error {
     /// A usage error without a hint.
     pub fn usage(message: impl Into<String>) -> Self {
-        Error::Usage { message: message.into(), hint: None }
+        Library::refused(message).into()
     }
 
     /// A usage error with advice.
-    pub fn usage_hint(message: impl Into<String>, hint: impl Into<String>) -> Self {
-        Error::Usage { message: message.into(), hint: Some(hint.into()) }
+    pub fn usage_hint(message: impl Into<String>, hint: impl Into<Hint>) -> Self {
+        Library::refused_hint(message, hint).into()
     }
 
     /// An unusable input file.
     pub fn input(path: impl Into<PathBuf>, message: impl Into<String>) -> Self {
-        Error::Input { path: path.into(), message: message.into(), hint: None }
+        Library::input(path, message).into()
     }
 
     /// An input/output failure on `path`.
     pub fn io(action: &'static str, path: &Path, source: std::io::Error) -> Self {
-        Error::Io { action, path: path.to_path_buf(), source }
+        Library::io(action, path, source).into()
     }
 
     /// The exit code that goes with this error.
     pub fn exit(&self) -> Exit {
         match self {
-            Error::Usage { .. } | Error::Input { .. } | Error::Io { .. } => Exit::Usage,
-            Error::Executor { .. } | Error::NoDevice { .. } => Exit::NoDevice,
+            Error::Library(Library::NoDevice { .. } | Library::Executor { .. }) => Exit::NoDevice,
+            Error::Library(_) => Exit::Usage,
             Error::Gate(_) => Exit::Gate,
             Error::Interrupted(_) => Exit::Interrupted,
         }
@@ -109,21 +70,39 @@ impl Error {
 
     /// What to do next, where there is something to say.
     pub fn hint(&self) -> Option<String> {
-        match self {
-            Error::Usage { hint, .. } | Error::Input { hint, .. } => hint.clone(),
-            Error::Io { source, .. } => match source.kind() {
-                std::io::ErrorKind::PermissionDenied => {
-                    Some("check the permissions, or name another place with -o".into())
-                }
-                std::io::ErrorKind::StorageFull => {
-                    Some("free some space; finished rows are safe, --resume continues".into())
-                }
-                _ => None,
+        let Error::Library(error) = self else { return None };
+        let of_program = match error {
+            Library::Io { source, .. } => match source.kind() {
+                ErrorKind::PermissionDenied => "check the permissions, or name another place with -o",
+                ErrorKind::StorageFull => "free some space; finished rows are safe, --resume continues",
+                _ => return None,
             },
-            Error::NoDevice { explained: true, .. } => None,
-            Error::NoDevice { .. } => Some("`portamark doctor` explains why and what to do".into()),
-            Error::Executor { .. } => Some("`portamark doctor` starts it by hand".into()),
-            Error::Gate(_) | Error::Interrupted(_) => None,
+            Library::NoDevice { explained: true, .. } => return None,
+            Library::NoDevice { .. } => "`portamark doctor` explains why and what to do",
+            Library::Executor { .. } => "`portamark doctor` starts it by hand",
+            _ => return error.hint().map(by_flags),
+        };
+        Some(of_program.into())
+    }
+}
+
+/// A hint by the flags of this program.
+fn by_flags(hint: &Hint) -> String {
+    match hint {
+        Hint::SaveBaseline(name) => format!("`portamark run --save-baseline {name}` makes it"),
+        Hint::BeginAnew => {
+            "give the options that it was made with, or begin a new run without --resume".into()
         }
+        Hint::NameFormat(known) => format!("say which with --from: {known}"),
+        Hint::Tune => "`portamark tune` makes tables; `run --untuned` goes without".into(),
+        Hint::NothingToRetry => {
+            "name the folder of its file with -o, or begin a new run without --retry".into()
+        }
+        Hint::NameDevice => "name one, e.g. --ab device=0".into(),
+        Hint::ListDevices => "`portamark devices` lists them with their numbers".into(),
+        Hint::OtherAddress => {
+            "--port names another port, 0 a free one; --listen an address of this machine".into()
+        }
+        other => other.to_string(),
     }
 }

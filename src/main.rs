@@ -1,12 +1,15 @@
 //! Parse, run, say what went wrong, exit.
 
+mod cli;
+mod error;
+
 use clap::Parser;
-use portamark::error::Exit;
+use error::Exit;
 use std::io::Write;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let arguments = match portamark::cli::Arguments::try_parse() {
+    let arguments = match cli::Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) => {
             let code = if error.use_stderr() { Exit::Usage } else { Exit::Done };
@@ -14,7 +17,7 @@ fn main() -> ExitCode {
             return ExitCode::from(code as u8);
         }
     };
-    match portamark::cli::run(arguments) {
+    match cli::run(arguments) {
         Ok(()) => ExitCode::from(Exit::Done as u8),
         Err(error) => {
             // A reader that went away is not worth a panic; the exit code still tells.

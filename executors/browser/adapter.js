@@ -1,4 +1,4 @@
-// The adapter of the browser as the runner describes devices; see src/kernel/capabilities.rs.
+// The adapter of the browser as the runner describes devices; see crates/model/src/device.rs.
 
 /// What the page cannot be asked to do, for the runner as well as for people.
 export class Problem extends Error {

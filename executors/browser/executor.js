@@ -1,5 +1,5 @@
-// Answers the protocol with WebGPU: what src/executor/wgpu does in a process of its own. The messages are
-// those of src/executor/protocol.rs, plans those of src/kernel/plan.rs.
+// Answers the protocol with WebGPU: what executors/src/wgpu does in a process of its own. The messages are
+// those of executors/src/protocol.rs, plans those of kernels/src/plan.rs.
 
 import { Problem, browserOf, describe, descriptor, enabled, findAdapter, refuse } from "./adapter.js";
 import {

@@ -1,5 +1,5 @@
 // Numbers as the runner writes and reads them: the generator's keys, elements of outputs, base64.
-// Their definitions and test vectors are in src/workload/generator.rs and src/executor/protocol.rs.
+// Their definitions and test vectors are in crates/model/src/workload/generator.rs and executors/src/protocol.rs.
 
 /// The 32-bit finaliser `lowbias32`.
 export function mix(value) {

@@ -2,7 +2,7 @@
 
 import { Executor } from "./executor.js";
 
-/// Why the runner closed a connection; see src/executor/browser/socket.rs.
+/// Why the runner closed a connection; see executors/src/browser/socket.rs.
 const CLOSED = { over: 1000, broken: 1008, reload: 4001, occupied: 4009 };
 /// Time between attempts to connect.
 const PAUSE_MS = 500;

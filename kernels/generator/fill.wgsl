@@ -1,5 +1,5 @@
 // Fills a tensor with the generator's values: element i is a pure function of (seed, tensor, i).
-// The definition and its test vectors are in src/workload/generator.rs and distribution.rs.
+// The definition and its test vectors are in crates/model/src/workload/generator.rs and distribution.rs.
 //
 // One invocation writes one 32-bit word: as many elements as it holds, the first in the lowest bits
 // (of 4-bit integers, byte j holds element j below and element j + 4 above). Elements beyond the end

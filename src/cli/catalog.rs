@@ -1,8 +1,8 @@
 //! `portamark catalog`: what is published of accelerators, with the sources.
 
-use crate::catalog::{Accelerator, Catalog};
 use crate::error::{Error, Result};
-use crate::report;
+use portamark_model::catalog::{Accelerator, Catalog};
+use portamark_report as report;
 
 /// Shows published figures of accelerators: sources, trust, and how portamark reaches them.
 #[derive(Debug, Clone, clap::Args)]

@@ -1,11 +1,13 @@
 //! `portamark cost`: what decoding costs, by the model of the Step-3 report.
 
 use super::values::parse_positive;
-use crate::analysis::{CacheFormat, Counting, PricedHardware, decoding_costs, priced_hardware, read_prices};
-use crate::catalog::{Model, Models};
 use crate::error::{Error, Result};
-use crate::report;
-use crate::suite::{model::find_model, parse_list};
+use portamark_analysis::{
+    CacheFormat, Counting, PricedHardware, decoding_costs, priced_hardware, read_prices,
+};
+use portamark_model::catalog::{Model, Models};
+use portamark_model::suite::{model::find_model, parse_list};
+use portamark_report as report;
 use std::path::{Path, PathBuf};
 
 /// The models of the report's tables.
@@ -163,7 +165,7 @@ fn hardware(arguments: &Arguments) -> Result<Vec<PricedHardware>> {
 
 /// Whether `name` is that of `hardware`, as it stands in the table or in the catalogue.
 fn is_called(hardware: &PricedHardware, name: &str) -> bool {
-    let catalog = crate::catalog::Catalog::embedded();
+    let catalog = portamark_model::catalog::Catalog::embedded();
     let same = || Some(catalog.named(name)?.id == catalog.named(&hardware.name)?.id);
     hardware.name.eq_ignore_ascii_case(name.trim()) || same().unwrap_or(false)
 }

@@ -2,8 +2,8 @@
 
 use super::values::{parse_rate, parse_time};
 use crate::error::{Error, Result};
-use crate::report;
-use crate::workload::{Case, Convention, Counted};
+use portamark_model::workload::{Case, Convention, Counted};
+use portamark_report as report;
 use std::time::Duration;
 
 /// Counts FLOP and bytes of a case as portamark and as other programs do.

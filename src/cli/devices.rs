@@ -1,9 +1,11 @@
 //! `portamark devices`: what can be measured here.
 
-use super::places::Executors;
-use crate::error::{Error, Result};
-use crate::kernel::{Capabilities, Takes};
-use crate::units;
+use super::places::ExecutorFlags;
+use super::talk::Talk;
+use crate::error::Result;
+use portamark_model::device::{Capabilities, Takes};
+use portamark_model::error::Error as Library;
+use portamark_model::units;
 
 /// Lists the devices, one for each chip, API and driver.
 #[derive(Debug, Clone, clap::Args)]
@@ -15,7 +17,7 @@ pub struct Arguments {
     #[arg(short, long, value_name = "DEVICE")]
     device: Vec<String>,
     #[command(flatten)]
-    executors: Executors,
+    executors: ExecutorFlags,
 }
 
 /// The same without the PCI addresses, which a list that is passed on need not tell.
@@ -25,9 +27,10 @@ fn without_slots(devices: &[Capabilities]) -> Vec<Capabilities> {
 
 /// Prints the list.
 pub fn run(arguments: &Arguments) -> Result<()> {
+    let executors = arguments.executors.resolve()?;
     let places = match &arguments.device[..] {
-        [] => arguments.executors.list()?,
-        wanted => arguments.executors.find(wanted)?.0,
+        [] => executors.list(&Talk)?,
+        wanted => executors.find(wanted, &Talk)?.chosen,
     };
     let devices: Vec<Capabilities> = places.into_iter().map(|place| place.device).collect();
     if arguments.json {
@@ -36,7 +39,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         super::print(&format!("{text}\n"));
     }
     if devices.is_empty() {
-        return Err(Error::NoDevice { message: "no device was found".into(), explained: false });
+        return Err(Library::NoDevice { message: "no device was found".into(), explained: false }.into());
     }
     if !arguments.json {
         super::print(&table(&devices));
@@ -61,8 +64,8 @@ fn table(devices: &[Capabilities]) -> String {
         };
         let limits = &device.limits;
         let timer = match device.timer {
-            crate::kernel::TimerKind::PassTimestamps => "device timestamps",
-            crate::kernel::TimerKind::Host => "host clock",
+            portamark_model::device::TimerKind::PassTimestamps => "device timestamps",
+            portamark_model::device::TimerKind::Host => "host clock",
         };
         let rows = [
             ("type", kind),
@@ -71,7 +74,11 @@ fn table(devices: &[Capabilities]) -> String {
                 format!("{} {}", device.driver, device.driver_version),
             ),
             ("kernels", if device.takes == Takes::Cases { "its own" } else { "WGSL" }.into()),
-            ("formats", if device.has(crate::kernel::Feature::ShaderF16) { "f32 f16" } else { "f32" }.into()),
+            (
+                "formats",
+                if device.has(portamark_model::device::Feature::ShaderF16) { "f32 f16" } else { "f32" }
+                    .into(),
+            ),
             ("features", if features.is_empty() { "none".into() } else { features.join(", ") }),
             ("subgroup", subgroup),
             ("matrix units", if shapes.is_empty() { "none".into() } else { shapes.join(", ") }),

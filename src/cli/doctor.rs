@@ -1,12 +1,14 @@
 //! `portamark doctor`: why there is no device, or only a slow one, and what to do about it.
 
-use super::run::test_timer;
-use crate::error::{Error, Result};
-use crate::executor::loader::{Drivers, Env, Libraries, Nodes, Root};
-use crate::kernel::{Capabilities, KernelSource};
-use crate::measure::{Config, TimerChoice, TimerReport};
-use crate::record::redact;
-use crate::units;
+use crate::error::Result;
+use portamark_executors::loader::{Drivers, Env, Libraries, Nodes, Root};
+use portamark_kernels::KernelSource;
+use portamark_measure::{Config, test_timer};
+use portamark_model::device::Capabilities;
+use portamark_model::error::Error as Library;
+use portamark_model::units;
+use portamark_results::redact;
+use portamark_results::{TimerChoice, TimerReport};
 use std::fmt::Write;
 use std::time::Duration;
 
@@ -71,7 +73,7 @@ pub struct Arguments {}
 /// Prints the findings; without any device the exit code says so.
 pub fn run(_: &Arguments) -> Result<()> {
     // A driver that breaks the executor is a finding, not the end of the examination.
-    let (places, broken) = match super::places::Executors::default().gpus() {
+    let (places, broken) = match super::places::built_in()?.gpus() {
         Ok(places) => (places, None),
         Err(error) => (Vec::new(), Some(Finding::new(Severity::Problem, error.to_string()))),
     };
@@ -92,7 +94,7 @@ pub fn run(_: &Arguments) -> Result<()> {
     }
     super::print(&render(&findings));
     if devices.is_empty() {
-        return Err(Error::NoDevice { message: "no device was found".into(), explained: true });
+        return Err(Library::NoDevice { message: "no device was found".into(), explained: true }.into());
     }
     Ok(())
 }
@@ -368,8 +370,8 @@ fn windows(devices: &[Capabilities]) -> Vec<Finding> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::executor::fake::Script;
-    use crate::kernel::DeviceType;
+    use portamark_executors::fake::Script;
+    use portamark_model::device::DeviceType;
     use std::path::Path;
 
     /// A folder with empty files and driver files.
@@ -507,7 +509,7 @@ mod tests {
 
     #[test]
     fn a_clock_is_told_with_what_speaks_against_it() {
-        use crate::measure::TimerFault;
+        use portamark_results::TimerFault;
         let honest = TimerReport {
             chosen: TimerChoice::Device,
             findings: vec![],

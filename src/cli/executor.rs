@@ -1,8 +1,9 @@
 //! `portamark executor`: the child process side. Not meant to be typed by hand.
 
 use crate::error::{Error, Result};
-use crate::executor::fake::{Fake, Script};
-use crate::executor::{HostService, Service, WgpuService, serve};
+use portamark_executors::fake::{Fake, Script};
+use portamark_executors::{HostService, Service, WgpuService, serve};
+use portamark_model::error::Error as Library;
 use std::io::{self, BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::thread;
@@ -41,7 +42,7 @@ pub fn run(kind: &Kind) -> Result<()> {
     };
     requests()
         .and_then(|requests| serve(service.as_mut(), requests, std::io::stdout().lock()))
-        .map_err(|error| Error::Executor { name: "child".into(), message: error.to_string() })
+        .map_err(|error| Library::Executor { name: "child".into(), message: error.to_string() }.into())
 }
 
 /// Time that a service has to notice by itself that its runner is gone.

@@ -1,11 +1,12 @@
 //! `portamark executor-check`: whether an executor keeps the protocol.
 
-use super::places::Executors;
+use super::places::ExecutorFlags;
+use super::talk::Talk;
 use super::values::parse_time;
 use super::{note, print};
 use crate::error::{Error, Result};
-use crate::measure::conformance::{Outcome, check};
-use crate::record::redact;
+use portamark_measure::conformance::{Outcome, check};
+use portamark_results::redact;
 use std::time::Duration;
 
 /// Runs an executor through every rule of the protocol: handshake, inputs bit for bit, poison, proofs,
@@ -25,7 +26,7 @@ pub struct Arguments {
     #[arg(long)]
     json: bool,
     #[command(flatten)]
-    executors: Executors,
+    executors: ExecutorFlags,
 }
 
 /// Checks what the arguments say; exit code 1 when anything is against the protocol.
@@ -37,7 +38,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         }
         executors.executor = Some(command.clone());
     }
-    let (places, _) = executors.find(&arguments.device)?;
+    let places = executors.resolve()?.find(&arguments.device, &Talk)?.chosen;
     let mut all = serde_json::Map::new();
     let mut failed = 0;
     for place in &places {

@@ -2,8 +2,8 @@
 
 use super::results::load_files;
 use crate::error::{Error, Result};
-use crate::record::export::{write_csv, write_jsonl, write_parquet};
-use crate::record::{RunFile, replace_file};
+use portamark_results::export::{write_csv, write_jsonl, write_parquet};
+use portamark_results::{RunFile, replace_file};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 

@@ -2,10 +2,10 @@
 
 use super::compare::{find_case, parse_share};
 use super::results::load_files;
-use crate::analysis::histories;
 use crate::error::{Error, Result};
-use crate::report::{history_json, history_table};
-use crate::stats::ChangePointRule;
+use portamark_analysis::histories;
+use portamark_report::{history_json, history_table};
+use portamark_stats::ChangePointRule;
 use std::path::PathBuf;
 
 /// How a history is written.

@@ -2,10 +2,10 @@
 
 use super::run::labels;
 use crate::error::Result;
-use crate::record::import::{Format, ImportOptions, read, run_files};
-use crate::record::{Row, RunWriter};
-use crate::workload::Case;
 use clap::builder::PossibleValuesParser;
+use portamark_model::workload::Case;
+use portamark_results::import::{Format, ImportOptions, read, run_files};
+use portamark_results::{Row, RunWriter};
 use std::path::PathBuf;
 
 /// Reads results of other programs, as they print them, into result files.

@@ -22,6 +22,7 @@ mod results;
 mod run;
 mod serve;
 mod subject;
+mod talk;
 mod tune;
 mod values;
 mod verify;
@@ -32,7 +33,7 @@ use command::{note, print};
 /// Writes a chart as a file of its own, and says where it is.
 fn write_figure(path: &std::path::Path, svg: &str) -> crate::error::Result<()> {
     use std::io::Write;
-    crate::record::replace_file(path, |file| file.write_all(svg.as_bytes()))?;
+    portamark_results::replace_file(path, |file| file.write_all(svg.as_bytes()))?;
     note(&format!("wrote {}", path.display()));
     Ok(())
 }

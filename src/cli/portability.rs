@@ -1,10 +1,11 @@
 //! `portamark portability`: how much of the possible the kernels reach across a set of devices.
 
 use super::results::{choose_devices, load_files};
-use crate::analysis::{Comparison, Efficiency, Study, StudyOptions, score_table};
 use crate::error::{Error, Result};
-use crate::report;
-use crate::stats::Bootstrap;
+use portamark_analysis::{Comparison, Efficiency, Study, StudyOptions, score_table};
+use portamark_kernels::EmbeddedTexts;
+use portamark_report as report;
+use portamark_stats::Bootstrap;
 use std::path::{Path, PathBuf};
 
 /// Kernel texts that are rendered for the convergence at most.
@@ -90,7 +91,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     let bootstrap = Bootstrap { resamples: arguments.resamples, ..Bootstrap::seeded(arguments.seed) };
     options.bootstrap = (arguments.resamples > 0).then_some(bootstrap);
     options.most_texts = MOST_TEXTS;
-    let study = Study::new(&comparison, &options);
+    let study = Study::new(&comparison, &options, &EmbeddedTexts);
     super::print(&match arguments.format {
         Format::Table => report::portability_table(&study),
         Format::Md => report::portability_markdown(&study),
@@ -102,8 +103,8 @@ pub fn run(arguments: &Arguments) -> Result<()> {
 /// Prints the scores of the table in `path`.
 fn table(path: &Path, arguments: &Arguments) -> Result<()> {
     let better = match arguments.better {
-        Better::Lower => crate::stats::Better::Lower,
-        Better::Higher => crate::stats::Better::Higher,
+        Better::Lower => portamark_stats::Better::Lower,
+        Better::Higher => portamark_stats::Better::Higher,
     };
     let text = std::fs::read_to_string(path).map_err(|source| Error::io("read", path, source))?;
     let scores =

@@ -2,10 +2,11 @@
 
 use super::compare::apart;
 use super::results::{choose_devices, load_files};
-use crate::analysis::Comparison;
 use crate::error::Result;
-use crate::record::{AbSide, RunFile};
-use crate::report::{BEFORE_AND_AFTER, Written};
+use portamark_analysis::Comparison;
+use portamark_kernels::EmbeddedTexts;
+use portamark_report::{BEFORE_AND_AFTER, Written};
+use portamark_results::{AbSide, RunFile};
 use std::path::{Path, PathBuf};
 
 /// Draws report.html and report.md from result files.
@@ -43,7 +44,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         [] => None,
         wanted => Some(choose_devices(&Comparison::new(&runs), wanted)?),
     };
-    tell(&crate::report::write(&runs, chosen.as_deref(), &arguments.output)?)
+    tell(&portamark_report::write(&runs, chosen.as_deref(), &EmbeddedTexts, &arguments.output)?)
 }
 
 /// The run as the side of before (0) or after (1) of the report.
@@ -55,7 +56,7 @@ fn on_side(mut run: RunFile, side: usize) -> RunFile {
 
 /// Writes a report of `results` under `output`.
 pub fn write(results: &[PathBuf], output: &Path) -> Result<()> {
-    tell(&crate::report::write(&load_files(results)?, None, output)?)
+    tell(&portamark_report::write(&load_files(results)?, None, &EmbeddedTexts, output)?)
 }
 
 fn tell(written: &Written) -> Result<()> {

@@ -1,9 +1,9 @@
 //! Result files that a command is given, and the devices in them that it names.
 
 use super::note;
-use crate::analysis::Comparison;
 use crate::error::{Error, Result};
-use crate::record::{self, RunFile};
+use portamark_analysis::Comparison;
+use portamark_results::{self as results, RunFile};
 use std::path::PathBuf;
 
 /// Problems of files that are told one by one.
@@ -11,7 +11,7 @@ const MOST_NOTES: usize = 20;
 
 /// Reads result files and says what was wrong with them.
 pub(super) fn load_files(paths: &[PathBuf]) -> Result<Vec<RunFile>> {
-    let files = record::load_all(paths)?;
+    let files = results::load_all(paths)?;
     let problems = || files.iter().flat_map(|file| file.problems.iter().map(move |problem| (file, problem)));
     for (file, problem) in problems().take(MOST_NOTES) {
         note(&format!("note: {}: {problem}", file.path.display()));
@@ -66,7 +66,7 @@ pub(super) fn choose_devices(comparison: &Comparison, wanted: &[String]) -> Resu
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::analysis::fixture;
+    use portamark_fixtures::fixture;
 
     fn chosen(wanted: &[&str]) -> std::result::Result<Vec<usize>, String> {
         let runs = fixture::three_devices();

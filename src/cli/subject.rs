@@ -1,12 +1,13 @@
 //! What is measured, on what and with which inputs: flags that `run`, `tune` and `verify` share.
 
-use super::places::{Executors, Place};
+use super::places::ExecutorFlags;
+use super::talk::Talk;
 use super::values::{parse_bytes, parse_time};
 use crate::error::{Error, Result};
-use crate::kernel::{Capabilities, KernelSource};
-use crate::measure::{CacheReport, Config, memory_limit};
-use crate::suite::{MODEL_PREFIX, Pattern, Suite, parse_list};
-use crate::workload::Distribution;
+use portamark_kernels::KernelSource;
+use portamark_model::suite::{MODEL_PREFIX, Pattern, Suite, parse_list};
+use portamark_model::workload::Distribution;
+use portamark_runner::{Found, Settings};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -55,7 +56,7 @@ pub struct Subject {
     #[arg(long, value_name = "DIR")]
     pub(in crate::cli) kernels: Option<PathBuf>,
     #[command(flatten)]
-    pub(in crate::cli) executors: Executors,
+    pub(in crate::cli) executors: ExecutorFlags,
 }
 
 impl Subject {
@@ -88,17 +89,17 @@ impl Subject {
     pub(in crate::cli) fn cases(&self) -> Result<Suite> {
         let suite = self.suite()?;
         let patterns = self.patterns()?;
-        if patterns.is_empty() { Ok(suite) } else { suite.filtered(&patterns) }
+        Ok(if patterns.is_empty() { suite } else { suite.filtered(&patterns)? })
     }
 
-    /// The devices that `-d` names, and the ids of all that were listed on the way.
-    pub(in crate::cli) fn places(&self) -> Result<(Vec<Place>, Vec<String>)> {
-        self.executors.find(&self.device)
+    /// The devices that `-d` names.
+    pub(in crate::cli) fn places(&self) -> Result<Found> {
+        Ok(self.executors.resolve()?.find(&self.device, &Talk)?)
     }
 
     /// What `-k` says.
     pub(in crate::cli) fn patterns(&self) -> Result<Vec<Pattern>> {
-        self.filter.iter().map(|p| Pattern::parse(p)).collect()
+        Ok(self.filter.iter().map(|p| Pattern::parse(p)).collect::<Result<_, _>>()?)
     }
 
     /// Where kernel texts come from.
@@ -106,15 +107,14 @@ impl Subject {
         self.kernels.as_ref().map_or_else(KernelSource::embedded, KernelSource::folder)
     }
 
-    /// What of the method the flags say for `device`; the rest is as by default.
-    pub(in crate::cli) fn config(&self, device: &Capabilities) -> Config {
-        Config {
+    /// What of the method the flags set; the rest is as by default.
+    pub(in crate::cli) fn settings(&self) -> Settings {
+        Settings {
             seed: self.seed,
             dist: self.dist,
             timeout: self.timeout,
-            cache_bytes: CacheReport::assumed(device).bytes,
-            memory_limit: self.memory.unwrap_or_else(|| memory_limit(device)),
-            ..Config::default()
+            memory: self.memory,
+            ..Settings::default()
         }
     }
 }

@@ -3,14 +3,8 @@
 use super::print;
 use super::subject::Subject;
 use crate::error::{Error, Result};
-use crate::executor::{Executor, Fault, FaultKind};
-use crate::kernel::{Capabilities, KernelSource, Plan, Takes, candidates};
-use crate::measure::{Config, Predictor, prove};
-use crate::units;
-use crate::workload::Case;
-
-/// Cases that are predicted to take longer than this for one execution are left out.
-const LONGEST_S: f64 = 5.0;
+use portamark_model::units;
+use portamark_runner::{Proof, ProofOutcome, verify};
 
 /// Checks every kernel variant against the oracle and times nothing.
 #[derive(Debug, Clone, clap::Args)]
@@ -33,38 +27,14 @@ struct Tally {
 /// Proves what the arguments say; exit code 1 when anything is wrong or fails.
 pub fn run(arguments: &Arguments) -> Result<()> {
     let suite = arguments.subject.cases()?;
-    let (places, _) = arguments.subject.places()?;
-    let source = arguments.subject.source();
+    let found = arguments.subject.places()?;
+    let (settings, source) = (arguments.subject.settings(), arguments.subject.source());
     let mut tally = Tally::default();
-    for place in places {
-        let device = &place.device;
-        let config = arguments.subject.config(device);
-        let mut executor = place.start();
-        let mut predictor = Predictor::default();
-        print(&format!("{}\n", device.id));
-        for case in &suite.cases {
-            if let Some(predicted_s) = predictor.predict(case).filter(|s| *s > LONGEST_S) {
-                tally.left_out += 1;
-                print(&format!("  left out     {case}: predicted {}\n", units::seconds(predicted_s)));
-                continue;
-            }
-            let plans = match plans(case, device, &source, arguments.preferred) {
-                Ok(plans) => plans,
-                Err(reason) => {
-                    tally.left_out += 1;
-                    print(&format!("  unsupported  {case}: {reason}\n"));
-                    continue;
-                }
-            };
-            for plan in plans {
-                let name = plan.as_ref().map_or(String::new(), |plan| plan.variant.to_string());
-                let (line, seconds) = attempt(&mut *executor, device, &config, case, plan, &mut tally);
-                if let Some(seconds) = seconds {
-                    predictor.note(case, seconds);
-                }
-                print(&format!("  {line}  {case} {name}\n"));
-            }
-        }
+    for place in &found.chosen {
+        print(&format!("{}\n", place.device.id));
+        verify(&suite, place, &settings, &source, arguments.preferred, &mut |proof| {
+            print(&format!("  {}\n", tally.count(&proof)));
+        });
     }
     print(&format!(
         "{} variants proven, {} wrong or failed, {} cases left out\n",
@@ -76,52 +46,36 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     Ok(())
 }
 
-/// The plans that could run `case`; one empty one where the executor brings its own kernels.
-fn plans(
-    case: &Case,
-    device: &Capabilities,
-    source: &KernelSource,
-    preferred: bool,
-) -> std::result::Result<Vec<Option<Plan>>, String> {
-    if device.takes == Takes::Cases {
-        return Ok(vec![None]);
-    }
-    let list = candidates(case, device).map_err(|error| error.to_string())?;
-    let count = if preferred { 1 } else { list.len() };
-    list.iter()
-        .take(count)
-        .map(|(kernel, variant)| kernel.plan(case, device, variant, source).map(Some))
-        .collect::<std::result::Result<_, _>>()
-        .map_err(|error| error.to_string())
-}
-
-fn attempt(
-    executor: &mut dyn Executor,
-    device: &Capabilities,
-    config: &Config,
-    case: &Case,
-    plan: Option<Plan>,
-    tally: &mut Tally,
-) -> (String, Option<f64>) {
-    match prove(executor, device, config, case, plan) {
-        Ok((verdict, seconds)) => match verdict.reason() {
-            None => {
-                tally.proven += 1;
-                let ratio = units::significant(verdict.worst_ratio);
-                (format!("ok {ratio:>9}"), Some(seconds))
+impl Tally {
+    /// Counts a proof and says it in a line.
+    fn count(&mut self, proof: &Proof) -> String {
+        let case = proof.case;
+        let on = |variant: &Option<String>| variant.as_ref().map_or(String::new(), |text| format!(" {text}"));
+        let variant = on(&proof.variant);
+        match &proof.outcome {
+            ProofOutcome::Proven { worst_ratio } => {
+                self.proven += 1;
+                format!("ok {:>9}  {case}{variant}", units::significant(*worst_ratio))
             }
-            Some(reason) => {
-                tally.broken += 1;
-                (format!("WRONG        {reason}:"), Some(seconds))
+            ProofOutcome::Wrong(reason) => {
+                self.broken += 1;
+                format!("WRONG        {reason}:  {case}{variant}")
             }
-        },
-        Err(Fault { kind: FaultKind::Unsupported, reason, .. }) => {
-            tally.left_out += 1;
-            (format!("unsupported  {}:", crate::record::redact(&reason)), None)
-        }
-        Err(Fault { reason, .. }) => {
-            tally.broken += 1;
-            (format!("FAILED       {}:", crate::record::redact(&reason)), None)
+            ProofOutcome::Failed(reason) => {
+                self.broken += 1;
+                format!("FAILED       {reason}:  {case}{variant}")
+            }
+            ProofOutcome::Unsupported(reason) => {
+                self.left_out += 1;
+                match proof.variant {
+                    Some(_) => format!("unsupported  {reason}:  {case}{variant}"),
+                    None => format!("unsupported  {case}: {reason}"),
+                }
+            }
+            ProofOutcome::LeftOut { predicted_s } => {
+                self.left_out += 1;
+                format!("left out     {case}: predicted {}", units::seconds(*predicted_s))
+            }
         }
     }
 }

@@ -20,8 +20,8 @@ It reads one JSON request a line on stdin and writes one JSON response a line on
     {"request":"bye"}                   the end
 
 What does not work is {"response":"error","status":S,"reason":TEXT} with S one of unsupported,
-out-of-memory, failed, device-lost. Messages and formats are those of src/executor/protocol.rs, inputs
-those of src/workload/generator.rs.
+out-of-memory, failed, device-lost. Messages and formats are those of executors/src/protocol.rs, inputs
+those of crates/model/src/workload/generator.rs.
 
 Only the standard library of Python 3.9 or later and the runtime itself are needed. The folder becomes a
 single file, for a machine that has nothing else of portamark, by

@@ -1,4 +1,4 @@
-"""Inputs: element i of tensor t is a pure function of (seed, t, i), as src/workload/generator.rs has it."""
+"""Inputs: element i of tensor t is a pure function of (seed, t, i), as crates/model/src/workload/generator.rs has it."""
 
 import concurrent.futures
 import os

@@ -1,4 +1,4 @@
-"""Requests and responses, as src/executor/protocol.rs has them."""
+"""Requests and responses, as executors/src/protocol.rs has them."""
 
 import base64
 import itertools

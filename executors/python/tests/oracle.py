@@ -1,4 +1,4 @@
-"""What each case gives, in f64 and plain Python, written from the definitions in src/workload alone."""
+"""What each case gives, in f64 and plain Python, written from the definitions in crates/model/src/workload alone."""
 
 import math
 import re

@@ -2,11 +2,13 @@
 
 use super::super::{note, print};
 use super::select::{self, find_case};
-use crate::analysis::{DeviceVerdicts, Doubt, Gate, Matching, Refusal, Verdict, VerdictRule, clean, compare};
 use crate::error::{Error, Result};
-use crate::record::RunFile;
-use crate::report::{Verdicts, explain, explain_json};
-use crate::suite::Pattern;
+use portamark_analysis::{
+    DeviceVerdicts, Doubt, Gate, Matching, Refusal, Verdict, VerdictRule, clean, compare,
+};
+use portamark_model::suite::Pattern;
+use portamark_report::{Verdicts, explain, explain_json};
+use portamark_results::RunFile;
 use std::path::PathBuf;
 
 /// At most so many cases are named in one line.
@@ -91,7 +93,7 @@ pub(in crate::cli) fn parse_share(text: &str) -> std::result::Result<f64, String
 pub fn run(arguments: &Arguments) -> Result<()> {
     let [mut new, mut reference] = arguments.sides()?;
     select::apart(&new, &reference)?;
-    let patterns = arguments.filter.iter().map(|text| Pattern::parse(text)).collect::<Result<Vec<_>>>()?;
+    let patterns = arguments.filter.iter().map(|text| Pattern::parse(text)).collect::<Result<Vec<_>, _>>()?;
     if !patterns.is_empty() {
         for file in new.iter_mut().chain(&mut reference) {
             file.rows.retain(|row| patterns.iter().any(|pattern| pattern.matches(&row.case)));

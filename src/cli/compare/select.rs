@@ -3,7 +3,7 @@
 use super::super::results::load_files;
 use super::super::values::joined_words;
 use crate::error::{Error, Result};
-use crate::record::{RunFile, find_baseline};
+use portamark_results::{RunFile, find_baseline};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
@@ -96,7 +96,7 @@ pub(super) fn side(text: &str, within: &[PathBuf]) -> Result<Vec<RunFile>> {
 /// The files of a baseline, which the first of the folders that has it gives.
 pub(super) fn baseline(name: &str, within: &[PathBuf]) -> Result<Vec<RunFile>> {
     let mut found = within.iter().map(|results| find_baseline(results, name));
-    let first = found.next().unwrap_or_else(|| Err(Error::usage("--in names no folder")));
+    let first = found.next().ok_or_else(|| Error::usage("--in names no folder"))?;
     let folder = first.or_else(|error| found.find_map(Result::ok).ok_or(error))?;
     load_files(&[folder])
 }

@@ -2,18 +2,19 @@
 
 use super::given::{PerDevice, check_names, efficiencies, parse_efficiency, parse_power, parse_price, value};
 use super::target::{Target, Word, predicted, word};
-use crate::analysis::{
+use crate::cli::results::{choose_devices, load_files};
+use crate::error::{Error, Result};
+use portamark_analysis::{
     Candidate, Comparison, Criterion, EfficiencyRange, EfficiencySource, GivenEfficiencies, Power,
     kwh_per_million, price_per_million, rank,
 };
-use crate::catalog::{Catalog, Model};
-use crate::cli::results::{choose_devices, load_files};
-use crate::error::{Error, Result};
-use crate::report::{
+use portamark_model::catalog::{Catalog, Model};
+use portamark_model::error::Error as Library;
+use portamark_model::suite::model::{Deployment, Pass, parse};
+use portamark_model::units;
+use portamark_report::{
     EnergyOfTokens, ModelOnDevice, RankedPass, Unranked, projections, ranking_chart, ranking_table,
 };
-use crate::suite::model::{Deployment, Pass, parse};
-use crate::units;
 use std::path::{Path, PathBuf};
 
 /// Where runs are kept when nothing else is said.
@@ -188,10 +189,12 @@ fn choose<'c, 'a>(
         let chosen = choose_devices(comparison, &arguments.device).map_err(|error| {
             let predictable = arguments.device.iter().find_map(|name| Catalog::embedded().named(name));
             match (error, predictable) {
-                (Error::Usage { message, hint: Some(hint) }, Some(row)) => Error::usage_hint(
-                    message,
-                    format!("{hint}; --predict {} tells from published figures", row.id),
-                ),
+                (Error::Library(Library::Refused { message, hint: Some(hint) }), Some(row)) => {
+                    Error::usage_hint(
+                        message,
+                        format!("{hint}; --predict {} tells from published figures", row.id),
+                    )
+                }
                 (error, _) => error,
             }
         })?;

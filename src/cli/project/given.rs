@@ -1,8 +1,8 @@
 //! What a user gives to a projection: prices and powers by device, and efficiencies.
 
 use super::target::Target;
-use crate::analysis::{EfficiencyRange, GivenEfficiencies, KERNEL_CLASSES};
 use crate::error::{Error, Result};
+use portamark_analysis::{EfficiencyRange, GivenEfficiencies, KERNEL_CLASSES};
 
 /// A positive number for all devices, or for the one that is named.
 #[derive(Debug, Clone, PartialEq)]
@@ -98,7 +98,7 @@ pub(super) fn check_names(flag: &str, given: &[PerDevice], targets: &[Target]) -
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::catalog::Catalog;
+    use portamark_model::catalog::Catalog;
 
     #[test]
     fn prices_and_powers_are_of_all_devices_or_of_one() {

@@ -1,12 +1,12 @@
 //! What a model is projected onto: a device with rows, or an accelerator of the catalogue.
 
-use crate::analysis::{
+use crate::error::{Error, Result};
+use portamark_analysis::{
     ChainCheck, Comparison, Device, EfficiencySource, Projection, accelerator, measured_power, predict,
     project,
 };
-use crate::catalog::{Accelerator, Catalog, Model, Models};
-use crate::error::{Error, Result};
-use crate::suite::model::Pass;
+use portamark_model::catalog::{Accelerator, Catalog, Model, Models};
+use portamark_model::suite::model::Pass;
 
 /// A device that was measured, or one that is predicted.
 #[derive(Debug, Clone, Copy)]
@@ -146,7 +146,7 @@ pub(super) fn word<'c, 'a>(comparison: &'c Comparison<'a>, word: &str) -> Result
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::analysis::fixture;
+    use portamark_fixtures::fixture;
 
     fn meaning(text: &str) -> std::result::Result<String, String> {
         let runs = fixture::three_devices();

@@ -3,10 +3,8 @@
 use crate::cli::subject::Subject;
 use crate::cli::values::parse_time;
 use crate::error::{Error, Result};
-use crate::kernel::Capabilities;
-use crate::measure::Config;
-use crate::stats::StoppingConfig;
-use crate::suite::Suite;
+use portamark_model::suite::Suite;
+use portamark_runner::Settings;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -89,15 +87,14 @@ impl Arguments {
         self.repeats.unwrap_or(if self.ab.is_empty() { 1 } else { COMPARED })
     }
 
-    /// The settings of the method on `device`. Times of a case are divided by its repeats.
-    pub(super) fn config(&self, device: &Capabilities) -> Config {
-        let min_time = self.min_time.unwrap_or_default();
-        Config {
-            min_time: min_time / self.repeats(),
-            time_limit: self.max_time.max(min_time) / self.repeats(),
+    /// What of the method the flags set.
+    pub(super) fn settings(&self) -> Settings {
+        Settings {
+            min_time: self.min_time.unwrap_or_default(),
+            max_time: self.max_time,
+            max_noise: self.max_noise,
             rotate: self.cache == CacheState::Rotated,
-            stopping: StoppingConfig { relative_half_width: self.max_noise, ..Default::default() },
-            ..self.subject.config(device)
+            ..self.subject.settings()
         }
     }
 

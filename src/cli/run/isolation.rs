@@ -1,5 +1,7 @@
 //! How far cases are kept apart, and which are tried again.
 
+use portamark_runner::{self as runner, Earlier};
+
 /// What has a child process of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
 pub enum Isolate {
@@ -10,12 +12,11 @@ pub enum Isolate {
     Case,
 }
 
-impl Isolate {
-    /// As in the header of a run.
-    pub(super) fn name(self) -> &'static str {
-        match self {
-            Isolate::Device => "device",
-            Isolate::Case => "case",
+impl From<Isolate> for runner::Isolation {
+    fn from(isolate: Isolate) -> Self {
+        match isolate {
+            Isolate::Device => runner::Isolation::Device,
+            Isolate::Case => runner::Isolation::Case,
         }
     }
 }
@@ -36,4 +37,15 @@ pub struct Isolation {
     /// Go on with the newest run of this suite on this device, finished or not.
     #[arg(long, value_name = "WHICH")]
     pub(super) retry: Option<Retry>,
+}
+
+impl Isolation {
+    /// What is done with an earlier run, where `resume` says whether an interrupted one goes on.
+    pub(super) fn earlier(&self, resume: bool) -> Earlier {
+        match self.retry {
+            Some(Retry::Failed) => Earlier::RetryFailed,
+            None if resume => Earlier::Resume,
+            None => Earlier::Leave,
+        }
+    }
 }

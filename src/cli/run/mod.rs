@@ -2,19 +2,12 @@
 
 mod ab;
 mod arguments;
-mod case;
 mod choosing;
-mod conditions;
-mod done;
+mod command;
 mod isolation;
-mod order;
 mod progress;
-mod sensors;
-mod session;
 mod side;
-mod track;
 
 pub(super) use arguments::labels;
-pub(super) use session::interrupt_flag;
-pub use session::{Command, run};
-pub(super) use track::test_timer;
+pub(super) use command::interrupt_flag;
+pub use command::{Command, run};

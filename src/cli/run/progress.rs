@@ -1,20 +1,24 @@
 //! How far a run is, on stderr.
 
 use super::super::note;
-use crate::executor::{BrowserServer, Ended, Progress as Shown};
-use crate::kernel::Capabilities;
-use crate::record::{Row, Status};
-use crate::units;
-use crate::workload::Case;
-use std::cell::{Cell, RefCell};
+use super::super::talk::Talk;
+use portamark_executors::{BrowserServer, Ended, Progress as Shown};
+use portamark_model::device::Capabilities;
+use portamark_model::error::Error;
+use portamark_model::units;
+use portamark_model::workload::Case;
+use portamark_results::{Row, Status};
+use portamark_runner::Events;
+use std::cell::{Cell, OnceCell, RefCell};
 use std::io::IsTerminal;
 use std::sync::Arc;
 
 /// A bar on a terminal, plain lines otherwise, always on stderr; and on the page, where a browser takes
 /// part.
 pub(super) struct Progress {
-    bar: Option<indicatif::ProgressBar>,
-    total: usize,
+    /// Made when the number of rows is known.
+    bar: OnceCell<indicatif::ProgressBar>,
+    total: Cell<usize>,
     at: Cell<usize>,
     audience: Option<Arc<BrowserServer>>,
     /// The device and the case that run.
@@ -22,28 +26,13 @@ pub(super) struct Progress {
 }
 
 impl Progress {
-    pub(super) fn new(total: usize, audience: Option<Arc<BrowserServer>>) -> Self {
-        let bar = std::io::stderr().is_terminal().then(|| {
-            let bar = indicatif::ProgressBar::new(total as u64);
-            let style = indicatif::ProgressStyle::with_template("{bar:24} {pos}/{len} {eta} left  {msg}");
-            bar.set_style(style.expect("a valid template"));
-            bar
-        });
-        Progress { bar, total, at: Cell::new(0), audience, running: RefCell::default() }
-    }
-
-    pub(super) fn begin(&self, device: &Capabilities, case: &Case) {
-        if let Some(bar) = &self.bar {
-            bar.set_message(format!("{case}, {}", device.spoken()));
-        }
-        self.running.replace(Some((device.spoken(), case.key())));
-        self.show(None);
-    }
-
-    pub(super) fn step(&self) {
-        self.at.set(self.at.get() + 1);
-        if let Some(bar) = &self.bar {
-            bar.inc(1);
+    pub(super) fn new(audience: Option<Arc<BrowserServer>>) -> Self {
+        Progress {
+            bar: OnceCell::new(),
+            total: Cell::new(0),
+            at: Cell::new(0),
+            audience,
+            running: RefCell::default(),
         }
     }
 
@@ -51,11 +40,45 @@ impl Progress {
     fn show(&self, row: Option<Ended>) {
         let Some(audience) = &self.audience else { return };
         let (device, case) = self.running.borrow().clone().unzip();
-        audience.tell(Shown { at: self.at.get(), total: self.total, case, device }, row);
+        audience.tell(Shown { at: self.at.get(), total: self.total.get(), case, device }, row);
+    }
+}
+
+impl Events for Progress {
+    fn note(&self, text: &str) {
+        Talk.note(text);
     }
 
-    pub(super) fn end(&self, device: &Capabilities, row: &Row, with_variant: bool) {
-        self.step();
+    fn no_gpu(&self, error: Option<&Error>) {
+        Talk.no_gpu(error);
+    }
+
+    fn planned(&self, rows: usize) {
+        self.total.set(rows);
+        if std::io::stderr().is_terminal() {
+            let bar = self.bar.get_or_init(|| indicatif::ProgressBar::new(rows as u64));
+            let style = indicatif::ProgressStyle::with_template("{bar:24} {pos}/{len} {eta} left  {msg}");
+            bar.set_style(style.expect("a valid template"));
+        }
+    }
+
+    fn begin(&self, device: &Capabilities, case: &Case) {
+        if let Some(bar) = self.bar.get() {
+            bar.set_message(format!("{case}, {}", device.spoken()));
+        }
+        self.running.replace(Some((device.spoken(), case.key())));
+        self.show(None);
+    }
+
+    fn kept(&self) {
+        self.at.set(self.at.get() + 1);
+        if let Some(bar) = self.bar.get() {
+            bar.inc(1);
+        }
+    }
+
+    fn row(&self, device: &Capabilities, row: &Row, among_several: bool) {
+        self.kept();
         let what = match (row.status, row.seconds()) {
             (Status::Ok, Some(seconds)) => {
                 let case: Option<Case> = row.case.parse().ok();
@@ -75,7 +98,7 @@ impl Progress {
             (status, _) => format!("{status}: {}", row.reason.as_deref().unwrap_or("no reason given")),
         };
         let variant = match &row.kernel {
-            Some(kernel) if with_variant => format!(" by {}", kernel.variant),
+            Some(kernel) if among_several => format!(" by {}", kernel.variant),
             _ => String::new(),
         };
         self.show(Some(Ended {
@@ -84,16 +107,16 @@ impl Progress {
             status: row.status.to_string(),
             text: row.reason.clone().unwrap_or_else(|| what.clone()),
         }));
-        let (at, total) = (self.at.get(), self.total);
+        let (at, total) = (self.at.get(), self.total.get());
         let line = format!("[{at}/{total}] {}: {}{variant}: {what}", device.spoken(), row.case);
-        match &self.bar {
+        match self.bar.get() {
             Some(bar) => bar.println(line),
             None => note(&line),
         }
     }
 
-    pub(super) fn finish(&self) {
-        if let Some(bar) = &self.bar {
+    fn end(&self) {
+        if let Some(bar) = self.bar.get() {
             bar.finish_and_clear();
         }
     }

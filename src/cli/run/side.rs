@@ -2,7 +2,7 @@
 
 use crate::cli::values::joined_words;
 use crate::error::{Error, Result};
-use crate::workload::Case;
+use portamark_model::workload::Case;
 use std::path::{Path, PathBuf};
 
 /// The words that a side may have before `=`.

@@ -1,0 +1,381 @@
+//! What decoding costs: work of one token and price of a million, by the model of the Step-3 report.
+//!
+//! Source: "Step-3 is Large yet Affordable: Model-system Co-design for Cost-effective Decoding",
+//! arXiv 2507.19427, tables 2 to 4 and section 3. Communication, embeddings, the choice of experts and
+//! the head are left out; attention and feed-forward network may run on different hardware.
+
+use portamark_model::catalog::{AttentionLayers, Model, Role};
+use serde::Serialize;
+
+/// How work is counted where people count differently.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Counting {
+    /// As the report does: over a latent cache, values are counted at the width of keys.
+    Paper,
+    /// Every multiplication and addition that is made.
+    Exact,
+}
+
+/// How wide the elements of the cache are.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct CacheFormat {
+    /// Bytes of an element.
+    pub bytes: f64,
+    /// Bytes of an element in layers of full attention of models that also have limited or linear
+    /// attention: the report takes two there.
+    pub full_bytes: f64,
+}
+
+impl CacheFormat {
+    /// The report's: one byte, two in the full layers of mixed models.
+    pub const PAPER: CacheFormat = CacheFormat { bytes: 1.0, full_bytes: 2.0 };
+}
+
+/// Work of decoding one token at the end of a context.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct DecodingWork {
+    /// Bytes of the cache that are read.
+    pub cache_bytes: f64,
+    /// FLOP of attention itself.
+    pub attention_flop: f64,
+    /// FLOP of the projections before and after attention.
+    pub projection_flop: f64,
+    /// FLOP of the feed-forward networks.
+    pub feed_forward_flop: f64,
+}
+
+/// Operations per element of the state of linear attention: fitted to the report's table.
+const LINEAR_FLOP: f64 = 10.0;
+
+impl DecodingWork {
+    /// Work of one token of `model` after `context` tokens.
+    pub fn of(model: &Model, context: u64, counting: Counting, format: CacheFormat) -> Self {
+        let layers: Vec<&AttentionLayers> = model.decoding_attention().collect();
+        let limited = |a: &AttentionLayers| a.chunk.is_some() || a.linear_state;
+        let mixed = layers.iter().any(|a| limited(a)) && layers.iter().any(|a| !limited(a));
+        let mut work = DecodingWork {
+            cache_bytes: 0.0,
+            attention_flop: 0.0,
+            projection_flop: 0.0,
+            feed_forward_flop: 0.0,
+        };
+        for attention in layers {
+            let bytes = if mixed && !limited(attention) { format.full_bytes } else { format.bytes };
+            let count = attention.layers as f64;
+            let (cache, flop) = step(attention, context, counting, bytes);
+            work.cache_bytes += count * cache;
+            work.attention_flop += count * flop;
+        }
+        for product in &model.products {
+            let flop = 2.0 * product.weights_per_token() as f64;
+            match product.role() {
+                Role::Projection => work.projection_flop += flop,
+                Role::FeedForward => work.feed_forward_flop += flop,
+                Role::Router | Role::Head | Role::PrefillOnly => {}
+            }
+        }
+        work
+    }
+
+    /// FLOP of attention for each byte of the cache; of a model of one kind of layers it does not depend on
+    /// the context.
+    pub fn intensity(&self) -> f64 {
+        self.attention_flop / self.cache_bytes
+    }
+}
+
+/// Bytes read and FLOP of one token in one layer.
+fn step(attention: &AttentionLayers, context: u64, counting: Counting, bytes: f64) -> (f64, f64) {
+    let [heads, kv_heads] = [attention.q_heads, attention.kv_heads].map(|n| n as f64);
+    let [d_qk, d_v] = [attention.d_qk, attention.d_v].map(|n| n as f64);
+    if attention.linear_state {
+        // The state is kept in f32, read and written.
+        let state = heads * d_qk * d_v;
+        return (2.0 * 4.0 * state, LINEAR_FLOP * state);
+    }
+    let keys = attention.visible(context) as f64;
+    let (width, value_width) = match (attention.kv_shared, counting) {
+        (true, Counting::Paper) => (d_qk, d_qk),
+        (true, Counting::Exact) => (d_qk, d_v),
+        (false, _) => (d_qk + d_v, d_v),
+    };
+    (kv_heads * width * keys * bytes, 2.0 * heads * (d_qk + value_width) * keys)
+}
+
+/// How heads share keys and values.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub enum AttentionKind {
+    /// A key and a value head for each query head.
+    #[serde(rename = "MHA")]
+    MultiHead,
+    /// Groups of query heads share a key and a value head.
+    #[serde(rename = "GQA")]
+    GroupedQuery,
+    /// One key and one value head.
+    #[serde(rename = "MQA")]
+    MultiQuery,
+    /// One latent that is key and value of all heads.
+    #[serde(rename = "MLA")]
+    Latent,
+    /// One wide key and value head, queries through a low rank.
+    #[serde(rename = "MFA")]
+    Factorized,
+}
+
+impl AttentionKind {
+    /// All, in the order of the history.
+    pub const ALL: [AttentionKind; 5] = [
+        AttentionKind::MultiHead,
+        AttentionKind::GroupedQuery,
+        AttentionKind::MultiQuery,
+        AttentionKind::Latent,
+        AttentionKind::Factorized,
+    ];
+
+    /// The kind of the layers of `model` that look at all of the context.
+    pub fn of(model: &Model) -> Option<Self> {
+        let attention = full_layers(model)?;
+        Some(if attention.kv_shared {
+            AttentionKind::Latent
+        } else if model.attention_kind.starts_with("mfa") {
+            AttentionKind::Factorized
+        } else if attention.kv_heads == attention.q_heads {
+            AttentionKind::MultiHead
+        } else if attention.kv_heads == 1 {
+            AttentionKind::MultiQuery
+        } else {
+            AttentionKind::GroupedQuery
+        })
+    }
+
+    /// Its usual letters.
+    pub fn letters(self) -> &'static str {
+        match self {
+            AttentionKind::MultiHead => "MHA",
+            AttentionKind::GroupedQuery => "GQA",
+            AttentionKind::MultiQuery => "MQA",
+            AttentionKind::Latent => "MLA",
+            AttentionKind::Factorized => "MFA",
+        }
+    }
+
+    /// FLOP per byte of the cache, for q query and kv key heads and b bytes an element.
+    pub fn formula(self, counting: Counting) -> &'static str {
+        match (self, counting) {
+            (AttentionKind::MultiHead, _) => "2/b",
+            (AttentionKind::GroupedQuery, _) => "2 (q/kv)/b",
+            (AttentionKind::MultiQuery | AttentionKind::Factorized, _) => "2 q/b",
+            (AttentionKind::Latent, Counting::Paper) => "4 q/b",
+            (AttentionKind::Latent, Counting::Exact) => "2 q (1 + dv/dqk)/b",
+        }
+    }
+}
+
+/// The layers of `model` whose tokens see all of the context; of a model without such the first.
+fn full_layers(model: &Model) -> Option<&AttentionLayers> {
+    let sees_all = |a: &&AttentionLayers| a.window.is_none() && a.chunk.is_none() && !a.linear_state;
+    model.decoding_attention().find(sees_all).or_else(|| model.decoding_attention().next())
+}
+
+/// FLOP per byte of the cache in the layers of `model` that look at all of the context, with elements of
+/// `bytes`.
+pub fn layer_intensity(model: &Model, counting: Counting, bytes: f64) -> Option<f64> {
+    let (cache, flop) = step(full_layers(model)?, 1, counting, bytes);
+    Some(flop / cache)
+}
+
+/// What an hour of an accelerator costs and what it can do at its peak.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct PricedHardware {
+    /// Its name.
+    pub name: String,
+    /// Price of an hour, in the currency that the outcome is to have.
+    pub per_hour: f64,
+    /// Peak FLOP/s in the format that is computed in.
+    pub flop_rate: f64,
+    /// Peak bytes per second.
+    pub byte_rate: f64,
+}
+
+impl PricedHardware {
+    /// Table 4 of the report: dollars per hour, FP8 where the hardware has it and BF16 elsewhere. The
+    /// price of the last is scaled by the report from that of the A800, since none is published.
+    pub fn paper() -> Vec<PricedHardware> {
+        [
+            ("H800", 2.0, 1.98e15, 3.35e12),
+            ("H20", 0.8, 2.96e14, 4.0e12),
+            ("A800", 0.75, 3.12e14, 2.0e12),
+            ("910B", 0.67, 2.8e14, 1.6e12),
+        ]
+        .map(|(name, per_hour, flop_rate, byte_rate)| PricedHardware {
+            name: name.to_string(),
+            per_hour,
+            flop_rate,
+            byte_rate,
+        })
+        .into()
+    }
+
+    /// FLOP/B above which arithmetic binds.
+    pub fn ridge(&self) -> f64 {
+        self.flop_rate / self.byte_rate
+    }
+
+    /// Price of a second.
+    fn per_second(&self) -> f64 {
+        self.per_hour / 3600.0
+    }
+
+    /// Price of attention with its projections for a million tokens: the cache's bytes and attention's
+    /// FLOP go on side by side, the projections come after.
+    pub fn attention_cost(&self, work: &DecodingWork) -> f64 {
+        let core = (work.attention_flop / self.flop_rate).max(work.cache_bytes / self.byte_rate);
+        1e6 * self.per_second() * (core + work.projection_flop / self.flop_rate)
+    }
+
+    /// Price of the feed-forward networks for a million tokens: batches are so large that weights cost
+    /// nothing.
+    pub fn feed_forward_cost(&self, work: &DecodingWork) -> f64 {
+        1e6 * self.per_second() * work.feed_forward_flop / self.flop_rate
+    }
+}
+
+/// Price of a million tokens with attention and feed-forward network each where they are cheapest.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Disaggregated<'a> {
+    /// Where attention is cheapest.
+    pub attention: &'a PricedHardware,
+    /// Where the feed-forward network is cheapest.
+    pub feed_forward: &'a PricedHardware,
+    /// The sum of both prices.
+    pub cost: f64,
+}
+
+/// The cheapest pair among `hardware`; none when it is empty.
+pub fn disaggregated<'a>(work: &DecodingWork, hardware: &'a [PricedHardware]) -> Option<Disaggregated<'a>> {
+    let cheapest = |cost: fn(&PricedHardware, &DecodingWork) -> f64| {
+        hardware.iter().min_by(|a, b| cost(a, work).total_cmp(&cost(b, work)))
+    };
+    let attention = cheapest(PricedHardware::attention_cost)?;
+    let feed_forward = cheapest(PricedHardware::feed_forward_cost)?;
+    let cost = attention.attention_cost(work) + feed_forward.feed_forward_cost(work);
+    Some(Disaggregated { attention, feed_forward, cost })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use portamark_model::catalog::Models;
+
+    fn work(name: &str, context: u64) -> DecodingWork {
+        let model = Models::embedded().find(name).unwrap();
+        DecodingWork::of(model, context, Counting::Paper, CacheFormat::PAPER)
+    }
+
+    /// Three significant digits, as the report prints.
+    fn printed(value: f64) -> String {
+        format!("{value:.2e}")
+    }
+
+    #[test]
+    fn tables_2_and_3_are_reproduced_to_the_printed_digits() {
+        // Bytes and FLOP of attention at 8192 tokens, FLOP of projections and feed-forward network,
+        // bytes and FLOP of attention at 32768 tokens.
+        for (name, row) in [
+            ("DeepSeek-V3", "2.88e8 1.47e11 2.28e10 4.84e10 1.15e9 5.89e11"),
+            ("Kimi-K2", "2.88e8 7.37e10 1.23e10 4.84e10 1.15e9 2.95e11"),
+            ("Qwen3-235B-A22B", "7.89e8 2.52e10 1.34e10 2.84e10 3.15e9 1.01e11"),
+            ("Qwen3-32B", "1.07e9 1.72e10 1.21e10 5.03e10 4.29e9 6.87e10"),
+            ("Llama-4-Maverick", "1.01e9 8.05e9 6.04e9 2.42e10 2.21e9 1.41e10"),
+            ("MiniMax-M1", "9.23e8 3.42e9 3.75e10 5.44e10 1.93e9 1.15e10"),
+            ("ERNIE-4.5-300B-A47B", "9.06e8 1.45e10 1.63e10 7.61e10 3.62e9 5.80e10"),
+            ("Pangu-Pro-MoE", "8.05e8 8.05e9 6.04e9 2.38e10 3.22e9 3.22e10"),
+            ("Step-3", "2.56e8 3.27e10 2.07e10 5.33e10 1.02e9 1.31e11"),
+        ] {
+            let (near, far) = (work(name, 8192), work(name, 32768));
+            let cells = [
+                near.cache_bytes,
+                near.attention_flop,
+                near.projection_flop,
+                near.feed_forward_flop,
+                far.cache_bytes,
+                far.attention_flop,
+            ];
+            assert_eq!(cells.map(printed).join(" "), row, "{name}");
+        }
+    }
+
+    #[test]
+    fn intensities_are_those_of_the_report_and_exact_counting_lowers_that_of_a_latent() {
+        for (name, intensity) in [
+            ("DeepSeek-V3", 512.0),
+            ("Kimi-K2", 256.0),
+            ("Step-3", 128.0),
+            ("Qwen3-235B-A22B", 32.0),
+            ("Qwen3-32B", 16.0),
+        ] {
+            assert!((work(name, 8192).intensity() - intensity).abs() < 1e-9, "{name}");
+        }
+        let model = Models::embedded().find("DeepSeek-V3").unwrap();
+        let exact = DecodingWork::of(model, 8192, Counting::Exact, CacheFormat::PAPER);
+        assert_eq!(printed(exact.attention_flop), "1.39e11");
+        assert!((exact.intensity() - 483.6).abs() < 0.05, "{}", exact.intensity());
+    }
+
+    #[test]
+    fn published_costs_per_million_tokens_are_reproduced() {
+        let hardware = PricedHardware::paper();
+        for (name, near, far) in [
+            ("Step-3", "0.055", "0.129"),
+            ("DeepSeek-V3", "0.068", "0.211"),
+            ("Qwen3-235B-A22B", "0.062", "0.193"),
+        ] {
+            for (context, cost) in [(8192, near), (32768, far)] {
+                let found = disaggregated(&work(name, context), &hardware).unwrap();
+                assert_eq!(format!("{:.3}", found.cost), cost, "{name} at {context}");
+            }
+        }
+        assert_eq!(disaggregated(&work("Step-3", 8192), &[]), None);
+    }
+
+    #[test]
+    fn each_kind_of_attention_has_the_intensity_of_its_formula() {
+        // q, kv and whether the value's width counts in the key's are those of shapes.md; b = 1 byte.
+        for (name, kind, intensity) in [
+            ("Phi-3-mini-4k", "MHA", 2.0),
+            ("Llama-3.1-8B", "GQA", 2.0 * 32.0 / 8.0),
+            ("Gemma-3-1B", "MQA", 2.0 * 4.0),
+            ("DeepSeek-V3", "MLA", 4.0 * 128.0),
+            ("Step-3", "MFA", 2.0 * 64.0),
+        ] {
+            let model = Models::embedded().find(name).unwrap();
+            assert_eq!(AttentionKind::of(model).map(AttentionKind::letters), Some(kind), "{name}");
+            let found = layer_intensity(model, Counting::Paper, 1.0).unwrap();
+            assert!((found - intensity).abs() < 1e-9, "{name}: {found}");
+            // Two bytes halve it.
+            assert!((layer_intensity(model, Counting::Paper, 2.0).unwrap() - found / 2.0).abs() < 1e-9);
+        }
+        let latent = Models::embedded().find("DeepSeek-V3").unwrap();
+        let exact = layer_intensity(latent, Counting::Exact, 1.0).unwrap();
+        assert!((exact - 2.0 * 128.0 * (1.0 + 512.0 / 576.0)).abs() < 1e-9, "{exact}");
+    }
+
+    #[test]
+    fn ridges_are_those_of_table_4() {
+        let ridges: Vec<f64> = PricedHardware::paper().iter().map(|h| h.ridge().round()).collect();
+        assert_eq!(ridges, [591.0, 74.0, 156.0, 175.0]);
+    }
+
+    #[test]
+    fn a_window_bounds_what_a_token_reads() {
+        let gemma = Models::embedded().find("Gemma-3-1B").unwrap();
+        let at = |context| {
+            DecodingWork::of(gemma, context, Counting::Exact, CacheFormat { bytes: 2.0, full_bytes: 2.0 })
+        };
+        // 22 layers see 512 keys, 4 see all; a key and its value have 512 elements of 2 bytes.
+        let bytes = |local: u64, global: u64| ((22 * local + 4 * global) * 512 * 2) as f64;
+        assert_eq!(at(100).cache_bytes, bytes(100, 100));
+        assert_eq!(at(8192).cache_bytes, bytes(512, 8192));
+    }
+}

@@ -1,0 +1,132 @@
+//! The cost of decoding for several models, contexts and kinds of hardware side by side.
+
+use super::decoding_cost::{
+    AttentionKind, CacheFormat, Counting, DecodingWork, PricedHardware, disaggregated, layer_intensity,
+};
+use portamark_model::catalog::{Model, Models};
+use serde::Serialize;
+
+/// Price of a million tokens of one model at one length of its context.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ModelCost {
+    /// The model's name.
+    pub model: String,
+    /// How its heads share keys and values.
+    pub kind: Option<AttentionKind>,
+    /// Tokens before the decoded one.
+    pub context: u64,
+    /// Work of one token.
+    pub work: DecodingWork,
+    /// FLOP of attention per byte of the cache, over all layers.
+    pub intensity: f64,
+    /// Attention with its projections, for each hardware.
+    pub attention: Vec<f64>,
+    /// The feed-forward networks, for each hardware.
+    pub feed_forward: Vec<f64>,
+    /// Both apart, each where it is cheapest.
+    pub apart: f64,
+    /// Name of the hardware where attention is cheapest.
+    pub attention_on: String,
+    /// Name of the hardware where the feed-forward networks are cheapest.
+    pub feed_forward_on: String,
+}
+
+impl ModelCost {
+    /// All on one hardware.
+    pub fn together(&self, hardware: usize) -> f64 {
+        self.attention[hardware] + self.feed_forward[hardware]
+    }
+}
+
+/// Intensities of a kind of attention.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct KindIntensity {
+    /// Which.
+    pub kind: AttentionKind,
+    /// FLOP per byte, for q query and kv key heads and b bytes an element.
+    pub formula: &'static str,
+    /// Models of the catalogue that have it, in the layers that see all of the context, the lowest first.
+    pub models: Vec<(String, f64)>,
+}
+
+/// Costs and how they were counted.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct DecodingCosts {
+    /// How work is counted.
+    pub counting: Counting,
+    /// How wide the elements of the cache are.
+    pub cache: CacheFormat,
+    /// Each with its price.
+    pub hardware: Vec<PricedHardware>,
+    /// By model, then by context.
+    pub costs: Vec<ModelCost>,
+    /// Of all decoders of the catalogue.
+    pub intensities: Vec<KindIntensity>,
+}
+
+/// Costs of `models` at `contexts` on `hardware`, of which there is at least one.
+pub fn decoding_costs(
+    models: &[&Model],
+    contexts: &[u64],
+    counting: Counting,
+    cache: CacheFormat,
+    hardware: Vec<PricedHardware>,
+) -> DecodingCosts {
+    let mut costs = Vec::new();
+    for model in models {
+        for &context in contexts {
+            let work = DecodingWork::of(model, context, counting, cache);
+            let Some(apart) = disaggregated(&work, &hardware) else { continue };
+            costs.push(ModelCost {
+                model: model.name.clone(),
+                kind: AttentionKind::of(model),
+                context,
+                intensity: work.intensity(),
+                attention: hardware.iter().map(|one| one.attention_cost(&work)).collect(),
+                feed_forward: hardware.iter().map(|one| one.feed_forward_cost(&work)).collect(),
+                apart: apart.cost,
+                attention_on: apart.attention.name.clone(),
+                feed_forward_on: apart.feed_forward.name.clone(),
+                work,
+            });
+        }
+    }
+    let intensities = AttentionKind::ALL.map(|kind| {
+        let decoders = Models::embedded().models.iter().filter(|model| model.decodes());
+        let of_kind = decoders.filter(|model| AttentionKind::of(model) == Some(kind));
+        let mut models: Vec<(String, f64)> = of_kind
+            .filter_map(|model| Some((model.name.clone(), layer_intensity(model, counting, cache.bytes)?)))
+            .collect();
+        models.sort_by(|(_, a), (_, b)| a.total_cmp(b));
+        KindIntensity { kind, formula: kind.formula(counting), models }
+    });
+    DecodingCosts { counting, cache, hardware, costs, intensities: intensities.into() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn apart_is_never_dearer_than_together_and_is_the_sum_of_the_cheapest() {
+        let models: Vec<&Model> = Models::embedded().models.iter().filter(|model| model.decodes()).collect();
+        let found = decoding_costs(
+            &models,
+            &[1024, 131_072],
+            Counting::Exact,
+            CacheFormat::PAPER,
+            PricedHardware::paper(),
+        );
+        assert_eq!(found.costs.len(), 2 * models.len());
+        let least = |values: &[f64]| values.iter().copied().fold(f64::INFINITY, f64::min);
+        for cost in &found.costs {
+            let sum = least(&cost.attention) + least(&cost.feed_forward);
+            assert!((cost.apart / sum - 1.0).abs() < 1e-12, "{cost:?}");
+            assert!((0..4).all(|hardware| cost.apart <= cost.together(hardware) * (1.0 + 1e-12)), "{cost:?}");
+        }
+        // All five kinds are in the catalogue, and each decoder has one.
+        assert!(found.intensities.iter().all(|kind| !kind.models.is_empty()));
+        let named: usize = found.intensities.iter().map(|kind| kind.models.len()).sum();
+        assert_eq!(named, models.len());
+    }
+}

@@ -1,0 +1,170 @@
+//! Short names for devices, from texts that nobody vouches for.
+
+use portamark_model::device::{Capabilities, Takes};
+use portamark_model::workload::Distribution;
+use portamark_results::Header;
+use std::collections::HashMap;
+
+/// Characters of a device's name and of a driver's version that a label shows at most.
+const NAME_LIMIT: usize = 36;
+const VERSION_LIMIT: usize = 20;
+
+/// `text` on one line and without characters that a terminal, an XML parser or the bidirectional
+/// algorithm would act on: each run of them and of white space becomes one space.
+pub fn clean(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        if acts(c) {
+            if !out.is_empty() && !out.ends_with(' ') {
+                out.push(' ');
+            }
+        } else {
+            out.push(c);
+        }
+    }
+    out.truncate(out.trim_end().len());
+    out
+}
+
+/// Controls, white space, invisible and direction-changing characters, and what XML forbids.
+fn acts(c: char) -> bool {
+    c.is_control()
+        || c.is_whitespace()
+        || matches!(c, '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}')
+        || matches!(c, '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}')
+        || (u32::from(c) & 0xfffe) == 0xfffe
+}
+
+/// `text` cut to `limit` characters, the last of which is then an ellipsis.
+pub fn shorten(text: &str, limit: usize) -> String {
+    if text.chars().count() <= limit {
+        return text.into();
+    }
+    let kept: String = text.chars().take(limit.saturating_sub(1)).collect();
+    format!("{}…", kept.trim_end())
+}
+
+/// The part before the first parenthesis, unless nothing is left.
+fn before_parenthesis(text: &str) -> &str {
+    match text.split_once('(') {
+        Some((before, _)) if !before.trim().is_empty() => before.trim(),
+        _ => text,
+    }
+}
+
+/// What tells a device from others on the same chip: the version of its driver; of a runtime or a browser,
+/// which has its own, with its name.
+fn version_of(device: &Capabilities) -> String {
+    let Capabilities { api, driver, driver_version, takes, .. } = device;
+    match (takes, api.as_str()) {
+        (Takes::Cases, _) => format!("{api} {driver_version}"),
+        (_, "webgpu") => format!("{driver} {driver_version}"),
+        _ => driver_version.clone(),
+    }
+}
+
+/// One label for each header, no two alike: name and driver version in short; where that is not
+/// enough, in full, with the API, with the executor and method; at last a number.
+pub(crate) fn labels(headers: &[&Header]) -> Vec<String> {
+    let at_level = |header: &Header, level: usize| {
+        let device = &header.device;
+        let (name, version) = (clean(&device.name), clean(&version_of(device)));
+        let (name, version) = if level == 0 {
+            let name = shorten(before_parenthesis(&name), NAME_LIMIT);
+            (name, shorten(before_parenthesis(&version), VERSION_LIMIT))
+        } else {
+            (shorten(&name, 2 * NAME_LIMIT), shorten(&version, 2 * VERSION_LIMIT))
+        };
+        let name = if name.is_empty() { "unnamed device".into() } else { name };
+        let mut label = if version.is_empty() { name } else { format!("{name} · {version}") };
+        // What was multiplied is part of what was measured.
+        let dist = super::distribution(header);
+        if dist != Distribution::Uniform.name() {
+            label += &format!(" · {}", shorten(&clean(dist), VERSION_LIMIT));
+        }
+        if level >= 2 {
+            label += &format!(" · {}", shorten(&clean(&device.api), VERSION_LIMIT));
+        }
+        if level >= 3 {
+            label += &format!(
+                " · {} · method {}",
+                shorten(&clean(&header.executor), VERSION_LIMIT),
+                header.method
+            );
+        }
+        if let Some(ab) = &header.ab {
+            label += &format!(" · {} {}", clean(&ab.side), shorten(&clean(&ab.words), NAME_LIMIT));
+        }
+        label
+    };
+    let mut labels: Vec<String> = headers.iter().map(|header| at_level(header, 0)).collect();
+    for level in 1..=3 {
+        for i in colliding(&labels) {
+            labels[i] = at_level(headers[i], level);
+        }
+    }
+    let mut numbers: HashMap<String, usize> = HashMap::new();
+    for i in colliding(&labels) {
+        let number = numbers.entry(labels[i].clone()).or_insert(0);
+        *number += 1;
+        labels[i] = format!("{} #{number}", labels[i]);
+    }
+    labels
+}
+
+fn colliding(labels: &[String]) -> Vec<usize> {
+    let mut count: HashMap<&str, usize> = HashMap::new();
+    for label in labels {
+        *count.entry(label).or_insert(0) += 1;
+    }
+    (0..labels.len()).filter(|&i| count[labels[i].as_str()] > 1).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use portamark_fixtures::fixture;
+
+    #[test]
+    fn controls_and_direction_changes_become_one_space() {
+        assert_eq!(clean("  a\u{1b}[31m\r\n\t b\u{202e}c\u{0} "), "a [31m b c");
+        assert_eq!(clean("\u{feff}\u{ffff}"), "");
+        assert_eq!(clean("Adreno™ 740"), "Adreno™ 740");
+    }
+
+    #[test]
+    fn a_label_is_name_and_version_without_what_is_in_parentheses() {
+        let (h100, software) = (fixture::h100_header(), fixture::software_header());
+        assert_eq!(
+            labels(&[&h100, &software]),
+            ["NVIDIA H100 80GB HBM3 · 580.82.07", "llvmpipe · Mesa 22.3.6"]
+        );
+    }
+
+    #[test]
+    fn labels_that_collide_say_more_and_are_numbered_at_last() {
+        let mut a = fixture::software_header();
+        let mut b = a.clone();
+        b.device.name = "llvmpipe (LLVM 19.1.7, 512 bits)".into();
+        let told = labels(&[&a, &b]);
+        assert!(told[0].contains("256 bits") && told[1].contains("512 bits"), "{told:?}");
+
+        b = a.clone();
+        b.device.api = "gl".into();
+        let told = labels(&[&a, &b]);
+        assert!(told[0].ends_with("· vulkan") && told[1].ends_with("· gl"), "{told:?}");
+
+        a.device.name = "\u{7}".into();
+        a.device.driver_version = String::new();
+        let told = labels(&[&a, &a]);
+        assert!(told[0].starts_with("unnamed device · vulkan"), "{told:?}");
+        assert!(told[0].ends_with("#1") && told[1].ends_with("#2"), "{told:?}");
+    }
+
+    #[test]
+    fn a_cut_text_ends_in_an_ellipsis_and_keeps_its_limit() {
+        assert_eq!(shorten("abcdef", 6), "abcdef");
+        assert_eq!(shorten("abcdefg", 6), "abcde…");
+        assert_eq!(shorten("ÄÖÜß", 2), "Ä…");
+    }
+}

@@ -1,0 +1,91 @@
+//! What follows from result files alone: measured ceilings, placement under the roofline, verdicts on two
+//! sides, scores of performance portability, projections to models, and costs. Nothing here knows how a row
+//! was measured.
+//!
+//! ```no_run
+//! use portamark_analysis::{Matching, VerdictRule, compare};
+//!
+//! let old = [portamark_results::load("old.jsonl".as_ref())?];
+//! let new = [portamark_results::load("new.jsonl".as_ref())?];
+//! // The seed of the bootstrap, so that the same files give the same verdicts.
+//! for device in compare(&new, &old, Matching::default(), &VerdictRule::seeded(1))? {
+//!     for verdict in &device.cases {
+//!         println!("{:40} {}", verdict.case, verdict.judgement.verdict.word());
+//!     }
+//! }
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod bandwidth_curve;
+mod ceiling;
+mod chain;
+mod changes;
+mod comparison;
+mod convergence;
+mod decoding_cost;
+mod decoding_costs;
+mod decoding_prices;
+mod efficiency;
+mod gate;
+mod headline;
+mod history;
+mod label;
+mod levels;
+mod matchup;
+mod plausibility;
+mod portability;
+mod portability_table;
+mod prediction;
+mod projection;
+mod projection_curve;
+mod published;
+mod ranking;
+mod rate;
+mod repeats;
+mod roofline;
+mod running_cost;
+mod sensitivity;
+mod standing;
+mod subject;
+mod variants;
+mod vendor;
+mod verdict;
+mod verdicts;
+
+pub use bandwidth_curve::BandwidthCurve;
+pub use ceiling::{Ceilings, ComputeCeiling, MemoryCeiling, Unit};
+pub use chain::ChainCheck;
+pub use changes::Change;
+pub use comparison::{CaseLine, Comparison, Device, Entry, Lead, NotRun};
+pub use convergence::{Convergence, Coverage};
+pub use decoding_cost::{
+    AttentionKind, CacheFormat, Counting, DecodingWork, Disaggregated, PricedHardware, disaggregated,
+    layer_intensity,
+};
+pub use decoding_costs::{DecodingCosts, KindIntensity, ModelCost, decoding_costs};
+pub use decoding_prices::{priced_hardware, read_prices};
+pub use efficiency::{Cell, Efficiencies, Efficiency};
+pub use gate::Gate;
+pub use headline::{HEADLINES, Headline, caveats};
+pub use history::{HistoryPoint, Series, Shift, histories};
+pub use label::clean;
+pub use label::shorten;
+pub use levels::{Level, levels};
+pub use matchup::{DevicePair, pair_devices};
+pub use plausibility::{Cause, Excess, Roof, figure, published_of};
+pub use portability::{CaseScore, FamilyScore, Score, Study, StudyOptions, Zero};
+pub use portability_table::{TableScore, score_table};
+pub use prediction::{EfficiencyRange, EfficiencySource, GivenEfficiencies, KERNEL_CLASSES, predict};
+pub use projection::{Basis, PartTime, Projection, project};
+pub use published::{Published, accelerator, published_bandwidth, published_peak};
+pub use ranking::{Candidate, Criterion, Ranked, Ranking, rank};
+pub use rate::{Rate, RateUnit};
+pub use roofline::{Placement, Resource, place};
+pub use running_cost::{Power, PowerBasis, kwh_per_million, measured_power, price_per_million};
+pub(crate) use sensitivity::distribution;
+pub use sensitivity::{Sensitivity, sensitivities};
+pub use standing::Standing;
+pub use variants::{CostOfChecks, OwnAgainstBuiltIn, costs_of_checks, own_kernels};
+pub use vendor::{AgainstVendor, ImportedRow, Reference, against_vendor, has_references};
+pub use verdict::{Absence, Doubt, Judgement, PValues, Side, Verdict, VerdictRule, judge_together};
+pub use verdicts::{CaseVerdict, DeviceVerdicts, Difference, Matching, Refusal, compare, verdicts};

@@ -1,0 +1,143 @@
+//! Which devices of two sets of files are compared with one another.
+
+use super::label::labels;
+use super::sensitivity::distribution;
+use portamark_results::{Header, RunFile};
+use std::collections::HashMap;
+
+/// The files of one device on both sides; one of them may have none.
+#[derive(Debug, Clone)]
+pub struct DevicePair<'a> {
+    /// What is judged.
+    pub new: Vec<&'a RunFile>,
+    /// What it is judged against.
+    pub reference: Vec<&'a RunFile>,
+}
+
+impl DevicePair<'_> {
+    /// Short name: that of the reference and, where it differs, that of the new side.
+    pub fn label(&self) -> String {
+        let name = |side: &[&RunFile]| side.last().and_then(|file| labels(&[&file.header]).pop());
+        match (name(&self.reference), name(&self.new)) {
+            (Some(reference), Some(new)) if reference != new => format!("{reference} -> {new}"),
+            (Some(name), _) | (None, Some(name)) => name,
+            (None, None) => String::new(),
+        }
+    }
+}
+
+/// What two groups of files have to have in common, from all of it to little.
+const ALIKE: [fn(&Header) -> Vec<String>; 4] = [
+    |header| {
+        let ab = header.ab.as_ref().map_or(String::new(), |ab| format!("{} {}", ab.side, ab.words));
+        let executor = header.executor.split_whitespace().next().unwrap_or_default().to_string();
+        vec![header.device.id.clone(), measured(header), executor, ab]
+    },
+    |header| vec![header.device.id.clone(), measured(header)],
+    // The same chip through another driver.
+    |header| vec![header.device.name.clone(), header.device.api.clone(), measured(header)],
+    |header| vec![header.device.name.clone(), header.device.api.clone()],
+];
+
+/// By which method and on what.
+fn measured(header: &Header) -> String {
+    format!("{} {}", header.method, distribution(header))
+}
+
+/// Pairs the devices of two sides: equal ones, then the same chips through other drivers, and at last
+/// whatever is the only one left on both sides. A device without a partner stands alone.
+pub fn pair_devices<'a>(new: &'a [RunFile], reference: &'a [RunFile]) -> Vec<DevicePair<'a>> {
+    let mut new: Vec<Option<Vec<&RunFile>>> = groups(new).into_iter().map(Some).collect();
+    let reference = groups(reference);
+    let mut partners: Vec<Option<Vec<&RunFile>>> = vec![None; reference.len()];
+    for alike in ALIKE {
+        let key = |group: &Vec<&RunFile>| alike(&group[0].header);
+        for (at, group) in reference.iter().enumerate() {
+            let wanted = key(group);
+            let rivals =
+                (0..reference.len()).filter(|i| partners[*i].is_none() && key(&reference[*i]) == wanted);
+            let fits: Vec<usize> = (0..new.len())
+                .filter(|i| new[*i].as_ref().is_some_and(|group| key(group) == wanted))
+                .collect();
+            if let ([only], true, 1) = (&fits[..], partners[at].is_none(), rivals.count()) {
+                partners[at] = new[*only].take();
+            }
+        }
+    }
+    let alone: Vec<usize> = (0..partners.len()).filter(|at| partners[*at].is_none()).collect();
+    let left: Vec<usize> = (0..new.len()).filter(|at| new[*at].is_some()).collect();
+    if let ([at], [other]) = (&alone[..], &left[..]) {
+        partners[*at] = new[*other].take();
+    }
+    let with = reference.into_iter().zip(partners);
+    let mut pairs: Vec<DevicePair> =
+        with.map(|(reference, new)| DevicePair { new: new.unwrap_or_default(), reference }).collect();
+    pairs.extend(new.into_iter().flatten().map(|new| DevicePair { new, reference: Vec::new() }));
+    pairs
+}
+
+/// The files of one device, method, distribution and side, in the order of the files.
+fn groups(files: &[RunFile]) -> Vec<Vec<&RunFile>> {
+    let mut places: HashMap<Vec<String>, usize> = HashMap::new();
+    let mut groups: Vec<Vec<&RunFile>> = Vec::new();
+    for file in files {
+        let place = *places.entry(ALIKE[0](&file.header)).or_insert_with(|| {
+            groups.push(Vec::new());
+            groups.len() - 1
+        });
+        groups[place].push(file);
+    }
+    groups
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use portamark_fixtures::fixture;
+
+    fn file(name: &str, driver: &str) -> RunFile {
+        let mut header = fixture::h100_header();
+        header.device.name = name.into();
+        header.device.driver_version = driver.into();
+        header.device.id = format!("vulkan/{name}/{driver}");
+        fixture::file(header, vec![])
+    }
+
+    /// The ids of both sides of each pair, `-` for none.
+    fn paired(new: &[RunFile], reference: &[RunFile]) -> Vec<String> {
+        let ids = |side: &[&RunFile]| {
+            let ids: Vec<&str> = side.iter().map(|file| &file.header.device.id["vulkan/".len()..]).collect();
+            if ids.is_empty() { "-".to_string() } else { ids.join("+") }
+        };
+        pair_devices(new, reference)
+            .iter()
+            .map(|pair| format!("{} {}", ids(&pair.reference), ids(&pair.new)))
+            .collect()
+    }
+
+    #[test]
+    fn two_single_devices_are_a_pair_whatever_they_are() {
+        assert_eq!(paired(&[file("b", "2")], &[file("a", "1")]), ["a/1 b/2"]);
+        let label = |new: &[RunFile], reference: &[RunFile]| pair_devices(new, reference)[0].label();
+        assert_eq!(label(&[file("b", "2")], &[file("a", "1")]), "a · 1 -> b · 2");
+        assert_eq!(label(&[file("a", "1")], &[file("a", "1")]), "a · 1");
+        assert_eq!(label(&[], &[file("a", "1")]), "a · 1");
+    }
+
+    #[test]
+    fn of_several_devices_each_has_its_own_partner() {
+        let new = [file("c", "1"), file("b", "2"), file("a", "1"), file("a", "1")];
+        let reference = [file("a", "1"), file("b", "1"), file("d", "1")];
+        // b has another driver, d and c are the ones left over.
+        assert_eq!(paired(&new, &reference), ["a/1 a/1+a/1", "b/1 b/2", "d/1 c/1"]);
+        let new = [file("b", "1"), file("a", "1"), file("c", "1")];
+        assert_eq!(paired(&new, &[file("a", "1")]), ["a/1 a/1", "- b/1", "- c/1"]);
+    }
+
+    #[test]
+    fn what_could_be_either_has_no_partner() {
+        let two_drivers = [file("a", "1"), file("a", "2")];
+        assert_eq!(paired(&[file("a", "3")], &two_drivers), ["a/1 -", "a/2 -", "- a/3"]);
+        assert_eq!(paired(&[file("a", "2")], &two_drivers), ["a/1 -", "a/2 a/2"]);
+    }
+}

@@ -1,0 +1,296 @@
+//! Rates that are too good: above what the device was measured to reach, or above what is published
+//! of it, each with its likely cause.
+
+use super::ceiling::Ceilings;
+use super::published::{Published, accelerator, published_bandwidth, published_peak};
+use super::rate::{Rate, RateUnit};
+use super::roofline::{Placement, Resource};
+use portamark_model::units;
+use portamark_model::workload::Case;
+use portamark_results::{Cache, Header, Row, TimerChoice, Timing};
+use portamark_stats::median_of_unsorted;
+
+/// Rates above a roof by less than this part are within what two measurements leave open.
+const MARGIN: f64 = 1.02;
+/// The clock of a chip exceeds the one that its published peak is of by less than this part.
+const BOOST: f64 = 1.3;
+/// A share of the batch's time that grows with k below this is no work.
+const GROWS_WITH_K: f64 = 0.5;
+/// Device time below this part of the host's, over batches much longer than an empty one, is no
+/// overhead any more.
+const SHORT_OF_HOST: f64 = 0.7;
+/// Batches so many times as long as an empty one are told by both clocks alike.
+const LONG: f64 = 20.0;
+
+/// What a rate lies above.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Roof {
+    /// What `peak` and `stream` rows of the device reached.
+    Measured,
+    /// What is published of it.
+    Published(Published),
+}
+
+/// Why a rate can be too good.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Cause {
+    /// Device and host disagree on how long it took.
+    Timer,
+    /// The work was not done each time: a batch of more executions does not take longer.
+    Elimination,
+    /// The working set stays in a cache.
+    Cache,
+    /// More bytes are counted than moved: some are read twice and moved once.
+    ByteModel,
+    /// The clock was above the one that the published figure is of.
+    Boost,
+    /// The kernel that measured the roof does not reach it.
+    Probe,
+}
+
+impl Cause {
+    /// In words, after "above … :".
+    pub fn words(self) -> &'static str {
+        match self {
+            Cause::Timer => "device and host disagree on the time, so the timer is at fault",
+            Cause::Elimination => {
+                "more executions do not take longer, so the compiler or driver has left work out"
+            }
+            Cause::Cache => "part of the data came from a cache",
+            Cause::ByteModel => "bytes are counted that a cache or a reuse saves",
+            Cause::Boost => "the clock was above that of the published figure",
+            Cause::Probe => "the peak or stream kernel does not reach the true one",
+        }
+    }
+}
+
+/// A rate above a roof.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Excess {
+    /// Which roof; the published one, if it is above both.
+    pub roof: Roof,
+    /// Rate over roof, above 1.02.
+    pub fraction: f64,
+    /// The likely cause.
+    pub cause: Cause,
+}
+
+impl Excess {
+    /// For a remark, e.g. `133 % of the published 44.0 TFLOP/s (fp32): the clock was above …`.
+    pub fn words(&self) -> String {
+        match &self.roof {
+            Roof::Measured => format!("above the measured roof: {}", self.cause.words()),
+            Roof::Published(published) => format!(
+                "{} of the published {}: {}",
+                units::percent(self.fraction),
+                figure(published),
+                self.cause.words()
+            ),
+        }
+    }
+}
+
+/// A published figure with its unit and field, e.g. `148 TFLOP/s (fp16)`.
+pub fn figure(published: &Published) -> String {
+    let value = match published.field {
+        "bandwidth" => units::byte_rate(published.per_second),
+        field if field.starts_with("int") => units::op_rate(published.per_second),
+        _ => units::flop_rate(published.per_second),
+    };
+    format!("{value} ({})", published.field)
+}
+
+/// The published figure that a row of `case` in `unit` is held against. None if the device is not in
+/// the catalogue or the figure is not published.
+pub fn published_of(header: &Header, case: &Case, unit: RateUnit) -> Option<Published> {
+    let accelerator = accelerator(header)?;
+    match unit {
+        RateUnit::Bytes => published_bandwidth(accelerator),
+        RateUnit::Flop | RateUnit::Op => published_peak(accelerator, case.precision()),
+        RateUnit::Steps => None,
+    }
+}
+
+/// Whether the rate of a row is too good, and why it may be.
+///
+/// The causes are tried from the gravest on: a timer that the host's clock contradicts; work that does
+/// not grow with the number of executions; a working set within the cache; bytes counted more than
+/// once; a clock above that of the published figure; and, above the measured roof alone, a roof that
+/// was measured too low.
+pub fn excess(
+    header: &Header,
+    ceilings: &Ceilings,
+    case: &Case,
+    row: &Row,
+    rate: Rate,
+    placement: Option<Placement>,
+) -> Option<Excess> {
+    let published = published_of(header, case, rate.unit).map(|p| (p, rate.value / p.per_second));
+    let published = published.filter(|(_, fraction)| *fraction > MARGIN);
+    let measured = placement.map(|p| p.fraction).filter(|fraction| *fraction > MARGIN);
+    let (roof, fraction) = match (published, measured) {
+        (Some((published, fraction)), _) => (Roof::Published(published), fraction),
+        (None, Some(fraction)) => (Roof::Measured, fraction),
+        (None, None) => return None,
+    };
+    let moves = match roof {
+        Roof::Published(_) => rate.unit == RateUnit::Bytes,
+        Roof::Measured => placement.is_some_and(|placement| placement.binds == Resource::Memory),
+    };
+    let cause = match &row.timing {
+        Some(timing) if disagrees(header, timing) => Cause::Timer,
+        Some(timing) if !grows_with_k(timing) => Cause::Elimination,
+        Some(timing) if moves && fits_cache(header, row, timing) => Cause::Cache,
+        _ if moves && !matches!(case, Case::Stream(_)) => Cause::ByteModel,
+        _ if matches!(roof, Roof::Measured) => Cause::Probe,
+        _ if fraction <= BOOST => Cause::Boost,
+        // No clock is so high, and the time grows with k: each execution does less than it should.
+        _ if !moves => Cause::Elimination,
+        _ => {
+            let kept = ceilings.memory_roof().is_some_and(|roof| roof.case != row.case);
+            if kept { Cause::Cache } else { Cause::ByteModel }
+        }
+    };
+    Some(Excess { roof, fraction, cause })
+}
+
+/// Whether the host's clock contradicts the device's: longer on the device, or much shorter in batches
+/// that are long beside an empty one.
+fn disagrees(header: &Header, timing: &Timing) -> bool {
+    let median =
+        |ns: &[u64]| median_of_unsorted(&mut ns.iter().map(|ns| *ns as f64 * 1e-9).collect::<Vec<_>>());
+    let (Some(device), Some(host)) = (median(&timing.device_ns), median(&timing.host_ns)) else {
+        return false;
+    };
+    timing.timer == TimerChoice::Device
+        && (device > MARGIN * host
+            || (host > LONG * header.timer.empty_host_s && device < SHORT_OF_HOST * host))
+}
+
+/// Whether more executions took longer, where that was tried.
+fn grows_with_k(timing: &Timing) -> bool {
+    let each = timing.summary.median;
+    timing.slope_s.is_none_or(|slope| timing.k < 4 || slope > GROWS_WITH_K * each)
+}
+
+/// Whether what a batch touches is less than twice the cache that rotation has to outgrow.
+fn fits_cache(header: &Header, row: &Row, timing: &Timing) -> bool {
+    let cache = header.cache.as_ref().map(|cache| cache.bytes as f64);
+    let touched = row.bytes as f64 * f64::from(timing.sets);
+    timing.cache != Cache::Rotated || cache.is_some_and(|cache| touched < 2.0 * cache)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Comparison;
+    use portamark_fixtures::fixture;
+    use portamark_results::{CacheReport, CacheSource};
+
+    const GEMM: &str = "gemm f32 m4096 n4096 k4096 nn";
+    /// 2·4096³ FLOP.
+    const GEMM_FLOP: f64 = 137_438_953_472.0;
+
+    /// What is said of a row of `key` that takes `seconds` on an H20 (44 TFLOP/s in fp32, 4 TB/s) whose
+    /// measured roofs are 40 TFLOP/s and 3.5 TB/s, after `change`.
+    fn said(key: &str, seconds: f64, change: impl Fn(&mut Row)) -> Option<Excess> {
+        let roof = |key: &str, per_second: f64| {
+            let case: Case = key.parse().unwrap();
+            let work = if case.is_bandwidth() { case.bytes() } else { case.flop() };
+            fixture::ok_row(key, work as f64 / per_second)
+        };
+        let mut row = fixture::ok_row(key, seconds);
+        change(&mut row);
+        let mut header = fixture::h100_header();
+        header.device.name = "NVIDIA H20".into();
+        header.cache = Some(CacheReport {
+            bytes: 50_000_000,
+            source: CacheSource::Measured,
+            finding: String::new(),
+            curve: Vec::new(),
+        });
+        let roofs = vec![roof("peak f32 fma c64 s32", 40e12), roof("stream f32 copy n33554432", 3.5e12)];
+        let runs = [fixture::file(header, roofs.into_iter().chain([row]).collect())];
+        let comparison = Comparison::new(&runs);
+        comparison.devices[0].entries.iter().find(|entry| entry.row.case == key).unwrap().excess
+    }
+
+    fn timing(row: &mut Row) -> &mut Timing {
+        row.timing.as_mut().unwrap()
+    }
+
+    #[test]
+    fn a_rate_below_both_roofs_is_plausible() {
+        assert_eq!(said(GEMM, GEMM_FLOP / 39e12, |_| ()), None);
+        // Within the margin of 2 %.
+        assert_eq!(said(GEMM, GEMM_FLOP / 40.5e12, |_| ()), None);
+    }
+
+    #[test]
+    fn above_the_measured_roof_alone_the_probe_is_too_slow() {
+        let excess = said(GEMM, GEMM_FLOP / 42e12, |_| ()).unwrap();
+        assert_eq!((excess.roof, excess.cause), (Roof::Measured, Cause::Probe));
+        assert!((excess.fraction - 1.05).abs() < 1e-9);
+        assert!(excess.words().starts_with("above the measured roof: the peak or stream"));
+    }
+
+    #[test]
+    fn a_little_above_the_published_peak_the_clock_was_boosted() {
+        // 50 of 44 TFLOP/s: 114 %.
+        let excess = said(GEMM, GEMM_FLOP / 50e12, |_| ()).unwrap();
+        assert_eq!(excess.cause, Cause::Boost);
+        assert!((excess.fraction - 50.0 / 44.0).abs() < 1e-9);
+        assert!(
+            excess.words().starts_with("114 % of the published 44.0 TFLOP/s (fp32): "),
+            "{}",
+            excess.words()
+        );
+    }
+
+    #[test]
+    fn far_above_it_or_without_growth_over_k_work_was_left_out() {
+        assert_eq!(said(GEMM, GEMM_FLOP / 440e12, |_| ()).unwrap().cause, Cause::Elimination);
+        let still = |row: &mut Row| {
+            let timing = timing(row);
+            (timing.k, timing.slope_s) = (64, Some(0.1 * timing.summary.median));
+        };
+        // 114 % would be a boost, if the time grew.
+        assert_eq!(said(GEMM, GEMM_FLOP / 50e12, still).unwrap().cause, Cause::Elimination);
+    }
+
+    #[test]
+    fn a_warm_or_small_working_set_came_from_the_cache() {
+        // n8388608: 67 MB for read and write together; three sets are 201 MB, more than twice 50 MB.
+        let key = "stream f32 scale n8388608";
+        let seconds = 67_108_864.0 / 8e12;
+        let warm = |row: &mut Row| timing(row).cache = Cache::Warm;
+        assert_eq!(said(key, seconds, warm).unwrap().cause, Cause::Cache);
+        let few = |row: &mut Row| timing(row).sets = 1;
+        assert_eq!(said(key, seconds, few).unwrap().cause, Cause::Cache);
+        // 4.4 of 4 TB/s in rotation: memory clocks are boosted as well.
+        assert_eq!(said(key, 67_108_864.0 / 4.4e12, |_| ()).unwrap().cause, Cause::Boost);
+    }
+
+    #[test]
+    fn work_that_reuses_bytes_is_counted_by_a_model() {
+        // One token through 8192 × 8192 weights: 268 MB, three sets of them.
+        let key = "gemv f32 m1 n8192 k8192";
+        let bytes = key.parse::<Case>().unwrap().bytes() as f64;
+        assert_eq!(said(key, bytes / 6e12, |_| ()).unwrap().cause, Cause::ByteModel);
+    }
+
+    #[test]
+    fn clocks_that_disagree_come_before_every_other_cause() {
+        let clocks = |device: u64, host: u64| {
+            move |row: &mut Row| {
+                let timing = timing(row);
+                (timing.device_ns, timing.host_ns) = (vec![device; 31], vec![host; 31]);
+            }
+        };
+        let seconds = GEMM_FLOP / 50e12;
+        // Much shorter on the device than on the host, and longer than around it.
+        assert_eq!(said(GEMM, seconds, clocks(10_000_000, 90_000_000)).unwrap().cause, Cause::Timer);
+        assert_eq!(said(GEMM, seconds, clocks(90_000_000, 80_000_000)).unwrap().cause, Cause::Timer);
+        assert_eq!(said(GEMM, seconds, clocks(89_000_000, 90_000_000)).unwrap().cause, Cause::Boost);
+    }
+}

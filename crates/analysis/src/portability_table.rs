@@ -1,0 +1,285 @@
+//! Scores of any programs on any platforms, from a table: results of other studies, and their published
+//! examples.
+//!
+//! The columns are those of the P3 Analysis Library: `problem` (may be left out), `application`,
+//! `platform`, and `fom`, a figure of merit, or `efficiency`. A platform of a problem that an application
+//! has no line of is not supported, and neither is one whose figure is empty, 0, `NA`, `NaN`, `inf` or a
+//! dash: failed runs are written in each of these ways.
+
+use super::efficiency::Cell;
+use super::portability::Score;
+use portamark_stats::{Better, application_efficiency};
+use serde::Serialize;
+use std::collections::HashSet;
+
+/// An application on a problem.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct TableScore {
+    /// The problem; empty where the table has no such column.
+    pub problem: String,
+    /// The application.
+    pub application: String,
+    /// H: the platforms of the problem, in the order of the table.
+    pub platforms: Vec<String>,
+    /// One for each platform.
+    pub cells: Vec<Cell>,
+    /// The metrics.
+    pub score: Score,
+}
+
+/// A line of the table; no figure stands for what is not supported.
+struct Line {
+    problem: String,
+    application: String,
+    platform: String,
+    figure: Option<f64>,
+}
+
+/// Words for a run that has no figure, in small letters.
+const MISSING: [&str; 9] = ["", "-", "–", "na", "n/a", "nan", "none", "null", "inf"];
+
+/// The scores of the applications in `text`, comma-separated with a line of names, in the order of the
+/// table. `better` says which figures of merit are better; `platforms` chooses H, all if it is empty.
+///
+/// A figure of merit is held against the best of all applications on the same problem and platform.
+///
+/// # Errors
+/// In words, with the line where there is one: columns that are missing, a figure that is no number or
+/// negative, one application twice on one platform and problem, a platform that the table does not have.
+pub fn score_table(text: &str, better: Better, platforms: &[String]) -> Result<Vec<TableScore>, String> {
+    let (mut lines, is_efficiency) = read(text)?;
+    for platform in platforms {
+        if !lines.iter().any(|line| line.platform == *platform) {
+            return Err(format!("the table has no platform `{platform}`"));
+        }
+    }
+    lines.retain(|line| platforms.is_empty() || platforms.contains(&line.platform));
+    let mut scores: Vec<TableScore> = Vec::new();
+    for problem in distinct(lines.iter().map(|line| &line.problem)) {
+        let of_problem: Vec<&Line> = lines.iter().filter(|line| line.problem == problem).collect();
+        let mut on = distinct(of_problem.iter().map(|line| &line.platform));
+        if !platforms.is_empty() {
+            on = platforms.to_vec();
+        }
+        for application in distinct(of_problem.iter().map(|line| &line.application)) {
+            let cell = |platform: &String| {
+                let here = |line: &&&Line| line.platform == *platform;
+                let own = of_problem.iter().filter(here).find(|line| line.application == application);
+                let figures = of_problem.iter().filter(here).filter_map(|line| line.figure);
+                let efficiency = own.and_then(|line| line.figure).and_then(|own| {
+                    if is_efficiency {
+                        return Some(own);
+                    }
+                    let best = match better {
+                        Better::Lower => figures.fold(f64::INFINITY, f64::min),
+                        Better::Higher => figures.fold(0.0, f64::max),
+                    };
+                    application_efficiency(own, best, better)
+                });
+                match efficiency {
+                    Some(value) => Cell::Efficiency { value },
+                    None => {
+                        let reason =
+                            if own.is_some() { "the table has no figure" } else { "the table has no line" };
+                        Cell::Unsupported { status: "not supported", reason: reason.into() }
+                    }
+                }
+            };
+            let cells: Vec<Cell> = on.iter().map(cell).collect();
+            let score = Score::of(&cells, None);
+            let problem = problem.clone();
+            scores.push(TableScore { problem, application, platforms: on.clone(), cells, score });
+        }
+    }
+    Ok(scores)
+}
+
+fn distinct<'s>(names: impl Iterator<Item = &'s String>) -> Vec<String> {
+    let mut seen = HashSet::new();
+    names.filter(|name| seen.insert(name.as_str())).cloned().collect()
+}
+
+/// The lines, and whether their figures are efficiencies.
+fn read(text: &str) -> Result<(Vec<Line>, bool), String> {
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(text.as_bytes());
+    let words = |error: csv::Error| error.to_string();
+    let names: Vec<String> = reader.headers().map_err(words)?.iter().map(str::to_lowercase).collect();
+    let column = |known: &[&str]| names.iter().position(|name| known.contains(&name.as_str()));
+    let needed = |known: &[&str]| {
+        let has = names.join(", ");
+        column(known).ok_or_else(|| format!("the table has no column `{}`; it has {has}", known[0]))
+    };
+    let application = needed(&["application", "app"])?;
+    let platform = needed(&["platform"])?;
+    let problem = column(&["problem"]);
+    let efficiency = column(&["efficiency", "eff", "app eff", "arch eff"]);
+    let figure = match efficiency {
+        Some(place) => place,
+        None => needed(&["fom"]).map_err(|_| "the table has neither a column `efficiency` nor `fom`")?,
+    };
+    let mut lines: Vec<Line> = Vec::new();
+    let mut seen = HashSet::new();
+    for (number, record) in reader.records().enumerate() {
+        let record = record.map_err(words)?;
+        let at = |place: usize| record.get(place).unwrap_or("").to_string();
+        let number = record.position().map_or(number as u64 + 2, csv::Position::line);
+        let text = at(figure);
+        let missing = MISSING.contains(&text.to_lowercase().as_str());
+        let value = if missing {
+            0.0
+        } else {
+            text.parse().map_err(|_| format!("line {number}: `{text}` is no number"))?
+        };
+        if value < 0.0 {
+            return Err(format!("line {number}: `{text}` is negative"));
+        }
+        let line = Line {
+            problem: problem.map(at).unwrap_or_default(),
+            application: at(application),
+            platform: at(platform),
+            figure: Some(value).filter(|value: &f64| value.is_finite() && *value > 0.0),
+        };
+        // Counting one run twice would weight its platform twice.
+        if !seen.insert((line.problem.clone(), line.application.clone(), line.platform.clone())) {
+            let (application, platform) = (line.application, line.platform);
+            return Err(format!("line {number}: `{application}` has a second line on `{platform}`"));
+        }
+        lines.push(line);
+    }
+    if lines.is_empty() { Err("the table has no line".into()) } else { Ok((lines, efficiency.is_some())) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn scores(text: &str, better: Better) -> Vec<TableScore> {
+        score_table(text, better, &[]).unwrap()
+    }
+
+    fn close(a: Option<f64>, b: f64) -> bool {
+        a.is_some_and(|a| (a - b).abs() < 1e-6)
+    }
+
+    fn values(score: &TableScore) -> Vec<Option<f64>> {
+        score.cells.iter().map(Cell::value).collect()
+    }
+
+    /// `application` on platforms 0, 1, … with these figures.
+    fn lines(application: &str, figures: &[&str]) -> String {
+        figures
+            .iter()
+            .enumerate()
+            .map(|(place, figure)| format!("test,{application},{place},{figure}\n"))
+            .collect()
+    }
+
+    #[test]
+    fn the_figures_of_the_p3_library_give_its_efficiencies() {
+        // test_efficiency.py: times, one of which is missing, and rates.
+        let head = "problem,application,platform,fom\n";
+        let table = [
+            head,
+            &lines("best", &["25", "10", "12.5", "5", "1"]),
+            &lines("dummy", &["25", "12.5", "25", "", "5"]),
+        ]
+        .concat();
+        let found = scores(&table, Better::Lower);
+        assert_eq!(values(&found[1]), [Some(1.0), Some(0.8), Some(0.5), None, Some(0.2)]);
+        assert_eq!((found[1].score.pp, found[1].score.supported), (Some(0.0), 4));
+        let table = [
+            head,
+            &lines("best", &["4", "10", "8", "20", "100"]),
+            &lines("dummy", &["4", "8", "4", "0", "20"]),
+        ]
+        .concat();
+        let found = scores(&table, Better::Higher);
+        assert_eq!(values(&found[1]), [Some(1.0), Some(0.8), Some(0.5), None, Some(0.2)]);
+        assert_eq!(found[0].score.pp, Some(1.0));
+    }
+
+    #[test]
+    fn the_efficiencies_of_the_p3_library_give_its_scores() {
+        // test_pp.py.
+        let of = |figures: &[&str]| {
+            scores(
+                &["problem,application,platform,efficiency\n", &lines("a", figures)].concat(),
+                Better::Lower,
+            )[0]
+            .score
+            .pp
+        };
+        assert!(close(of(&["1", "0.8", "0.5", "1", "0.2"]), 0.487805));
+        assert!(close(of(&["1"; 5]), 1.0) && close(of(&["0.2"]), 0.2));
+        assert_eq!(of(&["1", "0.8", "0.5", "0", "0.2"]), Some(0.0));
+    }
+
+    #[test]
+    fn the_synthetic_table_of_sewall_and_others_has_its_scores() {
+        // P3HPC 2020, as in p3's plot_simple_cascade.py: ten platforms.
+        let mut table = String::from("application,platform,efficiency\n");
+        for place in 0..10 {
+            let e = [
+                ("Unportable", if place == 0 { 1.0 } else { 0.0 }),
+                ("Single Target", if place == 0 { 1.0 } else { 0.1 }),
+                ("Multi-Target", if place < 5 { 1.0 } else { 0.1 }),
+                ("Consistent (30%)", 0.3),
+                ("Consistent (70%)", 0.7),
+                ("Inconsistent", f64::from(place + 1) / 10.0),
+            ];
+            for (application, e) in e {
+                table += &format!("{application},{place},{e}\n");
+            }
+        }
+        let found: Vec<(String, f64)> = scores(&table, Better::Lower)
+            .into_iter()
+            .map(|score| (score.application, (score.score.pp.unwrap() * 1e6).round() / 1e6))
+            .collect();
+        let expected = [0.0, 0.10989, 0.181818, 0.3, 0.7, 0.341417];
+        assert_eq!(found.iter().map(|(_, pp)| *pp).collect::<Vec<_>>(), expected);
+        assert_eq!(found[1].0, "Single Target");
+    }
+
+    #[test]
+    fn a_platform_without_a_line_is_not_supported_and_platforms_can_be_chosen() {
+        let table = "application,platform,fom\na,x,1\na,y,2\nb,x,4\n";
+        let found = scores(table, Better::Lower);
+        assert_eq!((values(&found[1]), found[1].score.pp), (vec![Some(0.25), None], Some(0.0)));
+        let on_x = score_table(table, Better::Lower, &["x".into()]).unwrap();
+        assert!(close(on_x[1].score.pp, 0.25) && on_x[1].platforms == ["x"]);
+        assert!(score_table(table, Better::Lower, &["z".into()]).unwrap_err().contains("`z`"));
+    }
+
+    #[test]
+    fn an_efficiency_above_1_counts_as_1_and_is_counted() {
+        let found = scores("application,platform,efficiency\na,x,1.25\na,y,0.5\n", Better::Lower);
+        assert!(close(found[0].score.pp, 2.0 / 3.0) && found[0].score.above_one == 1);
+        assert_eq!(found[0].cells[0].value(), Some(1.25));
+    }
+
+    #[test]
+    fn what_cannot_be_read_says_where() {
+        for (table, part) in [
+            ("", "no column `application`"),
+            ("application,fom\n", "no column `platform`"),
+            ("application,platform,time\n", "neither a column"),
+            ("application,platform,fom\n", "no line"),
+            ("application,platform,fom\na,x,fast\n", "line 2: `fast` is no number"),
+            ("application,platform,fom\na,x,1\na,x,1\n", "line 3: `a` has a second line on `x`"),
+            ("application,platform,fom\na,x,-1\n", "line 2: `-1` is negative"),
+        ] {
+            let error = score_table(table, Better::Lower, &[]).unwrap_err();
+            assert!(error.contains(part), "{table:?}: {error}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_table_makes_it_panic(text in ".{0,200}") {
+            let _ = score_table(&text, Better::Higher, &[]);
+            let _ = score_table(&format!("application,platform,fom\n{text}"), Better::Lower, &[]);
+        }
+    }
+}

@@ -1,0 +1,246 @@
+//! The time of a model's forward pass on hardware that nobody here has measured.
+//!
+//! A case takes t_bound/e: t_bound = max(FLOP/P, bytes/B) by the published dense peak P and bandwidth B of
+//! the accelerator, and e the part of the published roof that the same kind of kernel is seen to reach on
+//! another device, or that the user gives. It is a prediction and marked so; nothing checks that one
+//! device reaches what another does, so it has a range and not an error bar.
+
+use super::comparison::Device;
+use super::projection::{Basis, PartTime, Projection, assemble};
+use super::projection_curve::{Curve, Neighbours};
+use super::published::{accelerator, published_times};
+use super::roofline::Resource;
+use portamark_model::catalog::Accelerator;
+use portamark_model::suite::model::{Part, Pass};
+use portamark_model::workload::Case;
+
+/// Rows that need at most so many times as long or as short at their roof tell the range.
+const NEAR: f64 = 10.0;
+
+/// A kind of kernel for which an efficiency can be given.
+pub const KERNEL_CLASSES: [&str; 5] = ["gemm", "gemv", "moe", "attention", "decode"];
+
+/// Parts of the published roof, from the least to the most: 0 < lo ≤ hi ≤ 1.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct EfficiencyRange {
+    /// The least.
+    pub lo: f64,
+    /// The most.
+    pub hi: f64,
+}
+
+/// Efficiencies that a user gives: for kernels of a class, and for all others.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct GivenEfficiencies {
+    /// By class, one of [`KERNEL_CLASSES`].
+    pub classes: Vec<(&'static str, EfficiencyRange)>,
+    /// For classes without one of their own.
+    pub others: Option<EfficiencyRange>,
+}
+
+/// Where efficiencies are from.
+#[derive(Debug, Clone, Copy)]
+pub enum EfficiencySource<'c, 'a> {
+    /// Rows of a device that is in the catalogue.
+    Like(&'c Device<'a>),
+    /// A user.
+    Given(&'c GivenEfficiencies),
+}
+
+/// The class of a case.
+fn class(case: &Case) -> &'static str {
+    match case {
+        Case::Attention(attention) if attention.is_decode() => "decode",
+        _ => case.family(),
+    }
+}
+
+impl GivenEfficiencies {
+    fn of(&self, case: &Case) -> Option<EfficiencyRange> {
+        let own = self.classes.iter().find(|(name, _)| *name == class(case));
+        own.map(|(_, range)| *range).or(self.others)
+    }
+}
+
+/// The least time of `case` by the published figures of `row`, and what binds.
+///
+/// # Errors
+/// With the figure that is not published, if the time cannot be told without it: the bandwidth, or for
+/// work that is not bound by it the peak of its format.
+fn published_bound(row: &'static Accelerator, case: &Case) -> Result<(f64, Resource), String> {
+    let unknown = |what: &str| format!("{what} of {} {} is not published", row.vendor, row.name);
+    let (compute, memory) = published_times(row, case.precision(), case.flop(), case.bytes());
+    let memory = memory.ok_or_else(|| unknown("the bandwidth"))?;
+    let compute = match compute {
+        None if !case.is_bandwidth() => {
+            return Err(unknown(&format!("a peak for {}", case.precision())));
+        }
+        compute => compute.unwrap_or(0.0),
+    };
+    let binds = if memory > compute { Resource::Memory } else { Resource::Compute };
+    Ok((compute.max(memory), binds))
+}
+
+/// The efficiency for a case that needs `bound_s` at the published roof: middle, least, most, and where it
+/// is from in words.
+type Efficiency = (f64, Option<(f64, f64)>, String);
+
+fn efficiency(source: EfficiencySource, case: &Case, bound_s: f64) -> Result<Efficiency, String> {
+    match source {
+        EfficiencySource::Given(given) => {
+            let class = class(case);
+            let range = given.of(case).ok_or_else(|| format!("no efficiency is given for {class}"))?;
+            let EfficiencyRange { lo, hi } = range;
+            Ok(((lo * hi).sqrt(), Some((lo, hi)), format!("given for {class}")))
+        }
+        EfficiencySource::Like(device) => {
+            let own = accelerator(device.header)
+                .ok_or_else(|| format!("nothing is published of {}", device.label))?;
+            // Rows that are too good to be taken as they are tell nothing.
+            let curve = Curve::of(device, case, |entry, other| {
+                entry.excess.is_none().then(|| published_bound(own, other).ok()).flatten().map(|(s, _)| s)
+            });
+            let reading = curve.at(bound_s).ok_or_else(|| {
+                format!("no row of {} of its family and formats tells an efficiency", device.label)
+            })?;
+            // Another device is no better known than by all rows of about this size.
+            let ends = match (reading.ends, curve.near(bound_s, NEAR)) {
+                (Some((a, b)), Some((c, d))) => Some((a.min(c), b.max(d))),
+                (ends, _) => ends,
+            };
+            let at = match reading.neighbours {
+                Neighbours::Between(..) => "between rows",
+                Neighbours::Beyond(_) => "beyond the rows",
+            };
+            let from = format!("{}, {at} of {}", device.label, curve.len());
+            Ok((reading.middle, ends, from))
+        }
+    }
+}
+
+fn time(row: &'static Accelerator, source: EfficiencySource, part: &Part) -> Result<PartTime, String> {
+    let case = &part.case;
+    let why = |reason: String| format!("{}, `{}`: {reason}", part.name, case.key());
+    let (bound_s, binds) = published_bound(row, case).map_err(why)?;
+    let (middle, ends, from) = efficiency(source, case, bound_s).map_err(why)?;
+    Ok(PartTime {
+        name: part.name.clone(),
+        case: case.key(),
+        times: part.times,
+        seconds: bound_s / middle,
+        lo: ends.map(|(_, most)| bound_s / most),
+        hi: ends.map(|(least, _)| bound_s / least),
+        basis: Basis::Predicted { efficiency: middle, from },
+        binds: Some(binds.name()),
+    })
+}
+
+/// Predicts `pass` on `row`, which is not at hand.
+pub fn predict(row: &'static Accelerator, source: EfficiencySource, pass: &Pass) -> Projection {
+    Projection { predicted: true, ..assemble(pass, |part| time(row, source, part)) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Comparison;
+    use portamark_fixtures::fixture;
+    use portamark_model::catalog::Catalog;
+    use portamark_model::suite::model::Phase;
+
+    fn h20() -> &'static Accelerator {
+        // 4 TB/s, 148 TFLOP/s in f16.
+        Catalog::embedded().named("nvidia-h20").unwrap()
+    }
+
+    fn pass(keys: &[&str]) -> Pass {
+        let part = |key: &&str| Part { name: "part".into(), case: key.parse().unwrap(), times: 2 };
+        let parts = keys.iter().map(part).collect();
+        Pass { phase: Phase::Decode, batch: 1, context: 64, parts, left_out: Vec::new() }
+    }
+
+    fn given(lo: f64, hi: f64) -> GivenEfficiencies {
+        GivenEfficiencies { classes: Vec::new(), others: Some(EfficiencyRange { lo, hi }) }
+    }
+
+    // 2·10⁶ weights of 2 B and the vectors: 4·10⁶ + 2·(1000 + 2000) B.
+    const GEMV: &str = "gemv f16.f32 m1 n2000 k1000";
+    const BYTES: f64 = 4e6 + 6e3;
+
+    #[test]
+    fn a_time_is_the_published_bound_over_the_efficiency_given() {
+        let given = given(0.25, 1.0);
+        let found = predict(h20(), EfficiencySource::Given(&given), &pass(&[GEMV]));
+        let part = &found.parts[0];
+        // In the middle of ln e from 1/4 to 1 is 1/2.
+        assert!((part.seconds / (BYTES / 4e12 / 0.5) - 1.0).abs() < 1e-9, "{part:?}");
+        assert!((part.lo.unwrap() / (BYTES / 4e12) - 1.0).abs() < 1e-9);
+        assert!((part.hi.unwrap() / (BYTES / 1e12) - 1.0).abs() < 1e-9);
+        assert!(found.predicted && part.binds == Some("memory"));
+        assert_eq!(found.tokens_per_s, Some(1.0 / found.seconds));
+    }
+
+    #[test]
+    fn a_class_may_have_its_own_efficiency_and_without_any_there_is_no_time() {
+        let range = |e: f64| EfficiencyRange { lo: e, hi: e };
+        let given = GivenEfficiencies { classes: vec![("gemv", range(0.8))], others: None };
+        let gemm = "gemm f16.f32 m4096 n4096 k4096 nt";
+        let found = predict(h20(), EfficiencySource::Given(&given), &pass(&[GEMV, gemm]));
+        assert!((found.parts[0].seconds * 0.8 * 4e12 / BYTES - 1.0).abs() < 1e-9);
+        assert_eq!(found.missing, [format!("part, `{gemm}`: no efficiency is given for gemm")]);
+        assert_eq!(found.tokens_per_s, None);
+    }
+
+    #[test]
+    fn efficiencies_come_from_the_published_roof_of_the_device_that_was_measured() {
+        // On the H100 (3.35 TB/s) the product took twice the time of its bytes: e = 1/2, so on the H20.
+        let rows = vec![fixture::ok_row(GEMV, 2.0 * BYTES / 3.35e12)];
+        let runs = [fixture::file(fixture::h100_header(), rows)];
+        let comparison = Comparison::new(&runs);
+        let found = predict(h20(), EfficiencySource::Like(&comparison.devices[0]), &pass(&[GEMV]));
+        let part = &found.parts[0];
+        assert!((part.seconds / (2.0 * BYTES / 4e12) - 1.0).abs() < 1e-9, "{part:?}");
+        let Basis::Predicted { efficiency, from } = &part.basis else { panic!("{part:?}") };
+        assert!((efficiency - 0.5).abs() < 1e-9 && from.contains("H100"), "{from}");
+        // One row tells no range.
+        assert_eq!((part.lo, found.lo), (None, None));
+    }
+
+    #[test]
+    fn the_range_is_that_of_all_rows_of_about_the_size() {
+        let row = |n: u64, e: f64| {
+            let key = format!("gemv f16.f32 m1 n{n} k1000");
+            let bytes = key.parse::<Case>().unwrap().bytes() as f64;
+            fixture::ok_row(&key, bytes / 3.35e12 / e)
+        };
+        // The last is ten thousand times smaller and does not count.
+        let rows = vec![row(1000, 0.5), row(4000, 0.6), row(8000, 0.9), row(1, 0.001)];
+        let runs = [fixture::file(fixture::h100_header(), rows)];
+        let comparison = Comparison::new(&runs);
+        let found = predict(h20(), EfficiencySource::Like(&comparison.devices[0]), &pass(&[GEMV]));
+        let part = &found.parts[0];
+        let bound = BYTES / 4e12;
+        assert!((part.lo.unwrap() * 0.9 / bound - 1.0).abs() < 1e-6, "{part:?}");
+        assert!((part.hi.unwrap() * 0.5 / bound - 1.0).abs() < 1e-6, "{part:?}");
+    }
+
+    #[test]
+    fn what_is_not_published_is_not_guessed() {
+        let given = given(0.5, 0.5);
+        let predict = |name: &str, key: &str| {
+            let row = Catalog::embedded().named(name).unwrap();
+            predict(row, EfficiencySource::Given(&given), &pass(&[key])).missing
+        };
+        let e4m3 = "gemm e4m3.f32 m64 n64 k64 nt";
+        assert_eq!(
+            predict("nvidia-h20", e4m3),
+            [format!("part, `{e4m3}`: a peak for e4m3.f32 of NVIDIA H20 is not published")]
+        );
+        assert!(predict("llvmpipe", GEMV)[0].contains("the bandwidth of"));
+        // A device of which nothing is published has no efficiency to carry over.
+        let runs = [fixture::file(fixture::newer_software_header(), vec![fixture::ok_row(GEMV, 1.0)])];
+        let comparison = Comparison::new(&runs);
+        let found = super::predict(h20(), EfficiencySource::Like(&comparison.devices[0]), &pass(&[GEMV]));
+        assert!(found.missing[0].contains("tells an efficiency"), "{:?}", found.missing);
+    }
+}

@@ -1,0 +1,293 @@
+//! The time of a model's forward pass on a device, from the device's rows.
+//!
+//! A pass is a list of cases, each done a number of times one after the other. Where a case was measured,
+//! its time is that of the row. Where it was not, it is read off the curve of those that were: rows of the
+//! same family and formats reach a part e = t_bound/t of the measured roof, with
+//! t_bound = max(FLOP/P, bytes/B) (Williams, Waterman, Patterson, CACM 52(4) 2009); ln e is interpolated
+//! over ln t_bound between the nearest smaller and the nearest larger one. That is an estimate and is
+//! marked so, as is one beyond the ends of the curve.
+
+use super::ceiling::Ceilings;
+use super::comparison::Device;
+use super::projection_curve::{Curve, Neighbours};
+use super::rate::proven_seconds;
+use super::roofline::Resource;
+use portamark_model::suite::model::{Part, Pass, Phase};
+use portamark_model::workload::Case;
+use serde::Serialize;
+
+/// How a time came about.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case", tag = "basis")]
+pub enum Basis {
+    /// The case was measured.
+    Measured,
+    /// Read off the curve between two measured cases.
+    Interpolated {
+        /// The nearest with less work.
+        smaller: String,
+        /// The nearest with more.
+        larger: String,
+    },
+    /// Beyond the measured cases: as good as the nearest of them.
+    Extrapolated {
+        /// That one.
+        from: String,
+    },
+    /// Not measured on the device at all: published peaks times an efficiency from elsewhere.
+    Predicted {
+        /// Part of the published roof that is taken to be reached.
+        efficiency: f64,
+        /// Where the efficiency is from.
+        from: String,
+    },
+}
+
+/// The time of one part of a pass.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct PartTime {
+    /// What it is in the model.
+    pub name: String,
+    /// Key of its case.
+    pub case: String,
+    /// How often a pass does it.
+    pub times: u64,
+    /// Seconds of one execution.
+    pub seconds: f64,
+    /// At least so long: the end of the measured median's interval, or the best of the efficiencies that it
+    /// was read off. None where one measured case is all there is.
+    pub lo: Option<f64>,
+    /// At most so long.
+    pub hi: Option<f64>,
+    /// How the time came about.
+    #[serde(flatten)]
+    pub basis: Basis,
+    /// Which resource needs the longer, if both ceilings were measured.
+    pub binds: Option<&'static str>,
+}
+
+impl PartTime {
+    /// Seconds of all its executions in a pass.
+    pub fn total_s(&self) -> f64 {
+        self.times as f64 * self.seconds
+    }
+}
+
+/// The time of a pass.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Projection {
+    /// `prefill` or `decode`.
+    pub phase: String,
+    /// Sequences.
+    pub batch: u64,
+    /// Tokens of each: those that are prefilled, or those before the decoded one.
+    pub context: u64,
+    /// Whether it is a prediction from published figures, and nothing of it was measured on the device.
+    pub predicted: bool,
+    /// Tokens of the pass, of all sequences together.
+    pub tokens: u64,
+    /// Parts with a time.
+    pub parts: Vec<PartTime>,
+    /// Parts without one, and why; also what the model has besides.
+    pub missing: Vec<String>,
+    /// Seconds of all parts together: the work of a pass without communication, host and what is missing.
+    pub seconds: f64,
+    /// The sum of the lower ends, where all parts have one: ends are taken to come together, which is wider
+    /// than if they were independent.
+    pub lo: Option<f64>,
+    /// The sum of the upper ends.
+    pub hi: Option<f64>,
+    /// Tokens per second, of all sequences together; none where a part is missing.
+    pub tokens_per_s: Option<f64>,
+}
+
+/// The least time of `case` by the measured ceilings, in seconds, and what binds.
+fn bound(ceilings: &Ceilings, case: &Case) -> Option<(f64, Resource)> {
+    let compute = case.flop() as f64 / ceilings.compute_roof(case.precision())?.rate;
+    let memory = case.bytes() as f64 / ceilings.memory_roof()?.rate;
+    let binds = if memory > compute { Resource::Memory } else { Resource::Compute };
+    Some(compute.max(memory)).filter(|bound| *bound > 0.0 && bound.is_finite()).map(|bound| (bound, binds))
+}
+
+/// The time of one part from the rows of `device`.
+///
+/// # Errors
+/// With the reason in words, if nothing that was measured tells.
+fn time(device: &Device<'_>, part: &Part) -> Result<PartTime, String> {
+    let key = part.case.key();
+    let bounded = bound(&device.ceilings, &part.case);
+    let of = |seconds: f64, lo: Option<f64>, hi: Option<f64>, basis: Basis| PartTime {
+        name: part.name.clone(),
+        case: key.clone(),
+        times: part.times,
+        seconds,
+        lo,
+        hi,
+        basis,
+        binds: bounded.map(|(_, resource)| resource.name()),
+    };
+    let same = device.entries.iter().find(|entry| entry.row.case == key);
+    if let Some((row, seconds)) = same.and_then(|entry| Some((entry.row, proven_seconds(entry.row)?))) {
+        let summary = row.timing.as_ref().map(|timing| &timing.summary);
+        let (lo, hi) = (summary.and_then(|s| s.ci_lo), summary.and_then(|s| s.ci_hi));
+        return Ok(of(seconds, lo, hi, Basis::Measured));
+    }
+    let why = |reason: &str| {
+        let told = same.map(|entry| format!("it is {} there", entry.row.status));
+        format!("{}, `{key}`: {}{reason}", part.name, told.map_or(String::new(), |told| told + "; "))
+    };
+    let (bound_s, _) = bounded
+        .ok_or_else(|| why("not measured, and there are no `peak` and `stream` rows to place it by"))?;
+    let curve =
+        Curve::of(device, &part.case, |_, case| bound(&device.ceilings, case).map(|(bound_s, _)| bound_s));
+    let reading = curve.at(bound_s).ok_or_else(|| why("nothing of its family and formats was measured"))?;
+    let (lo, hi) =
+        reading.ends.map_or((None, None), |(low, high)| (Some(bound_s / high), Some(bound_s / low)));
+    let basis = match reading.neighbours {
+        Neighbours::Between(smaller, larger) => {
+            Basis::Interpolated { smaller: smaller.into(), larger: larger.into() }
+        }
+        Neighbours::Beyond(from) => Basis::Extrapolated { from: from.into() },
+    };
+    Ok(of(bound_s / reading.middle, lo, hi, basis))
+}
+
+/// Projects `pass` onto `device`.
+pub fn project(device: &Device<'_>, pass: &Pass) -> Projection {
+    assemble(pass, |part| time(device, part))
+}
+
+/// A projection of `pass` whose parts take what `time` says, or have no time for the reason it gives.
+pub(super) fn assemble(pass: &Pass, time: impl Fn(&Part) -> Result<PartTime, String>) -> Projection {
+    let mut parts = Vec::new();
+    let mut missing = pass.left_out.clone();
+    for part in &pass.parts {
+        match time(part) {
+            Ok(time) => parts.push(time),
+            Err(reason) => missing.push(reason),
+        }
+    }
+    let seconds: f64 = parts.iter().map(PartTime::total_s).sum();
+    let sum = |end: fn(&PartTime) -> Option<f64>| {
+        parts.iter().map(|part| Some(part.times as f64 * end(part)?)).sum::<Option<f64>>()
+    };
+    let tokens = match pass.phase {
+        Phase::Prefill => pass.batch * pass.context,
+        Phase::Decode => pass.batch,
+    };
+    let whole = missing.is_empty() && seconds > 0.0;
+    Projection {
+        phase: pass.phase.to_string(),
+        batch: pass.batch,
+        context: pass.context,
+        predicted: false,
+        tokens,
+        seconds,
+        lo: sum(|part| part.lo),
+        hi: sum(|part| part.hi),
+        tokens_per_s: whole.then(|| tokens as f64 / seconds),
+        parts,
+        missing,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Comparison;
+    use portamark_fixtures::fixture;
+
+    // P = 4096 FLOP/s in f32, B = 8192 B/s.
+    const ROOF: [(&str, f64); 2] = [("peak f32 fma c64 s32", 1.0), ("stream f32 copy n1024", 1.0)];
+
+    fn pass(keys: &[(&str, u64)]) -> Pass {
+        let part = |(key, times): &(&str, u64)| Part {
+            name: "part".into(),
+            case: key.parse().unwrap(),
+            times: *times,
+        };
+        Pass {
+            phase: Phase::Decode,
+            batch: 4,
+            context: 64,
+            parts: keys.iter().map(part).collect(),
+            left_out: Vec::new(),
+        }
+    }
+
+    fn projected(rows: &[(&str, f64)], keys: &[(&str, u64)]) -> Projection {
+        let rows = rows.iter().map(|(key, seconds)| fixture::ok_row(key, *seconds)).collect();
+        let runs = [fixture::file(fixture::h100_header(), rows)];
+        project(&Comparison::new(&runs).devices[0], &pass(keys))
+    }
+
+    #[test]
+    fn measured_parts_add_up() {
+        let rows = [("gemm f32 m4 n4 k4 nn", 0.25), ("gemm f32 m8 n8 k8 nn", 0.5)];
+        let found = projected(&rows, &[("gemm f32 m4 n4 k4 nn", 3), ("gemm f32 m8 n8 k8 nn", 2)]);
+        assert_eq!(found.seconds, 3.0 * 0.25 + 2.0 * 0.5);
+        assert_eq!(found.tokens_per_s, Some(4.0 / 1.75));
+        assert!(found.lo.unwrap() < 1.75 && found.hi.unwrap() > 1.75);
+        assert!(found.parts.iter().all(|part| part.basis == Basis::Measured));
+    }
+
+    #[test]
+    fn what_was_not_measured_lies_between_its_neighbours() {
+        // t_bound of m = n = k = 32 is 2·32³/4096 = 16 s, of 128 it is 1024 s. The ends reach 1/4 and 1 of
+        // the roof; that of 64, 128 s, lies halfway in ln t_bound: e = 1/2.
+        let rows = [&ROOF[..], &[("gemm f32 m32 n32 k32 nn", 64.0), ("gemm f32 m128 n128 k128 nn", 1024.0)]]
+            .concat();
+        let found = projected(&rows, &[("gemm f32 m64 n64 k64 nn", 1)]);
+        let part = &found.parts[0];
+        assert!((part.seconds / 256.0 - 1.0).abs() < 1e-9, "{part:?}");
+        assert!((part.lo.unwrap() / 128.0 - 1.0).abs() < 1e-9, "{part:?}");
+        assert!((part.hi.unwrap() / 512.0 - 1.0).abs() < 1e-9, "{part:?}");
+        assert_eq!(part.binds, Some("compute"));
+        let Basis::Interpolated { smaller, larger } = &part.basis else { panic!("{part:?}") };
+        assert_eq!(
+            (smaller.as_str(), larger.as_str()),
+            ("gemm f32 m32 n32 k32 nn", "gemm f32 m128 n128 k128 nn")
+        );
+    }
+
+    #[test]
+    fn beyond_the_curve_the_nearest_case_tells_and_its_spread() {
+        let rows = [&ROOF[..], &[("gemm f32 m32 n32 k32 nn", 64.0), ("gemm f32 m128 n128 k128 nn", 1024.0)]]
+            .concat();
+        // m = 256: t_bound 8192 s, as good as 128: e = 1, and at worst as bad as 32: e = 1/4.
+        let found = projected(&rows, &[("gemm f32 m256 n256 k256 nn", 1)]);
+        let part = &found.parts[0];
+        assert!(
+            (part.seconds / 8192.0 - 1.0).abs() < 1e-9 && (part.hi.unwrap() / 32768.0 - 1.0).abs() < 1e-9
+        );
+        assert_eq!(part.basis, Basis::Extrapolated { from: "gemm f32 m128 n128 k128 nn".into() });
+        // One case tells no spread.
+        let found = projected(&rows[..3], &[("gemm f32 m256 n256 k256 nn", 1)]);
+        assert_eq!((found.parts[0].lo, found.lo), (None, None));
+    }
+
+    #[test]
+    fn other_formats_and_prefill_tell_nothing_of_a_decode_step() {
+        let rows =
+            [&ROOF[..], &[("attention f32 b1 hq2 hkv2 q64 kv64 d64", 1.0), ("gemm f32 m32 n32 k32 nn", 1.0)]]
+                .concat();
+        for key in ["attention f32 b1 hq2 hkv2 q1 kv64 d64", "gemm f16.f32 m32 n32 k32 nn"] {
+            let found = projected(&rows, &[(key, 1), ("gemm f32 m32 n32 k32 nn", 1)]);
+            assert_eq!((found.parts.len(), found.tokens_per_s), (1, None));
+            assert_eq!(
+                found.missing,
+                [format!("part, `{key}`: nothing of its family and formats was measured")]
+            );
+        }
+    }
+
+    #[test]
+    fn without_ceilings_only_measured_cases_have_a_time() {
+        let found = projected(&[("gemm f32 m32 n32 k32 nn", 1.0)], &[("gemm f32 m64 n64 k64 nn", 1)]);
+        assert!(
+            found.missing[0].ends_with("no `peak` and `stream` rows to place it by"),
+            "{:?}",
+            found.missing
+        );
+    }
+}

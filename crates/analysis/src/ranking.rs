@@ -1,0 +1,182 @@
+//! Projections of one pass in the order of what they give, and how sure that order is.
+
+use super::projection::{Basis, Projection};
+use portamark_stats::{Spreading, Term, UncertainSum, order_confidence};
+use serde::Serialize;
+
+/// What is ranked by, the best first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Criterion {
+    /// Tokens per second, the most first.
+    Speed,
+    /// Price of 10⁶ tokens, the least first.
+    Price,
+    /// Energy of 10⁶ tokens, the least first.
+    Energy,
+}
+
+/// A projection that takes part.
+#[derive(Debug, Clone, Copy)]
+pub struct Candidate<'a> {
+    /// Its time.
+    pub projection: &'a Projection,
+    /// What a second of it costs in the criterion's unit: 1 for speed, else price or energy.
+    pub per_second: f64,
+    /// Its device, by a number: what is estimated or predicted of one device rests on the same efficiencies.
+    pub device: usize,
+}
+
+/// A place in the order.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Ranked {
+    /// Which of the candidates.
+    pub candidate: usize,
+    /// Share of draws in which it is better than the one after it; none of the last, or where a range is
+    /// not known.
+    pub better_than_next: Option<f64>,
+}
+
+/// An order of candidates, the best first.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Ranking {
+    /// The best first.
+    pub order: Vec<Ranked>,
+    /// Share of draws in which the first is the best.
+    pub first: Option<f64>,
+    /// Share of draws in which the whole order holds.
+    pub whole: Option<f64>,
+    /// How many draws.
+    pub draws: usize,
+    /// Seed of the draws.
+    pub seed: u64,
+}
+
+/// Terms of a candidate's cost of a token; parts of an unknown range have none.
+fn terms(candidate: &Candidate) -> Option<UncertainSum> {
+    let scale = candidate.per_second / candidate.projection.tokens as f64;
+    let term = |part: &super::projection::PartTime| {
+        let each = part.times as f64 * scale;
+        let spreading = if part.basis == Basis::Measured { Spreading::Measured } else { Spreading::Together };
+        let (lo, hi) = (part.lo?, part.hi?);
+        // The ends of a rank interval hold the median between them; a rounding error must not part them.
+        let (lo, hi) = (lo.min(part.seconds), hi.max(part.seconds));
+        Some(Term { middle: part.seconds * each, lo: lo * each, hi: hi * each, spreading })
+    };
+    let terms = candidate.projection.parts.iter().map(term).collect::<Option<_>>()?;
+    Some(UncertainSum { terms, group: candidate.device })
+}
+
+/// The order of `candidates` by what a token costs, and its confidence from `draws` draws. Times of
+/// measured parts are independent; those of estimated and predicted parts on one device err together.
+pub fn rank(candidates: &[Candidate], draws: usize, seed: u64) -> Ranking {
+    let cost = |place: usize| {
+        let candidate = &candidates[place];
+        candidate.projection.seconds * candidate.per_second / candidate.projection.tokens as f64
+    };
+    let mut order: Vec<usize> = (0..candidates.len()).collect();
+    order.sort_by(|a, b| cost(*a).total_cmp(&cost(*b)));
+    let sums: Vec<Option<UncertainSum>> = order.iter().map(|place| terms(&candidates[*place])).collect();
+    let known: Option<Vec<UncertainSum>> = sums.iter().cloned().collect();
+    let whole = known.and_then(|sums| order_confidence(&sums, draws, seed));
+    let pair = |rank: usize| {
+        let two = [sums[rank].clone()?, sums.get(rank + 1)?.clone()?];
+        Some(order_confidence(&two, draws, seed)?.below_next[0])
+    };
+    let ranked = order.iter().enumerate().map(|(rank, place)| Ranked {
+        candidate: *place,
+        better_than_next: match &whole {
+            Some(whole) => whole.below_next.get(rank).copied(),
+            None => pair(rank),
+        },
+    });
+    Ranking {
+        order: ranked.collect(),
+        first: whole.as_ref().map(|whole| whole.first),
+        whole: whole.map(|whole| whole.whole),
+        draws,
+        seed,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::PartTime;
+
+    fn projection(seconds: f64, range: Option<f64>, basis: Basis) -> Projection {
+        let part = PartTime {
+            name: "part".into(),
+            case: "gemm f32 m4 n4 k4 nn".into(),
+            times: 1,
+            seconds,
+            lo: range.map(|factor| seconds / factor),
+            hi: range.map(|factor| seconds * factor),
+            basis,
+            binds: None,
+        };
+        Projection {
+            phase: "decode".into(),
+            batch: 1,
+            context: 1,
+            predicted: false,
+            tokens: 1,
+            seconds,
+            lo: part.lo,
+            hi: part.hi,
+            tokens_per_s: Some(1.0 / seconds),
+            parts: vec![part],
+            missing: Vec::new(),
+        }
+    }
+
+    fn ranked(projections: &[Projection], per_second: &[f64]) -> Ranking {
+        let candidates: Vec<Candidate> = projections
+            .iter()
+            .zip(per_second)
+            .enumerate()
+            .map(|(device, (projection, per_second))| Candidate {
+                projection,
+                per_second: *per_second,
+                device,
+            })
+            .collect();
+        rank(&candidates, 10_000, 1)
+    }
+
+    fn places(ranking: &Ranking) -> Vec<usize> {
+        ranking.order.iter().map(|ranked| ranked.candidate).collect()
+    }
+
+    #[test]
+    fn the_fastest_is_first_and_a_price_can_turn_the_order() {
+        let of = |seconds| projection(seconds, Some(1.01), Basis::Measured);
+        let both = [of(1.0), of(2.0)];
+        assert_eq!(places(&ranked(&both, &[1.0, 1.0])), [0, 1]);
+        let by_price = ranked(&both, &[3.0, 1.0]);
+        assert_eq!((places(&by_price), by_price.first), (vec![1, 0], Some(1.0)));
+        assert_eq!(by_price.order[1].better_than_next, None);
+    }
+
+    #[test]
+    fn a_range_that_overlaps_makes_the_order_unsure() {
+        let predicted = Basis::Predicted { efficiency: 0.5, from: "given".into() };
+        let wide = projection(1.0, Some(2.0), predicted);
+        let sharp = projection(1.2, Some(1.0001), Basis::Measured);
+        let found = ranked(&[sharp, wide], &[1.0, 1.0]);
+        assert_eq!(places(&found), [1, 0]);
+        // Half of all draws are below 1; of the other half log₂ 1.2 = 0.263 are below 1.2.
+        let expected = 0.5 + 0.263 / 2.0;
+        assert!((found.first.unwrap() - expected).abs() < 0.02, "{found:?}");
+    }
+
+    #[test]
+    fn without_a_range_there_is_an_order_and_no_confidence_but_between_others() {
+        let of = |seconds, range| projection(seconds, range, Basis::Measured);
+        let found = ranked(&[of(3.0, None), of(1.0, Some(1.01)), of(2.0, Some(1.01))], &[1.0, 1.0, 1.0]);
+        assert_eq!((places(&found), found.first, found.whole), (vec![1, 2, 0], None, None));
+        let steps: Vec<_> = found.order.iter().map(|ranked| ranked.better_than_next).collect();
+        assert_eq!(steps, [Some(1.0), None, None]);
+        assert_eq!(ranked(&[], &[]).order, []);
+    }
+}

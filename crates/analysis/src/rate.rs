@@ -1,0 +1,158 @@
+//! The headline rate of a row with the interval of its median.
+
+use portamark_model::workload::{Case, Precision};
+use portamark_results::Row;
+
+/// What is counted per second.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum RateUnit {
+    /// Bytes that must move.
+    Bytes,
+    /// Floating-point operations.
+    Flop,
+    /// Steps that follow one another: what is read is the time of one, which is the inverse.
+    Steps,
+    /// Integer operations.
+    Op,
+}
+
+impl RateUnit {
+    /// What arithmetic in `precision` counts.
+    pub fn of_arithmetic(precision: Precision) -> Self {
+        if precision.accumulate.is_integer() { RateUnit::Op } else { RateUnit::Flop }
+    }
+}
+
+/// Work over the median time of one execution.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Rate {
+    /// Work per second, finite and above 0.
+    pub value: f64,
+    /// What the work is.
+    pub unit: RateUnit,
+    /// The 95 % interval of the rate, from that of the median time: lower and upper end.
+    pub interval: Option<(f64, f64)>,
+    /// Half the width of the interval of the median time, as a part of the median.
+    pub half_width: Option<f64>,
+}
+
+impl Rate {
+    /// The rate of an `ok` row: steps per second where the case counts them, bytes per second where it
+    /// is bound by moving data, otherwise FLOP/s, or OP/s of integers. None if the row has no usable
+    /// time or counts no work.
+    pub fn of(case: Option<&Case>, row: &Row) -> Option<Self> {
+        let seconds = proven_seconds(row)?;
+        let ends = row.timing.as_ref().and_then(|timing| timing.summary.ci_lo.zip(timing.summary.ci_hi));
+        Self::of_seconds(case, row, seconds, ends)
+    }
+
+    /// The rate at which the work of `row` is done in `seconds`, with the interval that follows from
+    /// the `ends` of that of the time, if these hold it between them.
+    pub(super) fn of_seconds(
+        case: Option<&Case>,
+        row: &Row,
+        seconds: f64,
+        ends: Option<(f64, f64)>,
+    ) -> Option<Self> {
+        let bytes = case.map_or(row.flop == 0, Case::is_bandwidth);
+        let arithmetic = case.map_or(RateUnit::Flop, |case| RateUnit::of_arithmetic(case.precision()));
+        let (unit, work) = match case.and_then(Case::steps) {
+            Some(steps) => (RateUnit::Steps, steps),
+            None if bytes => (RateUnit::Bytes, row.bytes),
+            None => (arithmetic, row.flop),
+        };
+        let work = work as f64;
+        let value = work / seconds;
+        if !(value.is_finite() && value > 0.0) {
+            return None;
+        }
+        let ends = ends.filter(|(lo, hi)| *lo > 0.0 && *lo <= seconds && seconds <= *hi && hi.is_finite());
+        let interval = ends.map(|(lo, hi)| (work / hi, work / lo)).filter(|(_, upper)| upper.is_finite());
+        let half_width = ends.map(|(lo, hi)| (hi - lo) / 2.0 / seconds);
+        Some(Rate { value, unit, interval, half_width })
+    }
+}
+
+/// Median seconds of one execution, of an `ok` row whose result was checked and found right.
+pub(crate) fn proven_seconds(row: &Row) -> Option<f64> {
+    row.verification.as_ref().filter(|proof| proof.passed)?;
+    row.seconds()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use portamark_fixtures::fixture;
+
+    #[test]
+    fn a_rate_is_work_over_the_median_and_its_interval_is_turned_round() {
+        // 2·4·4·4 = 128 FLOP; median 2 s, interval 1 … 4 s: 64 FLOP/s, 32 … 128, half width 75 %.
+        let case: Case = "gemm f32 m4 n4 k4 nn".parse().unwrap();
+        let mut row = fixture::ok_row("gemm f32 m4 n4 k4 nn", 2.0);
+        let summary = &mut row.timing.as_mut().unwrap().summary;
+        (summary.median, summary.ci_lo, summary.ci_hi) = (2.0, Some(1.0), Some(4.0));
+        let rate = Rate::of(Some(&case), &row).unwrap();
+        assert_eq!((rate.value, rate.unit), (64.0, RateUnit::Flop));
+        assert_eq!(rate.interval, Some((32.0, 128.0)));
+        assert_eq!(rate.half_width, Some(0.75));
+    }
+
+    #[test]
+    fn without_proof_there_is_no_number() {
+        let mut row = fixture::ok_row("gemm f32 m4 n4 k4 nn", 1.0);
+        row.verification.as_mut().unwrap().passed = false;
+        assert_eq!(Rate::of(None, &row), None);
+        row.verification = None;
+        assert_eq!(Rate::of(None, &row), None);
+    }
+
+    #[test]
+    fn decode_attention_and_streams_count_bytes() {
+        for key in ["stream f32 triad n1024", "attention f32 b1 hq4 hkv4 q1 kv64 d64"] {
+            let case: Case = key.parse().unwrap();
+            let rate = Rate::of(Some(&case), &fixture::ok_row(key, 1.0)).unwrap();
+            assert_eq!(rate.unit, RateUnit::Bytes);
+            assert_eq!(rate.value, case.bytes() as f64);
+        }
+    }
+
+    #[test]
+    fn chains_count_steps() {
+        // 64 dispatches in 128 µs.
+        let case: Case = "launch i32 d64".parse().unwrap();
+        let rate = Rate::of(Some(&case), &fixture::ok_row("launch i32 d64", 128e-6)).unwrap();
+        assert_eq!(rate.unit, RateUnit::Steps);
+        assert!((1.0 / rate.value - 2e-6).abs() < 1e-12);
+    }
+
+    #[test]
+    fn integers_count_operations_and_linear_layers_for_few_tokens_bytes() {
+        for (key, unit) in [
+            ("gemm i8.i32 m4 n4 k4 nt", RateUnit::Op),
+            ("peak i8.i32 dot4 c64 s16", RateUnit::Op),
+            ("gemv i8.i32 m1 n4 k4", RateUnit::Bytes),
+            ("gemm f16.f32 m4 n4 k4 nt", RateUnit::Flop),
+        ] {
+            let rate = Rate::of(Some(&key.parse().unwrap()), &fixture::ok_row(key, 1.0)).unwrap();
+            assert_eq!(rate.unit, unit, "{key}");
+        }
+    }
+
+    #[test]
+    fn absurd_times_give_no_rate_or_no_interval() {
+        let key = "gemm f32 m4 n4 k4 nn";
+        let case: Case = key.parse().unwrap();
+        for median in [0.0, -1.0, f64::NAN, f64::INFINITY, 1e-320] {
+            let mut row = fixture::ok_row(key, 1.0);
+            row.timing.as_mut().unwrap().summary.median = median;
+            assert_eq!(Rate::of(Some(&case), &row), None, "{median}");
+        }
+        for (lo, hi) in [(f64::NAN, 2.0), (2.0, 0.5), (0.0, 2.0), (0.5, f64::INFINITY)] {
+            let mut row = fixture::ok_row(key, 1.0);
+            let summary = &mut row.timing.as_mut().unwrap().summary;
+            (summary.ci_lo, summary.ci_hi) = (Some(lo), Some(hi));
+            let rate = Rate::of(Some(&case), &row).unwrap();
+            assert_eq!((rate.interval, rate.half_width), (None, None), "{lo} {hi}");
+        }
+    }
+}

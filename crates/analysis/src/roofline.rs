@@ -1,0 +1,106 @@
+//! Where a row lies under the measured roof of its device.
+
+use super::ceiling::Ceilings;
+use super::rate::proven_seconds;
+use portamark_model::workload::Case;
+use portamark_results::Row;
+
+/// What bounds the time of a row from below.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Resource {
+    /// Arithmetic.
+    Compute,
+    /// Moving bytes.
+    Memory,
+}
+
+impl Resource {
+    /// The word of reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Resource::Compute => "compute",
+            Resource::Memory => "memory",
+        }
+    }
+}
+
+/// A row under the measured roof.
+///
+/// Bytes are those that an execution must move, not those that it did: the intensity is declared
+/// and not observed, and a working set that stays in a cache can lie above the roof. It is shown so
+/// and never clamped.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Placement {
+    /// FLOP per byte; none for work that has no FLOP or no bytes.
+    pub intensity: Option<f64>,
+    /// Which resource needs the longer.
+    pub binds: Resource,
+    /// The least time by the measured ceilings, t_bound = max over resources of amount / peak, in
+    /// seconds.
+    pub bound_s: f64,
+    /// t_bound over the median time. 1 is the roof.
+    pub fraction: f64,
+}
+
+/// Places an `ok` row. None if it has no usable time, or if the ceiling that its kind of work is
+/// judged by was not measured: bandwidth for cases that move data, arithmetic in its format for the
+/// others. The other ceiling takes part if it was measured. Bandwidth is that of memory, and for rows
+/// whose buffers stay in a cache that of their working set; see [`Ceilings::bandwidth_for`].
+pub fn place(ceilings: &Ceilings, case: &Case, row: &Row) -> Option<Placement> {
+    let seconds = proven_seconds(row)?;
+    let compute = ceilings.compute_roof(case.precision()).map(|c| row.flop as f64 / c.rate);
+    let memory = ceilings.bandwidth_for(row).map(|rate| row.bytes as f64 / rate);
+    let judged = if case.is_bandwidth() { memory } else { compute };
+    judged.filter(|bound| *bound > 0.0)?;
+    let (compute, memory) = (compute.unwrap_or(0.0), memory.unwrap_or(0.0));
+    let binds = if memory > compute { Resource::Memory } else { Resource::Compute };
+    let bound_s = compute.max(memory);
+    let fraction = bound_s / seconds;
+    let intensity = (row.flop > 0 && row.bytes > 0).then(|| row.flop as f64 / row.bytes as f64);
+    fraction.is_finite().then_some(Placement { intensity, binds, bound_s, fraction })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use portamark_fixtures::fixture;
+
+    fn placed(rows: &[(&str, f64)], key: &str, seconds: f64) -> Option<Placement> {
+        let rows: Vec<(Case, Row)> =
+            rows.iter().map(|(key, s)| (key.parse().unwrap(), fixture::ok_row(key, *s))).collect();
+        let ceilings = Ceilings::of(rows.iter().map(|(case, row)| (case, row)));
+        place(&ceilings, &key.parse().unwrap(), &fixture::ok_row(key, seconds))
+    }
+
+    // P = 4096 FLOP/s in f32, B = 8192 B/s.
+    const ROOF: [(&str, f64); 2] = [("peak f32 fma c64 s32", 1.0), ("stream f32 copy n1024", 1.0)];
+
+    #[test]
+    fn the_resource_that_needs_the_longer_binds() {
+        // m4 n4 k4: 128 FLOP in 1/32 s, 192 B in 3/128 s: compute binds. In 1/16 s it is at half.
+        let p = placed(&ROOF, "gemm f32 m4 n4 k4 nn", 1.0 / 16.0).unwrap();
+        assert_eq!((p.binds, p.bound_s, p.fraction), (Resource::Compute, 1.0 / 32.0, 0.5));
+        assert_eq!(p.intensity, Some(128.0 / 192.0));
+        // m1 n1 k1: 2 FLOP in 1/2048 s, 12 B in 3/2048 s: memory binds. In 3/1024 s it is at half.
+        let p = placed(&ROOF, "gemm f32 m1 n1 k1 nn", 3.0 / 1024.0).unwrap();
+        assert_eq!((p.binds, p.fraction), (Resource::Memory, 0.5));
+    }
+
+    #[test]
+    fn above_the_roof_is_not_clamped() {
+        let p = placed(&ROOF, "stream f32 copy n1024", 0.25).unwrap();
+        assert_eq!((p.fraction, p.intensity), (4.0, None));
+    }
+
+    #[test]
+    fn a_row_is_not_judged_by_the_ceiling_of_other_work() {
+        assert_eq!(placed(&ROOF[1..], "gemm f32 m4 n4 k4 nn", 1.0), None);
+        assert_eq!(placed(&ROOF[..1], "stream f32 copy n1024", 1.0), None);
+        // f16 with an f16 accumulator has no ceiling here; with an f32 accumulator it has.
+        assert_eq!(placed(&ROOF, "gemm f16 m4 n4 k4 nn", 1.0), None);
+        assert!(placed(&ROOF, "gemm f16.f32 m4 n4 k4 nn", 1.0).is_some());
+        // Arithmetic alone is a lower bound of the time and enough for a product.
+        let p = placed(&ROOF[..1], "gemm f32 m4 n4 k4 nn", 1.0 / 16.0).unwrap();
+        assert_eq!((p.binds, p.fraction), (Resource::Compute, 0.5));
+    }
+}

@@ -1,0 +1,242 @@
+//! What is compared: a case with the rows of both sides, or one variant of it.
+
+use super::changes::{Rows, cache_word, changes, clock_word};
+use super::matchup::DevicePair;
+use super::sensitivity::distribution;
+use super::verdict::{Absence, Judgement, Side, VerdictRule};
+use super::verdicts::{CaseVerdict, Difference};
+use portamark_results::{Row, RunFile, Status};
+use portamark_stats::{geometric_mean, median_of_unsorted};
+use std::collections::{BTreeSet, HashMap};
+
+/// What is compared: a case, or one variant of it, with its rows.
+#[derive(Debug, Clone)]
+pub(super) struct Subject<'a> {
+    case: &'a str,
+    reference_case: Option<&'a str>,
+    variant: Option<String>,
+    new: Vec<(&'a RunFile, &'a Row)>,
+    reference: Vec<(&'a RunFile, &'a Row)>,
+}
+
+/// Text of the variant of a row; empty where there is none.
+pub(super) fn variant(row: &Row) -> String {
+    row.kernel.as_ref().map_or(String::new(), |kernel| kernel.variant.to_string())
+}
+
+/// Every case that a side has a row of, in the order of the reference and then of what only the new
+/// side has; each variant by itself where that is asked for, or where a side has several of a case.
+pub(super) fn subjects<'a>(pair: &DevicePair<'a>, by_variant: bool) -> Vec<Subject<'a>> {
+    type Side<'a> = HashMap<&'a str, Vec<(&'a RunFile, &'a Row)>>;
+    let mut order: Vec<&str> = Vec::new();
+    let mut sides: [Side; 2] = Default::default();
+    for (side, files) in sides.iter_mut().zip([&pair.reference, &pair.new]) {
+        for (file, row) in files.iter().flat_map(|file| file.rows.iter().map(move |row| (*file, row))) {
+            // Rows of other programs are shown beside and make no case of their own.
+            if row.imported.is_none() {
+                order.push(&row.case);
+            }
+            side.entry(&row.case).or_default().push((file, row));
+        }
+    }
+    let mut seen = BTreeSet::new();
+    order.retain(|case| seen.insert(*case));
+    let mut subjects: Vec<Subject> = Vec::new();
+    for case in order {
+        let [reference, new] = sides.each_mut().map(|side| side.remove(case).unwrap_or_default());
+        let several = [&reference, &new].into_iter().any(|rows| {
+            let proven = rows.iter().filter(|(_, row)| row.status == Status::Ok);
+            proven.map(|(_, row)| variant(row)).collect::<BTreeSet<String>>().len() > 1
+        });
+        if !several && !by_variant {
+            subjects.push(Subject { case, reference_case: None, variant: None, new, reference });
+            continue;
+        }
+        let mut texts: Vec<String> = Vec::new();
+        for (_, row) in reference.iter().chain(&new).filter(|(_, row)| row.imported.is_none()) {
+            let text = variant(row);
+            if !texts.contains(&text) {
+                texts.push(text);
+            }
+        }
+        for text in texts {
+            let of = |rows: &[(&'a RunFile, &'a Row)]| {
+                rows.iter().filter(|(_, row)| variant(row) == text).copied().collect()
+            };
+            let (new, reference) = (of(&new), of(&reference));
+            subjects.push(Subject { case, reference_case: None, variant: Some(text), new, reference });
+        }
+    }
+    join_precisions(subjects)
+}
+
+/// Makes one subject of two that differ in the format of their numbers alone, where each side has one
+/// of them.
+fn join_precisions(mut subjects: Vec<Subject>) -> Vec<Subject> {
+    // The second word of a key is the format.
+    let without = |case: &str| {
+        let words = case.split(' ').enumerate().filter(|(place, _)| *place != 1).map(|(_, word)| word);
+        words.collect::<Vec<&str>>().join(" ")
+    };
+    let mut alone: HashMap<(String, Option<String>), [Vec<usize>; 2]> = HashMap::new();
+    for (at, subject) in subjects.iter().enumerate() {
+        let side = match (subject.reference.is_empty(), subject.new.is_empty()) {
+            (false, true) => 0,
+            (true, false) => 1,
+            _ => continue,
+        };
+        alone.entry((without(subject.case), subject.variant.clone())).or_default()[side].push(at);
+    }
+    let mut gone = BTreeSet::new();
+    for [reference, new] in alone.into_values() {
+        if let ([reference], [new]) = (&reference[..], &new[..]) {
+            let (case, rows) = (subjects[*new].case, std::mem::take(&mut subjects[*new].new));
+            let subject = &mut subjects[*reference];
+            subject.reference_case = Some(subject.case);
+            (subject.case, subject.new) = (case, rows);
+            gone.insert(*new);
+        }
+    }
+    let mut at = 0;
+    subjects.retain(|_| {
+        at += 1;
+        !gone.contains(&(at - 1))
+    });
+    subjects
+}
+
+/// One process of a side.
+struct Process<'a> {
+    file: &'a RunFile,
+    row: &'a Row,
+    /// Seconds of one execution by each batch, in order.
+    samples: Vec<f64>,
+}
+
+impl Process<'_> {
+    /// The batches beside those of `other`, if the two ran in turns.
+    fn beside(&self, other: &Process) -> Option<Vec<(f64, f64)>> {
+        let (a, b) = (&self.file.header, &other.file.header);
+        let opposed = a.ab.as_ref()?.side != b.ab.as_ref()?.side;
+        let together = opposed && a.run == b.run && self.row.repeat == other.row.repeat;
+        (together && self.samples.len() == other.samples.len())
+            .then(|| self.samples.iter().copied().zip(other.samples.iter().copied()).collect())
+    }
+}
+
+fn processes<'a>(rows: &Rows<'a>) -> Vec<Process<'a>> {
+    let process = |(file, row): &(&'a RunFile, &'a Row)| {
+        let samples = row.timing.as_ref().filter(|_| row.status == Status::Ok)?.seconds();
+        (!samples.is_empty()).then_some(Process { file, row, samples })
+    };
+    rows.iter().filter_map(process).collect()
+}
+
+/// The status that matters most among rows.
+fn worst(rows: &Rows) -> Option<Status> {
+    let place = |status: &Status| match status {
+        Status::Ok => Status::ALL.len(),
+        other => Status::ALL.iter().position(|status| status == other).unwrap_or(0),
+    };
+    rows.iter().map(|(_, row)| row.status).min_by_key(place)
+}
+
+impl Subject<'_> {
+    /// The verdict on it by itself. With `force` also where it was not measured alike.
+    pub(super) fn judge(&self, force: bool, rule: &VerdictRule) -> CaseVerdict {
+        let sides = [processes(&self.new), processes(&self.reference)];
+        let [new_s, reference_s] = [0, 1].map(|at: usize| location(&sides[at]));
+        let unlike = self.unlike(&sides);
+        let refused = unlike.iter().find(|difference| !force || difference.field == METHOD);
+        let judgement = match (self.absence(&sides), refused) {
+            (Some(absence), _) => Judgement::missing(absence),
+            (None, Some(difference)) => Judgement::missing(Absence::Unlike(difference.to_string())),
+            (None, None) => judge(&sides[0], &sides[1], rule),
+        };
+        CaseVerdict {
+            reference_case: self.reference_case.map(String::from),
+            variant: self.variant.clone(),
+            new_s,
+            reference_s,
+            new_status: worst(&self.new),
+            reference_status: worst(&self.reference),
+            unlike,
+            changes: if self.new.is_empty() || self.reference.is_empty() {
+                Vec::new()
+            } else {
+                changes(&self.new, &self.reference)
+            },
+            ..CaseVerdict::of(self.case, judgement)
+        }
+    }
+
+    /// Why there is nothing to compare, if there is not.
+    fn absence(&self, sides: &[Vec<Process>; 2]) -> Option<Absence> {
+        let rows = [(Side::New, &self.new), (Side::Reference, &self.reference)];
+        let (_, (side, rows)) = rows.into_iter().enumerate().find(|(at, _)| sides[*at].is_empty())?;
+        let own = rows.iter().rev().find(|(_, row)| row.imported.is_none());
+        Some(match own.or(rows.last()) {
+            None => Absence::NoSamples(side),
+            Some((_, row)) if row.status == Status::Ok => Absence::NoSamples(side),
+            Some((_, row)) => {
+                let reason = row.reason.as_deref().unwrap_or("no reason was recorded");
+                Absence::Row(side, format!("{}: {reason}", row.status))
+            }
+        })
+    }
+
+    /// In what the processes differ that only those of like measurement may be compared in; the method
+    /// first.
+    fn unlike(&self, [new, reference]: &[Vec<Process>; 2]) -> Vec<Difference> {
+        let (Some(first), Some(other)) = (new.first(), reference.first()) else { return Vec::new() };
+        let path = |process: &Process| process.file.path.display().to_string();
+        let mut found: Vec<Difference> = Vec::new();
+        let mut note = |field: &'static str, other: &Process, values: [String; 2]| {
+            if values[0] != values[1] && found.iter().all(|difference| difference.field != field) {
+                found.push(Difference { field, values, files: [path(first), path(other)] });
+            }
+        };
+        if let Some(reference_case) = self.reference_case {
+            let format = |case: &str| case.split(' ').nth(1).unwrap_or_default().to_string();
+            note("precision", other, [format(self.case), format(reference_case)]);
+        }
+        for process in new.iter().chain(reference) {
+            let method = |process: &Process| process.file.header.method.to_string();
+            note(METHOD, process, [method(first), method(process)]);
+            let inputs = |process: &Process| distribution(&process.file.header).to_string();
+            note("distribution", process, [inputs(first), inputs(process)]);
+            let state = |process: &Process| process.row.timing.as_ref().map(|timing| timing.cache);
+            let cache = |process: &Process| state(process).map_or("", cache_word).to_string();
+            note("cache", process, [cache(first), cache(process)]);
+            // Across devices the clocks may differ, and so do times by more than launches add.
+            if process.file.header.device.id == first.file.header.device.id {
+                let timer = |process: &Process| process.row.timing.as_ref().map(|timing| timing.timer);
+                let clock = |process: &Process| timer(process).map_or("", clock_word).to_string();
+                note("clock", process, [clock(first), clock(process)]);
+            }
+        }
+        found.sort_by_key(|difference| difference.field != METHOD);
+        found
+    }
+}
+
+/// The one difference that nothing may force.
+const METHOD: &str = "method";
+
+fn judge(new: &[Process], reference: &[Process], rule: &VerdictRule) -> Judgement {
+    let beside = |process: &Process| reference.iter().find_map(|other| process.beside(other));
+    let pairs: Option<Vec<Vec<(f64, f64)>>> = new.iter().map(beside).collect();
+    match pairs.filter(|pairs| pairs.len() == reference.len()) {
+        Some(pairs) => Judgement::paired(&pairs, rule),
+        None => {
+            let samples = |side: &[Process]| side.iter().map(|p| p.samples.clone()).collect::<Vec<_>>();
+            Judgement::of(&samples(new), &samples(reference), rule)
+        }
+    }
+}
+
+fn location(processes: &[Process]) -> Option<f64> {
+    let medians: Option<Vec<f64>> =
+        processes.iter().map(|process| median_of_unsorted(&mut process.samples.clone())).collect();
+    geometric_mean(&medians?)
+}

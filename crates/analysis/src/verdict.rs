@@ -1,0 +1,553 @@
+//! Whether one side is faster than another, slower or the same, or whether nobody can tell.
+//!
+//! The five answers are those of nvbench's robust comparison in the words of this program; the rule
+//! is an interval of the ratio of medians against a practical margin. Significance alone is no rule:
+//! with samples enough every two runs differ significantly.
+
+use portamark_stats::{Bootstrap, MedianRatio, RatioEvidence, benjamini_hochberg, holm};
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// How a verdict is reached.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct VerdictRule {
+    /// δ: ratios between 1/(1 + δ) and 1 + δ are of no practical interest. Above 0.
+    pub margin: f64,
+    /// The least number of processes on each side. One process can never tell, so that less than 2
+    /// counts as 2.
+    pub min_processes: usize,
+    /// The bootstrap of the interval.
+    pub bootstrap: Bootstrap,
+}
+
+impl VerdictRule {
+    /// Method 1: a margin of 2 %, five processes on each side, and 10 000 resamples at 95 %.
+    ///
+    /// Five, because no order of three and three processes is rarer than 5 % among equal kernels
+    /// (2/C(6, 3) = 10 %), that of four and four barely (2/C(8, 4) = 2.9 %). Whatever the noise, the
+    /// interval of equal kernels misses 1 in 5 % of trials; and to be called faster or slower they have
+    /// to miss the margin too, so that it is less: 2 % where processes differ by 10 %, under 1 in 1000
+    /// where they differ by 3 %.
+    pub fn seeded(seed: u64) -> Self {
+        Self { margin: 0.02, min_processes: 5, bootstrap: Bootstrap::seeded(seed) }
+    }
+
+    /// The part of true hypotheses that may be rejected, α.
+    pub fn alpha(&self) -> f64 {
+        1.0 - self.bootstrap.level
+    }
+}
+
+/// One side of a comparison.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Side {
+    /// What is judged.
+    New,
+    /// What it is judged against.
+    Reference,
+}
+
+/// The answer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "verdict", content = "reason", rename_all = "kebab-case")]
+pub enum Verdict {
+    /// The interval at 1 − α lies wholly below 1/(1 + δ).
+    Faster,
+    /// The interval at 1 − α lies wholly above 1 + δ.
+    Slower,
+    /// The interval at 1 − 2α lies within 1/(1 + δ) and 1 + δ: shown to be the same, which is more
+    /// than not shown to differ.
+    Same,
+    /// The samples do not tell.
+    Unclear(Doubt),
+    /// There is nothing to compare, and why.
+    Missing(Absence),
+}
+
+/// Why the samples do not tell.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Doubt {
+    /// How much processes differ is not known from so few of them.
+    FewProcesses {
+        /// The processes of the new side.
+        new: usize,
+        /// The processes of the reference.
+        reference: usize,
+        /// How many each side should have.
+        needed: usize,
+    },
+    /// The interval reaches over an end of the margin.
+    WideInterval,
+    /// The case by itself would tell, but among so many cases one may look like that by chance.
+    AmongMany {
+        /// How many were judged together.
+        cases: usize,
+    },
+}
+
+/// Why there is nothing to compare.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Absence {
+    /// A side has no samples.
+    NoSamples(Side),
+    /// Samples that are no positive times, or a rule that no samples can meet.
+    NoRatio,
+    /// What the row of a side says, such as `unsupported: no f16`.
+    Row(Side, String),
+    /// The sides were not measured alike, and in what they differ.
+    Unlike(String),
+}
+
+/// A verdict with what it rests on.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Judgement {
+    /// The answer.
+    #[serde(flatten)]
+    pub verdict: Verdict,
+    /// The ratio of the medians, new over reference, below 1 where the new side is faster; also where
+    /// the verdict is unclear, and none where it is missing.
+    pub ratio: Option<MedianRatio>,
+    /// How likely samples like these are by chance; none where processes are too few to tell.
+    pub p: Option<PValues>,
+}
+
+/// p-values of a case: by itself, and among all that were judged with it.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct PValues {
+    /// Of the hypothesis that the ratio lies within the margin: small where the sides differ.
+    pub differs: f64,
+    /// Of the hypothesis that it lies outside: small where the sides are shown to be the same.
+    pub same: f64,
+    /// `differs`, adjusted by Benjamini and Hochberg: of the cases that are called faster or slower an
+    /// expected part of at most α is none of it.
+    pub differs_reading: f64,
+    /// `same`, adjusted in the same way.
+    pub same_reading: f64,
+    /// `differs`, adjusted by Holm: that any case is wrongly found to differ has the probability α at
+    /// most.
+    pub differs_gate: f64,
+}
+
+impl Judgement {
+    /// Judges processes with their samples, positive times in one unit, measured one side after the
+    /// other or on different machines.
+    ///
+    /// Where many cases are judged at once, [`judge_together`] has the last word.
+    pub fn of(new: &[Vec<f64>], reference: &[Vec<f64>], rule: &VerdictRule) -> Self {
+        for (side, processes) in [(Side::New, new), (Side::Reference, reference)] {
+            if processes.is_empty() || processes.iter().any(Vec::is_empty) {
+                return Self { verdict: Verdict::Missing(Absence::NoSamples(side)), ratio: None, p: None };
+            }
+        }
+        Self::by(RatioEvidence::new(new, reference, &rule.bootstrap), rule)
+    }
+
+    /// Judges processes of which each ran beside one of the other side, with their samples in pairs
+    /// (new, reference) of neighbours in time, A B B A ….
+    pub fn paired(processes: &[Vec<(f64, f64)>], rule: &VerdictRule) -> Self {
+        if processes.is_empty() || processes.iter().any(Vec::is_empty) {
+            return Self { verdict: Verdict::Missing(Absence::NoSamples(Side::New)), ratio: None, p: None };
+        }
+        Self::by(RatioEvidence::paired(processes, &rule.bootstrap), rule)
+    }
+
+    /// Why there is nothing to compare.
+    pub fn missing(absence: Absence) -> Self {
+        Self { verdict: Verdict::Missing(absence), ratio: None, p: None }
+    }
+
+    fn by(evidence: Option<RatioEvidence>, rule: &VerdictRule) -> Self {
+        let evidence = evidence.filter(|_| rule.margin.is_finite() && rule.margin > 0.0);
+        let known = evidence.and_then(|evidence| evidence.ratio().map(|ratio| (evidence, ratio)));
+        let Some((evidence, ratio)) = known else {
+            return Self::missing(Absence::NoRatio);
+        };
+        let verdict = Verdict::of(&ratio, rule);
+        let told = !matches!(verdict, Verdict::Unclear(Doubt::FewProcesses { .. }));
+        let p = || {
+            let (differs, same) = (evidence.p_beyond(rule.margin)?, evidence.p_within(rule.margin)?);
+            let (differs_reading, same_reading, differs_gate) = (differs, same, differs);
+            Some(PValues { differs, same, differs_reading, same_reading, differs_gate })
+        };
+        Self { verdict, ratio: Some(ratio), p: if told { p() } else { None } }
+    }
+
+    /// Whether the case is faster or slower beyond the doubt that a gate has: by Holm's adjustment.
+    pub fn is_certain(&self, rule: &VerdictRule) -> bool {
+        let differs = matches!(self.verdict, Verdict::Faster | Verdict::Slower);
+        differs && self.p.is_some_and(|p| p.differs_gate <= rule.alpha())
+    }
+}
+
+/// Adjusts the p-values of cases that are read together, and takes back the verdicts that do not hold
+/// among so many.
+///
+/// Of many comparisons of equal kernels some look different by chance. For reading, p-values are
+/// adjusted by Benjamini and Hochberg, for gates by Holm ([`Judgement::is_certain`]); intervals stay
+/// those of each case by itself.
+pub fn judge_together<'a>(judgements: impl IntoIterator<Item = &'a mut Judgement>, rule: &VerdictRule) {
+    let mut judged: Vec<(&mut Verdict, &mut PValues)> = judgements
+        .into_iter()
+        .filter_map(|judgement| Some((&mut judgement.verdict, judgement.p.as_mut()?)))
+        .collect();
+    let cases = judged.len();
+    let all = |value: fn(&PValues) -> f64| judged.iter().map(|(_, p)| value(p)).collect::<Vec<f64>>();
+    let (differs, same) = (all(|p| p.differs), all(|p| p.same));
+    let adjusted = (benjamini_hochberg(&differs), benjamini_hochberg(&same), holm(&differs));
+    let (Some(differs_reading), Some(same_reading), Some(differs_gate)) = adjusted else { return };
+    for (at, (verdict, p)) in judged.iter_mut().enumerate() {
+        p.differs_reading = differs_reading[at];
+        p.same_reading = same_reading[at];
+        p.differs_gate = differs_gate[at];
+        let told = match verdict {
+            Verdict::Faster | Verdict::Slower => p.differs_reading,
+            Verdict::Same => p.same_reading,
+            Verdict::Unclear(_) | Verdict::Missing(_) => continue,
+        };
+        // A case by itself is judged by its interval, whose ends may lie between two replicates.
+        if cases > 1 && told > rule.alpha() {
+            **verdict = Verdict::Unclear(Doubt::AmongMany { cases });
+        }
+    }
+}
+
+impl Verdict {
+    fn of(ratio: &MedianRatio, rule: &VerdictRule) -> Self {
+        let (new, reference) = (ratio.new_processes, ratio.reference_processes);
+        let needed = rule.min_processes.max(2);
+        let (lower, upper) = (1.0 / (1.0 + rule.margin), 1.0 + rule.margin);
+        if new.min(reference) < needed {
+            Self::Unclear(Doubt::FewProcesses { new, reference, needed })
+        } else if ratio.hi < lower {
+            Self::Faster
+        } else if ratio.lo > upper {
+            Self::Slower
+        } else if lower <= ratio.equivalence_lo && ratio.equivalence_hi <= upper {
+            Self::Same
+        } else {
+            Self::Unclear(Doubt::WideInterval)
+        }
+    }
+
+    /// Why it is unclear or missing; none for the others.
+    pub fn reason(&self) -> Option<String> {
+        match self {
+            Self::Unclear(doubt) => Some(doubt.to_string()),
+            Self::Missing(absence) => Some(absence.to_string()),
+            Self::Faster | Self::Slower | Self::Same => None,
+        }
+    }
+
+    /// The verdict in one word.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Faster => "faster",
+            Self::Slower => "slower",
+            Self::Same => "same",
+            Self::Unclear(_) => "unclear",
+            Self::Missing(_) => "missing",
+        }
+    }
+}
+
+impl fmt::Display for Side {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::New => "the new side",
+            Self::Reference => "the reference",
+        })
+    }
+}
+
+impl fmt::Display for Doubt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::FewProcesses { new, reference, needed } => {
+                write!(f, "{new} against {reference} processes, {needed} on each side are needed")
+            }
+            Self::WideInterval => f.write_str("the interval reaches over the margin"),
+            Self::AmongMany { cases } => write!(f, "among {cases} cases one may look like that by chance"),
+        }
+    }
+}
+
+impl fmt::Display for Absence {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoSamples(side) => write!(f, "{side} has no samples"),
+            Self::NoRatio => f.write_str("the samples have no ratio"),
+            Self::Row(side, status) => write!(f, "{side} is {status}"),
+            Self::Unlike(what) => write!(f, "not measured alike: {what}"),
+        }
+    }
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.word())?;
+        self.reason().map_or(Ok(()), |reason| write!(f, " ({reason})"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rand_pcg::Pcg64;
+    use rand_pcg::rand_core::{Rng, SeedableRng};
+    use statrs::distribution::{ContinuousCDF, Normal};
+
+    fn quick() -> VerdictRule {
+        let rule = VerdictRule::seeded(1);
+        VerdictRule { bootstrap: Bootstrap { resamples: 400, ..rule.bootstrap }, ..rule }
+    }
+
+    /// Five processes of ten samples without spread among them; processes at `time` ± `spread`.
+    fn side(time: f64, spread: f64) -> Vec<Vec<f64>> {
+        [-1.0, -0.5, 0.0, 0.5, 1.0].map(|at| vec![time * (1.0 + spread * at); 10]).to_vec()
+    }
+
+    fn verdict(new: &[Vec<f64>], reference: &[Vec<f64>]) -> Verdict {
+        Judgement::of(new, reference, &quick()).verdict
+    }
+
+    #[test]
+    fn the_interval_is_held_against_the_margin_on_both_sides() {
+        for (time, spread, expected) in [
+            (0.9, 0.001, Verdict::Faster),
+            (0.979, 0.0, Verdict::Faster),
+            // 1/1.02 = .98039.
+            (0.981, 0.0, Verdict::Same),
+            (1.0, 0.001, Verdict::Same),
+            (1.0199, 0.0, Verdict::Same),
+            (1.021, 0.0, Verdict::Slower),
+            (1.1, 0.001, Verdict::Slower),
+            (1.02, 0.01, Verdict::Unclear(Doubt::WideInterval)),
+            (0.98, 0.01, Verdict::Unclear(Doubt::WideInterval)),
+            (1.0, 0.2, Verdict::Unclear(Doubt::WideInterval)),
+        ] {
+            assert_eq!(verdict(&side(time, spread), &side(1.0, spread)), expected, "{time} {spread}");
+        }
+    }
+
+    #[test]
+    fn exchanged_sides_turn_the_verdict_round() {
+        let (slow, fast) = (side(1.3, 0.01), side(1.0, 0.01));
+        assert_eq!(verdict(&slow, &fast), Verdict::Slower);
+        assert_eq!(verdict(&fast, &slow), Verdict::Faster);
+    }
+
+    #[test]
+    fn too_few_processes_never_tell_however_clear_the_samples_are() {
+        let five = side(1.0, 0.0);
+        let halved = |processes: usize| vec![vec![0.5; 100]; processes];
+        for processes in 1..5 {
+            let doubt = Doubt::FewProcesses { new: processes, reference: 5, needed: 5 };
+            assert_eq!(verdict(&halved(processes), &five), Verdict::Unclear(doubt));
+        }
+        // A rule can ask for fewer, but not for one.
+        let lax = VerdictRule { min_processes: 0, ..quick() };
+        let judgement = Judgement::of(&halved(1), &five, &lax);
+        let doubt = Doubt::FewProcesses { new: 1, reference: 5, needed: 2 };
+        assert_eq!((&judgement.verdict, judgement.p), (&Verdict::Unclear(doubt), None));
+        assert_eq!(judgement.ratio.unwrap().interval.estimate, 0.5);
+        assert_eq!(Judgement::of(&halved(2), &five, &lax).verdict, Verdict::Faster);
+        assert_eq!(
+            judgement.verdict.to_string(),
+            "unclear (1 against 5 processes, 2 on each side are needed)"
+        );
+    }
+
+    #[test]
+    fn what_cannot_be_compared_is_missing_with_its_reason() {
+        let five = side(1.0, 0.0);
+        let missing = Verdict::Missing;
+        assert_eq!(verdict(&[], &five), missing(Absence::NoSamples(Side::New)));
+        assert_eq!(verdict(&five, &[vec![]]), missing(Absence::NoSamples(Side::Reference)));
+        assert_eq!(verdict(&five, &[vec![0.0]]), missing(Absence::NoRatio));
+        for margin in [0.0, -0.1, f64::NAN] {
+            let rule = VerdictRule { margin, ..quick() };
+            let judgement = Judgement::of(&five, &five, &rule);
+            assert_eq!((judgement.verdict, judgement.ratio), (missing(Absence::NoRatio), None));
+        }
+        let row = missing(Absence::Row(Side::New, "unsupported: no f16".into()));
+        assert_eq!(row.to_string(), "missing (the new side is unsupported: no f16)");
+    }
+
+    #[test]
+    fn verdicts_are_written_as_words_and_read_back() {
+        let judgement = Judgement::of(&side(1.0, 0.0), &side(1.0, 0.0), &quick());
+        let written = serde_json::to_value(&judgement).unwrap();
+        assert_eq!(written["verdict"], "same");
+        assert_eq!(serde_json::from_value::<Judgement>(written).unwrap(), judgement);
+        let judgement = Judgement::of(&[], &[], &quick());
+        let written = serde_json::to_value(&judgement).unwrap();
+        assert_eq!(written["verdict"], "missing");
+        assert_eq!(written["reason"]["no-samples"], "new");
+        assert_eq!(serde_json::from_value::<Judgement>(written).unwrap(), judgement);
+    }
+
+    /// Two sides of five processes each, of 30 samples with a standard deviation of 1 %, taken in the
+    /// order A B B A A B B A A B while the machine becomes 1 % slower. Each process is shifted as a
+    /// whole, with the standard deviation `shift`; the new side takes `ratio` times as long.
+    fn trial(generator: &mut Pcg64, ratio: f64, shift: f64) -> [Vec<Vec<f64>>; 2] {
+        let normal = Normal::standard();
+        let mut draw = || {
+            // The middle of one of 2⁵³ equal parts of (0, 1).
+            let uniform = ((generator.next_u64() >> 11) as f64 + 0.5) / (1u64 << 53) as f64;
+            normal.inverse_cdf(uniform)
+        };
+        let mut sides = [Vec::new(), Vec::new()];
+        for (place, side) in [0, 1, 1, 0, 0, 1, 1, 0, 0, 1].into_iter().enumerate() {
+            let factor: f64 = if side == 0 { ratio } else { 1.0 };
+            let process = factor.ln() + shift * draw() + 0.001 * place as f64;
+            sides[side].push((0..30).map(|_| (process + 0.01 * draw()).exp()).collect());
+        }
+        sides
+    }
+
+    #[test]
+    fn equal_kernels_in_processes_that_differ_raise_few_alarms() {
+        // The variance of ln R is that of five process medians on each side, ⅖·(.01² + π/2·.01²/30) =
+        // (.00649)². Both verdicts that alarm need the whole interval beyond the margin, so also R,
+        // and P(|ln R| > ln 1.02 = .0198) = 2·(1 − Φ(3.05)) = .0023 whatever the interval. Of 300
+        // trials that is .7; that there be more than 3 has a probability of .005.
+        let mut generator = Pcg64::seed_from_u64(5);
+        let one = |ratio: &MedianRatio| ratio.lo <= 1.0 && 1.0 <= ratio.hi;
+        let (mut alarms, mut off_one, mut off_one_if_alone) = (0, 0, 0);
+        for _ in 0..300 {
+            let [new, reference] = trial(&mut generator, 1.0, 0.01);
+            let judgement = Judgement::of(&new, &reference, &quick());
+            alarms += usize::from(matches!(judgement.verdict, Verdict::Faster | Verdict::Slower));
+            off_one += usize::from(!one(&judgement.ratio.unwrap()));
+            let alone = Judgement::of(&new[..1], &reference[..1], &quick());
+            assert_eq!(alone.verdict.word(), "unclear");
+            off_one_if_alone += usize::from(!one(&alone.ratio.unwrap()));
+        }
+        assert!(alarms <= 3, "{alarms} of 300");
+        // The interval alone misses 1 in 5 %: 15 ± 3.8 of 300. Why one process cannot tell: its
+        // interval is far too narrow (64 %).
+        assert!((4..=27).contains(&off_one), "{off_one} of 300");
+        assert!((150..=225).contains(&off_one_if_alone), "{off_one_if_alone} of 300");
+    }
+
+    /// Five pairs of processes of 40 pairs of samples on a machine that others use: its speed wanders
+    /// by 30 %, a batch in ten takes up to 60 % longer by itself, and the pairs of processes differ by
+    /// 1 % as a whole.
+    fn shared_machine(generator: &mut Pcg64, ratio: f64) -> Vec<Vec<(f64, f64)>> {
+        let normal = Normal::standard();
+        let mut uniform = || ((generator.next_u64() >> 11) as f64 + 0.5) / (1u64 << 53) as f64;
+        let mut process = || {
+            let own = 0.01 * normal.inverse_cdf(uniform());
+            let mut speed = 0.3 * uniform();
+            let mut pair = || {
+                speed = (speed + 0.05 * (uniform() - 0.5)).clamp(0.0, 0.3);
+                let mut batch = |factor: f64| {
+                    let spike = if uniform() < 0.1 { 1.0 + 0.6 * uniform() } else { 1.0 };
+                    factor * spike * (speed + 0.01 * normal.inverse_cdf(uniform())).exp()
+                };
+                (batch(ratio * own.exp()), batch(1.0))
+            };
+            (0..40).map(|_| pair()).collect()
+        };
+        (0..5).map(|_| process()).collect()
+    }
+
+    #[test]
+    fn on_a_shared_machine_alarms_are_rare_and_five_percent_are_found() {
+        // Each process knows its ln R with the standard deviation .01 ⊕ 1.25·√2·.01/√40·(a little for
+        // the spikes) = .0105, the mean of five with .0047: a false alarm has to be four standard
+        // errors off, and the least ln R that is called slower is .0198 + 2.776·.0047 = .0328, three
+        // standard errors below ln 1.05 = .0488. Of 100 trials 99 should be found; fewer than 92 have a
+        // probability below 10⁻⁵.
+        let mut generator = Pcg64::seed_from_u64(7);
+        let (mut alarms, mut found) = (0, 0);
+        for _ in 0..100 {
+            let mut word = |ratio: f64| {
+                Judgement::paired(&shared_machine(&mut generator, ratio), &quick()).verdict.word()
+            };
+            alarms += usize::from(["faster", "slower"].contains(&word(1.0)));
+            found += usize::from(word(1.05) == "slower");
+        }
+        assert!(alarms <= 1, "{alarms} of 100");
+        assert!(found >= 92, "{found} of 100");
+    }
+
+    /// Five pairs of processes whose ln R are evenly spread about `middle`, so that their standard error is
+    /// .002: ln R = middle ± .002·t₄.
+    fn pairs(middle: f64) -> Vec<Vec<(f64, f64)>> {
+        [-2.0, -1.0, 0.0, 1.0, 2.0]
+            .map(|step: f64| vec![((middle + 0.004 / 2f64.sqrt() * step).exp(), 1.0); 9])
+            .to_vec()
+    }
+
+    #[test]
+    fn too_few_pairs_do_not_tell() {
+        let doubt = Doubt::FewProcesses { new: 4, reference: 4, needed: 5 };
+        let judgement = Judgement::paired(&pairs(0.03)[..4], &quick());
+        assert_eq!((judgement.verdict, judgement.p), (Verdict::Unclear(doubt), None));
+        let nothing = Verdict::Missing(Absence::NoSamples(Side::New));
+        assert_eq!(Judgement::paired(&[], &quick()).verdict, nothing);
+    }
+
+    #[test]
+    fn among_many_cases_a_verdict_takes_more() {
+        // By itself .03 with the error .002 is slower: (.03 − .0198)/.002 = 5.1, p = .0070. Among 20
+        // cases of which the others are equal, Benjamini and Hochberg make .14 of it and Holm the same.
+        let rule = quick();
+        let alone = Judgement::paired(&pairs(0.03), &rule);
+        assert_eq!(alone.verdict, Verdict::Slower);
+        assert!((alone.p.unwrap().differs - 0.0070).abs() < 2e-4, "{:?}", alone.p);
+        let mut family = vec![Judgement::paired(&pairs(0.0), &rule); 20];
+        family[3] = alone.clone();
+        judge_together(&mut family, &rule);
+        assert_eq!(family[3].verdict, Verdict::Unclear(Doubt::AmongMany { cases: 20 }));
+        let p = family[3].p.unwrap();
+        assert!((p.differs_reading - 20.0 * p.differs).abs() < 1e-12 && p.differs_gate == p.differs_reading);
+        assert_eq!(family[3].ratio, alone.ratio, "the interval stays that of the case");
+        assert!(family.iter().enumerate().all(|(at, other)| at == 3 || other.verdict == Verdict::Same));
+        // What is missing or has too few processes takes no part.
+        let mut two = vec![alone.clone(), Judgement::missing(Absence::NoRatio), alone.clone()];
+        judge_together(&mut two, &rule);
+        assert_eq!(two[0].verdict, Verdict::Slower);
+        assert!((two[0].p.unwrap().differs_gate - 2.0 * p.differs).abs() < 1e-12);
+    }
+
+    #[test]
+    fn a_gate_takes_more_than_reading() {
+        // Four of ten slower with p = .0070: Benjamini and Hochberg 10·p/4 = .017, Holm 10·p = .070.
+        let rule = quick();
+        let mut family = vec![Judgement::paired(&pairs(0.0), &rule); 10];
+        (0..4).for_each(|at| family[at] = Judgement::paired(&pairs(0.03), &rule));
+        judge_together(&mut family, &rule);
+        assert!(family[..4].iter().all(|one| one.verdict == Verdict::Slower && !one.is_certain(&rule)));
+        // .05 is (.05 − .0198)/.002 = 15.1 errors off: p = .00011.
+        family[0] = Judgement::paired(&pairs(0.05), &rule);
+        judge_together(&mut family, &rule);
+        let certain: Vec<bool> = family.iter().map(|one| one.is_certain(&rule)).collect();
+        assert_eq!(certain.iter().filter(|one| **one).count(), 1);
+        assert!(certain[0]);
+    }
+
+    #[test]
+    fn true_differences_are_found_and_true_equality_is_shown() {
+        // 8 % against a margin of 2 % leaves ln(1.08/1.02) = .057, nine standard errors of .00649.
+        // Shifts of .2 % give ln R the standard error √(⅖·(.002² + .0023²)) = .0019, a tenth of the
+        // margin.
+        let mut generator = Pcg64::seed_from_u64(6);
+        let mut found = [0; 3];
+        for _ in 0..50 {
+            for (found, (ratio, shift, word)) in found.iter_mut().zip([
+                (1.0 / 1.08, 0.01, "faster"),
+                (1.08, 0.01, "slower"),
+                (1.0, 0.002, "same"),
+            ]) {
+                let [new, reference] = trial(&mut generator, ratio, shift);
+                *found += usize::from(verdict(&new, &reference).word() == word);
+            }
+        }
+        assert!(found.iter().all(|found| *found >= 49), "{found:?} of 50");
+    }
+}

@@ -1,0 +1,116 @@
+//! Which cases a limited time can afford, by prediction from smaller ones.
+
+use portamark_model::workload::Case;
+use std::collections::HashMap;
+
+/// Predicts the time of a case from the cases of its kind that ran before.
+#[derive(Debug, Default)]
+pub struct Predictor {
+    /// By kind: work and seconds of what ran.
+    seen: HashMap<String, Vec<(f64, f64)>>,
+}
+
+/// The key without its numbers: cases that differ only in size.
+fn kind(case: &Case) -> String {
+    let words = case.parameters();
+    let word = |word: &str| word.trim_end_matches(|c: char| c.is_ascii_digit()).to_string();
+    let rest: Vec<String> = words.split(' ').skip(1).map(word).collect();
+    format!("{} {}", family(case), rest.join(" "))
+}
+
+/// A coarser kind: the family, the formats, and what its work is counted in.
+fn family(case: &Case) -> String {
+    let unit = if case.is_bandwidth() { "bytes" } else { "flop" };
+    format!("{} {} {unit}", case.family(), case.precision())
+}
+
+/// What grows with the time: steps of a chain, bytes of a bandwidth case, FLOP of another.
+fn work(case: &Case) -> f64 {
+    let amount = if case.is_bandwidth() { case.bytes() } else { case.flop() };
+    case.steps().unwrap_or(amount) as f64
+}
+
+impl Predictor {
+    /// Notes that one execution of `case` took `seconds`.
+    pub fn note(&mut self, case: &Case, seconds: f64) {
+        for kind in [kind(case), family(case)] {
+            self.seen.entry(kind).or_default().push((work(case), seconds));
+        }
+    }
+
+    /// Seconds of one execution of `case`, by the best rate of its kind: larger cases are rarely
+    /// less efficient, and a shape that suits a device badly must not speak for the others.
+    pub fn predict(&self, case: &Case) -> Option<f64> {
+        let work = work(case);
+        let seen = self.seen.get(&kind(case)).or_else(|| self.seen.get(&family(case)))?;
+        let best = seen.iter().map(|(w, seconds)| seconds / w.max(1.0)).min_by(f64::total_cmp)?;
+        Some(best * work)
+    }
+}
+
+/// The measuring time that a device may still use.
+#[derive(Debug, Clone, Copy)]
+pub struct Budget {
+    /// Seconds left; none when there is no limit.
+    left_s: Option<f64>,
+    /// Cases that are still to come, this one included.
+    cases_left: usize,
+}
+
+impl Budget {
+    /// `limit_s` seconds for `cases` cases.
+    pub fn new(limit_s: Option<f64>, cases: usize) -> Self {
+        Budget { left_s: limit_s, cases_left: cases }
+    }
+
+    /// What the next case may use: three even shares, since most cases need less than one.
+    pub fn share_s(&self) -> Option<f64> {
+        self.left_s.map(|left| (3.0 * left / self.cases_left.max(1) as f64).min(left).max(0.0))
+    }
+
+    /// Takes off what a case used.
+    pub fn spend(&mut self, seconds: f64) {
+        self.left_s = self.left_s.map(|left| left - seconds);
+        self.cases_left = self.cases_left.saturating_sub(1);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn case(key: &str) -> Case {
+        key.parse().unwrap()
+    }
+
+    #[test]
+    fn a_bigger_case_is_predicted_by_the_best_rate_of_its_kind() {
+        let mut predictor = Predictor::default();
+        let big = case("gemm f32 m512 n512 k512 nn");
+        assert_eq!(predictor.predict(&big), None);
+        predictor.note(&case("gemm f32 m128 n128 k128 nn"), 1.0);
+        predictor.note(&case("gemm f32 m256 n256 k256 nn"), 2.0);
+        // Eight times the work of 256, which was four times as efficient as 128.
+        assert_eq!(predictor.predict(&big), Some(16.0));
+        // Another layout has not run: the family's rate serves.
+        assert_eq!(predictor.predict(&case("gemm f32 m512 n512 k512 nt")), Some(16.0));
+        // Another format does not.
+        assert_eq!(predictor.predict(&case("gemm f16.f32 m512 n512 k512 nn")), None);
+        // Bytes of a decode step say nothing of the FLOP of a prefill.
+        predictor.note(&case("attention f32 b1 hq1 hkv1 q1 kv64 d64"), 1.0);
+        assert_eq!(predictor.predict(&case("attention f32 b1 hq1 hkv1 q64 kv64 d64")), None);
+    }
+
+    #[test]
+    fn a_share_is_three_even_parts_and_never_more_than_what_is_left() {
+        let mut budget = Budget::new(Some(90.0), 45);
+        assert_eq!(budget.share_s(), Some(6.0));
+        budget.spend(86.0);
+        assert_eq!(budget.share_s(), Some(3.0 * 4.0 / 44.0));
+        let mut last = Budget::new(Some(10.0), 1);
+        assert_eq!(last.share_s(), Some(10.0));
+        last.spend(12.0);
+        assert_eq!(last.share_s(), Some(0.0));
+        assert_eq!(Budget::new(None, 3).share_s(), None);
+    }
+}

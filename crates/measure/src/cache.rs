@@ -1,0 +1,249 @@
+//! The last-level cache of a device, from its bandwidth over the working set.
+//!
+//! Vulkan, Metal and DX12 do not tell the size of a cache, and a table of cards would be wrong for
+//! the next one. The same array is read again and again: while it fits a cache the rate is that of
+//! the cache, and beyond the last cache that of the memory. McCalpin's STREAM and the Empirical
+//! Roofline Toolkit find levels in the same way.
+
+use super::config::Config;
+use super::fixed_work::prepare_fixed_work;
+use super::rotation::told_cache;
+use super::sampling::{batch_size, chosen_s};
+use portamark_executors::{Executor, Fault};
+use portamark_kernels::KernelSource;
+use portamark_model::device::Capabilities;
+use portamark_model::units;
+use portamark_model::workload::READ_BLOCK;
+use portamark_results::{CacheReport, CacheSource, CurvePoint, TimerChoice, TimerReport};
+use portamark_stats::last_knee;
+use std::time::{Duration, Instant};
+
+/// No new working set is begun after this.
+const BUDGET: Duration = Duration::from_millis(2500);
+/// The same on the host's processor, which says how large its caches are: the first row comes sooner.
+const HOST_BUDGET: Duration = Duration::from_millis(1000);
+/// The smallest working set of the curve; the launch hides what is smaller.
+const SMALLEST: u64 = 256 << 10;
+/// The largest one on a GPU: four times the largest cache that is known (MI300X, 256 MB).
+const LARGEST: u64 = 1 << 30;
+/// The largest one on the host's processor, in caches that it says it has.
+const HOST_CACHES: u64 = 4;
+/// A working set counts when its read takes as often as long as an empty launch.
+const LAUNCHES: f64 = 3.0;
+/// Batches of each working set; the fastest counts, since a cache is never faster by chance.
+const BATCHES: usize = 5;
+/// A batch is at least so long, in seconds.
+const BATCH_S: f64 = 1e-3;
+
+/// What is taken for granted of `device` when its curve is not measured.
+pub fn assumed_cache(device: &Capabilities) -> CacheReport {
+    let (bytes, source) = told_cache(device);
+    let finding = format!("{} {}", words(source), units::bytes(bytes));
+    CacheReport { bytes, source, finding, curve: Vec::new() }
+}
+
+/// What `curve` says of `device`; `stopped` says why the curve ends early, if it does.
+fn judged(device: &Capabilities, curve: Vec<CurvePoint>, stopped: Option<String>) -> CacheReport {
+    let rates: Vec<f64> = curve.iter().map(|point| point.rate).collect();
+    let (told, told_by) = told_cache(device);
+    let (bytes, source, mut finding) = match last_knee(&rates) {
+        Some(knee) => {
+            let (fits, outgrown) = (curve[knee.before].bytes, curve[knee.after].bytes);
+            let seen = format!(
+                "reads of {} are {} times as fast as those of {}",
+                units::bytes(fits),
+                units::significant(knee.drop),
+                units::bytes(outgrown)
+            );
+            // The kernel may be too slow to tell the last cache from the memory behind it: a
+            // processor's own word is then larger.
+            if told_by == CacheSource::Host && told > outgrown {
+                (told, told_by, format!("{seen}; {} {}", words(told_by), units::bytes(told)))
+            } else {
+                (outgrown, CacheSource::Measured, seen)
+            }
+        }
+        None => {
+            let largest = curve.last().map_or(0, |point| point.bytes);
+            let seen = format!("no knee in reads of up to {}", units::bytes(largest));
+            (told, told_by, format!("{seen}; {} {}", words(told_by), units::bytes(told)))
+        }
+    };
+    if let Some(stopped) = stopped {
+        finding = format!("{finding}; {stopped}");
+    }
+    CacheReport { bytes, source, finding, curve }
+}
+
+fn words(source: CacheSource) -> &'static str {
+    match source {
+        CacheSource::Measured => "the curve says",
+        CacheSource::Host => "the processor says",
+        CacheSource::Assumed => "taken to be",
+    }
+}
+
+/// Measures the read bandwidth of `device` over working sets that double, for about
+/// 2.5 s, and finds its last-level cache in it.
+///
+/// The cost of a launch is taken off each time. A fault ends the curve and is no fault of the run:
+/// after a fatal one the next request goes to a fresh executor.
+pub fn measure_cache(
+    executor: &mut dyn Executor,
+    device: &Capabilities,
+    timer: &TimerReport,
+    config: &Config,
+    source: &KernelSource,
+) -> CacheReport {
+    let (told, _) = told_cache(device);
+    let most = if device.is_software() { HOST_CACHES * told } else { LARGEST };
+    let largest = most.min(device.limits.binding_bytes).min(config.memory_limit / 2);
+    let mut read = |bytes: u64| -> Result<f64, Fault> {
+        let key = format!("stream f32 read n{}", bytes / 4);
+        let handle = prepare_fixed_work(executor, device, config, source, &key)?;
+        let seconds = fastest(executor, handle, timer, config.timeout);
+        match &seconds {
+            Err(fault) if fault.is_fatal() => {}
+            _ => executor.release(handle, config.timeout)?,
+        }
+        seconds
+    };
+    let budget = if device.is_software() { HOST_BUDGET } else { BUDGET };
+    let started = Instant::now();
+    let mut curve = Vec::new();
+    let mut stopped = None;
+    // One block: what is left is the launch.
+    let launch_s = match read(4 * READ_BLOCK) {
+        Ok(seconds) => seconds,
+        Err(fault) => {
+            let stopped = format!("the curve was not measured: {}", fault.reason);
+            return judged(device, curve, Some(stopped));
+        }
+    };
+    let mut bytes = SMALLEST;
+    while bytes <= largest {
+        if started.elapsed() > budget {
+            stopped = Some(format!("the curve ends early, after {}", units::seconds(budget.as_secs_f64())));
+            break;
+        }
+        match read(bytes) {
+            Ok(seconds) if seconds >= LAUNCHES * launch_s => {
+                curve.push(CurvePoint { bytes, rate: bytes as f64 / (seconds - launch_s) });
+            }
+            Ok(_) => {}
+            Err(fault) => {
+                stopped = Some(format!("the curve ends early: {}", fault.reason));
+                break;
+            }
+        }
+        bytes *= 2;
+    }
+    judged(device, curve, stopped)
+}
+
+/// Seconds of one execution in the fastest of a few batches.
+fn fastest(
+    executor: &mut dyn Executor,
+    handle: u32,
+    timer: &TimerReport,
+    deadline: Duration,
+) -> Result<f64, Fault> {
+    let empty_s = match timer.chosen {
+        TimerChoice::Device => 0.0,
+        TimerChoice::Host => timer.empty_host_s,
+    };
+    let mut batch = |k: u32| -> Result<f64, Fault> {
+        let sampled = executor.sample(handle, k, 0, deadline)?;
+        let seconds = chosen_s(&sampled, timer.chosen).unwrap_or(sampled.host_ns as f64 * 1e-9);
+        Ok((seconds - empty_s).max(1e-9) / f64::from(k))
+    };
+    // The first execution may compile, and fills the cache.
+    batch(1)?;
+    let once = batch(1)?;
+    let k = batch_size(once, timer).max((BATCH_S / once).ceil().min(256.0) as u32);
+    let mut fastest = f64::INFINITY;
+    for _ in 0..BATCHES {
+        fastest = fastest.min(batch(k)?);
+    }
+    Ok(fastest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use portamark_executors::fake::{Act, Fake, On, Rule, Script};
+    use portamark_model::device::{DeviceType, Takes};
+
+    const MIB: u64 = 1 << 20;
+
+    fn gpu() -> Capabilities {
+        Capabilities { device_type: DeviceType::Discrete, ..Script::device() }
+    }
+
+    fn curve(rates: &[f64]) -> Vec<CurvePoint> {
+        rates.iter().enumerate().map(|(i, rate)| CurvePoint { bytes: MIB << i, rate: *rate }).collect()
+    }
+
+    #[test]
+    fn the_cache_is_at_most_the_smallest_working_set_that_memory_serves() {
+        // 1 to 16 MiB at 4 TB/s, 32 MiB between, 64 and 128 MiB at 2 TB/s.
+        let rates = [4e12, 4.1e12, 4e12, 3.9e12, 4e12, 3e12, 2e12, 2.1e12];
+        let report = judged(&gpu(), curve(&rates), None);
+        assert_eq!((report.bytes, report.source), (64 * MIB, CacheSource::Measured));
+        assert_eq!(report.finding, "reads of 16.8 MB are 1.95 times as fast as those of 67.1 MB");
+    }
+
+    #[test]
+    fn without_a_knee_the_size_is_assumed_and_the_finding_says_so() {
+        let report = judged(&gpu(), curve(&[1e12, 1e12, 1e12]), Some("out of time".into()));
+        assert_eq!((report.bytes, report.source), (64 * MIB, CacheSource::Assumed));
+        assert_eq!(report.finding, "no knee in reads of up to 4.19 MB; taken to be 67.1 MB; out of time");
+    }
+
+    #[test]
+    fn a_processor_that_says_more_than_the_curve_is_believed() {
+        let software = Script::device();
+        let told = assumed_cache(&software).bytes;
+        let report = judged(&software, curve(&[9e9, 2e9, 2e9]), None);
+        // The knee is at 2 MiB; every machine that runs this has more or says nothing.
+        assert_eq!(report.bytes, told.max(2 * MIB));
+        assert!(report.finding.starts_with("reads of 1.05 MB are 4.50 times as fast"), "{}", report.finding);
+    }
+
+    #[test]
+    fn a_device_whose_bandwidth_is_even_has_no_knee() {
+        let device = Capabilities { takes: Takes::Cases, ..gpu() };
+        let mut fake =
+            Fake::from_script(Script { devices: vec![device.clone()], pass_ns: 0.0, ..Script::default() });
+        let timer = timer();
+        let report = measure_cache(&mut fake, &device, &timer, &Config::default(), &KernelSource::embedded());
+        assert_eq!(report.source, CacheSource::Assumed);
+        // 100 GB/s, whatever the size, to 2 %: the empty pass is rounded, and sums are written too.
+        assert!(report.curve.len() > 5, "{report:?}");
+        assert!(report.curve.iter().all(|p| (p.rate / 1e11 - 1.0).abs() < 0.02), "{report:?}");
+        assert_eq!(fake.held(), 0);
+    }
+
+    #[test]
+    fn a_fault_ends_the_curve_and_leaves_what_is_known() {
+        let device = Capabilities { takes: Takes::Cases, ..gpu() };
+        let rule = Rule::new("stream f32 read n4194304", On::Prepare, Act::Error);
+        let script = Script { devices: vec![device.clone()], rules: vec![rule], ..Script::default() };
+        let mut fake = Fake::from_script(script);
+        let report =
+            measure_cache(&mut fake, &device, &timer(), &Config::default(), &KernelSource::embedded());
+        assert!(report.finding.ends_with("the curve ends early: as the script says"), "{}", report.finding);
+        assert_eq!(report.curve.last().unwrap().bytes, 8 * MIB);
+    }
+
+    fn timer() -> TimerReport {
+        TimerReport {
+            chosen: TimerChoice::Device,
+            findings: vec![],
+            tick_ns: Some(1.0),
+            empty_host_s: 2e-5,
+            empty_device_s: Some(1e-6),
+            ..TimerReport::untested(String::new())
+        }
+    }
+}

@@ -1,0 +1,192 @@
+//! Messages: the handshake, versions, lines that are none, requests that cannot be served, the end.
+
+use super::Finding;
+use super::subject::{Refused, Subject};
+use portamark_executors::FaultKind;
+use portamark_executors::protocol::{PROTOCOL, Prepare, Request, Response};
+use portamark_model::device::Takes;
+use portamark_model::workload::Case;
+use std::time::Duration;
+
+/// The executor ends within this after `bye`.
+const FAREWELL: Duration = Duration::from_secs(5);
+
+/// The device says of itself what it must, and the same when it is asked again.
+pub(super) fn devices(subject: &mut Subject) -> Finding {
+    const CHECK: &str = "hello";
+    let (name, devices) = match subject.executor.hello(subject.deadline) {
+        Ok(answer) => answer,
+        Err(fault) => return Finding::failed(CHECK, fault.reason),
+    };
+    let device = subject.device;
+    if !devices.contains(device) {
+        return Finding::failed(CHECK, format!("{} is not the same when asked again", device.id));
+    }
+    let ids: std::collections::BTreeSet<&str> = devices.iter().map(|device| device.id.as_str()).collect();
+    if ids.len() < devices.len() {
+        return Finding::failed(CHECK, "two devices have one id");
+    }
+    let texts = [&device.id, &device.name, &device.api];
+    if texts.iter().any(|text| text.trim().is_empty() || text.chars().any(char::is_control)) {
+        return Finding::failed(CHECK, format!("id, name or api of `{}` is empty, or no text", device.id));
+    }
+    if !device.id.starts_with(&format!("{}/", device.api)) {
+        let words = format!("the id `{}` does not begin with the api, `{}/`", device.id, device.api);
+        return Finding::failed(CHECK, words);
+    }
+    let takes = match device.takes {
+        Takes::Plans => "plans",
+        Takes::Cases => "cases",
+    };
+    Finding::passed(CHECK, format!("{name}: {} takes {takes}", device.id))
+}
+
+/// Another version is answered with the own one or an error, and what is not known is ignored.
+pub(super) fn versions(subject: &mut Subject) -> Vec<Finding> {
+    const CHECK: &str = "versions";
+    let other = match subject.executor.call(&Request::Hello { protocol: 999 }, subject.deadline) {
+        Ok(Response::Hello { protocol: PROTOCOL, .. }) => Ok("protocol 999 is answered with 1".to_string()),
+        Ok(Response::Hello { protocol, .. }) => {
+            Err(format!("protocol 999 is answered with {protocol}, and this one is {PROTOCOL}"))
+        }
+        Ok(Response::Error { reason, .. }) => Ok(format!("protocol 999 is refused: {reason}")),
+        Ok(_) => Err("hello is answered with something else".into()),
+        Err(fault) => Err(format!("protocol 999 is answered by ending: {fault}")),
+    };
+    let mut findings = vec![Finding::of(CHECK, other)];
+    let line = r#"{"request":"hello","protocol":1,"of a later version":{"deep":[1,2]}}"#;
+    if let Some(answer) = subject.executor.line(line, subject.deadline) {
+        findings.push(Finding::of(
+            "unknown",
+            match answer {
+                Ok(Response::Hello { protocol: PROTOCOL, .. }) => {
+                    Ok("fields of later versions are ignored".into())
+                }
+                Ok(other) => Err(format!("a field of a later version is answered with {}", short(&other))),
+                Err(fault) => Err(format!("a field of a later version ends it: {fault}")),
+            },
+        ));
+    }
+    findings
+}
+
+/// Lines that are no request get an error each, and nothing else happens.
+pub(super) fn lines(subject: &mut Subject) -> Option<Finding> {
+    const CHECK: &str = "lines";
+    let lines = [
+        "this is no JSON",
+        "[1,2,3]",
+        r#"{"request":"dance"}"#,
+        r#"{"request":"sample","handle":"x","k":1,"first_set":0}"#,
+        r#"{"request":"sample","handle":1}"#,
+        "{}",
+    ];
+    for line in lines {
+        match subject.executor.line(line, subject.deadline)? {
+            Ok(Response::Error { reason, .. }) if !reason.trim().is_empty() => {}
+            Ok(other) => {
+                return Some(Finding::failed(CHECK, format!("`{line}` is answered with {}", short(&other))));
+            }
+            Err(fault) => return Some(Finding::failed(CHECK, format!("`{line}` ends it: {fault}"))),
+        }
+    }
+    Some(Finding::of(
+        CHECK,
+        still_there(subject).map(|()| format!("{} of them refused, one by one", lines.len())),
+    ))
+}
+
+/// It answers `hello` as before.
+fn still_there(subject: &mut Subject) -> Result<(), String> {
+    subject.executor.hello(subject.deadline).map(|_| ()).map_err(|fault| format!("afterwards: {fault}"))
+}
+
+fn short(response: &Response) -> String {
+    serde_json::to_string(response).unwrap_or_default().chars().take(80).collect()
+}
+
+/// What cannot be done is refused with the right status, and the executor goes on.
+pub(super) fn refusals(subject: &mut Subject) -> Finding {
+    Finding::of("refusals", refused(subject))
+}
+
+fn refused(subject: &mut Subject) -> Result<String, String> {
+    let generation = subject.executor.generation();
+    let (case, handle) = subject.first_of(&["gemm f32 m48 n40 k64 nn", "stream f32 scale n4096"], 2)?;
+    let len = case.output().len;
+    let request =
+        |subject: &Subject| subject.request(&case, 1).map_err(|_| "it was prepared before".to_string());
+    let base = request(subject)?;
+    let mut said = Vec::new();
+    let mut expect =
+        |what: &str, found: Result<(), portamark_executors::Fault>, kinds: &[FaultKind]| match found {
+            Ok(()) => Err(format!("{what} is taken for good")),
+            Err(fault) if !kinds.contains(&fault.kind) => {
+                Err(format!("{what} is {:?}: {fault}; it should be {:?}", fault.kind, kinds[0]))
+            }
+            Err(fault) if fault.reason.trim().is_empty() => {
+                Err(format!("{what} is refused without a reason"))
+            }
+            Err(_) => {
+                said.push(what.to_string());
+                Ok(())
+            }
+        };
+    let (executor, deadline) = (&mut *subject.executor, subject.deadline);
+    let failed = [FaultKind::Failed];
+    let mut prepare = |prepare: Prepare| executor.prepare(prepare, deadline).map(|_| ());
+    let other = Prepare { device: "no/such device".into(), ..base.clone() };
+    expect("an unknown device", prepare(other), &failed)?;
+    let path = Prepare { device: "../../../etc/passwd".into(), ..base.clone() };
+    expect("a device like a path", prepare(path), &failed)?;
+    let small = Prepare { memory_limit: 1, ..base.clone() };
+    expect("a memory limit of one byte", prepare(small), &[FaultKind::OutOfMemory])?;
+    expect("no buffer set", prepare(Prepare { sets: 0, ..base.clone() }), &failed)?;
+    if subject.device.takes == Takes::Cases {
+        let unknown = Prepare { case: "frobnicate f32 n4".into(), ..base };
+        expect("an unknown family", prepare(unknown), &[FaultKind::Unsupported, FaultKind::Failed])?;
+    }
+    let none = u32::MAX;
+    expect("sampling an unknown handle", executor.sample(none, 1, 0, deadline).map(|_| ()), &failed)?;
+    expect("reading an unknown handle", executor.read(none, 0, &[0], deadline).map(|_| ()), &failed)?;
+    expect("poisoning an unknown handle", executor.poison(none, deadline), &failed)?;
+    expect("reading beyond the output", executor.read(handle, 0, &[len], deadline).map(|_| ()), &failed)?;
+    expect("reading a set that is none", executor.read(handle, 2, &[0], deadline).map(|_| ()), &failed)?;
+    executor.release(handle, deadline).map_err(|fault| format!("release: {fault}"))?;
+    expect("sampling what was released", executor.sample(handle, 1, 0, deadline).map(|_| ()), &failed)?;
+    if executor.generation() != generation {
+        return Err("one of the requests ended the executor".into());
+    }
+    let count = said.len();
+    still_works(subject, &case).map(|()| format!("{count} kinds refused with status and reason"))
+}
+
+/// A case can be prepared as before.
+fn still_works(subject: &mut Subject, case: &Case) -> Result<(), String> {
+    let after = |words: String| format!("afterwards: {words}");
+    let handle =
+        subject.request(case, 1).and_then(|request| subject.prepare(request)).map_err(|refused| {
+            after(match refused {
+                Refused::Unsupported(reason) => reason,
+                Refused::Fault(fault) => fault.reason,
+            })
+        })?;
+    subject.sample(handle, 1, 0).map_err(after)?;
+    subject.release(handle).map_err(after)
+}
+
+/// It ends by itself after `bye`.
+pub(super) fn farewell(subject: &mut Subject) -> Finding {
+    const CHECK: &str = "bye";
+    match subject.executor.leave(FAREWELL) {
+        Some(true) => Finding::passed(CHECK, "it ends by itself after `bye`"),
+        Some(false) => {
+            let words = format!(
+                "it runs on for {} after `bye`",
+                portamark_model::units::seconds(FAREWELL.as_secs_f64())
+            );
+            Finding::failed(CHECK, words)
+        }
+        None => Finding::left_out(CHECK, "it is no process of its own"),
+    }
+}

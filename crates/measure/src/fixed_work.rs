@@ -1,0 +1,37 @@
+//! Fixed pieces of work that measure the device and not a case: the timer's self-test, the
+//! bandwidth curve, the sentinels.
+
+use super::config::Config;
+use portamark_executors::protocol::Prepare;
+use portamark_executors::{Executor, Fault, FaultKind};
+use portamark_kernels::{KernelSource, default_plan};
+use portamark_model::device::{Capabilities, Takes};
+use portamark_model::workload::Case;
+
+/// Prepares the case with the key `key` by its default kernel, in one buffer set, and gives the
+/// handle.
+///
+/// # Errors
+/// When the device has no kernel for it or the executor fails.
+///
+/// # Panics
+/// When `key` is no key.
+pub fn prepare_fixed_work(
+    executor: &mut dyn Executor,
+    device: &Capabilities,
+    config: &Config,
+    source: &KernelSource,
+    key: &str,
+) -> Result<u32, Fault> {
+    let case: Case = key.parse().expect("a valid key");
+    let plan = match device.takes {
+        Takes::Cases => None,
+        Takes::Plans => Some(
+            default_plan(&case, device, source)
+                .map_err(|error| Fault::new(FaultKind::Unsupported, error.to_string()))?,
+        ),
+    };
+    let prepare =
+        Prepare { seed: config.seed, memory_limit: config.memory_limit, ..Prepare::new(device, &case, plan) };
+    executor.prepare(prepare, config.timeout).map(|prepared| prepared.handle)
+}

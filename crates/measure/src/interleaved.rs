@@ -1,0 +1,187 @@
+//! Two sides of a comparison measured at once, batch by batch in the order A B B A A B B A …, so
+//! that what disturbs the machine disturbs both.
+//!
+//! Batch i of one side and batch i of the other are neighbours in time. What lasts longer than two
+//! batches (another program, a falling clock) leaves their ratio alone, and as often as one side goes
+//! first the other does.
+
+use super::config::Config;
+use super::measurement::{Measurement, Ready, conclude, prepare};
+use super::sampling::{Sampler, Sampling, sample};
+use super::session::Session;
+use portamark_executors::Fault;
+use portamark_kernels::Plan;
+use portamark_model::workload::Case;
+use portamark_stats::{StopReason, rank_interval, sorted_finite};
+use std::array::from_fn;
+use std::time::Instant;
+
+/// One side: what it runs, and where.
+pub struct Contestant<'a, 'b> {
+    /// Its executor and device.
+    pub session: Session<'a>,
+    /// The method's settings on its device.
+    pub config: &'b Config,
+    /// Its case.
+    pub case: &'b Case,
+    /// Its plan, or none where the executor takes cases.
+    pub plan: Option<&'b Plan>,
+    /// Seconds that it may use of the budget.
+    pub share_s: Option<f64>,
+}
+
+/// The ratio is asked to be known as well as this many of the half-widths that are asked of a median:
+/// a comparison has several processes, each with a ratio of its own.
+const RATIO_WIDTHS: f64 = 2.0;
+/// The ratio is looked at when the number of pairs is a multiple of this.
+const LOOK_EVERY: usize = 5;
+/// Sides whose executions differ by less than this factor have batches of as many executions, so that
+/// what a launch costs weighs the same: it may be a twentieth of a batch.
+const ALIKE: f64 = 2.0;
+
+/// Measures both sides; `first` of them, 0 or 1, begins. A side that ends early leaves the other to
+/// be measured alone.
+///
+/// Sampling ends when the median ratio of neighbours is known: its exact rank interval is at most
+/// twice as wide, of the ratio, as the setting asks of a median, or a limit of time or number is
+/// reached by either side.
+pub fn measure_interleaved(mut sides: [Contestant<'_, '_>; 2], first: usize) -> [Measurement; 2] {
+    let started = Instant::now();
+    let mut measured: [Measurement; 2] = Default::default();
+    let mut handles = [None, None];
+    let prepared: [_; 2] = from_fn(|at| {
+        let side = &mut sides[at];
+        let (session, share_s) = (&mut side.session, side.share_s);
+        let (measurement, handle) = (&mut measured[at], &mut handles[at]);
+        prepare(session, side.config, side.case, side.plan, share_s, measurement, handle)
+    });
+    let mut both = match &prepared {
+        [Ok(Ok(a)), Ok(Ok(b))] => take_turns(&mut sides, [a, b], first).map(|sampled| sampled.map(Some)),
+        _ => [Ok(None), Ok(None)],
+    };
+    for (at, prepared) in prepared.into_iter().enumerate() {
+        let side = &mut sides[at];
+        let sampled = std::mem::replace(&mut both[at], Ok(None));
+        let ended = prepared.and_then(|prepared| match prepared {
+            Err(ended) => Ok(ended),
+            Ok(ready) => {
+                let sampling = match sampled? {
+                    Some(sampling) => sampling,
+                    None => alone(side, &ready)?,
+                };
+                conclude(&mut side.session, side.case, ready, sampling, &mut measured[at])
+            }
+        });
+        measured[at].end(ended, &mut side.session, side.config, handles[at]);
+        measured[at].spent.total_s = started.elapsed().as_secs_f64();
+    }
+    measured
+}
+
+fn alone(side: &mut Contestant, ready: &Ready) -> Result<Sampling, Fault> {
+    sample(&mut side.session, &ready.config, ready.handle, ready.sets, ready.cache, ready.first_s)
+}
+
+/// Samples of both sides in turns. After a fault of one the other is sampled alone.
+fn take_turns(sides: &mut [Contestant; 2], ready: [&Ready; 2], first: usize) -> [Result<Sampling, Fault>; 2] {
+    let mut samplers: [Sampler; 2] = from_fn(|at| {
+        let Ready { handle, sets, cache, first_s, config, .. } = ready[at];
+        Sampler::new(&sides[at].session, config, *handle, *sets, *cache, *first_s)
+    });
+    match turns(sides, &mut samplers, first) {
+        Ok(stop) => {
+            let [a, b] = samplers;
+            [Ok(a.finish(&sides[0].session, stop)), Ok(b.finish(&sides[1].session, stop))]
+        }
+        Err((lost, fault)) => {
+            from_fn(|at| if at == lost { Err(fault.clone()) } else { alone(&mut sides[at], ready[at]) })
+        }
+    }
+}
+
+/// Warms both sides up and takes their batches; the side whose executor failed, if one did.
+fn turns(
+    sides: &mut [Contestant; 2],
+    samplers: &mut [Sampler; 2],
+    first: usize,
+) -> Result<StopReason, (usize, Fault)> {
+    let order = |round: usize| if (round + first).is_multiple_of(2) { [0, 1] } else { [1, 0] };
+    let mut round = 0;
+    while samplers.iter().any(|sampler| !sampler.is_warm()) {
+        for at in order(round) {
+            samplers[at].warm_up(&mut sides[at].session).map_err(|fault| (at, fault))?;
+        }
+        round += 1;
+    }
+    if let Some(k) = common_k(samplers.each_ref().map(|sampler| (sampler.k(), sampler.execution_s()))) {
+        samplers.iter_mut().for_each(|sampler| sampler.set_k(k));
+    }
+    for at in order(0) {
+        samplers[at].begin(&mut sides[at].session).map_err(|fault| (at, fault))?;
+    }
+    let mut ratios = Vec::new();
+    for round in 0.. {
+        let mut seconds = [None, None];
+        for at in order(round) {
+            seconds[at] = samplers[at].batch(&mut sides[at].session).map_err(|fault| (at, fault))?;
+        }
+        if let [Some(a), Some(b)] = seconds {
+            ratios.push(b / a);
+        }
+        let long_enough = samplers.iter().all(Sampler::is_long_enough);
+        if long_enough && ratios.len().is_multiple_of(LOOK_EVERY) && is_known(&ratios, sides[0].config) {
+            return Ok(StopReason::Target);
+        }
+        if let Some(limit) = samplers.iter().find_map(Sampler::limit) {
+            return Ok(limit);
+        }
+    }
+    unreachable!("the number of samples is limited")
+}
+
+/// One number of executions for both sides, given theirs and the seconds of one, where these are alike.
+fn common_k([(k, seconds), (other_k, other_s)]: [(u32, f64); 2]) -> Option<u32> {
+    (seconds < ALIKE * other_s && other_s < ALIKE * seconds).then_some(k.max(other_k))
+}
+
+/// Whether the median ratio is known as well as is asked.
+fn is_known(ratios: &[f64], config: &Config) -> bool {
+    let stopping = &config.stopping;
+    if ratios.len() < stopping.min_samples {
+        return false;
+    }
+    let Some(sorted) = sorted_finite(ratios) else { return false };
+    let median = sorted[sorted.len() / 2];
+    rank_interval(&sorted, stopping.level)
+        .is_some_and(|interval| interval.half_width() <= RATIO_WIDTHS * stopping.relative_half_width * median)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use portamark_stats::StoppingConfig;
+
+    #[test]
+    fn sides_that_are_alike_take_batches_of_one_size() {
+        assert_eq!(common_k([(10, 1.0), (13, 1.1)]), Some(13));
+        // Whatever the clocks said of empty passes.
+        assert_eq!(common_k([(40, 1.1), (10, 1.0)]), Some(40));
+        // A device twice as fast or more keeps its own.
+        assert_eq!(common_k([(10, 1.0), (20, 0.5)]), None);
+        assert_eq!(common_k([(20, 0.5), (10, 1.0)]), None);
+    }
+
+    #[test]
+    fn a_ratio_is_known_when_its_rank_interval_is_within_twice_the_width() {
+        // 30 ratios around 1: the interval spans the ranks 10 and 21. In steps of d from rank to rank
+        // its half-width is 5.5·d; asked is 2·0.005 = 0.01.
+        let config = Config {
+            stopping: StoppingConfig { relative_half_width: 0.005, ..Default::default() },
+            ..Config::default()
+        };
+        let steps = |d: f64| (0..30).map(|i| 1.0 + d * (f64::from(i) - 15.0)).collect::<Vec<f64>>();
+        assert!(is_known(&steps(0.0018), &config));
+        assert!(!is_known(&steps(0.0019), &config));
+        assert!(!is_known(&steps(0.0018)[..25], &config));
+    }
+}

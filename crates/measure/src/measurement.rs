@@ -1,0 +1,277 @@
+//! One case from preparation to proof: prepare → verify → warm-up → samples → verify again the
+//! buffer that was timed.
+
+use super::config::Config;
+use super::rotation;
+use super::sampling::{self, Sampling};
+use super::session::Session;
+use super::verify::{Oracle, Verdict};
+use portamark_executors::protocol::{Prepare, Prepared, Sampled};
+use portamark_executors::{Fault, FaultKind};
+use portamark_kernels::Plan;
+use portamark_model::workload::{Case, Inputs, Tile};
+use portamark_results::{Cache, Spent, Timing, Verification};
+use portamark_stats::is_drifting;
+use std::time::Instant;
+
+/// How a measurement ended.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Ended {
+    /// Proven and timed.
+    Ok,
+    /// The output is not what the oracle says.
+    Wrong(String),
+    /// It would take more than its share of the budget.
+    TooSlow(String),
+    /// The executor failed.
+    Fault(Fault),
+}
+
+/// What is known of a case afterwards.
+#[derive(Debug, Clone)]
+pub struct Measurement {
+    /// How it ended.
+    pub ended: Ended,
+    /// Where its wall time went.
+    pub spent: Spent,
+    /// Bytes held on the device.
+    pub held_bytes: u64,
+    /// What computed it, where the executor brings its own kernels.
+    pub kernel: Option<String>,
+    /// Proof.
+    pub verification: Option<Verification>,
+    /// Samples; only when it ended well.
+    pub timing: Option<Timing>,
+    /// Seconds of the second execution; the first may include compilation by the driver.
+    pub first_s: Option<f64>,
+    /// Remarks that qualify the numbers.
+    pub tags: Vec<String>,
+}
+
+/// Measures `case` by `plan`, or by its key where the executor takes cases. `share_s` is what it
+/// may use of the budget.
+pub fn measure(
+    session: &mut Session<'_>,
+    config: &Config,
+    case: &Case,
+    plan: Option<&Plan>,
+    share_s: Option<f64>,
+) -> Measurement {
+    let started = Instant::now();
+    let mut measurement = Measurement::default();
+    let mut handle = None;
+    let ended = run(session, config, case, plan, share_s, &mut measurement, &mut handle);
+    measurement.end(ended, session, config, handle);
+    measurement.spent.total_s = started.elapsed().as_secs_f64();
+    measurement
+}
+
+impl Default for Measurement {
+    fn default() -> Self {
+        Measurement {
+            ended: Ended::Ok,
+            spent: Spent::default(),
+            held_bytes: 0,
+            kernel: None,
+            verification: None,
+            timing: None,
+            first_s: None,
+            tags: Vec::new(),
+        }
+    }
+}
+
+impl Measurement {
+    /// Notes how it ended, and frees what was prepared.
+    pub(super) fn end(
+        &mut self,
+        ended: Result<Ended, Fault>,
+        session: &mut Session<'_>,
+        config: &Config,
+        handle: Option<u32>,
+    ) {
+        self.ended = ended.unwrap_or_else(Ended::Fault);
+        if self.ended != Ended::Ok {
+            self.timing = None;
+        }
+        let gone = matches!(&self.ended, Ended::Fault(fault) if fault.is_fatal());
+        if let Some(handle) = handle.filter(|_| !gone) {
+            // A failure to release shows at the next request.
+            let _ = session.executor.release(handle, config.timeout);
+        }
+    }
+}
+
+fn run(
+    session: &mut Session<'_>,
+    config: &Config,
+    case: &Case,
+    plan: Option<&Plan>,
+    share_s: Option<f64>,
+    measurement: &mut Measurement,
+    handle_out: &mut Option<u32>,
+) -> Result<Ended, Fault> {
+    let ready = match prepare(session, config, case, plan, share_s, measurement, handle_out)? {
+        Ok(ready) => ready,
+        Err(ended) => return Ok(ended),
+    };
+    let Ready { handle, sets, cache, first_s, .. } = ready;
+    let sampling = sampling::sample(session, &ready.config, handle, sets, cache, first_s)?;
+    conclude(session, case, ready, sampling, measurement)
+}
+
+/// A case whose output is proven, ready to be timed.
+pub(super) struct Ready {
+    pub(super) handle: u32,
+    pub(super) sets: u32,
+    pub(super) cache: Cache,
+    /// Seconds of the second execution.
+    pub(super) first_s: f64,
+    /// The settings, with the time limit that its share leaves.
+    pub(super) config: Config,
+    tile: Tile,
+    oracle: Oracle,
+    before: Verdict,
+}
+
+/// Makes buffers and pipelines, and proves the output before anything is timed. How the case ended
+/// where it cannot be timed.
+pub(super) fn prepare(
+    session: &mut Session<'_>,
+    config: &Config,
+    case: &Case,
+    plan: Option<&Plan>,
+    share_s: Option<f64>,
+    measurement: &mut Measurement,
+    handle_out: &mut Option<u32>,
+) -> Result<Result<Ready, Ended>, Fault> {
+    let set_bytes = plan.map_or_else(|| case.tensors().iter().map(|t| t.bytes()).sum(), Plan::bytes);
+    let overhead = plan.map_or(0, |plan| plan.overhead_bytes(rotation::MOST_SETS));
+    let room = config.memory_limit.saturating_sub(overhead);
+    let (sets, cache) =
+        if config.rotate { rotation::sets(set_bytes, config.cache_bytes, room) } else { (1, Cache::Warm) };
+    let tile = plan.map_or(Tile::ONE, |plan| plan.tile);
+    let started = Instant::now();
+    let prepare = Prepare {
+        seed: config.seed,
+        dist: config.dist,
+        sets,
+        memory_limit: config.memory_limit,
+        ..Prepare::new(session.device, case, plan.cloned())
+    };
+    let Prepared { handle, compile_ns, held_bytes, kernel } =
+        session.executor.prepare(prepare, config.timeout)?;
+    measurement.kernel = kernel;
+    *handle_out = Some(handle);
+    measurement.held_bytes = held_bytes;
+    measurement.spent.prepare_s = started.elapsed().as_secs_f64();
+    measurement.spent.compile_s = compile_ns as f64 * 1e-9;
+
+    let first = session.executor.sample(handle, 1, 0, config.timeout)?;
+    let started = Instant::now();
+    let oracle = Oracle::new(case, Inputs::new(config.seed, 0).of(config.dist), tile);
+    let sha256 = oracle.sha256();
+    let before = oracle.check(session.executor, handle, config.timeout)?;
+    measurement.spent.verify_s += started.elapsed().as_secs_f64();
+    measurement.verification = Some(verification(case, &sha256, &[&before]));
+    if let Some(reason) = before.reason() {
+        return Ok(Err(Ended::Wrong(reason)));
+    }
+
+    // A clock that was found to lie must not decide what the budget can afford.
+    let chosen = session.timer.chosen;
+    let host_s = |sampled: &Sampled| sampled.host_ns as f64 * 1e-9;
+    let seconds = |sampled: &Sampled| sampling::chosen_s(sampled, chosen).unwrap_or(host_s(sampled));
+    let cold_s = seconds(&first);
+    // Some drivers compile at the first execution, and every cache is cold: the second one tells
+    // what an execution takes.
+    let second = session.executor.sample(handle, 1, 1 % sets, config.timeout)?;
+    let first_s = seconds(&second);
+    measurement.spent.compile_s += (cold_s - first_s).max(0.0);
+    measurement.first_s = Some(first_s);
+    let mut config = config.clone();
+    if let Some(share_s) = share_s {
+        // Three batches of warm-up and the least number of samples.
+        let needed = first_s * (3 + config.stopping.min_samples) as f64;
+        if needed > share_s {
+            return Ok(Err(Ended::TooSlow(format!(
+                "one execution took {}, {} samples would take {}; its share of the budget is {}",
+                portamark_model::units::seconds(first_s),
+                config.stopping.min_samples,
+                portamark_model::units::seconds(needed),
+                portamark_model::units::seconds(share_s)
+            ))));
+        }
+        config.time_limit = config.time_limit.min(std::time::Duration::from_secs_f64(0.6 * share_s));
+    }
+    Ok(Ok(Ready { handle, sets, cache, first_s, config, tile, oracle, before }))
+}
+
+/// Proves the buffer that the last timed execution wrote, on inputs not seen before.
+pub(super) fn conclude(
+    session: &mut Session<'_>,
+    case: &Case,
+    ready: Ready,
+    sampling: Sampling,
+    measurement: &mut Measurement,
+) -> Result<Ended, Fault> {
+    let Ready { handle, config, tile, oracle, before, .. } = ready;
+    measurement.spent.warmup_s = sampling.warmup_s;
+    measurement.spent.sample_s = sampling.sample_s;
+    let started = Instant::now();
+    let sha256 = oracle.sha256();
+    let oracle = if sampling.last_set == 0 {
+        oracle
+    } else {
+        Oracle::new(case, Inputs::new(config.seed, sampling.last_set).of(config.dist), tile)
+    };
+    let after = oracle.check(session.executor, handle, config.timeout)?;
+    measurement.spent.verify_s += started.elapsed().as_secs_f64();
+    measurement.verification = Some(verification(case, &sha256, &[&before, &after]));
+    if let Some(reason) = after.reason() {
+        return Ok(Ended::Wrong(format!("after timing: {reason}")));
+    }
+    let Some(timing) = sampling.timing else {
+        return Err(Fault::new(FaultKind::Failed, "no batch had a usable time"));
+    };
+    measurement.tags = tags(&timing);
+    measurement.timing = Some(timing);
+    Ok(Ended::Ok)
+}
+
+fn verification(case: &Case, oracle_sha256: &str, verdicts: &[&Verdict]) -> Verification {
+    let worst = verdicts.iter().max_by(|a, b| a.worst_ratio.total_cmp(&b.worst_ratio)).expect("at least one");
+    Verification {
+        passed: verdicts.iter().all(|v| v.passed()),
+        checked: verdicts.iter().map(|v| v.checked).sum(),
+        total: worst.total,
+        unwritten: verdicts.iter().map(|v| v.unwritten).sum(),
+        worst_ratio: Some(worst.worst_ratio).filter(|r| r.is_finite()),
+        worst_error: Some(worst.worst_error).filter(|e| e.is_finite()),
+        worst_element: Some(worst.worst_element),
+        bound_factor: case.bound_factor(),
+        oracle_sha256: Some(oracle_sha256.to_string()),
+    }
+}
+
+/// Half-width of the median's interval that is called noisy.
+const NOISY: f64 = 0.05;
+
+fn tags(timing: &Timing) -> Vec<String> {
+    let mut tags = Vec::new();
+    if timing.slowdowns.sustained().next().is_some() {
+        tags.push("throttled".to_string());
+    }
+    let summary = &timing.summary;
+    if let (Some(p), Some(drift)) = (summary.drift_p, summary.drift)
+        && is_drifting(p, drift)
+    {
+        tags.push("drifting".to_string());
+    }
+    if let (Some(lo), Some(hi)) = (summary.ci_lo, summary.ci_hi)
+        && (hi - lo) / 2.0 > NOISY * summary.median
+    {
+        tags.push("noisy".to_string());
+    }
+    tags
+}

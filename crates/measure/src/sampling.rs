@@ -1,0 +1,392 @@
+//! Batches: size, warm-up, affine fit, sampling until the rule says stop.
+
+use super::config::Config;
+use super::session::Session;
+use portamark_executors::protocol::Sampled;
+use portamark_executors::{Executor, Fault};
+use portamark_results::{Cache, SentinelTimes, Slowdowns, TimerChoice, TimerReport, Timing};
+use portamark_stats::{
+    AffineFit, Line, Noise, QUANTILE_DEFINITION, StopReason, StoppingRule, Summary, agrees, least_squares,
+    theil_sen,
+};
+use std::time::{Duration, Instant};
+
+/// A batch lasts at least this many ticks: quantisation then errs by 0.2 % at most.
+const LEAST_TICKS: f64 = 1000.0;
+/// A batch lasts at least this many empty passes.
+const LEAST_EMPTY_PASSES: f64 = 20.0;
+/// Most executions in one batch, to stay clear of drivers' watchdogs and of slow encoding.
+const MOST_EXECUTIONS: f64 = 4096.0;
+/// A batch is never made longer than this.
+const LONGEST_BATCH_S: f64 = 0.1;
+/// Warm-up batches agree within this.
+const AGREEMENT: f64 = 0.03;
+/// Batches between two sentinels.
+const SENTINEL_EVERY: usize = 10;
+/// Turns that the sentinels have in every row, within its least number of samples: fewer say nothing.
+const SENTINEL_TURNS: u32 = 3;
+/// Beyond those, they take at most this share of the sampling time.
+const SENTINEL_SHARE: f64 = 0.02;
+
+/// Executions per batch for one execution of `seconds`.
+pub fn batch_size(seconds: f64, timer: &TimerReport) -> u32 {
+    let tick_s = timer.tick_ns.unwrap_or(1.0) * 1e-9;
+    let empty_s = match timer.chosen {
+        TimerChoice::Device => timer.empty_device_s.unwrap_or(0.0),
+        TimerChoice::Host => timer.empty_host_s,
+    };
+    let least_s = (LEAST_TICKS * tick_s).max(LEAST_EMPTY_PASSES * empty_s).min(LONGEST_BATCH_S);
+    (least_s / seconds.max(1e-9)).ceil().clamp(1.0, MOST_EXECUTIONS) as u32
+}
+
+/// Time of a batch by the chosen clock, if it has one.
+pub(super) fn chosen_s(sampled: &Sampled, choice: TimerChoice) -> Option<f64> {
+    match choice {
+        TimerChoice::Host => Some(sampled.host_ns as f64 * 1e-9),
+        TimerChoice::Device => sampled.device_ns.filter(|ns| *ns > 0).map(|ns| ns as f64 * 1e-9),
+    }
+}
+
+/// Device time above host time by more than this part cannot be: the batch ended within it. Two clocks
+/// of good quality differ by less than a thousandth.
+const IMPOSSIBLE: f64 = 1.05;
+
+/// The sample with stamps that cannot be counted as invalid; the host's time stays.
+fn possible(sampled: Sampled) -> Sampled {
+    let most = IMPOSSIBLE * sampled.host_ns as f64 + 1000.0;
+    match sampled.device_ns {
+        Some(ns) if ns as f64 > most => Sampled { device_ns: None, invalid: sampled.invalid + 1, ..sampled },
+        _ => sampled,
+    }
+}
+
+/// What sampling leaves behind.
+pub struct Sampling {
+    /// The samples and statistics; none when no batch had a usable time.
+    pub timing: Option<Timing>,
+    /// The buffer set that the last timed execution wrote.
+    pub last_set: u32,
+    /// Seconds of host time spent warming up.
+    pub warmup_s: f64,
+    /// Seconds of host time spent sampling.
+    pub sample_s: f64,
+}
+
+/// Warms up and samples `handle`, whose single execution took about `seconds`.
+pub fn sample(
+    session: &mut Session<'_>,
+    config: &Config,
+    handle: u32,
+    sets: u32,
+    cache: Cache,
+    seconds: f64,
+) -> Result<Sampling, Fault> {
+    let mut sampler = Sampler::new(session, config, handle, sets, cache, seconds);
+    while !sampler.is_warm() {
+        sampler.warm_up(session)?;
+    }
+    sampler.begin(session)?;
+    loop {
+        sampler.batch(session)?;
+        if let Some(stop) = sampler.decision() {
+            return Ok(sampler.finish(session, stop));
+        }
+    }
+}
+
+/// One preparation while it is warmed up and sampled, batch by batch, so that the batches of two can
+/// take turns. Its times are those of its own batches, whoever had the turns between.
+pub struct Sampler {
+    config: Config,
+    handle: u32,
+    sets: u32,
+    cache: Cache,
+    timer: TimerReport,
+    k: u32,
+    next_set: u32,
+    last_set: u32,
+    warm: Vec<f64>,
+    warmup: Duration,
+    sampling: Duration,
+    rule: StoppingRule,
+    device_ns: Vec<u64>,
+    host_ns: Vec<u64>,
+    samples: Vec<f64>,
+    sentinels: SentinelTimes,
+    sentinel_turns: u32,
+    sentinel_time: Duration,
+    invalid: u32,
+    fit: Option<(Line, AffineFit)>,
+    /// Whether a batch's overhead is left out of its time where it is known.
+    without_overhead: bool,
+    taken_off_s: Option<f64>,
+}
+
+impl Sampler {
+    /// Of `handle`, whose single execution took about `seconds`.
+    pub fn new(
+        session: &Session<'_>,
+        config: &Config,
+        handle: u32,
+        sets: u32,
+        cache: Cache,
+        seconds: f64,
+    ) -> Self {
+        Sampler {
+            config: config.clone(),
+            handle,
+            sets,
+            cache,
+            timer: session.timer.clone(),
+            k: batch_size(seconds, session.timer),
+            next_set: 0,
+            last_set: 0,
+            warm: Vec::new(),
+            warmup: Duration::ZERO,
+            sampling: Duration::ZERO,
+            rule: StoppingRule::new(config.stopping),
+            device_ns: Vec::new(),
+            host_ns: Vec::new(),
+            samples: Vec::new(),
+            sentinels: SentinelTimes::default(),
+            sentinel_turns: 0,
+            sentinel_time: Duration::ZERO,
+            invalid: 0,
+            fit: None,
+            without_overhead: true,
+            taken_off_s: None,
+        }
+    }
+
+    /// k executions on the next buffer sets.
+    fn run(&mut self, executor: &mut dyn Executor, k: u32) -> Result<Sampled, Fault> {
+        let first = self.next_set;
+        self.next_set = (first + k) % self.sets;
+        self.last_set = (first + k - 1) % self.sets;
+        let sampled = executor.sample(self.handle, k, first, self.config.timeout)?;
+        // Where the host's clock was chosen, the device's is kept as it came.
+        Ok(if self.timer.chosen == TimerChoice::Device { possible(sampled) } else { sampled })
+    }
+
+    /// Whether the warm-up is over: long enough, and its batches agree or its time is up.
+    pub fn is_warm(&self) -> bool {
+        let limit = self.config.time_limit.mul_f64(0.25).max(self.config.warmup);
+        self.warm.len() >= 3
+            && self.warmup >= self.config.warmup
+            && (agrees(&self.warm, AGREEMENT) || self.warmup >= limit)
+    }
+
+    /// One batch of the warm-up.
+    pub fn warm_up(&mut self, session: &mut Session<'_>) -> Result<(), Fault> {
+        let started = Instant::now();
+        let sampled = self.run(session.executor, self.k)?;
+        let host_s = sampled.host_ns as f64 * 1e-9;
+        self.warm.push(chosen_s(&sampled, self.timer.chosen).unwrap_or(host_s) / f64::from(self.k));
+        if let [only] = self.warm[..] {
+            // The first guess came from a cold execution with all its overhead; size the batch by these.
+            self.k = self.k.max(batch_size(only, &self.timer));
+        }
+        self.warmup += started.elapsed();
+        Ok(())
+    }
+
+    /// Executions in each batch.
+    pub fn k(&self) -> u32 {
+        self.k
+    }
+
+    /// Seconds of one execution by the last batch of the warm-up; 0 before it.
+    pub fn execution_s(&self) -> f64 {
+        self.warm.last().copied().unwrap_or(0.0)
+    }
+
+    /// Takes batches of `k` executions from now on, and leaves their overhead in their times: what
+    /// another side with as many has too needs no estimate.
+    pub fn set_k(&mut self, k: u32) {
+        self.k = k;
+        self.without_overhead = false;
+    }
+
+    /// Ends the warm-up: separates launch overhead from kernel time, and poisons the outputs.
+    pub fn begin(&mut self, session: &mut Session<'_>) -> Result<(), Fault> {
+        let started = Instant::now();
+        self.fit = self.affine(session.executor)?;
+        let line = self.fit.map(|(line, _)| line).filter(|_| self.without_overhead);
+        self.taken_off_s = line.and_then(|line| to_take_off(&self.timer, line, self.k));
+        self.warmup += started.elapsed();
+        session.executor.poison(self.handle, self.config.timeout)
+    }
+
+    /// One timed batch, and after every tenth, from the first, the sentinels if they are due. Gives
+    /// seconds of one execution, if the batch had a usable time.
+    pub fn batch(&mut self, session: &mut Session<'_>) -> Result<Option<f64>, Fault> {
+        let started = Instant::now();
+        let sampled = self.run(session.executor, self.k)?;
+        self.invalid += sampled.invalid;
+        self.host_ns.push(sampled.host_ns);
+        self.device_ns.extend(sampled.device_ns);
+        let batch_s = chosen_s(&sampled, self.timer.chosen);
+        let seconds = batch_s.map(|seconds| Timing::of_one(seconds, self.k, self.taken_off_s));
+        if let Some(seconds) = seconds {
+            self.samples.push(seconds);
+            self.rule.push(seconds);
+        }
+        if self.host_ns.len() % SENTINEL_EVERY == 1
+            && may_watch(self.sentinel_turns, self.sentinel_time, self.sampling + started.elapsed())
+        {
+            let (begun, choice, timeout) = (Instant::now(), self.timer.chosen, self.config.timeout);
+            session.sentinels.measure(session.executor, choice, timeout, &mut self.sentinels)?;
+            self.sentinel_turns += 1;
+            self.sentinel_time += begun.elapsed();
+        }
+        self.sampling += started.elapsed();
+        Ok(seconds)
+    }
+
+    /// Why sampling may end, if it may.
+    pub fn decision(&self) -> Option<StopReason> {
+        self.rule.decision().filter(|_| self.is_long_enough()).or_else(|| self.limit())
+    }
+
+    /// Whether the least sampling time is over.
+    pub fn is_long_enough(&self) -> bool {
+        self.sampling >= self.config.min_time
+    }
+
+    /// The limit of time or number that is reached, if one is.
+    pub fn limit(&self) -> Option<StopReason> {
+        if self.host_ns.len() >= self.config.max_samples {
+            return Some(StopReason::MaxSamples);
+        }
+        let over = self.sampling >= self.config.time_limit;
+        (over && self.host_ns.len() >= self.config.stopping.min_samples).then_some(StopReason::TimeLimit)
+    }
+
+    /// The samples, after sampling ended for the reason `stop`.
+    pub fn finish(self, session: &Session<'_>, stop: StopReason) -> Sampling {
+        let slowdowns = session.sentinel_start.map(|start| Slowdowns::between(start, &self.sentinels));
+        let line = self.fit.map(|(line, _)| line);
+        let summary = Summary::from_samples(&self.samples, self.config.stopping.level);
+        let timing = summary.map(|summary| Timing {
+            timer: self.timer.chosen,
+            k: self.k,
+            sets: self.sets,
+            cache: self.cache,
+            warmup_batches: self.warm.len() as u32,
+            warmup_agreed: agrees(&self.warm, AGREEMENT),
+            stop,
+            device_ns: self.device_ns,
+            host_ns: self.host_ns,
+            invalid: self.invalid,
+            summary,
+            overhead_s: line.map(|line| line.intercept),
+            slope_s: line.map(|line| line.slope),
+            fit: self.fit.map(|(_, fit)| fit),
+            taken_off_s: self.taken_off_s,
+            quantiles: QUANTILE_DEFINITION.into(),
+            slowdowns: slowdowns.unwrap_or_default(),
+            sentinel_s: self.sentinels.arithmetic_s,
+            bandwidth_sentinel_s: self.sentinels.bandwidth_s,
+        });
+        Sampling {
+            timing,
+            last_set: self.last_set,
+            warmup_s: self.warmup.as_secs_f64(),
+            sample_s: self.sampling.as_secs_f64(),
+        }
+    }
+
+    /// T(k) = a + b·k over three batch sizes: launch overhead a and kernel time b, apart. Left out
+    /// where it would cost more than a tenth of the time limit.
+    fn affine(&mut self, executor: &mut dyn Executor) -> Result<Option<(Line, AffineFit)>, Fault> {
+        let each = self.execution_s();
+        let unit = (self.k / 4).max(1);
+        if each * f64::from(unit) * 21.0 > 0.1 * self.config.time_limit.as_secs_f64() {
+            return Ok(None);
+        }
+        let mut points = Vec::new();
+        for _ in 0..3 {
+            for factor in [1, 2, 4] {
+                let sampled = self.run(executor, unit * factor)?;
+                let seconds = chosen_s(&sampled, self.timer.chosen);
+                points.extend(seconds.map(|seconds| (f64::from(unit * factor), seconds)));
+            }
+        }
+        // The line that outliers do not move, and the intervals of the other.
+        Ok(theil_sen(&points).zip(least_squares(&points, Noise::Proportional)))
+    }
+}
+
+/// Whether the sentinels, which took `spent` in so many `turns`, may have another one when sampling has
+/// taken `sampling`, theirs included.
+fn may_watch(turns: u32, spent: Duration, sampling: Duration) -> bool {
+    turns < SENTINEL_TURNS || spent + spent / turns <= sampling.mul_f64(SENTINEL_SHARE)
+}
+
+/// An overhead of more empty batches than this is a disturbance of the batches that the line was drawn
+/// through.
+const MOST_EMPTY: f64 = 3.0;
+
+/// The overhead that the summary leaves out. The host's clock also sees the submission, a twentieth of
+/// a batch; the device's begins and ends with the pass. An overhead below 0, of more than half of a
+/// batch or of more than three empty ones is noise and stays in.
+fn to_take_off(timer: &TimerReport, line: Line, k: u32) -> Option<f64> {
+    let batch_s = line.intercept + line.slope * f64::from(k);
+    let most_s = (0.5 * batch_s).min(MOST_EMPTY * timer.empty_host_s);
+    let is_sound = line.intercept > 0.0 && line.intercept < most_s;
+    (timer.chosen == TimerChoice::Host && is_sound).then_some(line.intercept)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn timer(chosen: TimerChoice) -> TimerReport {
+        TimerReport {
+            chosen,
+            tick_ns: Some(10.0),
+            empty_host_s: 50e-6,
+            empty_device_s: Some(1e-6),
+            ..TimerReport::untested(String::new())
+        }
+    }
+
+    #[test]
+    fn a_device_s_time_above_the_host_s_is_counted_as_invalid() {
+        let sample = |ns| Sampled { device_ns: Some(ns), host_ns: 1_000_000, invalid: 0 };
+        assert_eq!(possible(sample(1_040_000)), sample(1_040_000));
+        assert_eq!(possible(sample(1_060_000)), Sampled { device_ns: None, invalid: 1, ..sample(0) });
+    }
+
+    #[test]
+    fn sentinels_have_three_turns_and_then_a_fiftieth_of_the_time() {
+        let ms = Duration::from_millis;
+        assert!(may_watch(0, ms(0), ms(0)) && may_watch(2, ms(20), ms(30)));
+        // A fourth turn of 10 ms makes 40 ms, a fiftieth of 2 s.
+        assert!(!may_watch(3, ms(30), ms(1999)));
+        assert!(may_watch(3, ms(30), ms(2000)));
+    }
+
+    #[test]
+    fn overhead_is_taken_off_the_hosts_time_where_it_is_one() {
+        let line = |intercept: f64, slope: f64| Line { intercept, slope };
+        assert_eq!(to_take_off(&timer(TimerChoice::Host), line(5e-5, 1e-4), 10), Some(5e-5));
+        assert_eq!(to_take_off(&timer(TimerChoice::Device), line(5e-5, 1e-4), 10), None);
+        assert_eq!(to_take_off(&timer(TimerChoice::Host), line(-5e-5, 1e-4), 10), None);
+        // An empty batch takes 50 µs: 200 µs more than the executions are a disturbance.
+        assert_eq!(to_take_off(&timer(TimerChoice::Host), line(2e-4, 1e-3), 10), None);
+        // 2 ms of 3 ms are no overhead of a batch of ten.
+        assert_eq!(to_take_off(&timer(TimerChoice::Host), line(2e-3, 1e-4), 10), None);
+    }
+
+    #[test]
+    fn a_batch_is_a_thousand_ticks_and_twenty_empty_passes_long() {
+        // Device: max(1000 x 10 ns, 20 x 1 us) = 20 us.
+        assert_eq!(batch_size(1e-6, &timer(TimerChoice::Device)), 20);
+        // Host: 20 x 50 us = 1 ms.
+        assert_eq!(batch_size(1e-4, &timer(TimerChoice::Host)), 10);
+        // A slow kernel is a batch of its own.
+        assert_eq!(batch_size(0.5, &timer(TimerChoice::Host)), 1);
+        assert_eq!(batch_size(0.0, &timer(TimerChoice::Host)), 4096);
+    }
+}

@@ -1,0 +1,467 @@
+//! The search for the fastest variant of a case: successive halving over proven candidates, then a
+//! final against the untuned one.
+//!
+//! K. Jamieson and A. Talwalkar, "Non-stochastic best arm identification and hyperparameter
+//! optimization", AISTATS 2016.
+
+use super::config::Config;
+use super::rotation;
+use super::sampling::batch_size;
+use super::session::Session;
+use super::verify::Oracle;
+use portamark_executors::protocol::{Prepare, Prepared};
+use portamark_executors::{Fault, FaultKind};
+use portamark_kernels::Plan;
+use portamark_model::units;
+use portamark_model::workload::{Case, Inputs};
+use portamark_results::TimerChoice;
+use portamark_stats::{median_of_unsorted, rank_interval, sorted_finite};
+use std::time::Duration;
+
+/// How much a search may cost.
+pub struct Effort<'a> {
+    /// Time for this case.
+    pub share: Duration,
+    /// A candidate whose preparation takes longer is dropped.
+    pub compile: Duration,
+    /// Bytes that all candidates together may hold on the device.
+    pub memory: u64,
+    /// The time since some start.
+    pub clock: &'a dyn Fn() -> Duration,
+}
+
+/// How one candidate fared.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Fate {
+    /// Its time over that of the untuned candidate, as far as it got.
+    Timed(f64),
+    /// The oracle says no.
+    Wrong(String),
+    /// It could not be prepared or run.
+    Failed(String),
+    /// Its preparation took so many seconds.
+    SlowToCompile(f64),
+}
+
+/// What a search found.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Tuned {
+    /// Place of the winner among the candidates; 0 when the untuned one stays.
+    pub winner: usize,
+    /// Whether the winner runs with run-time checks although its candidate has none.
+    pub checks: bool,
+    /// Time of the winner over that of the untuned candidate in the final, 1 when that one stays.
+    pub ratio: f64,
+    /// Median seconds of the untuned candidate.
+    pub default_s: f64,
+    /// Fates by place; candidates that the time did not suffice for have none.
+    pub fates: Vec<(usize, Fate)>,
+}
+
+/// Why a search ended without a decision.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Untuned {
+    /// The untuned candidate itself is wrong, fails or is not there.
+    Default(String),
+    /// One execution is too long for the share of time.
+    NoTime(String),
+}
+
+/// What takes longer than so many times the best at first sight is dropped.
+const EARLY_STOP: f64 = 3.0;
+/// So many buffer sets at most; interleaved candidates evict each other's too.
+const MOST_SETS: u32 = 8;
+/// Parts of the share after which no new candidate, and no new round, begins.
+const FIRST_LOOK: f64 = 0.5;
+const ROUNDS: f64 = 0.75;
+/// A winner is faster by more than this: what two runs of the same text can differ by.
+const MARGIN: f64 = 0.98;
+/// Turns of a final: the least that have an interval, and the most.
+const LEAST_TURNS: usize = 6;
+const MOST_TURNS: usize = 24;
+/// Executions of the shortest final: turns of A B B A.
+pub const FINAL: f64 = 4.0 * LEAST_TURNS as f64;
+/// What is slower than the default by this much in its first execution needs no final.
+const CLEARLY_SLOWER: f64 = 1.5;
+/// A turn of a final lasts at least this long, so that a hiccup does not decide it.
+const LEAST_BATCH_S: f64 = 2e-3;
+
+struct Runner<'p> {
+    place: usize,
+    plan: std::borrow::Cow<'p, Plan>,
+    handle: u32,
+    sets: u32,
+    held_bytes: u64,
+    k: u32,
+    next_set: u32,
+    /// Seconds of one execution, first those at first sight.
+    first_s: f64,
+    samples: Vec<f64>,
+}
+
+impl Runner<'_> {
+    fn median(&self) -> f64 {
+        median_of_unsorted(&mut self.samples.clone()).unwrap_or(self.first_s)
+    }
+}
+
+struct Search<'s, 'a, 'e> {
+    session: &'s mut Session<'a>,
+    config: &'s Config,
+    case: &'s Case,
+    effort: &'s Effort<'e>,
+    started: Duration,
+    /// The oracle of the last tile: most candidates share it.
+    oracle: Option<(portamark_model::workload::Tile, Oracle)>,
+}
+
+/// Why a candidate did not come to run.
+enum Refused {
+    Fate(Fate),
+    /// The executor was ended: every handle is gone.
+    Fatal(Fate),
+}
+
+/// Finds the fastest of `plans` for `case` on the session's device. The first of them is what runs
+/// untuned: it stays unless another one is faster beyond noise.
+///
+/// # Errors
+/// When there is nothing to decide.
+pub fn tune(
+    session: &mut Session<'_>,
+    config: &Config,
+    case: &Case,
+    plans: &[Plan],
+    effort: &Effort<'_>,
+) -> Result<Tuned, Untuned> {
+    let started = (effort.clock)();
+    let mut search = Search { session, config, case, effort, started, oracle: None };
+    let mut fates = Vec::new();
+    let mut runners = Vec::new();
+    let found = search.run(plans, &mut runners, &mut fates);
+    for runner in runners {
+        search.release(&runner);
+    }
+    found.map(|(winner, checks, ratio, default_s)| Tuned { winner, checks, ratio, default_s, fates })
+}
+
+type Found = (usize, bool, f64, f64);
+
+impl<'p> Search<'_, '_, '_> {
+    fn used(&self) -> f64 {
+        let used = (self.effort.clock)().saturating_sub(self.started);
+        used.as_secs_f64() / self.effort.share.as_secs_f64().max(1e-9)
+    }
+
+    fn left_s(&self) -> f64 {
+        (1.0 - self.used()) * self.effort.share.as_secs_f64()
+    }
+
+    fn run(
+        &mut self,
+        plans: &'p [Plan],
+        runners: &mut Vec<Runner<'p>>,
+        fates: &mut Vec<(usize, Fate)>,
+    ) -> Result<Found, Untuned> {
+        self.first_look(plans, runners, fates)?;
+        let default_s = runners[0].first_s;
+        let final_s = FINAL * default_s;
+        let lost = |fault: Fault| Untuned::Default(fault.reason);
+        self.halve(runners, fates, final_s).map_err(lost)?;
+        self.add_checked(runners, fates)?;
+        // The best that is not the default meets it.
+        let best = (1..runners.len()).min_by(|a, b| runners[*a].median().total_cmp(&runners[*b].median()));
+        let Some(best) = best else { return Ok((0, false, 1.0, default_s)) };
+        let (seen, slower) = (&runners[best], runners[best].median() / runners[0].median());
+        if slower > CLEARLY_SLOWER || slower > 1.05 && seen.samples.len() > 2 {
+            fates.push((seen.place, Fate::Timed(slower)));
+            return Ok((0, false, 1.0, default_s));
+        }
+        let ratio = self.decide(runners, best).map_err(lost)?;
+        let default_s = runners[0].median();
+        let winner = &runners[best];
+        fates.push((winner.place, Fate::Timed(ratio.unwrap_or(winner.median() / default_s))));
+        Ok(match ratio {
+            Some(ratio) => (winner.place, winner.plan.variant.checks, ratio, default_s),
+            None => (0, runners[0].plan.variant.checks, 1.0, default_s),
+        })
+    }
+
+    /// Prepares, proves and times each candidate once, until half of the time is gone.
+    fn first_look(
+        &mut self,
+        plans: &'p [Plan],
+        runners: &mut Vec<Runner<'p>>,
+        fates: &mut Vec<(usize, Fate)>,
+    ) -> Result<(), Untuned> {
+        let mut queue: Vec<usize> = (0..plans.len()).rev().collect();
+        while let Some(place) = queue.pop() {
+            if place > 0 && self.used() > FIRST_LOOK {
+                break;
+            }
+            let best = runners.iter().map(|runner| runner.first_s).min_by(f64::total_cmp);
+            match self.prepare(place, std::borrow::Cow::Borrowed(&plans[place]), best) {
+                Ok(runner) => {
+                    if best.is_some_and(|best| runner.first_s > EARLY_STOP * best) {
+                        fates.push((place, Fate::Timed(runner.first_s / runners[0].first_s)));
+                        self.release(&runner);
+                    } else {
+                        let seconds = runner.first_s;
+                        runners.push(runner);
+                        if place == 0 && FINAL * seconds > self.left_s() {
+                            return Err(Untuned::NoTime(format!(
+                                "one execution takes {}, a final needs {FINAL} of them, and its share of the \
+                                 budget is {}",
+                                units::seconds(seconds),
+                                units::seconds(self.effort.share.as_secs_f64())
+                            )));
+                        }
+                        self.make_room(runners, fates);
+                    }
+                }
+                Err(Refused::Fate(fate)) if place > 0 => fates.push((place, fate)),
+                Err(Refused::Fatal(fate)) if place > 0 => {
+                    fates.push((place, fate));
+                    // Its child is gone with all that was prepared: the survivors come again.
+                    let lost: Vec<usize> = runners.drain(..).map(|runner| runner.place).collect();
+                    queue.extend(lost.into_iter().rev());
+                }
+                Err(Refused::Fate(fate) | Refused::Fatal(fate)) => {
+                    let reason = match fate {
+                        Fate::Wrong(reason) | Fate::Failed(reason) => reason,
+                        Fate::Timed(_) | Fate::SlowToCompile(_) => "it did not run".into(),
+                    };
+                    return Err(Untuned::Default(reason));
+                }
+            }
+        }
+        if runners.is_empty() {
+            return Err(Untuned::Default("there is no candidate".into()));
+        }
+        Ok(())
+    }
+
+    /// Lets the slowest go, but not the default, until the rest fits into memory.
+    fn make_room(&mut self, runners: &mut Vec<Runner<'p>>, fates: &mut Vec<(usize, Fate)>) {
+        while runners.len() > 2 && runners.iter().map(|r| r.held_bytes).sum::<u64>() > self.effort.memory {
+            self.drop_slowest(runners, fates);
+        }
+    }
+
+    fn drop_slowest(&mut self, runners: &mut Vec<Runner<'p>>, fates: &mut Vec<(usize, Fate)>) {
+        let slowest = (1..runners.len()).max_by(|a, b| runners[*a].median().total_cmp(&runners[*b].median()));
+        let Some(slowest) = slowest else { return };
+        let runner = runners.remove(slowest);
+        fates.push((runner.place, Fate::Timed(runner.median() / runners[0].median())));
+        self.release(&runner);
+    }
+
+    fn release(&mut self, runner: &Runner<'_>) {
+        // A failure to release shows at the next request.
+        let _ = self.session.executor.release(runner.handle, self.config.timeout);
+    }
+
+    /// Proof comes before time: a wrong candidate has none.
+    fn prepare(
+        &mut self,
+        place: usize,
+        plan: std::borrow::Cow<'p, Plan>,
+        best_s: Option<f64>,
+    ) -> Result<Runner<'p>, Refused> {
+        let config = self.config;
+        let refuse = |fault: Fault| {
+            let fate = Fate::Failed(fault.reason.clone());
+            if fault.is_fatal() { Refused::Fatal(fate) } else { Refused::Fate(fate) }
+        };
+        let memory = config.memory_limit.min(self.effort.memory);
+        let (sets, _) = rotation::sets(plan.bytes(), config.cache_bytes, memory);
+        let sets = sets.clamp(1, MOST_SETS);
+        let prepare = Prepare {
+            seed: config.seed,
+            dist: config.dist,
+            sets,
+            memory_limit: config.memory_limit,
+            ..Prepare::new(self.session.device, self.case, Some(plan.clone().into_owned()))
+        };
+        let (compile, before) = (self.effort.compile, (self.effort.clock)());
+        // What takes twice the cap may take for ever. The default is given all the time that it has
+        // in a run.
+        let deadline = if place == 0 { config.timeout } else { (2 * compile).min(config.timeout) };
+        let Prepared { handle, held_bytes, .. } =
+            self.session.executor.prepare(prepare, deadline).map_err(|fault| match fault.kind {
+                FaultKind::Timeout => Refused::Fatal(Fate::SlowToCompile(deadline.as_secs_f64())),
+                _ => refuse(fault),
+            })?;
+        let mut runner = Runner {
+            place,
+            plan,
+            handle,
+            sets,
+            held_bytes,
+            k: 1,
+            next_set: 0,
+            first_s: 0.0,
+            samples: Vec::new(),
+        };
+        let proven = self.prove(&mut runner, before, best_s);
+        match proven {
+            Ok(None) => Ok(runner),
+            Ok(Some(fate)) => {
+                self.release(&runner);
+                Err(Refused::Fate(fate))
+            }
+            Err(fault) => {
+                if !fault.is_fatal() {
+                    self.release(&runner);
+                }
+                Err(refuse(fault))
+            }
+        }
+    }
+
+    fn prove(
+        &mut self,
+        runner: &mut Runner<'_>,
+        before: Duration,
+        best_s: Option<f64>,
+    ) -> Result<Option<Fate>, Fault> {
+        let config = self.config;
+        // The last set: a kernel cannot get by with the first one's inputs.
+        let set = runner.sets - 1;
+        let cold = self.session.executor.sample(runner.handle, 1, set, config.timeout)?;
+        let cold_s = cold.device_ns.unwrap_or(cold.host_ns) as f64 * 1e-9;
+        // Some drivers compile at the first execution.
+        let took = (self.effort.clock)().saturating_sub(before);
+        if runner.place > 0 && took > self.effort.compile {
+            return Ok(Some(Fate::SlowToCompile(took.as_secs_f64())));
+        }
+        let tile = runner.plan.tile;
+        if self.oracle.as_ref().is_none_or(|(of, oracle)| *of != tile || oracle.inputs.set != set) {
+            let inputs = Inputs::new(config.seed, set).of(config.dist);
+            self.oracle = Some((tile, Oracle::new(self.case, inputs, tile)));
+        }
+        let (_, oracle) = self.oracle.as_ref().expect("just made");
+        let verdict = oracle.check(self.session.executor, runner.handle, config.timeout)?;
+        if let Some(reason) = verdict.reason() {
+            return Ok(Some(Fate::Wrong(reason)));
+        }
+        // A first execution that is slower beyond all compiling needs no second one.
+        runner.first_s = cold_s;
+        if best_s.is_none_or(|best| cold_s < 10.0 * best + 0.5) {
+            let warm = self.session.executor.sample(runner.handle, 1, 0, config.timeout)?;
+            runner.first_s = warm.device_ns.unwrap_or(warm.host_ns) as f64 * 1e-9;
+        }
+        let batch_s = LEAST_BATCH_S.max(runner.first_s);
+        let whole = (batch_s / runner.first_s.max(1e-9)) as u32;
+        runner.k = batch_size(runner.first_s, self.session.timer).max(whole).max(1);
+        Ok(None)
+    }
+
+    /// One batch: seconds of one execution, by the clock that the self-test chose.
+    fn sample(&mut self, runner: &mut Runner<'_>) -> Result<f64, Fault> {
+        let first = runner.next_set;
+        runner.next_set = (first + runner.k) % runner.sets;
+        let sampled = self.session.executor.sample(runner.handle, runner.k, first, self.config.timeout)?;
+        let ns = match self.session.timer.chosen {
+            TimerChoice::Device => sampled.device_ns.filter(|ns| *ns > 0).unwrap_or(sampled.host_ns),
+            TimerChoice::Host => sampled.host_ns,
+        };
+        let seconds = ns as f64 * 1e-9 / f64::from(runner.k);
+        runner.samples.push(seconds);
+        Ok(seconds)
+    }
+
+    /// Rounds of interleaved samples, twice as many each, after which the better half stays. The
+    /// default is never dropped.
+    fn halve(
+        &mut self,
+        runners: &mut Vec<Runner<'p>>,
+        fates: &mut Vec<(usize, Fate)>,
+        final_s: f64,
+    ) -> Result<(), Fault> {
+        let mut count = 2;
+        while runners.len() > 2 {
+            for turn in 0..count {
+                for at in 0..runners.len() {
+                    // A B C, then C B A: a machine that slows down meanwhile favours nobody.
+                    let at = if turn % 2 == 0 { at } else { runners.len() - 1 - at };
+                    if self.used() > ROUNDS || self.left_s() < final_s {
+                        break;
+                    }
+                    self.sample(&mut runners[at])?;
+                }
+            }
+            let keep = (runners.len() - 1).div_ceil(2);
+            let out_of_time = self.used() > ROUNDS || self.left_s() < final_s;
+            let keep = if out_of_time { 1 } else { keep };
+            while runners.len() > keep + 1 {
+                self.drop_slowest(runners, fates);
+            }
+            count *= 2;
+        }
+        Ok(())
+    }
+
+    /// Adds the best candidate with run-time checks: on some drivers they cost nothing, or less.
+    fn add_checked(
+        &mut self,
+        runners: &mut Vec<Runner<'p>>,
+        fates: &mut Vec<(usize, Fate)>,
+    ) -> Result<(), Untuned> {
+        let best = runners.iter().min_by(|a, b| a.median().total_cmp(&b.median()));
+        let Some(best) = best.filter(|_| self.used() < FIRST_LOOK) else { return Ok(()) };
+        let (place, best_s) = (best.place, best.median());
+        let mut plan = best.plan.clone().into_owned();
+        plan.variant.checks = true;
+        match self.prepare(place, std::borrow::Cow::Owned(plan), Some(best_s)) {
+            Ok(mut runner) => {
+                let sampled = (0..4).try_for_each(|_| self.sample(&mut runner).map(drop));
+                if sampled.is_ok() && runner.median() < MARGIN * best_s {
+                    runners.push(runner);
+                } else {
+                    self.release(&runner);
+                }
+            }
+            Err(Refused::Fate(fate)) => fates.push((place, fate)),
+            Err(Refused::Fatal(fate)) => {
+                fates.push((place, fate));
+                for runner in runners.iter_mut() {
+                    let again = self.prepare(runner.place, runner.plan.clone(), None);
+                    let again = again.map_err(|_| Untuned::Default("it did not come back".into()))?;
+                    (runner.handle, runner.next_set) = (again.handle, 0);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Turns of A B B A between the default and `best`. Gives the median ratio of their times if
+    /// `best` is faster beyond noise.
+    fn decide(&mut self, runners: &mut [Runner<'p>], best: usize) -> Result<Option<f64>, Fault> {
+        let mut ratios = Vec::new();
+        while ratios.len() < MOST_TURNS {
+            let mut sums = [0.0, 0.0];
+            for (side, at) in [(0, 0), (1, best), (1, best), (0, 0)] {
+                sums[side] += self.sample(&mut runners[at])?;
+            }
+            ratios.push(sums[1] / sums[0]);
+            let Some(sorted) = sorted_finite(&ratios) else { return Ok(None) };
+            let median = sorted[sorted.len() / 2];
+            if ratios.len() < LEAST_TURNS {
+                // Hopeless ones need no full proof of it.
+                if ratios.len() >= 3 && median > 1.0 || self.used() > 2.0 {
+                    return Ok(None);
+                }
+                continue;
+            }
+            let Some(interval) = rank_interval(&sorted, 0.95) else { continue };
+            if interval.hi < MARGIN {
+                return Ok(Some(median));
+            }
+            if interval.lo > MARGIN || self.used() > 1.0 {
+                return Ok(None);
+            }
+        }
+        Ok(None)
+    }
+}

@@ -1,0 +1,179 @@
+//! Proof: the output against the f64 oracle, with the output poisoned first.
+
+use portamark_executors::{Executor, Fault};
+use portamark_model::workload::{Case, Expected, Inputs, Tile};
+use std::time::Duration;
+
+/// What the comparison found.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Verdict {
+    /// Elements compared.
+    pub checked: u64,
+    /// Elements of the output.
+    pub total: u64,
+    /// Elements that still hold the poison.
+    pub unwritten: u64,
+    /// Largest |out − reference| / bound; infinite when an element is not a number.
+    pub worst_ratio: f64,
+    /// |out − reference| of that element.
+    pub worst_error: f64,
+    /// Index of that element.
+    pub worst_element: u64,
+    /// The value found there.
+    pub found: f64,
+    /// The value expected there.
+    pub expected: f64,
+}
+
+impl Verdict {
+    /// Whether every compared element is within its bound and none is unwritten.
+    pub fn passed(&self) -> bool {
+        self.unwritten == 0 && self.worst_ratio <= 1.0
+    }
+
+    /// In words, when it did not pass.
+    pub fn reason(&self) -> Option<String> {
+        if self.unwritten > 0 {
+            Some(format!("{} of {} output elements were not written", self.unwritten, self.total))
+        } else if self.worst_ratio > 1.0 {
+            Some(format!(
+                "element {} is {}, the oracle says {:.7}; off by {} times its bound",
+                self.worst_element,
+                self.found,
+                self.expected,
+                portamark_model::units::significant(self.worst_ratio)
+            ))
+        } else {
+            None
+        }
+    }
+}
+
+/// Elements of one case with what the oracle says of them.
+pub struct Oracle {
+    /// Which inputs.
+    pub inputs: Inputs,
+    /// Element indices, ascending.
+    pub points: Vec<u64>,
+    expected: Vec<Expected>,
+    total: u64,
+}
+
+impl Oracle {
+    /// Computes the reference for `case` on `inputs`, for a kernel that writes `tile` at a time.
+    pub fn new(case: &Case, inputs: Inputs, tile: Tile) -> Self {
+        let points = case.points(tile, inputs.seed ^ inputs.set);
+        let expected = case.expected(inputs, &points);
+        Oracle { inputs, points, expected, total: case.output_len() }
+    }
+
+    /// SHA-256 of the points with what is expected there, in hexadecimal: what two proofs of the same
+    /// inputs have in common.
+    pub fn sha256(&self) -> String {
+        use sha2::{Digest, Sha256};
+        let mut digest = Sha256::new();
+        for (point, expected) in self.points.iter().zip(&self.expected) {
+            digest.update(point.to_le_bytes());
+            digest.update(expected.value.to_le_bytes());
+            digest.update(expected.bound.to_le_bytes());
+        }
+        digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    /// Compares `values` at [`Oracle::points`].
+    pub fn compare(&self, values: &[f64], unwritten: u64) -> Verdict {
+        let mut verdict = Verdict {
+            checked: values.len() as u64,
+            total: self.total,
+            unwritten,
+            worst_ratio: 0.0,
+            worst_error: 0.0,
+            worst_element: 0,
+            found: 0.0,
+            expected: 0.0,
+        };
+        for ((&point, expected), &value) in self.points.iter().zip(&self.expected).zip(values) {
+            let error = (value - expected.value).abs();
+            // An exact expectation (bound 0) allows no error at all; 0/0 is no error.
+            let ratio = match error {
+                e if e.is_nan() => f64::INFINITY,
+                0.0 => 0.0,
+                e => e / expected.bound,
+            };
+            if ratio > verdict.worst_ratio {
+                verdict.worst_ratio = ratio;
+                verdict.worst_error = error;
+                verdict.worst_element = point;
+                verdict.found = value;
+                verdict.expected = expected.value;
+            }
+        }
+        verdict
+    }
+
+    /// Reads the output of this oracle's buffer set and compares it.
+    pub fn check(
+        &self,
+        executor: &mut dyn Executor,
+        handle: u32,
+        deadline: Duration,
+    ) -> Result<Verdict, Fault> {
+        let (values, unwritten) = executor.read(handle, self.inputs.set, &self.points, deadline)?;
+        Ok(self.compare(&values, unwritten))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn oracle() -> Oracle {
+        let case: Case = "gemm f32 m4 n4 k8 nn".parse().unwrap();
+        Oracle::new(&case, Inputs::new(1, 0), Tile::ONE)
+    }
+
+    fn exact(oracle: &Oracle) -> Vec<f64> {
+        oracle.expected.iter().map(|e| e.value).collect()
+    }
+
+    #[test]
+    fn the_rounded_reference_passes() {
+        let oracle = oracle();
+        let verdict = oracle.compare(&exact(&oracle), 0);
+        assert!(verdict.passed(), "{verdict:?}");
+        assert_eq!((verdict.checked, verdict.total), (16, 16));
+        assert_eq!(verdict.reason(), None);
+    }
+
+    #[test]
+    fn the_hash_is_of_points_and_values() {
+        let of =
+            |key: &str, seed| Oracle::new(&key.parse().unwrap(), Inputs::new(seed, 0), Tile::ONE).sha256();
+        let key = "gemm f32 m4 n4 k8 nn";
+        assert_eq!(of(key, 1), of(key, 1));
+        assert_ne!(of(key, 1), of(key, 2), "other inputs");
+        assert_ne!(of(key, 1), of("gemm f32 m4 n4 k8 tn", 1), "another product");
+    }
+
+    #[test]
+    fn one_element_off_by_twice_its_bound_fails_and_is_named() {
+        let oracle = oracle();
+        let mut values = exact(&oracle);
+        values[5] = oracle.expected[5].value + 2.0 * oracle.expected[5].bound;
+        let verdict = oracle.compare(&values, 0);
+        assert!(!verdict.passed());
+        assert_eq!(verdict.worst_element, 5);
+        assert!(verdict.reason().unwrap().starts_with("element 5 is"));
+    }
+
+    #[test]
+    fn not_a_number_fails_and_so_does_poison_elsewhere() {
+        let oracle = oracle();
+        let mut values = exact(&oracle);
+        values[3] = f64::NAN;
+        assert!(!oracle.compare(&values, 0).passed());
+        let verdict = oracle.compare(&exact(&oracle), 2);
+        assert!(!verdict.passed());
+        assert_eq!(verdict.reason().unwrap(), "2 of 16 output elements were not written");
+    }
+}

@@ -1,0 +1,213 @@
+//! Patterns on case keys, and lists of sizes.
+
+use crate::error::{Error, Result};
+use std::fmt;
+
+/// A list or range may stand for so many numbers.
+const MOST_VALUES: usize = 10_000;
+
+/// What `-k` takes: a glob on the whole key, a part of the key, or `/a regular expression/`.
+#[derive(Debug, Clone)]
+pub struct Pattern {
+    text: String,
+    kind: Kind,
+}
+
+#[derive(Debug, Clone)]
+enum Kind {
+    /// The text occurs in the key.
+    Part,
+    /// `*`, `?`, `[ab]` and `{a,b}`; `*` matches spaces too.
+    Glob(globset::GlobMatcher),
+    Regex(regex::Regex),
+}
+
+impl Pattern {
+    /// Reads a pattern.
+    ///
+    /// # Errors
+    /// When its brackets do not close or its expression is none.
+    pub fn parse(text: &str) -> Result<Self> {
+        let wrong = |message: String| Error::refused(format!("`{text}` is not a pattern: {message}"));
+        let kind = if text.is_empty() {
+            return Err(wrong("it is empty".into()));
+        } else if let Some(regex) = text.strip_prefix('/').and_then(|text| text.strip_suffix('/')) {
+            // The parser's message has several lines; its last one says what is wrong.
+            let last = |e: regex::Error| e.to_string().lines().last().unwrap_or_default().to_string();
+            Kind::Regex(regex::Regex::new(regex).map_err(|e| wrong(last(e)))?)
+        } else if text.contains(['*', '?', '[', '{']) {
+            let glob = globset::GlobBuilder::new(text).backslash_escape(true).build();
+            Kind::Glob(glob.map_err(|e| wrong(e.kind().to_string()))?.compile_matcher())
+        } else {
+            Kind::Part
+        };
+        Ok(Pattern { text: text.into(), kind })
+    }
+
+    /// Whether the key of a case fits.
+    pub fn matches(&self, key: &str) -> bool {
+        match &self.kind {
+            Kind::Part => key.contains(&self.text),
+            Kind::Glob(glob) => glob.is_match(key),
+            Kind::Regex(regex) => regex.is_match(key),
+        }
+    }
+}
+
+impl fmt::Display for Pattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl PartialEq for Pattern {
+    fn eq(&self, other: &Self) -> bool {
+        self.text == other.text
+    }
+}
+
+/// Reads `512,1024`, ranges `128:512:128` (steps of 128) and `128:1024:*2` (doubling), both ends
+/// included. The order stays, repetitions go.
+///
+/// # Errors
+/// With the part that is wrong.
+pub fn parse_list(text: &str) -> Result<Vec<u64>> {
+    let mut values = Vec::new();
+    for part in text.split(',') {
+        let wrong = |what: &str| Error::refused_hint(format!("`{part}`: {what}"), LIST_HINT);
+        let number = |word: &str| match word.trim().parse::<u64>() {
+            Ok(0) => Err(wrong("sizes start at 1")),
+            Ok(value) if value > u64::from(u32::MAX) => Err(wrong("sizes end at 2^32 - 1")),
+            Ok(value) => Ok(value),
+            Err(_) => Err(wrong("not a whole number")),
+        };
+        let words: Vec<&str> = part.split(':').collect();
+        match words[..] {
+            [value] => values.push(number(value)?),
+            [from, to, step] => {
+                let (from, to) = (number(from)?, number(to)?);
+                let (factor, step) = match step.trim().strip_prefix('*') {
+                    Some(factor) => (true, number(factor)?),
+                    None => (false, number(step)?),
+                };
+                if from > to {
+                    return Err(wrong("the range ends before it starts"));
+                }
+                if factor && step < 2 {
+                    return Err(wrong("a factor is at least 2"));
+                }
+                let next = |value: &u64| Some(if factor { value * step } else { value + step });
+                let range = std::iter::successors(Some(from), next).take_while(|value| *value <= to);
+                values.extend(range.take(MOST_VALUES + 1));
+            }
+            _ => return Err(wrong("a range is from:to:step")),
+        }
+        if values.len() > MOST_VALUES {
+            return Err(wrong("more than 10000 numbers"));
+        }
+    }
+    let mut seen = std::collections::BTreeSet::new();
+    values.retain(|value| seen.insert(*value));
+    Ok(values)
+}
+
+const LIST_HINT: &str = "write 512,1024 or 128:512:128 or 128:1024:*2";
+
+/// The number of the word `<name><number>` in a key.
+pub(super) fn size_of(key: &str, name: &str) -> Option<u64> {
+    key.split(' ').find_map(|word| word.strip_prefix(name)?.parse().ok())
+}
+
+/// `key` with the size `name` replaced; with `kv_too` also an equal `kv`.
+pub(super) fn resized(key: &str, name: &str, value: u64, kv_too: bool) -> String {
+    let before = size_of(key, name);
+    let kv_too = kv_too && before.is_some() && before == size_of(key, "kv");
+    let word = |word: &str| -> String {
+        let is = |name: &str| {
+            word.strip_prefix(name).is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
+        };
+        // The first word is the family and the second the format: `f32` is no size.
+        if is(name) {
+            format!("{name}{value}")
+        } else if kv_too && is("kv") {
+            format!("kv{value}")
+        } else {
+            word.into()
+        }
+    };
+    let mut words = key.split(' ');
+    let head = words.by_ref().take(2).map(String::from);
+    let head: Vec<String> = head.collect();
+    head.into_iter().chain(words.map(word)).collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KEY: &str = "gemm f16.f32 m512 n1024 k128 nt";
+
+    #[test]
+    fn patterns_are_parts_globs_or_expressions() {
+        for pattern in [
+            "gemm",
+            "m512 n1024",
+            "gemm*nt",
+            "*n1024*",
+            "gemm f16.f32 m??? n1024 k128 n[nt]",
+            "*{m512,m513}*",
+            "/^gemm .* k1\\d+/",
+            "/m(256|512) /",
+        ] {
+            assert!(Pattern::parse(pattern).unwrap().matches(KEY), "{pattern}");
+        }
+        for pattern in ["conv", "gemm*n", "*m51 *", "f16?f32", "/^f16/", "GEMM", "gemm/"] {
+            assert!(!Pattern::parse(pattern).unwrap().matches(KEY), "{pattern}");
+        }
+        for (pattern, part) in
+            [("", "empty"), ("[a", "unclosed"), ("/(/", "unclosed group"), ("{a", "alternate")]
+        {
+            let error = Pattern::parse(pattern).unwrap_err().to_string();
+            assert!(error.contains(part), "{pattern}: {error}");
+        }
+    }
+
+    #[test]
+    fn lists_and_ranges_include_both_ends() {
+        let list = |text| parse_list(text).unwrap();
+        assert_eq!(list("512"), [512]);
+        assert_eq!(list("512, 1024,512"), [512, 1024]);
+        assert_eq!(list("128:512:128"), [128, 256, 384, 512]);
+        assert_eq!(list("128:1024:*2"), [128, 256, 512, 1024]);
+        assert_eq!(list("100:1000:*3"), [100, 300, 900]);
+        assert_eq!(list("7,1:2:1,4294967295:4294967295:*2"), [7, 1, 2, 4_294_967_295]);
+    }
+
+    #[test]
+    fn a_list_that_is_wrong_says_which_part() {
+        for (text, part) in [
+            ("", "``: not a whole number"),
+            ("1,x", "`x`: not a whole number"),
+            ("0", "`0`: sizes start at 1"),
+            ("4294967296", "sizes end at 2^32 - 1"),
+            ("1:2", "a range is from:to:step"),
+            ("2:1:1", "ends before it starts"),
+            ("1:9:*1", "a factor is at least 2"),
+            ("1:9:0", "sizes start at 1"),
+            ("1:4294967295:1", "more than 10000 numbers"),
+            ("-1", "not a whole number"),
+        ] {
+            let error = parse_list(text).unwrap_err().to_string();
+            assert!(error.contains(part), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn only_whole_size_words_are_replaced() {
+        assert_eq!(size_of(KEY, "m"), Some(512));
+        assert_eq!(size_of(KEY, "k"), Some(128));
+        assert_eq!(size_of("attention f32 hkv8 q2 kv4", "kv"), Some(4));
+        assert_eq!(resized(KEY, "k", 64, false), "gemm f16.f32 m512 n1024 k64 nt");
+        assert_eq!(resized(KEY, "f", 64, false), KEY);
+    }
+}

@@ -1,0 +1,526 @@
+//! Suites of published models: `model:<name> [b<list>] [c<list>] [tp<n>] [<weights>] [prefill|decode] [chain]`,
+//! e.g. `model:llama-3.1-8b b1,8 c4096 tp2 q4_0 decode`.
+//!
+//! A forward pass of a transformer is its products and attentions, each as often as it has layers of
+//! the kind. Prefill takes whole sequences of c tokens, decoding one token for each of b sequences that
+//! have c tokens before it. Norms, activations, embeddings, sampling and communication are left out.
+//!
+//! Tensor parallelism of degree n splits as Megatron-LM does (Shoeybi et al. 2019, arXiv:1909.08053):
+//! projections to heads and to the inner width by columns, those back by rows, attention by heads; what is
+//! small and shared (the router, low-rank compressions) is on every device. A key head that several devices
+//! need is on each of them.
+
+use super::cases::Suite;
+use super::filter::parse_list;
+use crate::catalog::{AttentionLayers, Model, Models, ProductLayers, Role};
+use crate::error::{Error, Result};
+use crate::workload::{Case, Layer, Precision};
+use std::fmt;
+
+/// What a suite of a model begins with.
+pub const PREFIX: &str = "model:";
+/// Most rows for which the kernels of `gemv` are meant.
+const FEW_ROWS: u64 = 8;
+
+/// The part of inference that a pass belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Phase {
+    /// All tokens of the sequences at once.
+    Prefill,
+    /// One token for each sequence.
+    Decode,
+}
+
+impl fmt::Display for Phase {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Phase::Prefill => "prefill",
+            Phase::Decode => "decode",
+        })
+    }
+}
+
+/// How a model is run.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Deployment {
+    /// Sequences at a time.
+    pub batch: Vec<u64>,
+    /// Tokens of each sequence: those that are prefilled, or those before the decoded one.
+    pub context: Vec<u64>,
+    /// Devices that share each layer.
+    pub tensor_parallel: u64,
+    /// Format of the weights of products, as in a key: `f16`, `q4_0`, …; activations are f16 where it is
+    /// a format of weights alone.
+    pub weights: String,
+    /// Which passes; both when empty.
+    pub phases: Vec<Phase>,
+    /// Whether each layer is also run as one chain of dispatches.
+    pub chain: bool,
+}
+
+impl Default for Deployment {
+    /// One sequence of 4096 tokens on one device, weights in f16.
+    fn default() -> Self {
+        Deployment {
+            batch: vec![1],
+            context: vec![4096],
+            tensor_parallel: 1,
+            weights: "f16".into(),
+            phases: Vec::new(),
+            chain: false,
+        }
+    }
+}
+
+/// A case of a pass.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Part {
+    /// What it is in the model, e.g. `gate_up`.
+    pub name: String,
+    /// What is computed.
+    pub case: Case,
+    /// How often a pass does it: once for each layer of the kind.
+    pub times: u64,
+}
+
+/// One forward pass of a model.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Pass {
+    /// Whole sequences, or one token of each.
+    pub phase: Phase,
+    /// Sequences.
+    pub batch: u64,
+    /// Tokens of each.
+    pub context: u64,
+    /// Its products and attentions.
+    pub parts: Vec<Part>,
+    /// What it has besides: work for which there is no workload, or too large for one device.
+    pub left_out: Vec<String>,
+}
+
+impl Pass {
+    /// The parts of a layer one after the other, each once: the pass without its head. None where there is
+    /// no more than one.
+    pub fn layer(&self, model: &Model) -> Option<Case> {
+        let parts = self.layer_parts(model).map(|part| part.case.clone()).collect();
+        Layer::new(parts).ok().map(Case::Layer)
+    }
+
+    /// The parts that layers consist of.
+    pub fn layer_parts<'p>(&'p self, model: &'p Model) -> impl Iterator<Item = &'p Part> {
+        let is_head = |part: &Part| {
+            model.products.iter().any(|product| product.name == part.name && product.role() == Role::Head)
+        };
+        self.parts.iter().filter(move |part| !is_head(part))
+    }
+}
+
+/// How devices share a product.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Split {
+    Columns,
+    Rows,
+    Whole,
+}
+
+/// How `product` is shared, by its name.
+fn split(product: &ProductLayers) -> Split {
+    let name = product.name.as_str();
+    let ends = |ending: &str| name == ending || name.ends_with(&format!(" {ending}"));
+    let whole = ["router", "q_a", "low-rank", "patch_embed"];
+    if product.batch.is_some() || whole.into_iter().any(|part| name.contains(part)) {
+        Split::Whole
+    } else if ["o", "out", "fc2"].into_iter().any(ends) || name.ends_with("down") {
+        Split::Rows
+    } else {
+        Split::Columns
+    }
+}
+
+impl Deployment {
+    /// Reads the words after the name of the model.
+    fn parse(words: &str) -> std::result::Result<Self, String> {
+        let mut deployment = Deployment::default();
+        let list = |text: &str| parse_list(text).map_err(|error| error.to_string());
+        for word in words.split_whitespace() {
+            let digits = |prefix| {
+                word.strip_prefix(prefix).filter(|rest: &&str| rest.starts_with(|c: char| c.is_ascii_digit()))
+            };
+            match word {
+                "prefill" => deployment.phases.push(Phase::Prefill),
+                "decode" => deployment.phases.push(Phase::Decode),
+                "chain" => deployment.chain = true,
+                _ if precision(word).is_some() => deployment.weights = word.into(),
+                _ => {
+                    if let Some(degree) = digits("tp") {
+                        let degree = degree.parse().ok().filter(|degree| (1..=1024).contains(degree));
+                        deployment.tensor_parallel =
+                            degree.ok_or(format!("`{word}` is no degree of 1 to 1024"))?;
+                    } else if let Some(sizes) = digits("b") {
+                        deployment.batch = list(sizes)?;
+                    } else if let Some(sizes) = digits("c") {
+                        deployment.context = list(sizes)?;
+                    } else {
+                        return Err(format!(
+                            "`{word}` is neither b, c or tp with a number, nor a format, a phase or `chain`"
+                        ));
+                    }
+                }
+            }
+        }
+        Ok(deployment)
+    }
+
+    /// The forward passes of `model`, decoding only where it decodes.
+    ///
+    /// # Errors
+    /// When the devices cannot share it evenly, or its streams have lengths of their own.
+    pub fn passes(&self, model: &Model) -> Result<Vec<Pass>> {
+        let refuse = |message: String| Error::refused(format!("{}: {message}", model.name));
+        let encodes = model.attention_kind.contains("bidirectional");
+        if !encodes && model.attention.iter().any(|attention| attention.seq.is_some()) {
+            return Err(refuse("its streams have lengths of their own; there is no suite of it".into()));
+        }
+        let mut passes = Vec::new();
+        for phase in [Phase::Prefill, Phase::Decode] {
+            let wanted = self.phases.is_empty() || self.phases.contains(&phase);
+            if !wanted || encodes && phase == Phase::Decode {
+                continue;
+            }
+            for &batch in &self.batch {
+                for &context in &self.context {
+                    let fixed = model.attention.iter().find_map(|attention| attention.seq);
+                    let pass = self.pass(model, phase, batch, fixed.unwrap_or(context)).map_err(refuse)?;
+                    if !passes.contains(&pass) {
+                        passes.push(pass);
+                    }
+                }
+            }
+        }
+        if passes.is_empty() {
+            return Err(refuse("it has no decoder".into()));
+        }
+        Ok(passes)
+    }
+
+    fn pass(
+        &self,
+        model: &Model,
+        phase: Phase,
+        batch: u64,
+        context: u64,
+    ) -> std::result::Result<Pass, String> {
+        if batch == 0 || context == 0 {
+            return Err("a batch and a context are above zero".into());
+        }
+        let tokens = if phase == Phase::Prefill { batch * context } else { batch };
+        let mut parts = Vec::new();
+        let (mut left_out, mut states) = (Vec::new(), Vec::new());
+        let mut add = |name: &str, times: u64, key: String| -> std::result::Result<(), String> {
+            let case: Case = key.parse().map_err(|error| format!("{name}: {error}"))?;
+            match case.too_large() {
+                Some(reason) => left_out.push(format!("{name}, `{key}`: {reason}")),
+                None => parts.push(Part { name: name.into(), case, times }),
+            }
+            Ok(())
+        };
+        for product in &model.products {
+            let other = match phase {
+                Phase::Prefill => "decode",
+                Phase::Decode => "prefill",
+            };
+            if product.name.contains(other) {
+                continue;
+            }
+            // Logits are wanted of the last token only, but by models that fill in masks.
+            let last_only = product.role() == Role::Head && !model.attention_kind.contains("bidirectional");
+            let rows = if last_only { batch } else { tokens };
+            add(&product.name, product.layers, self.product(product, rows)?)?;
+        }
+        for attention in &model.attention {
+            let decodes = attention.kv_shared;
+            let has_latent = model.attention.iter().any(|attention| attention.kv_shared);
+            if has_latent && decodes != (phase == Phase::Decode) {
+                continue;
+            }
+            if attention.linear_state {
+                states.push(format!("{}: attention with a state in place of a cache", attention.name));
+                continue;
+            }
+            add(&attention.name, attention.layers, self.attention(attention, phase, batch, context)?)?;
+        }
+        left_out.append(&mut states);
+        Ok(Pass { phase, batch, context, parts, left_out })
+    }
+
+    fn product(&self, product: &ProductLayers, rows: u64) -> std::result::Result<String, String> {
+        let degree = self.tensor_parallel;
+        let part = |size: u64| {
+            let whole = size.is_multiple_of(degree).then(|| size / degree);
+            whole.ok_or(format!("{degree} devices cannot share the {size} of {} evenly", product.name))
+        };
+        let (n, k) = match split(product) {
+            Split::Columns => (part(product.n)?, product.k),
+            Split::Rows => (product.n, part(product.k)?),
+            Split::Whole => (product.n, product.k),
+        };
+        let weights =
+            precision(&self.weights).ok_or(format!("`{}` is no format of weights", self.weights))?;
+        if let Some((experts, active)) = product.experts.zip(product.active) {
+            return Ok(format!("moe {weights} e{experts} k{active} t{rows} n{n} d{k} uniform"));
+        }
+        if let Some(heads) = product.batch {
+            // One matrix for each head; these come from a product and are kept in f16.
+            return Ok(format!("gemm f16.f32 b{} m{rows} n{n} k{k} nt", part(heads)?));
+        }
+        Ok(if rows <= FEW_ROWS {
+            format!("gemv {weights} m{rows} n{n} k{k}")
+        } else {
+            format!("gemm {weights} m{rows} n{n} k{k} nt")
+        })
+    }
+
+    fn attention(
+        &self,
+        attention: &AttentionLayers,
+        phase: Phase,
+        batch: u64,
+        context: u64,
+    ) -> std::result::Result<String, String> {
+        let degree = self.tensor_parallel;
+        let heads = attention.q_heads;
+        if !heads.is_multiple_of(degree)
+            || degree > attention.kv_heads && !degree.is_multiple_of(attention.kv_heads)
+        {
+            return Err(format!(
+                "{degree} devices cannot share the {heads} heads of {} evenly",
+                attention.name
+            ));
+        }
+        let kv_heads = (attention.kv_heads / degree).max(1);
+        let heads = heads / degree;
+        let (batch, queries, keys) = match (phase, attention.chunk) {
+            (Phase::Decode, _) => (batch, 1, attention.visible(context)),
+            // Each piece attends to itself alone.
+            (Phase::Prefill, Some(chunk)) if context > chunk => {
+                (batch * context.div_ceil(chunk), chunk, chunk)
+            }
+            (Phase::Prefill, _) => (batch, context, context),
+        };
+        let mut key = format!(
+            "attention f16.f32 b{batch} hq{heads} hkv{kv_heads} q{queries} kv{keys} d{} dv{}",
+            attention.d_qk, attention.d_v
+        );
+        if attention.causal && phase == Phase::Prefill {
+            key += " causal";
+        }
+        if let Some(window) = attention.window.filter(|window| phase == Phase::Prefill && *window < keys) {
+            key += &format!(" w{window}");
+        }
+        if attention.kv_shared {
+            key += " latent";
+        }
+        Ok(key)
+    }
+}
+
+/// Formats of a product with `weights`: both operands where there is a product of two such, else f16
+/// activations; sums in f32.
+fn precision(weights: &str) -> Option<Precision> {
+    let wanted = match weights {
+        "f32" => "f32".to_string(),
+        "f16" | "bf16" | "e4m3" => format!("{weights}.f32"),
+        _ => format!("f16x{weights}.f32"),
+    };
+    Precision::parse(&wanted)
+}
+
+/// The model called `name`.
+///
+/// # Errors
+/// When there is none, with those that are nearest.
+pub fn find_model(name: &str) -> Result<&'static Model> {
+    let models = Models::embedded();
+    models.find(name).ok_or_else(|| {
+        let nearest: Vec<String> = models.nearest(name).iter().map(|name| format!("`{name}`")).collect();
+        Error::refused_hint(
+            format!("there is no model `{name}`"),
+            format!("nearest are {}", nearest.join(", ")),
+        )
+    })
+}
+
+/// The model and how it is run, from the text of a suite behind `model:`.
+///
+/// # Errors
+/// When there is no such model, with those that are nearest, or a word is not understood.
+pub fn parse(text: &str) -> Result<(&'static Model, Deployment)> {
+    let text = text.trim();
+    let (name, words) = text.split_once(char::is_whitespace).unwrap_or((text, ""));
+    let model = find_model(name)?;
+    let deployment = Deployment::parse(words).map_err(|message| {
+        Error::refused_hint(
+            format!("{PREFIX}{text}: {message}"),
+            format!("e.g. \"{PREFIX}{name} b1,8 c4096 tp2 q4_0 decode\""),
+        )
+    })?;
+    Ok((model, deployment))
+}
+
+/// The suite of all cases of the passes that `text` asks for.
+pub(super) fn suite(text: &str) -> Result<Suite> {
+    let (model, deployment) = parse(text)?;
+    let passes = deployment.passes(model)?;
+    let layers: Vec<Case> =
+        passes.iter().filter(|_| deployment.chain).filter_map(|pass| pass.layer(model)).collect();
+    let cases = passes.into_iter().flat_map(|pass| pass.parts).map(|part| part.case).chain(layers);
+    let words: Vec<&str> = text.split_whitespace().collect();
+    Ok(Suite::new(format!("model-{}", words.join("_")), cases))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn passes(text: &str) -> Vec<Pass> {
+        let (model, deployment) = parse(text).unwrap();
+        deployment.passes(model).unwrap()
+    }
+
+    fn parts(pass: &Pass) -> Vec<String> {
+        pass.parts.iter().map(|part| format!("{} x {}", part.times, part.case.key())).collect()
+    }
+
+    #[test]
+    fn a_dense_model_has_four_products_and_an_attention_in_each_layer() {
+        let passes = passes("llama-3.1-8b b1 c512");
+        assert_eq!(
+            parts(&passes[0]),
+            [
+                "32 x gemm f16.f32 m512 n6144 k4096 nt",
+                "32 x gemm f16.f32 m512 n4096 k4096 nt",
+                "32 x gemm f16.f32 m512 n28672 k4096 nt",
+                "32 x gemm f16.f32 m512 n4096 k14336 nt",
+                "1 x gemv f16.f32 m1 n128256 k4096",
+                "32 x attention f16.f32 b1 hq32 hkv8 q512 kv512 d128 causal",
+            ]
+        );
+        assert_eq!(
+            parts(&passes[1])[..2],
+            ["32 x gemv f16.f32 m1 n6144 k4096", "32 x gemv f16.f32 m1 n4096 k4096"]
+        );
+        assert_eq!(parts(&passes[1])[5], "32 x attention f16.f32 b1 hq32 hkv8 q1 kv512 d128");
+        // 2 FLOP for each weight and token, and 4·d·heads for each visible pair, of a decode step.
+        let flop: u64 = passes[1].parts.iter().map(|part| part.times * part.case.flop()).sum();
+        assert_eq!(flop, 2 * 7_504_658_432 + 32 * 4 * 128 * 32 * 512);
+    }
+
+    #[test]
+    fn a_chain_is_a_layer_without_the_head() {
+        let cases = suite("llama-3.1-8b b1,2 c512 decode chain").unwrap().cases;
+        let layers: Vec<String> =
+            cases.iter().filter(|case| case.family() == "layer").map(Case::key).collect();
+        assert_eq!(
+            layers[0],
+            "layer gemv f16.f32 m1 n6144 k4096 + gemv f16.f32 m1 n4096 k4096 + gemv f16.f32 m1 n28672 k4096 \
+             + gemv f16.f32 m1 n4096 k14336 + attention f16.f32 b1 hq32 hkv8 q1 kv512 d128"
+        );
+        assert_eq!(layers.len(), 2);
+        assert!(suite("llama-3.1-8b c512").unwrap().cases.iter().all(|case| case.family() != "layer"));
+    }
+
+    #[test]
+    fn devices_share_columns_rows_and_heads() {
+        let passes = passes("llama-3.1-8b b16 c1024 tp16 q4_0 decode");
+        assert_eq!(
+            parts(&passes[0]),
+            [
+                "32 x gemm f16xq4_0.f32 m16 n384 k4096 nt",
+                "32 x gemm f16xq4_0.f32 m16 n4096 k256 nt",
+                "32 x gemm f16xq4_0.f32 m16 n1792 k4096 nt",
+                "32 x gemm f16xq4_0.f32 m16 n4096 k896 nt",
+                "1 x gemm f16xq4_0.f32 m16 n8016 k4096 nt",
+                "32 x attention f16.f32 b16 hq2 hkv1 q1 kv1024 d128",
+            ]
+        );
+        let (model, deployment) = parse("llama-3.1-8b tp3").unwrap();
+        let error = deployment.passes(model).unwrap_err().to_string();
+        assert_eq!(error, "Llama-3.1-8B: 3 devices cannot share the 4096 of o evenly");
+    }
+
+    #[test]
+    fn a_latent_cache_is_absorbed_when_decoding_and_expanded_before() {
+        let passes = passes("deepseek-v3 b4 c2048 tp2");
+        let names = |pass: &Pass| pass.parts.iter().map(|part| part.name.clone()).collect::<Vec<_>>();
+        assert!(names(&passes[0]).iter().any(|name| name.contains("kv_b")));
+        assert!(!names(&passes[0]).iter().any(|name| name.contains("W_UK")));
+        assert!(names(&passes[1]).iter().any(|name| name.contains("W_UK absorb")));
+        let keys = parts(&passes[1]);
+        assert!(
+            keys.contains(&"61 x attention f16.f32 b4 hq64 hkv1 q1 kv2048 d576 dv512 latent".into()),
+            "{keys:?}"
+        );
+        assert!(keys.contains(&"58 x moe f16.f32 e256 k8 t4 n2048 d7168 uniform".into()), "{keys:?}");
+        let prefill = parts(&passes[0]);
+        assert!(
+            prefill.contains(&"61 x attention f16.f32 b4 hq64 hkv64 q2048 kv2048 d192 dv128 causal".into()),
+            "{prefill:?}"
+        );
+    }
+
+    #[test]
+    fn what_one_device_cannot_hold_is_left_out_with_the_reason() {
+        let passes = passes("deepseek-v3 decode");
+        assert_eq!(passes[0].left_out.len(), 1, "{:?}", passes[0].left_out);
+        assert!(passes[0].left_out[0].starts_with("expert_gate_up, `moe f16.f32 e256 k8 t1"));
+    }
+
+    #[test]
+    fn windows_and_chunks_bound_what_a_token_sees() {
+        let gemma = passes("gemma-3-1b c2048");
+        assert!(parts(&gemma[0]).iter().any(|part| part.ends_with("q2048 kv2048 d256 causal w512")));
+        assert!(parts(&gemma[1]).iter().any(|part| part.ends_with("q1 kv512 d256")));
+        let llama = passes("llama-4-maverick c16384 tp4");
+        let chunked = "36 x attention f16.f32 b2 hq10 hkv2 q8192 kv8192 d128 causal";
+        assert!(parts(&llama[0]).contains(&chunked.into()), "{:?}", parts(&llama[0]));
+    }
+
+    #[test]
+    fn every_decoder_of_the_catalogue_has_passes_and_the_others_say_why_not() {
+        let mut without = Vec::new();
+        for model in &Models::embedded().models {
+            match Deployment::default().passes(model) {
+                Ok(passes) => {
+                    assert!(passes.iter().all(|pass| !pass.parts.is_empty()), "{}", model.name);
+                    let encodes = model.attention_kind.contains("bidirectional");
+                    assert_eq!(passes.len(), if encodes { 1 } else { 2 }, "{}", model.name);
+                }
+                Err(_) => without.push(model.name.as_str()),
+            }
+        }
+        assert_eq!(without, ["Whisper-large-v3", "SDXL-base UNet", "FLUX.1-dev/schnell"]);
+    }
+
+    #[test]
+    fn a_suite_has_each_case_once_and_is_named_after_what_was_asked_for() {
+        let suite = Suite::resolve("model:llama-3.1-8b b1,1 c512,1024 decode").unwrap();
+        assert_eq!(suite.name, "model-llama-3.1-8b_b1,1_c512,1024_decode");
+        // Five products, which do not depend on the context, and an attention for each context.
+        assert_eq!(suite.cases.len(), 7);
+    }
+
+    #[test]
+    fn what_is_not_understood_is_named_with_an_example() {
+        for (text, message) in [
+            ("lama-3.1-8b", "there is no model `lama-3.1-8b`"),
+            ("llama-3.1-8b x5", "`x5` is neither"),
+            ("llama-3.1-8b tp0", "`tp0` is no degree"),
+            ("llama-3.1-8b b1,", "b1,"),
+        ] {
+            let error = parse(text).unwrap_err();
+            assert!(error.to_string().contains(message), "{error}");
+        }
+        let (bert, deployment) = parse("bert-large decode").unwrap();
+        assert!(deployment.passes(bert).unwrap_err().to_string().contains("no decoder"));
+    }
+}

@@ -1,0 +1,167 @@
+//! The page: one file that needs nothing else, and no network. Its one script, which sorts and filters
+//! tables, is named in its content security policy by its hash, so that no other can run.
+
+use super::crowd::CrowdView;
+use super::page::Page;
+use super::plot::{Charts, SCALE, page_rules};
+use base64::prelude::{BASE64_STANDARD, Engine};
+use minijinja::syntax::SyntaxConfig;
+use minijinja::value::Serde;
+use minijinja::{Environment, UndefinedBehavior, Value, context};
+use portamark_analysis::Comparison;
+use sha2::{Digest, Sha256};
+
+/// The name ends in `.html`: that is what turns escaping on.
+const TEMPLATE: (&str, &str) = ("report.html", include_str!("report.html"));
+
+/// The rules of the page but for colours of charts.
+const STYLE: &str = include_str!("report.css");
+
+/// Sorts and filters tables.
+const SCRIPT: &str = include_str!("report.js");
+
+/// The source expression of [`SCRIPT`] in a content security policy.
+fn script_hash() -> String {
+    format!("sha256-{}", BASE64_STANDARD.encode(Sha256::digest(SCRIPT)))
+}
+
+/// Renders the page.
+pub fn render(
+    comparison: &Comparison,
+    charts: &Charts,
+    crowd: Option<&CrowdView>,
+) -> Result<String, minijinja::Error> {
+    let mut environment = Environment::new();
+    environment.set_undefined_behavior(UndefinedBehavior::Strict);
+    let syntax = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build();
+    environment.set_syntax(syntax?);
+    environment.add_template(TEMPLATE.0, TEMPLATE.1)?;
+    let style = Value::from_safe_string(format!("{}\n{STYLE}", page_rules(SCALE)));
+    let (script, script_hash) =
+        (Value::from_safe_string(SCRIPT.into()), Value::from_safe_string(script_hash()));
+    let page = Value::from(Serde(Page::new(comparison, charts, crowd)));
+    environment.get_template(TEMPLATE.0)?.render(context! { page, style, script, script_hash })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use portamark_fixtures::fixture;
+    use portamark_model::kernel_text::NoTexts;
+    use portamark_results::RunFile;
+    use std::collections::HashSet;
+
+    fn page(runs: &[RunFile]) -> String {
+        let comparison = Comparison::new(runs);
+        render(&comparison, &Charts::new(&comparison, &NoTexts), None).unwrap()
+    }
+
+    /// The values of all attributes with that name.
+    fn attributes<'a>(html: &'a str, name: &str) -> Vec<&'a str> {
+        let opening = format!(" {name}=\"");
+        html.split(&opening).skip(1).filter_map(|rest| rest.split('"').next()).collect()
+    }
+
+    #[test]
+    fn nothing_is_loaded_and_nothing_but_the_own_script_runs() {
+        for runs in [fixture::three_devices(), fixture::hostile(), vec![fixture::variants()], Vec::new()] {
+            let html = page(&runs);
+            let own = format!("<script>{SCRIPT}</script>");
+            assert_eq!((html.matches(&own).count(), html.to_lowercase().matches("<script").count()), (1, 1));
+            let html = html.replace(&own, "");
+            for tag in ["<link", "<img", "<iframe", "<object", "<base", "@import", "url("] {
+                assert!(!html.contains(tag), "{tag}");
+            }
+            assert!(attributes(&html, "src").is_empty());
+            assert!(attributes(&html, "href").iter().all(|href| href.starts_with('#')));
+            let policy = format!(
+                "content=\"default-src 'none'; style-src 'unsafe-inline'; img-src data:; script-src '{}'; \
+                 base-uri 'none'; form-action 'none'\"",
+                script_hash()
+            );
+            assert!(html.contains(&policy));
+        }
+    }
+
+    #[test]
+    fn variants_of_one_case_and_the_cost_of_checks_have_a_section() {
+        let html = page(&[fixture::variants()]);
+        assert!(html.contains("Run-time checks on") && html.contains("×1.25"));
+        assert!(html.contains("own&#x2f;mine"));
+        assert!(!page(&fixture::two_devices()).contains("id=\"variants\""));
+    }
+
+    #[test]
+    fn numbers_of_other_programs_have_a_section_with_a_chart_and_tables() {
+        let html = page(&fixture::card_and_vendor());
+        for part in [
+            "id=\"chart-vendor\"",
+            "id=\"vendor-ratios\"",
+            "0.600 (0.5",
+            "reduce n=1",
+            "cuBLAS (nvbench 0.1.0)",
+        ] {
+            assert!(html.contains(part), "{part}");
+        }
+        assert!(!page(&fixture::two_devices()).contains("id=\"vendor\""));
+        let alone = page(&fixture::card_and_vendor()[1..]);
+        assert!(alone.contains("<h1>Imported results</h1>") && alone.contains("Other imported numbers"));
+    }
+
+    #[test]
+    fn names_of_devices_are_text_wherever_they_stand() {
+        let html = page(&fixture::hostile()).replace(&format!("<script>{SCRIPT}</script>"), "");
+        assert!(html.contains("&lt;script src=https:"), "the name is shown");
+        assert!(!html.chars().any(|c| (c.is_control() && c != '\n') || c == '\u{202e}'));
+        // Neither the tag that the name opens nor the quote that would end an attribute is live.
+        for live in ["<script", "</script", "\"'>|", "\"'&gt;|"] {
+            assert!(!html.contains(live), "{live}");
+        }
+    }
+
+    #[test]
+    fn every_identifier_is_unique_and_every_link_leads_somewhere() {
+        let copy = vec![fixture::ok_row("stream f32 copy n1024", 1e-3)];
+        let copy_alone = vec![fixture::file(fixture::h100_header(), copy)];
+        for runs in [
+            fixture::three_devices(),
+            fixture::hostile(),
+            copy_alone,
+            vec![fixture::variants()],
+            fixture::card_and_vendor(),
+            fixture::card_and_vendor()[1..].to_vec(),
+        ] {
+            let html = page(&runs);
+            let ids = attributes(&html, "id");
+            let unique: HashSet<&str> = ids.iter().copied().collect();
+            assert_eq!(ids.len(), unique.len());
+            for href in attributes(&html, "href") {
+                assert!(unique.contains(&href[1..]), "{href}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_page_says_what_was_compared_what_came_of_it_and_what_did_not_run() {
+        let html = page(&fixture::two_devices());
+        for part in [
+            "HBM3\u{a0}·\u{a0}580.82.07 and llvmpipe\u{a0}·\u{a0}Mesa 22.3.6</h1>",
+            "<span class=\"badge\">software driver</span>",
+            "timer fell back to the host clock: device time is 0 for twice the work",
+            "the last line is torn and was left out",
+            "77.1 %",
+            "the executor died of signal 11",
+            "the device does not offer shader-f16",
+            "entry point `main` is &lt;unknown&gt; &amp; lost",
+            "not understood",
+        ] {
+            assert!(html.contains(part), "{part}");
+        }
+        // Folders are of the machine that made the report.
+        assert!(
+            html.contains("made-up.jsonl")
+                && !html.contains("results/made-up")
+                && !html.contains("results&#x2f;")
+        );
+    }
+}

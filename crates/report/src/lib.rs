@@ -1,0 +1,49 @@
+//! What people read: the terminal's summary, Markdown, and a page with charts, from result files alone.
+//!
+//! ```no_run
+//! use portamark_model::kernel_text::NoTexts;
+//!
+//! let runs = portamark_results::load_all(&["results".into()])?;
+//! print!("{}", portamark_report::terminal(&runs, Some(80)));
+//! let written = portamark_report::write(&runs, None, &NoTexts, "report".as_ref())?;
+//! println!("{}", written.html.display());
+//! # Ok::<(), portamark_model::error::Error>(())
+//! ```
+
+mod accelerators;
+mod anchor;
+mod columns;
+mod count;
+mod crowd;
+mod decoding_cost;
+mod history;
+mod html;
+mod markdown;
+mod page;
+mod plot;
+mod portability;
+mod projection;
+mod ranking;
+mod room;
+mod sensitivity;
+mod sides;
+mod table;
+mod variants;
+mod vendor;
+mod verdicts;
+mod wording;
+mod writer;
+
+pub use accelerators::{details as accelerator_details, list as accelerator_list};
+pub use count::count_table;
+pub use decoding_cost::decoding_cost_table;
+pub use history::{history_json, history_table};
+pub use markdown::portability_markdown;
+pub use plot::{decoding_cost_chart, ranking_chart};
+pub use portability::{portability_table, score_lines};
+pub use projection::{EnergyOfTokens, ModelOnDevice, projections};
+pub use ranking::{RankedPass, Unranked, criterion, ranking_table};
+pub use sides::BEFORE_AND_AFTER;
+pub use table::{own_kernels, terminal};
+pub use verdicts::{Verdicts, explain, explain_json, verdict_counts, verdict_table};
+pub use writer::{Written, write};

@@ -1,0 +1,408 @@
+//! The report as GitHub-flavoured Markdown, for a pull request: tables, and charts as files beside it.
+
+use super::crowd::{CrowdLine, CrowdView};
+use super::page::family_title;
+use super::plot::{Chart, Charts};
+use super::room::{rooms, spread};
+use super::sides::SidesView;
+use super::{sensitivity, variants, vendor, wording};
+use portamark_analysis::{CaseLine, Comparison, Device, Study, caveats, clean};
+use portamark_model::units;
+use portamark_model::workload::FAMILIES;
+
+/// Keys listed under one reason at most; the page has them all.
+const KEYS_AT_MOST: usize = 12;
+
+/// Cells of rates at most, so that the text stays one that pages show.
+const CELLS_AT_MOST: usize = 1500;
+
+/// Reasons listed for a device at most.
+const REASONS_AT_MOST: usize = 30;
+
+/// The section on portability alone.
+pub fn portability_markdown(study: &Study) -> String {
+    let mut out = String::new();
+    portability(&mut out, study);
+    out
+}
+
+/// Renders the text.
+pub fn render(comparison: &Comparison, charts: &Charts, crowd: Option<&CrowdView>) -> String {
+    let mut out = String::from("# portamark report\n\n");
+    if comparison.devices.is_empty() && comparison.imported.is_empty() {
+        out += "No results.\n";
+        return out;
+    }
+    if let Some(crowd) = crowd {
+        many(&mut out, crowd);
+    }
+    for device in &comparison.devices {
+        out += &format!("- {}\n", escape(&wording::one_look(device)));
+    }
+    out.push('\n');
+    devices(&mut out, comparison);
+    answer(&mut out, comparison);
+    if let Some(sides) = &charts.sides {
+        judged(&mut out, &sides.view(comparison));
+    }
+    out += "## Charts\n\n";
+    for chart in charts.all() {
+        figure(&mut out, chart);
+    }
+    if let Some(study) = &charts.study {
+        portability(&mut out, study);
+    }
+    against_vendor(&mut out, comparison);
+    several_variants(&mut out, comparison);
+    distributions(&mut out, comparison);
+    not_run(&mut out, comparison);
+    out += METHOD;
+    out
+}
+
+const METHOD: &str = "## How a number is made\n\n\
+Each result is compared with an oracle in double precision before it has a rate. Rates are the work of one \
+execution over its median time, with the half-width of the 95 % rank interval of the median. A matrix product \
+counts 2·M·N·K FLOP; attention counts 2·(d_qk + d_v) for each query head and each pair of query and key that \
+the mask leaves. Bytes are those that must move, and 1 GB/s is 10⁹ B/s. The share of the roof is the least \
+time by the ceilings measured on the same device over the median time.\n";
+
+/// A table by rows of cells that are Markdown already; columns after the first `left` are numbers.
+pub(super) fn table(out: &mut String, head: &[String], left: usize, rows: impl Iterator<Item = Vec<String>>) {
+    let rule: Vec<&str> = (0..head.len()).map(|i| if i < left { "---" } else { "---:" }).collect();
+    for line in [head.join(" | "), rule.join(" | ")].into_iter().chain(rows.map(|row| row.join(" | "))) {
+        out.push_str(&format!("| {line} |\n"));
+    }
+    out.push('\n');
+}
+
+fn many(out: &mut String, crowd: &CrowdView) {
+    out.push_str(&format!(
+        "{}: {}.\n\nPlaces are by the geometric mean of a device's rates over the highest of all devices, over the cases \
+         that another has too: an order to look in and no verdict. The first {} follow in full.\n\n",
+        crowd.title,
+        escape(&crowd.facts.join(" · ")),
+        crowd.shown
+    ));
+    let head: Vec<String> = CrowdView::head().into_iter().map(String::from).collect();
+    let cells = |line: &CrowdLine| line.cells().iter().map(|cell| escape(cell)).collect();
+    table(out, &head, 2, crowd.lines.iter().map(cells));
+}
+
+fn devices(out: &mut String, comparison: &Comparison) {
+    let head = ["device", "kind", "API and driver", "timer", "method", "begun", "before you believe it"];
+    let rows = comparison.devices.iter().map(|device| {
+        let (header, told) = (device.header, &device.header.device);
+        let kind = told.kind();
+        let caveats = caveats(device);
+        vec![
+            escape(&device.label),
+            kind,
+            escape(&format!("{}, {} {}", told.api, told.driver, told.driver_version)),
+            wording::timer(header.timer.chosen).into(),
+            header.method.to_string(),
+            escape(&header.started),
+            if caveats.is_empty() { wording::NONE.into() } else { escape(&caveats.join("; ")) },
+        ]
+    });
+    table(out, &head.map(String::from), head.len(), rows);
+}
+
+fn answer(out: &mut String, comparison: &Comparison) {
+    out.push_str("## The answer\n\nRate ± half-width of the 95 % interval (share of the measured roof).\n\n");
+    let several = comparison.devices.len() > 1;
+    let mut head = vec!["case".to_string()];
+    head.extend(comparison.devices.iter().map(|device| escape(&device.label)));
+    head.extend(several.then(|| "fastest".to_string()));
+    let of_family = |family: &str| -> Vec<&CaseLine> {
+        let is = |line: &&CaseLine| line.case.as_ref().map(|case| case.family()) == Some(family);
+        comparison.cases.iter().filter(is).collect()
+    };
+    let families: Vec<(&str, Vec<&CaseLine>)> =
+        FAMILIES.iter().map(|family| (*family, of_family(family))).collect();
+    let counts: Vec<usize> = families.iter().map(|(_, lines)| lines.len()).collect();
+    let rooms = rooms(&counts, CELLS_AT_MOST / comparison.devices.len().max(1));
+    for ((family, lines), room) in families.iter().zip(rooms).filter(|(_, room)| *room > 0) {
+        out.push_str(&format!("### {}\n\n", family_title(family)));
+        if room < lines.len() {
+            out.push_str(&format!("{room} of {} cases, evenly apart.\n\n", lines.len()));
+        }
+        let rows = spread(lines.len(), room).map(|place| lines[place]).map(|line| {
+            let mut row = vec![code(line.key)];
+            row.extend((0..comparison.devices.len()).map(|device| cell(comparison, line, device)));
+            if several {
+                let lead = comparison.lead(line).map(|lead| wording::lead(comparison, &lead));
+                row.push(lead.map_or(wording::NONE.into(), |text| escape(&text)));
+            }
+            row
+        });
+        table(out, &head, 1, rows);
+    }
+}
+
+fn judged(out: &mut String, view: &SidesView) {
+    out.push_str(&format!("## Verdicts\n\n{}\n\n", escape(&view.text)));
+    let shown = spread(view.lines.len(), CELLS_AT_MOST / view.head.len());
+    let cells = |[case, rest @ ..]: &[String; 6]| {
+        std::iter::once(code(case)).chain(rest.iter().map(|cell| escape(cell))).collect()
+    };
+    table(out, &view.head, 1, shown.map(|place| cells(&view.lines[place])));
+}
+
+fn cell(comparison: &Comparison, line: &CaseLine, device: usize) -> String {
+    let Some(entry) = comparison.entry(line, device) else { return wording::NONE.into() };
+    let Some(rate) = &entry.rate else { return entry.row.status.name().into() };
+    let mut text = wording::rate(rate);
+    if let Some(half_width) = rate.half_width {
+        text += &format!(" {}", wording::half_width(half_width));
+    }
+    if let Some(placement) = entry.placement {
+        text += &format!(" ({})", units::percent(placement.fraction));
+    }
+    text
+}
+
+fn figure(out: &mut String, chart: &Chart) {
+    match chart {
+        Ok(figure) => {
+            let alternative = escape(&format!("{}. {}", figure.title, figure.description));
+            out.push_str(&format!("### {}\n\n", escape(&figure.title)));
+            out.push_str(&format!("![{alternative}](charts/{}.svg)\n\n", figure.name));
+            out.push_str(&format!("{}\n\n", escape(&figure.caption)));
+        }
+        Err(absent) => {
+            out.push_str(&format!("{} is left out. {}\n\n", escape(&absent.title), escape(&absent.why)));
+        }
+    }
+}
+
+/// The scores, why some are 0, and the devices by their letters.
+fn portability(out: &mut String, study: &Study) {
+    let view = super::portability::view(study);
+    out.push_str(&format!("## Performance portability\n\nBy {}.\n\n", view.efficiency));
+    for (letter, label) in &view.devices {
+        out.push_str(&format!("- {letter}: {}\n", escape(label)));
+    }
+    out.push('\n');
+    let escaped = |line: &Vec<String>| line.iter().map(|cell| escape(cell.trim())).collect();
+    table(
+        out,
+        &view.family_head.iter().map(|word| escape(word)).collect::<Vec<_>>(),
+        1,
+        view.families.iter().map(escaped),
+    );
+    table(
+        out,
+        &view.case_head.iter().map(|word| escape(word)).collect::<Vec<_>>(),
+        1,
+        spread(view.cases.len(), CELLS_AT_MOST / view.devices.len().max(1))
+            .map(|place| &view.cases[place])
+            .map(escaped),
+    );
+    for reason in view.reasons.iter().chain((!view.intervals.is_empty()).then_some(&view.intervals)) {
+        out.push_str(&format!("- {}\n", escape(reason)));
+    }
+    out.push('\n');
+}
+
+fn against_vendor(out: &mut String, comparison: &Comparison) {
+    let tables = [
+        (
+            "Portable against vendor library",
+            "Libraries that portamark ran itself are proven and timed by the same method. Numbers of other programs \
+             are as they told them: no oracle checked them, and caches, clocks and the choice of samples are \
+             theirs. A ratio is no verdict.",
+            vendor::RATIOS.to_vec(),
+            vendor::ratios(comparison),
+        ),
+        (
+            "Other imported numbers",
+            "Of no case of portamark, or of one that it did not measure on that device.",
+            vendor::OTHERS.to_vec(),
+            vendor::others(comparison),
+        ),
+    ];
+    for (title, text, head, rows) in tables.into_iter().filter(|(.., rows)| !rows.is_empty()) {
+        out.push_str(&format!("## {title}\n\n{text}\n\n"));
+        let head: Vec<String> = head.into_iter().map(String::from).collect();
+        let cells = |row: vendor::VendorRow| {
+            std::iter::once(code(&row.case)).chain(row.cells.iter().map(|cell| escape(cell))).collect()
+        };
+        table(out, &head, head.len(), rows.into_iter().map(cells));
+    }
+}
+
+fn several_variants(out: &mut String, comparison: &Comparison) {
+    let views = variants::views(comparison);
+    if views.is_empty() {
+        return;
+    }
+    out.push_str("## Kernel variants\n\nThe tables above have the fastest variant of each case.\n\n");
+    for view in &views {
+        out.push_str(&format!("**{}**\n\n", escape(&view.label)));
+        let head = ["case", "kernel", "rate", "time"].map(String::from);
+        let rows = view.rows.iter();
+        let rows =
+            rows.map(|row| vec![code(&row.case), escape(&row.kernel), row.rate.clone(), row.ratio.clone()]);
+        table(out, &head, 2, rows);
+    }
+    if views.iter().all(|view| view.checks.is_empty()) {
+        return;
+    }
+    out.push_str("## Run-time checks\n\nWhat the checks of bounds, loops and divisions cost.\n\n");
+    for view in views.iter().filter(|view| !view.checks.is_empty()) {
+        out.push_str(&format!("**{}**\n\n", escape(&view.label)));
+        let head = ["case", "kernel", "unchecked", "checked", "ratio"].map(String::from);
+        let cells = |row: &variants::ChecksRow| {
+            vec![
+                code(&row.case),
+                escape(&row.kernel),
+                row.unchecked.clone(),
+                row.checked.clone(),
+                row.ratio.clone(),
+            ]
+        };
+        table(out, &head, 2, view.checks.iter().map(cells));
+    }
+}
+
+fn distributions(out: &mut String, comparison: &Comparison) {
+    let rows = sensitivity::rows(comparison);
+    if rows.is_empty() {
+        return;
+    }
+    out.push_str("## What inputs are drawn from\n\nThe same case with inputs of several distributions.\n\n");
+    let head: Vec<String> =
+        ["device", "case"].map(String::from).into_iter().chain(sensitivity::head()).collect();
+    let cells = |row: sensitivity::SensitivityRow| {
+        [escape(&row.device), code(&row.case)].into_iter().chain(row.cells).collect()
+    };
+    table(out, &head, 2, rows.into_iter().map(cells));
+}
+
+fn not_run(out: &mut String, comparison: &Comparison) {
+    out.push_str("## What did not run, and why\n\n");
+    for device in &comparison.devices {
+        out.push_str(&format!("**{}**: ", escape(&device.label)));
+        reasons(out, device);
+    }
+}
+
+fn reasons(out: &mut String, device: &Device) {
+    let groups = device.not_run();
+    if groups.is_empty() && device.not_understood().next().is_none() {
+        out.push_str("every case ran.\n\n");
+        return;
+    }
+    out.push_str("\n\n");
+    let more = groups.len().saturating_sub(REASONS_AT_MOST);
+    for group in groups.into_iter().take(REASONS_AT_MOST) {
+        let mut keys: Vec<String> = group.cases.iter().take(KEYS_AT_MOST).map(|key| code(key)).collect();
+        if group.cases.len() > KEYS_AT_MOST {
+            keys.push(format!("and {} more", group.cases.len() - KEYS_AT_MOST));
+        }
+        out.push_str(&format!("- {}: {}. {}\n", group.status, escape(&group.reason), keys.join(", ")));
+    }
+    if more > 0 {
+        out.push_str(&format!("- {more} more reasons are in the result files\n"));
+    }
+    for (key, why) in device.not_understood().take(REASONS_AT_MOST) {
+        out.push_str(&format!("- not understood: {}, {}\n", code(key), escape(why)));
+    }
+    out.push('\n');
+}
+
+/// `text` as nothing but text: no mark-up, no HTML, no link, no mention.
+pub(super) fn escape(text: &str) -> String {
+    let text = clean(text);
+    let mut out = String::with_capacity(text.len() + 8);
+    for (at, c) in text.char_indices() {
+        match c {
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '&' => out.push_str("&amp;"),
+            '@' => out.push_str("&#64;"),
+            '\\' | '`' | '*' | '_' | '{' | '}' | '[' | ']' | '!' | '|' | '~' | '$' | '#' => {
+                out.push('\\');
+                out.push(c);
+            }
+            // A list or a rule, but only at the beginning.
+            '-' | '+' | '=' if at == 0 => {
+                out.push('\\');
+                out.push(c);
+            }
+            c => out.push(c),
+        }
+    }
+    // GitHub makes links of bare addresses.
+    out.replace("://", "&#58;//").replace("www.", "www&#46;")
+}
+
+/// A key as code, also within a table.
+pub(super) fn code(key: &str) -> String {
+    let key = clean(key).replace('`', "'").replace('|', "\\|");
+    if key.is_empty() { "` `".into() } else { format!("`{key}`") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use portamark_fixtures::fixture;
+    use portamark_model::kernel_text::NoTexts;
+
+    fn markdown(runs: &[portamark_results::RunFile]) -> String {
+        let comparison = Comparison::new(runs);
+        render(&comparison, &Charts::new(&comparison, &NoTexts), None)
+    }
+
+    #[test]
+    fn the_markdown_of_two_devices_is_as_shown() {
+        insta::assert_snapshot!(markdown(&fixture::two_devices()));
+    }
+
+    #[test]
+    fn several_variants_and_what_checks_cost_are_as_shown() {
+        let text = markdown(&[fixture::variants()]);
+        let from = text.find("## Kernel variants").unwrap();
+        let to = text.find("## How a number").unwrap();
+        insta::assert_snapshot!(&text[from..to]);
+    }
+
+    #[test]
+    fn numbers_of_other_programs_are_as_shown() {
+        let text = markdown(&fixture::card_and_vendor());
+        let from = text.find("\n## Portable against vendor library").unwrap();
+        let to = text.find("## What did not run").unwrap();
+        insta::assert_snapshot!(&text[from..to]);
+    }
+
+    #[test]
+    fn a_hostile_text_is_text() {
+        assert_eq!(
+            escape("<b>|[x](https://e.example) @all `c` www.e.example &amp; a_b*"),
+            "&lt;b&gt;\\|\\[x\\](https&#58;//e.example) &#64;all \\`c\\` www&#46;e.example &amp;amp; a\\_b\\*"
+        );
+        assert_eq!(code("a`b|c\u{1b}"), "`a'b\\|c`");
+        assert_eq!(escape("# - &#60;"), "\\# - &amp;\\#60;");
+        assert_eq!(escape("- a"), "\\- a");
+    }
+
+    #[test]
+    fn no_hostile_text_is_live_outside_code() {
+        let text = markdown(&fixture::hostile());
+        assert!(!text.contains('\u{1b}') && !text.contains('\u{202e}'));
+        // Every second piece between backticks that are not escaped is code.
+        let text = text.replace("\\`", "");
+        let outside: String = text.split('`').step_by(2).collect();
+        for live in ["<", "://", "@", "\\|\\|"] {
+            assert!(!outside.contains(live), "{live}: {outside}");
+        }
+        let links: Vec<&str> = outside.split("](").skip(1).collect();
+        assert!(links.iter().all(|link| link.starts_with("charts/") || link.starts_with("https&#58;")));
+    }
+
+    #[test]
+    fn no_files_are_said_to_be_none() {
+        assert_eq!(markdown(&[]), "# portamark report\n\nNo results.\n");
+    }
+}

@@ -1,0 +1,149 @@
+//! The summary table: cases by family, and what each device reached.
+
+use super::device::{RowAnchors, tone};
+use crate::anchor::Names;
+use crate::plot::Ink;
+use crate::room::{rooms, spread};
+use crate::wording;
+use portamark_analysis::{CaseLine, Comparison, Lead, clean};
+use portamark_model::units;
+use portamark_model::workload::FAMILIES;
+use portamark_results::Status;
+use serde::Serialize;
+
+/// Cells of the summary table at most: more make a page that browsers open slowly.
+const MOST_CELLS: usize = 6000;
+
+/// The summary table and how much of it is not shown.
+pub(super) struct Answer {
+    pub families: Vec<FamilyView>,
+    /// Cases without a number on any device.
+    pub without: usize,
+    /// Cases with a number that the page has no room for.
+    pub left_out: usize,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct FamilyView {
+    pub anchor: String,
+    pub title: &'static str,
+    pub lines: Vec<LineView>,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct LineView {
+    pub anchor: String,
+    pub parameters: String,
+    pub cells: Vec<CellView>,
+    pub lead: LeadView,
+}
+
+#[derive(Debug, Default, Serialize)]
+pub(super) struct LeadView {
+    text: String,
+    device: Option<String>,
+    dot: String,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct CellView {
+    href: Option<String>,
+    number: Option<String>,
+    interval: String,
+    share: String,
+    leads: bool,
+    status: &'static str,
+    tone: &'static str,
+}
+
+/// The cases with a number on any device, by family. Where there are too many, each family keeps its part
+/// of the room and of its cases those that stand evenly apart.
+pub(super) fn answer(comparison: &Comparison, rows: &RowAnchors, names: &mut Names) -> Answer {
+    let devices = comparison.devices.len();
+    let measured = |line: &&CaseLine| {
+        (0..devices).any(|device| comparison.entry(line, device).is_some_and(|entry| entry.rate.is_some()))
+    };
+    let (mut without, mut with): (usize, Vec<(&str, Vec<&CaseLine>)>) = (0, Vec::new());
+    for family in FAMILIES {
+        let of_family = |l: &&CaseLine| l.case.as_ref().map(|c| c.family()) == Some(*family);
+        let (some, none): (Vec<_>, Vec<_>) = comparison.cases.iter().filter(of_family).partition(measured);
+        without += none.len();
+        if !some.is_empty() {
+            with.push((family, some));
+        }
+    }
+    let counts: Vec<usize> = with.iter().map(|(_, lines)| lines.len()).collect();
+    let rooms = rooms(&counts, MOST_CELLS / devices.max(1));
+    let left_out = counts.iter().sum::<usize>() - rooms.iter().sum::<usize>();
+    let families = with.into_iter().zip(rooms).map(|((family, lines), room)| {
+        // The family's name comes before those of its cases.
+        let anchor = names.take(&format!("family {family}"));
+        let shown = spread(lines.len(), room);
+        let lines = shown.map(|place| line_view(comparison, lines[place], rows, names)).collect();
+        FamilyView { anchor, title: family_title(family), lines }
+    });
+    let families = families.collect();
+    Answer { families, without, left_out }
+}
+
+fn line_view(comparison: &Comparison, line: &CaseLine, rows: &RowAnchors, names: &mut Names) -> LineView {
+    let lead = comparison.lead(line);
+    let cells = (0..comparison.devices.len()).map(|device| {
+        let place = line.entries.get(device).copied().flatten();
+        let entry = comparison.entry(line, device);
+        let status = entry.map(|entry| entry.row.status);
+        CellView {
+            href: place.and_then(|place| Some(format!("#{}", rows[device][place].as_ref()?))),
+            number: entry.and_then(|entry| entry.rate).as_ref().map(wording::rate),
+            interval: entry.map_or_else(String::new, wording::interval_or_none),
+            share: entry.map_or_else(String::new, wording::share_or_none),
+            leads: lead.is_some_and(|lead| lead.clear && lead.device == device),
+            status: match status {
+                None => "no row",
+                Some(Status::Ok) => "no proof",
+                Some(status) => status.name(),
+            },
+            tone: status.map_or("absent", tone),
+        }
+    });
+    let cells = cells.collect();
+    LineView {
+        anchor: names.take(&format!("case {}", line.key)),
+        parameters: line.case.as_ref().map_or_else(|| clean(line.key), |case| case.parameters()),
+        cells,
+        lead: lead_view(comparison, lead),
+    }
+}
+
+/// The colour and name of the fastest, and by how much.
+fn lead_view(comparison: &Comparison, lead: Option<Lead>) -> LeadView {
+    let Some(lead) = lead else { return LeadView { text: wording::NONE.into(), ..Default::default() } };
+    let ratio = format!("×{}", units::significant(lead.ratio));
+    if !lead.clear {
+        return LeadView { text: format!("too close, {ratio}"), ..Default::default() };
+    }
+    let device = Some(comparison.devices[lead.device].label.clone());
+    LeadView { text: ratio, device, dot: Ink::Device(lead.device).background_class() }
+}
+
+/// What people call a family.
+pub fn family_title(family: &str) -> &'static str {
+    match family {
+        "stream" => "Memory bandwidth",
+        "peak" => "Arithmetic peak",
+        "latency" => "Memory latency",
+        "launch" => "Dispatches",
+        "gemm" => "Matrix products",
+        "moe" => "Mixtures of experts",
+        "gemv" => "Matrix times vectors",
+        "attention" => "Attention",
+        "softmax" => "Softmax",
+        "rmsnorm" => "RMS normalisation",
+        "rope" => "Rotary embedding",
+        "swiglu" => "SwiGLU",
+        "gather" => "Row lookup",
+        "transpose" => "Transposition",
+        "layer" => "Layers of models",
+        _ => "Other work",
+    }
+}

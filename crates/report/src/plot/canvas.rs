@@ -1,0 +1,254 @@
+//! Drawing with plotters in CSS pixels, and the SVG text that comes of it.
+
+use super::style::{self, FAMILY, Ink, Inside, Mark, SMALL, Shape, TEXT};
+use plotters::coord::Shift;
+use plotters::element::{Drawable, PointCollection};
+use plotters::prelude::{
+    Circle, DrawingArea, FontFamily, FontStyle, IntoDrawingArea, PathElement, Polygon, Rectangle, SVGBackend,
+    ShapeStyle, Text,
+};
+use plotters::style::text_anchor::{HPos, Pos, VPos};
+use plotters::style::{Color, FontDesc};
+
+/// plotters places everything on whole units; this many of them are one CSS pixel.
+pub const SCALE: i32 = 10;
+
+/// plotters divides the size of a font by this when it writes SVG.
+const PLOTTERS_FONT_FACTOR: f64 = 1.24;
+
+/// Half the size of a mark.
+const MARK_RADIUS: f64 = 4.0;
+
+/// A point in CSS pixels from the upper left corner.
+pub type Point = (f64, f64);
+
+/// Which end of a text is at its point.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Anchor {
+    /// The beginning.
+    Start,
+    /// The middle.
+    Middle,
+    /// The end.
+    End,
+}
+
+/// A finished drawing, without the frame of an SVG document.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Drawing {
+    /// Width in CSS pixels.
+    pub width: u32,
+    /// Height in CSS pixels.
+    pub height: u32,
+    /// SVG elements.
+    pub body: String,
+}
+
+/// What charts draw on.
+pub struct Canvas<'s> {
+    area: DrawingArea<SVGBackend<'s>, Shift>,
+}
+
+/// Draws on a canvas of that many CSS pixels.
+pub fn draw(width: u32, height: u32, drawing: impl FnOnce(&Canvas)) -> Drawing {
+    let mut svg = String::new();
+    {
+        let units = (width * SCALE as u32, height * SCALE as u32);
+        let canvas = Canvas { area: SVGBackend::with_string(&mut svg, units).into_drawing_area() };
+        drawing(&canvas);
+        canvas.area.present().expect("drawing into memory does not fail");
+    }
+    Drawing { width, height, body: body(&svg) }
+}
+
+/// The elements between the tags of the document, in our colours and without what is the same in
+/// each of them.
+fn body(svg: &str) -> String {
+    let start = svg.find('>').map_or(0, |at| at + 1);
+    let end = svg.rfind("</svg>").unwrap_or(svg.len());
+    let mut out = svg[start..end].trim().to_owned();
+    out = out.replace(&format!(" font-family=\"{FAMILY}\""), "").replace(" opacity=\"1\"", "");
+    for size in [TEXT, SMALL] {
+        let written = font_units(size) / PLOTTERS_FONT_FACTOR;
+        out = out.replace(
+            &format!("font-size=\"{written}\""),
+            &format!("font-size=\"{}\"", size * f64::from(SCALE)),
+        );
+    }
+    style::dress(&out)
+}
+
+fn font_units(size: f64) -> f64 {
+    size * f64::from(SCALE) * PLOTTERS_FONT_FACTOR
+}
+
+/// The width of `text` at `size`, by the advances of DejaVu Sans and Verdana, the widest of the fonts that
+/// a reader may have, rounded up: no font is at hand where a report is made.
+pub fn text_width(text: &str, size: f64) -> f64 {
+    let advance = |c: char| match c {
+        'i' | 'j' | 'l' | 't' | 'f' | 'r' | 'I' | '.' | ',' | ':' | ';' | '|' | '·' | ' ' | '(' | ')'
+        | '/' => 0.40,
+        'm' | 'M' | 'W' | '%' | '@' => 1.0,
+        'w' | '=' | '+' | '<' | '>' => 0.84,
+        c if c.is_ascii_uppercase() => 0.75,
+        c if c.is_ascii() => 0.64,
+        '–' | '×' | '±' | 'µ' => 0.84,
+        _ => 1.0,
+    };
+    text.chars().map(advance).sum::<f64>() * size
+}
+
+/// `text` cut so that it is at most `width` wide at `size`.
+pub fn fitted(text: &str, size: f64, width: f64) -> String {
+    let mut limit = text.chars().count();
+    let mut cut = text.to_owned();
+    while limit > 1 && text_width(&cut, size) > width {
+        limit -= 1;
+        cut = portamark_analysis::shorten(text, limit);
+    }
+    cut
+}
+
+impl<'s> Canvas<'s> {
+    /// Its width in CSS pixels.
+    pub fn width(&self) -> f64 {
+        f64::from(self.area.dim_in_pixel().0) / f64::from(SCALE)
+    }
+
+    /// A line through `points`.
+    pub fn line(&self, points: &[Point], ink: Ink, width: f64) {
+        let path: Vec<(i32, i32)> = points.iter().map(|p| at(*p)).collect();
+        self.put(&PathElement::new(path, stroke(ink, width)));
+    }
+
+    /// A dashed line from `a` to `b`.
+    pub fn dashed(&self, a: Point, b: Point, ink: Ink, width: f64) {
+        const DASH: f64 = 5.0;
+        const GAP: f64 = 4.0;
+        let length = (b.0 - a.0).hypot(b.1 - a.1);
+        if !(length.is_finite() && length > 0.0 && length < 1e4) {
+            return;
+        }
+        let along = |d: f64| (a.0 + (b.0 - a.0) * d / length, a.1 + (b.1 - a.1) * d / length);
+        let mut from = 0.0;
+        while from < length {
+            self.line(&[along(from), along((from + DASH).min(length))], ink, width);
+            from += DASH + GAP;
+        }
+    }
+
+    /// A filled rectangle with two opposite corners.
+    pub fn bar(&self, a: Point, b: Point, ink: Ink) {
+        self.put(&Rectangle::new([at(a), at(b)], ink.drawn().filled()));
+    }
+
+    /// A mark centred on `point`.
+    pub fn mark(&self, point: Point, mark: Mark) {
+        match mark.inside {
+            Inside::Full => self.shape(point, mark.shape, MARK_RADIUS, mark.ink),
+            Inside::Hollow | Inside::Dotted => {
+                self.shape(point, mark.shape, MARK_RADIUS, mark.ink);
+                self.shape(point, mark.shape, MARK_RADIUS - 1.6, Ink::Ground);
+                if mark.inside == Inside::Dotted {
+                    self.put(&Circle::new(at(point), SCALE * 11 / 10, mark.ink.drawn().filled()));
+                }
+            }
+        }
+    }
+
+    fn shape(&self, point: Point, shape: Shape, radius: f64, ink: Ink) {
+        let (x, y) = point;
+        let fill = ink.drawn().filled();
+        let corners = match shape {
+            Shape::Circle => {
+                let radius = (radius * f64::from(SCALE)).round() as i32;
+                return self.put(&Circle::new(at(point), radius, fill));
+            }
+            Shape::Square => {
+                let r = radius * 0.9;
+                vec![(x - r, y - r), (x + r, y - r), (x + r, y + r), (x - r, y + r)]
+            }
+            Shape::Triangle => {
+                let r = radius * 1.25;
+                vec![(x, y - r), (x + r * 0.95, y + r * 0.7), (x - r * 0.95, y + r * 0.7)]
+            }
+            Shape::Diamond => {
+                let r = radius * 1.25;
+                vec![(x, y - r), (x + r, y), (x, y + r), (x - r, y)]
+            }
+        };
+        let corners: Vec<(i32, i32)> = corners.into_iter().map(at).collect();
+        self.put(&Polygon::new(corners, fill));
+    }
+
+    /// A text whose middle line is at the height of `point`.
+    pub fn text(&self, point: Point, text: &str, anchor: Anchor, size: f64, ink: Ink) {
+        let horizontal = match anchor {
+            Anchor::Start => HPos::Left,
+            Anchor::Middle => HPos::Center,
+            Anchor::End => HPos::Right,
+        };
+        let font = FontDesc::new(FontFamily::Name(FAMILY), font_units(size), FontStyle::Normal);
+        // An anchor at the bottom leaves the shift to the middle to us: half the height of an `x` is
+        // too little for capitals and digits, which most labels are made of.
+        let style = font.color(&ink.drawn()).pos(Pos::new(horizontal, VPos::Center));
+        let below = (point.0, point.1 + size * 0.09);
+        self.put(&Text::new(text.to_owned(), at(below), style));
+    }
+
+    fn put<'a, E>(&self, element: &'a E)
+    where
+        &'a E: PointCollection<'a, (i32, i32)>,
+        E: Drawable<SVGBackend<'s>>,
+    {
+        self.area.draw(element).expect("drawing into memory does not fail");
+    }
+}
+
+/// Whole units of a point; what is not a number is the corner.
+fn at(point: Point) -> (i32, i32) {
+    let unit = |v: f64| (v * f64::from(SCALE)).round().clamp(-1e6, 1e6) as i32;
+    (unit(point.0), unit(point.1))
+}
+
+fn stroke(ink: Ink, width: f64) -> ShapeStyle {
+    ink.drawn().stroke_width((width * f64::from(SCALE)).round() as u32)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_drawing_has_our_classes_and_escaped_text_and_nothing_superfluous() {
+        let drawing = draw(100, 50, |canvas| {
+            canvas.line(&[(0.0, 0.0), (10.0, 5.05)], Ink::Grid, 1.0);
+            canvas.text((50.0, 25.0), "<b>&\"'", Anchor::Middle, TEXT, Ink::Strong);
+        });
+        assert!(drawing.body.contains("class=\"k-grid\"") && drawing.body.contains("0,0 100,51"));
+        assert!(drawing.body.contains("&lt;b&gt;&amp;&quot;&apos;"), "{}", drawing.body);
+        assert!(drawing.body.contains("font-size=\"130\""), "{}", drawing.body);
+        for superfluous in ["svg", "opacity", "font-family", "#0102"] {
+            assert!(!drawing.body.contains(superfluous), "{superfluous}: {}", drawing.body);
+        }
+    }
+
+    #[test]
+    fn absurd_places_do_not_panic() {
+        draw(10, 10, |canvas| {
+            for v in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, 1e300] {
+                canvas.line(&[(v, v), (0.0, v)], Ink::Strong, 1.0);
+                for shape in [Shape::Circle, Shape::Square, Shape::Triangle, Shape::Diamond] {
+                    canvas.mark((v, v), Mark { shape, inside: Inside::Dotted, ink: Ink::Device(3) });
+                }
+            }
+        });
+    }
+
+    #[test]
+    fn a_text_is_cut_to_the_width_it_has() {
+        assert_eq!(fitted("short", 13.0, 100.0), "short");
+        let cut = fitted("NVIDIA H100 80GB HBM3 · 580.82.07", 13.0, 120.0);
+        assert!(cut.ends_with('…') && text_width(&cut, 13.0) <= 120.0, "{cut}");
+    }
+}

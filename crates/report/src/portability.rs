@@ -1,0 +1,249 @@
+//! The scores of portability, for a terminal, for Markdown and for the page.
+
+use super::columns::columns;
+use super::page::family_title;
+use super::plot::letter;
+use super::table::ascii;
+use super::wording;
+use portamark_analysis::{Cell, FamilyScore, Score, Study, TableScore, Zero, clean};
+use portamark_model::units;
+use serde::Serialize;
+
+/// Keys that a reason names at most.
+const KEYS: usize = 3;
+
+/// Reasons that are told at most.
+const REASONS: usize = 60;
+
+/// The columns of [`score`].
+const NUMBERS: [&str; 6] = ["PP", "95 %", "PP of S", "|S|/|H|", "least", "mean"];
+
+/// What a page shows of a study.
+#[derive(Debug, Serialize)]
+pub struct PortabilityView {
+    /// What efficiencies are parts of.
+    pub efficiency: &'static str,
+    /// The devices with their letters.
+    pub devices: Vec<(String, String)>,
+    /// Names of the columns of `families`.
+    pub family_head: Vec<String>,
+    /// A line for each family, and one below it for the cases that all devices have, if that is another.
+    pub families: Vec<Vec<String>>,
+    /// Names of the columns of `cases`.
+    pub case_head: Vec<String>,
+    /// A line for each case.
+    pub cases: Vec<Vec<String>>,
+    /// Why scores are 0 or not known, a sentence each.
+    pub reasons: Vec<String>,
+    /// How the intervals were made; empty without them.
+    pub intervals: String,
+}
+
+/// The cells of a study as text.
+pub fn view(study: &Study) -> PortabilityView {
+    let letters = || study.places.iter().copied().map(letter);
+    let numbers = NUMBERS.map(String::from);
+    let head = |first: &[&str], last: &[&str]| -> Vec<String> {
+        let words = |list: &[&str]| list.iter().map(|word| word.to_string()).collect::<Vec<_>>();
+        [words(first), numbers.to_vec(), letters().collect(), words(last)].concat()
+    };
+    PortabilityView {
+        efficiency: study.efficiency.words(),
+        devices: letters().zip(study.devices.iter().cloned()).collect(),
+        family_head: head(&["family", "cases"], &["convergence"]),
+        families: study.families.iter().flat_map(family_lines).collect(),
+        case_head: head(&["case"], &[]),
+        cases: study
+            .cases
+            .iter()
+            .map(|case| [vec![clean(&case.case)], score(&case.score), cells(&case.cells)].concat())
+            .collect(),
+        reasons: reasons(study),
+        intervals: study.bootstrap.map_or(String::new(), |bootstrap| {
+            format!(
+                "intervals by {} resamples of each device's processes and samples, seed {}",
+                bootstrap.resamples, bootstrap.seed
+            )
+        }),
+    }
+}
+
+fn family_lines(family: &FamilyScore) -> Vec<Vec<String>> {
+    let converged = family.convergence.as_ref();
+    let converged = converged.map_or(wording::NONE.into(), |c| format!("{:.2}", c.convergence));
+    let mut lines = vec![
+        [
+            vec![family_title(family.family).to_string(), tried(family)],
+            score(&family.score),
+            cells(&family.cells),
+            vec![converged],
+        ]
+        .concat(),
+    ];
+    if let Some(common) = &family.common_score {
+        let name = "  what all have".to_string();
+        let blank = vec![String::new(); family.cells.len() + 1];
+        lines.push([vec![name, family.common.to_string()], score(common), blank].concat());
+    }
+    lines
+}
+
+/// How many cases, of how many if some were not tried on every device.
+fn tried(family: &FamilyScore) -> String {
+    match family.untried {
+        0 => family.cases.to_string(),
+        untried => format!("{} of {}", family.cases, family.cases + untried),
+    }
+}
+
+/// PP, its interval, PP of S, coverage, least and mean.
+fn score(score: &Score) -> Vec<String> {
+    let part = |part: Option<f64>| part.map_or(wording::NONE.into(), |part| format!("{part:.3}"));
+    let pp = match score.pp {
+        Some(0.0) => "0".into(),
+        Some(_) => part(score.pp),
+        None => "unknown".into(),
+    };
+    vec![
+        pp,
+        score.interval.map_or(wording::NONE.into(), |(lo, hi)| format!("{lo:.3} to {hi:.3}")),
+        part(score.supported_pp),
+        format!("{}/{}", score.supported, score.devices),
+        part(score.least),
+        part(score.mean),
+    ]
+}
+
+fn cells(cells: &[Cell]) -> Vec<String> {
+    let text = |cell: &Cell| match cell {
+        Cell::Efficiency { value } => units::percent(*value),
+        Cell::Unsupported { status, .. } => status.to_string(),
+        Cell::Unknown { .. } => "unknown".into(),
+        Cell::Untried => "no row".into(),
+    };
+    cells.iter().map(text).collect()
+}
+
+/// Why scores are 0, why some are not known, and what else to know.
+fn reasons(study: &Study) -> Vec<String> {
+    let told = |zero: &Zero, word: &str| {
+        let mut keys: Vec<String> = zero.cases.iter().take(KEYS).map(|key| clean(key)).collect();
+        if zero.cases.len() > KEYS {
+            keys.push(format!("and {} more cases of the kind", zero.cases.len() - KEYS));
+        }
+        let status = if zero.status == "unknown" { String::new() } else { format!("{}: ", zero.status) };
+        format!("{word} on {}: {status}{} ({})", zero.device, zero.reason, keys.join("; "))
+    };
+    let mut out: Vec<String> = study.zeros().iter().map(|zero| told(zero, "0")).collect();
+    out.extend(study.unknowns().iter().map(|zero| told(zero, "not known")));
+    let above: usize = study.cases.iter().map(|case| case.score.above_one).sum();
+    if above > 0 {
+        let one = above == 1;
+        let (efficiencies, count) =
+            if one { ("efficiency is", "counts") } else { ("efficiencies are", "count") };
+        out.push(format!("{above} {efficiencies} above 100 % and {count} as 100 % in every score"));
+    }
+    if study.left_out > 0 {
+        let cases = if study.left_out == 1 { "case has" } else { "cases have" };
+        out.push(format!(
+            "{} {cases} no such efficiency: probes are the roof itself, and steps have none",
+            study.left_out
+        ));
+    }
+    for family in &study.families {
+        if let Some(why) = &family.no_convergence {
+            out.push(format!("convergence of {} is not known: {}", family.family, clean(why)));
+        }
+    }
+    let more = out.len().saturating_sub(REASONS);
+    out.truncate(REASONS);
+    if more > 0 {
+        out.push(format!("and {more} more reasons, which `portamark portability --format json` has"));
+    }
+    out
+}
+
+/// The tables for a terminal, in ASCII.
+pub fn portability_table(study: &Study) -> String {
+    let view = view(study);
+    let mut out = format!("{} over {} devices\n", view.efficiency, view.devices.len());
+    for (letter, label) in &view.devices {
+        out += &format!("  {letter}  {label}\n");
+    }
+    for (head, lines) in [(view.family_head, view.families), (view.case_head, view.cases)] {
+        let lines: Vec<Vec<String>> = std::iter::once(head).chain(lines).collect();
+        out += &format!("\n{}", columns(&lines, |column| column >= 1));
+    }
+    out.push('\n');
+    for reason in view.reasons {
+        out += &format!("{reason}\n");
+    }
+    if !view.intervals.is_empty() {
+        out += &format!("{}\n", view.intervals);
+    }
+    ascii(&out)
+}
+
+/// The scores of a table, in ASCII.
+pub fn score_lines(scores: &[TableScore]) -> String {
+    let mut out = String::new();
+    let mut shown: Option<(&str, &[String])> = None;
+    let mut lines: Vec<Vec<String>> = Vec::new();
+    for (place, of) in scores.iter().enumerate() {
+        if shown != Some((&of.problem, &of.platforms)) {
+            shown = Some((&of.problem, &of.platforms));
+            if !of.problem.is_empty() {
+                out += &format!("problem {}\n", clean(&of.problem));
+            }
+            for (number, platform) in of.platforms.iter().enumerate() {
+                out += &format!("  {}  {}\n", letter(number), clean(platform));
+            }
+            let numbers = NUMBERS.map(String::from).to_vec();
+            let letters: Vec<String> = (0..of.platforms.len()).map(letter).collect();
+            lines = vec![[vec!["application".to_string()], numbers, letters].concat()];
+        }
+        lines.push([vec![clean(&of.application)], score(&of.score), cells(&of.cells)].concat());
+        let next = scores.get(place + 1).map(|next| (next.problem.as_str(), &next.platforms[..]));
+        if next != shown {
+            out += &format!("{}\n", columns(&lines, |column| column >= 1));
+        }
+    }
+    let above: usize = scores.iter().map(|of| of.score.above_one).sum();
+    if above > 0 {
+        out += &format!("{above} above 100 %, counted as 100 %\n");
+    }
+    ascii(&out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use portamark_analysis::{Comparison, Efficiency, StudyOptions};
+    use portamark_fixtures::fixture;
+    use portamark_model::kernel_text::NoTexts;
+
+    fn study() -> Study {
+        let runs = fixture::three_devices();
+        let comparison = Comparison::new(&runs);
+        Study::new(&comparison, &StudyOptions::of_all(&comparison, Efficiency::Architectural), &NoTexts)
+    }
+
+    #[test]
+    fn every_score_has_its_coverage_and_every_zero_its_reason() {
+        insta::assert_snapshot!(portability_table(&study()));
+    }
+
+    #[test]
+    fn the_scores_of_a_table_are_as_shown() {
+        let table = "problem,application,platform,fom\np,a,x,1\np,a,y,2\np,b,x,4\nq,b,x,3\n";
+        let scores = portamark_analysis::score_table(table, portamark_stats::Better::Lower, &[]).unwrap();
+        insta::assert_snapshot!(score_lines(&scores));
+    }
+
+    #[test]
+    fn lines_are_as_long_as_their_heads() {
+        let view = view(&study());
+        assert!(view.families.iter().all(|line| line.len() == view.family_head.len()));
+        assert!(view.cases.iter().all(|line| line.len() == view.case_head.len()));
+    }
+}

@@ -1,0 +1,285 @@
+//! Projections of models onto devices, for a terminal.
+
+use super::table::style;
+use comfy_table::{Cell, CellAlignment, Table};
+use portamark_analysis::{Basis, ChainCheck, PartTime, PowerBasis, Projection};
+use portamark_model::suite::ModelMemory;
+use portamark_model::units;
+use std::fmt::Write;
+
+/// A projection with what stands around it.
+#[derive(Debug, Clone, serde::Serialize)]
+pub struct ModelOnDevice {
+    /// Label of the device.
+    pub device: String,
+    /// The model's name.
+    pub model: String,
+    /// Layers of the model.
+    pub layers: u64,
+    /// The time of the pass.
+    #[serde(flatten)]
+    pub projection: Projection,
+    /// Seconds of one layer: all parts that layers have, over their number.
+    pub layer_s: f64,
+    /// What one device has to hold.
+    pub memory: ModelMemory,
+    /// Bytes that the device has, if it tells or they are published.
+    pub device_memory_bytes: Option<u64>,
+    /// Price of an hour of all devices that share the model, where it is known.
+    pub price_per_hour: Option<f64>,
+    /// Price of 10⁶ tokens, where a price of the device is known.
+    pub price_per_million: Option<f64>,
+    /// Energy of 10⁶ tokens, where a power of the device is known.
+    pub energy: Option<EnergyOfTokens>,
+    /// A layer as one chain against the sum of its parts, where `run --chain` measured it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub chain: Option<ChainCheck>,
+}
+
+/// Energy of decoded or prefilled tokens.
+#[derive(Debug, Clone, Copy, PartialEq, serde::Serialize)]
+pub struct EnergyOfTokens {
+    /// Kilowatt-hours of 10⁶ tokens.
+    pub kwh_per_million: f64,
+    /// Watts of all devices that share the model.
+    pub watts: f64,
+    /// What that figure is.
+    pub basis: PowerBasis,
+}
+
+impl ModelOnDevice {
+    /// Whether the device has room for weights and cache; unknown where its memory is.
+    pub fn fits(&self) -> Option<bool> {
+        self.device_memory_bytes.map(|has| self.memory.total() <= has)
+    }
+}
+
+/// What no projection has in it.
+pub(super) const LEFT_OUT: &str =
+    "Left out: norms, activations, embeddings, sampling, communication between devices, the host.\n";
+
+/// Each projection as a heading, a line for each part, and what follows. ASCII.
+pub fn projections(found: &[ModelOnDevice]) -> String {
+    let mut text = String::new();
+    for one in found {
+        write_one(&mut text, one).expect("writing into text does not fail");
+        text.push('\n');
+    }
+    text += LEFT_OUT;
+    text
+}
+
+fn write_one(text: &mut String, one: &ModelOnDevice) -> std::fmt::Result {
+    let projection = &one.projection;
+    let plural = if projection.batch == 1 { "" } else { "s" };
+    writeln!(
+        text,
+        "{} on {}{}, {}: {} sequence{plural} of {} tokens",
+        one.model,
+        one.device,
+        if projection.predicted { " (predicted)" } else { "" },
+        projection.phase,
+        projection.batch,
+        projection.context
+    )?;
+    let mut table = Table::new();
+    table.load_style(style(false));
+    table.set_header(["part", "times", "case", "time", "share", "binds", "from"].map(Cell::new));
+    for part in &projection.parts {
+        let share = part.total_s() / projection.seconds;
+        let cells = [
+            part.name.clone(),
+            part.times.to_string(),
+            part.case.clone(),
+            time(part),
+            format!("{:.1} %", 100.0 * share),
+            part.binds.unwrap_or("-").into(),
+            basis(&part.basis),
+        ];
+        table.add_row(cells.into_iter().enumerate().map(|(place, cell)| {
+            let right = [1, 3, 4].contains(&place);
+            Cell::new(cell).set_alignment(if right { CellAlignment::Right } else { CellAlignment::Left })
+        }));
+    }
+    for column in table.column_iter_mut() {
+        column.set_padding((0, 2));
+    }
+    for line in table.lines() {
+        writeln!(text, "{}", line.trim_end())?;
+    }
+    let estimated = projection.parts.iter().filter(|part| part.basis != Basis::Measured);
+    let estimated: f64 = estimated.map(PartTime::total_s).sum::<f64>() / projection.seconds;
+    let range = projection
+        .lo
+        .zip(projection.hi)
+        .map(|(lo, hi)| format!(" ({} to {})", ascii(&units::seconds(lo)), ascii(&units::seconds(hi))));
+    writeln!(
+        text,
+        "  {} a pass{}, {} a layer; {}",
+        ascii(&units::seconds(projection.seconds)),
+        range.unwrap_or_default(),
+        ascii(&units::seconds(one.layer_s)),
+        if projection.predicted {
+            "predicted from published peaks, nothing of it measured".into()
+        } else if estimated > 0.0 {
+            format!("{:.0} % of it not measured but read off the curve of what was", 100.0 * estimated)
+        } else {
+            "all of it measured".into()
+        }
+    )?;
+    if let Some(check) = &one.chain {
+        let [parts, chain] = [check.parts_s, check.chain_s].map(|seconds| ascii(&units::seconds(seconds)));
+        let part = units::percent(check.ratio);
+        writeln!(
+            text,
+            "  the parts of a layer add up to {parts}, {part} of the layer as one chain, {chain}"
+        )?;
+    }
+    match projection.tokens_per_s {
+        Some(rate) => {
+            let price = one
+                .price_per_million
+                .map(|price| format!("; {} for a million tokens", units::significant(price)));
+            let energy = one.energy.map(|energy| {
+                let kwh = units::significant(energy.kwh_per_million);
+                format!("; {kwh} kWh for a million ({:.0} W, {})", energy.watts, energy.basis.words())
+            });
+            let if_it_fit = if one.fits() == Some(false) { " if it fit" } else { "" };
+            writeln!(
+                text,
+                "  {} tokens/s{if_it_fit}{}{}",
+                units::significant(rate),
+                price.unwrap_or_default(),
+                energy.unwrap_or_default()
+            )?;
+        }
+        None => {
+            writeln!(text, "  no tokens/s, because of these parts:")?;
+            for reason in &projection.missing {
+                writeln!(text, "    {reason}")?;
+            }
+        }
+    }
+    let needs = format!(
+        "  memory: weights {}, keys and values {}",
+        units::bytes(one.memory.weights_bytes),
+        units::bytes(one.memory.cache_bytes)
+    );
+    match one.device_memory_bytes {
+        Some(has) => {
+            let fits = if one.fits() == Some(true) { "fits" } else { "DOES NOT FIT" };
+            writeln!(text, "{needs}; {fits} in {}", units::bytes(has))
+        }
+        None => writeln!(text, "{needs}; the device does not tell how much it has"),
+    }
+}
+
+fn time(part: &PartTime) -> String {
+    ascii(&units::seconds(part.seconds))
+}
+
+fn basis(basis: &Basis) -> String {
+    match basis {
+        Basis::Measured => "measured".into(),
+        Basis::Interpolated { smaller, larger } => format!("between {smaller} and {larger}"),
+        Basis::Extrapolated { from } => format!("beyond {from}"),
+        Basis::Predicted { efficiency, from } => {
+            ascii(&format!("predicted: {} of the published roof ({from})", units::percent(*efficiency)))
+        }
+    }
+}
+
+fn ascii(text: &str) -> String {
+    text.replace('µ', "u").replace('·', "-")
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    fn part(name: &str, case: &str, times: u64, seconds: f64, basis: Basis) -> PartTime {
+        let (lo, hi) = (Some(0.9 * seconds), Some(1.1 * seconds));
+        PartTime {
+            name: name.into(),
+            case: case.into(),
+            times,
+            seconds,
+            lo,
+            hi,
+            basis,
+            binds: Some("memory"),
+        }
+    }
+
+    pub(crate) fn example() -> ModelOnDevice {
+        let between = Basis::Interpolated {
+            smaller: "gemv f16.f32 m1 n1024 k1024".into(),
+            larger: "gemv f16.f32 m1 n8192 k8192".into(),
+        };
+        let parts = vec![
+            part("qkv", "gemv f16.f32 m1 n6144 k4096", 32, 2.5e-5, Basis::Measured),
+            part("o", "gemv f16.f32 m1 n4096 k4096", 32, 7.5e-5, between),
+        ];
+        ModelOnDevice {
+            device: "Example GPU".into(),
+            model: "Llama-3.1-8B".into(),
+            layers: 32,
+            projection: Projection {
+                phase: "decode".into(),
+                batch: 1,
+                context: 4096,
+                predicted: false,
+                tokens: 1,
+                seconds: 3.2e-3,
+                lo: Some(2.88e-3),
+                hi: Some(3.52e-3),
+                tokens_per_s: Some(312.5),
+                parts,
+                missing: Vec::new(),
+            },
+            layer_s: 1e-4,
+            memory: ModelMemory { weights_bytes: 16_060_000_000, cache_bytes: 536_870_912 },
+            device_memory_bytes: Some(85_000_000_000),
+            price_per_hour: Some(2.0),
+            price_per_million: Some(1.7777),
+            energy: None,
+            chain: Some(ChainCheck {
+                case: "layer gemv f16.f32 m1 n8 k8 + gemv f16.f32 m1 n16 k8".into(),
+                parts_s: 97e-6,
+                chain_s: 100e-6,
+                ratio: 0.97,
+            }),
+        }
+    }
+
+    #[test]
+    fn a_projection_is_as_shown() {
+        insta::assert_snapshot!(projections(&[example()]));
+    }
+
+    #[test]
+    fn a_prediction_says_so_and_energy_says_of_what_power() {
+        let mut one = example();
+        one.projection.predicted = true;
+        for part in &mut one.projection.parts {
+            part.basis = Basis::Predicted { efficiency: 0.5, from: "given for gemv".into() };
+        }
+        let basis = portamark_analysis::PowerBasis::BoardPower;
+        one.energy = Some(EnergyOfTokens { kwh_per_million: 0.355, watts: 400.0, basis });
+        insta::assert_snapshot!(projections(&[one]));
+    }
+
+    #[test]
+    fn what_is_missing_takes_the_place_of_the_rate_and_what_does_not_fit_is_loud() {
+        let mut one = example();
+        one.projection.tokens_per_s = None;
+        one.projection.missing = vec!["down, `gemv ...`: it is skipped there".into()];
+        one.device_memory_bytes = Some(8_000_000_000);
+        let text = projections(&[one]);
+        assert!(
+            text.contains("no tokens/s, because of these parts:\n    down, `gemv ...`: it is skipped there"),
+            "{text}"
+        );
+        assert!(text.contains("DOES NOT FIT in 8.00 GB") && text.is_ascii(), "{text}");
+    }
+}

@@ -1,0 +1,228 @@
+//! Projections of one pass on several devices, and of several models, in order: as text and as JSON.
+
+use super::columns::columns;
+use super::projection::ModelOnDevice;
+use portamark_analysis::{Basis, Criterion, Ranking};
+use portamark_model::units;
+use serde::Serialize;
+
+/// One pass of models on devices.
+#[derive(Debug, Clone, Serialize)]
+pub struct RankedPass {
+    /// `prefill` or `decode`.
+    pub phase: String,
+    /// Sequences.
+    pub batch: u64,
+    /// Tokens of each.
+    pub context: u64,
+    /// By what it is ranked.
+    pub criterion: Criterion,
+    /// Those that have a place; [`Ranking::order`] counts in them.
+    pub ranked: Vec<ModelOnDevice>,
+    /// Those that have none, and why.
+    pub unranked: Vec<Unranked>,
+    /// Their order.
+    pub ranking: Ranking,
+}
+
+/// A projection without a place in the order.
+#[derive(Debug, Clone, Serialize)]
+pub struct Unranked {
+    /// The model's name.
+    pub model: String,
+    /// Label of the device.
+    pub device: String,
+    /// Why it has none.
+    pub reason: String,
+}
+
+impl RankedPass {
+    /// What pass it is, e.g. `decode: 8 sequences of 4096 tokens`.
+    pub fn title(&self) -> String {
+        let plural = if self.batch == 1 { "" } else { "s" };
+        format!("{}: {} sequence{plural} of {} tokens", self.phase, self.batch, self.context)
+    }
+
+    /// What is ranked by: its name with the unit, and value, lower and upper end of `one`.
+    pub fn value(&self, one: &ModelOnDevice) -> (f64, Option<(f64, f64)>) {
+        let projection = &one.projection;
+        let tokens = projection.tokens as f64;
+        let of = |seconds: f64| match self.criterion {
+            Criterion::Speed => tokens / seconds,
+            Criterion::Price => seconds / tokens * 1e6 * one.price_per_hour.unwrap_or(f64::NAN) / 3600.0,
+            Criterion::Energy => {
+                let watts = one.energy.map_or(f64::NAN, |energy| energy.watts);
+                seconds / tokens * watts / 3.6
+            }
+        };
+        let ends = projection.lo.zip(projection.hi).map(|(lo, hi)| {
+            let (a, b) = (of(lo), of(hi));
+            (a.min(b), a.max(b))
+        });
+        (of(projection.seconds), ends)
+    }
+}
+
+/// Name of a criterion with its unit. Money has that of the price.
+pub fn criterion(by: Criterion) -> &'static str {
+    match by {
+        Criterion::Speed => "tokens/s",
+        Criterion::Price => "price of 10^6 tokens",
+        Criterion::Energy => "kWh of 10^6 tokens",
+    }
+}
+
+/// What a time is from: `predicted`, `measured`, or how much of it was read off a curve.
+pub fn origin(one: &ModelOnDevice) -> String {
+    if one.projection.predicted {
+        return "predicted".into();
+    }
+    let parts = one.projection.parts.iter().filter(|part| part.basis != Basis::Measured);
+    let estimated: f64 = parts.map(|part| part.total_s()).sum::<f64>() / one.projection.seconds;
+    if estimated > 0.0 { format!("{:.0} % estimated", (100.0 * estimated).ceil()) } else { "measured".into() }
+}
+
+/// All passes, each with its order, those without a place, and how sure the order is.
+pub fn ranking_table(passes: &[RankedPass]) -> String {
+    let mut text = String::new();
+    let share = |share: Option<f64>| share.map_or("-".into(), |s| format!("{:.1} %", 100.0 * s));
+    for pass in passes {
+        text += &format!("{}, by {}\n\n", pass.title(), criterion(pass.criterion));
+        let head = [
+            "rank",
+            "model",
+            "device",
+            "from",
+            "tokens/s",
+            "range",
+            "price/10^6",
+            "kWh/10^6",
+            "better than next",
+        ];
+        let mut lines = vec![head.map(String::from)];
+        for (rank, ranked) in pass.ranking.order.iter().enumerate() {
+            let one = &pass.ranked[ranked.candidate];
+            let tokens = one.projection.tokens as f64;
+            let range = one.projection.lo.zip(one.projection.hi).map(|(lo, hi)| {
+                format!("{} to {}", units::significant(tokens / hi), units::significant(tokens / lo))
+            });
+            let number = |value: Option<f64>| value.map_or("-".into(), units::significant);
+            lines.push([
+                (rank + 1).to_string(),
+                one.model.clone(),
+                one.device.clone(),
+                origin(one),
+                number(one.projection.tokens_per_s),
+                range.unwrap_or("?".into()),
+                number(one.price_per_million),
+                number(one.energy.map(|energy| energy.kwh_per_million)),
+                share(ranked.better_than_next),
+            ]);
+        }
+        text += &columns(&lines, |column| column == 0 || (4..9).contains(&column));
+        for line in &pass.unranked {
+            text += &format!("not ranked: {} on {}: {}\n", line.model, line.device, line.reason);
+        }
+        text += &match (pass.ranking.first, pass.ranking.whole) {
+            (Some(_), _) if pass.ranked.len() < 2 => String::new(),
+            (Some(first), Some(whole)) => format!(
+                "\nThe first is the best in {} of {} draws within the ranges (seed {}); the whole order holds in {}.\n",
+                share(Some(first)),
+                pass.ranking.draws,
+                pass.ranking.seed,
+                share(Some(whole)),
+            ),
+            _ if pass.ranked.len() < 2 => String::new(),
+            _ => "\nA range is not known, so the order as a whole has no confidence.\n".into(),
+        };
+        text.push('\n');
+    }
+    let all = || passes.iter().flat_map(|pass| &pass.ranked);
+    if all().any(|one| one.projection.predicted) {
+        text +=
+            "Predicted: published peaks times an efficiency from elsewhere; nothing of it was measured.\n";
+    }
+    let mut bases: Vec<&str> = all().filter_map(|one| Some(one.energy?.basis.words())).collect();
+    bases.dedup();
+    if !bases.is_empty() {
+        text += &format!("Power: {}.\n", bases.join("; or "));
+    }
+    text += super::projection::LEFT_OUT;
+    text
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use crate::EnergyOfTokens;
+    use crate::projection::tests::example;
+    use portamark_analysis::{Candidate, PowerBasis, rank};
+
+    /// A model measured on one device, predicted for another, and too large for a third.
+    pub(crate) fn passes(by: Criterion) -> Vec<RankedPass> {
+        let mut measured = example();
+        measured.price_per_hour = Some(2.0);
+        let mut predicted = measured.clone();
+        predicted.device = "NVIDIA H20".into();
+        predicted.projection.predicted = true;
+        let seconds = 3.0e-3;
+        predicted.projection.seconds = seconds;
+        (predicted.projection.lo, predicted.projection.hi) = (Some(2.5e-3), Some(5e-3));
+        predicted.projection.tokens_per_s = Some(1.0 / seconds);
+        predicted.price_per_hour = Some(0.8);
+        predicted.price_per_million = Some(0.8 / 3600.0 * seconds * 1e6);
+        for part in &mut predicted.projection.parts {
+            part.basis = Basis::Predicted { efficiency: 0.5, from: "given for gemv".into() };
+            part.seconds *= seconds / 3.2e-3;
+            (part.lo, part.hi) = (Some(part.seconds / 1.2), Some(part.seconds * 5.0 / 3.0));
+        }
+        predicted.energy = Some(EnergyOfTokens {
+            kwh_per_million: 400.0 * seconds / 3.6,
+            watts: 400.0,
+            basis: PowerBasis::BoardPower,
+        });
+        let per_second = |one: &ModelOnDevice| match by {
+            Criterion::Price => one.price_per_hour.unwrap(),
+            _ => 1.0,
+        };
+        let ranked = vec![measured, predicted];
+        let candidates: Vec<Candidate> = ranked
+            .iter()
+            .enumerate()
+            .map(|(device, one)| Candidate {
+                projection: &one.projection,
+                per_second: per_second(one),
+                device,
+            })
+            .collect();
+        let ranking = rank(&candidates, 10_000, 1);
+        let reason = "needs 16.6 GB and has 8.00 GB".into();
+        let unranked = vec![Unranked { model: "Llama-3.1-8B".into(), device: "Small GPU".into(), reason }];
+        vec![RankedPass {
+            phase: "decode".into(),
+            batch: 1,
+            context: 4096,
+            criterion: by,
+            ranked,
+            unranked,
+            ranking,
+        }]
+    }
+
+    #[test]
+    fn a_ranking_is_as_shown() {
+        insta::assert_snapshot!(ranking_table(&passes(Criterion::Speed)));
+    }
+
+    #[test]
+    fn the_value_is_that_of_the_criterion_and_its_ends_ascend() {
+        let by_price = &passes(Criterion::Price)[0];
+        let (value, ends) = by_price.value(&by_price.ranked[1]);
+        // 0.8/h for 3 ms a token.
+        assert!((value - 0.8 / 3600.0 * 3e-3 * 1e6).abs() < 1e-12, "{value}");
+        assert!(ends.is_some_and(|(lo, hi)| lo < value && value < hi));
+        let by_speed = &passes(Criterion::Speed)[0];
+        let (value, ends) = by_speed.value(&by_speed.ranked[0]);
+        assert!((value - 312.5).abs() < 1e-9 && ends.is_some_and(|(lo, hi)| lo < value && value < hi));
+    }
+}

@@ -1,0 +1,38 @@
+//! The table of cases that were measured with inputs of several distributions.
+
+use super::wording;
+use portamark_analysis::{Comparison, clean, sensitivities};
+use portamark_model::units;
+use portamark_model::workload::Distribution;
+use serde::Serialize;
+
+/// What the columns after device and case are called.
+pub fn head() -> Vec<String> {
+    let names = Distribution::ALL.map(|dist| dist.name().to_string());
+    names.into_iter().chain(["highest over lowest".to_string()]).collect()
+}
+
+/// One case on one device.
+#[derive(Debug, Serialize)]
+pub struct SensitivityRow {
+    /// Name of the device.
+    pub device: String,
+    /// Key of the case.
+    pub case: String,
+    /// The cells below [`head`].
+    pub cells: Vec<String>,
+}
+
+/// The rows of the table; none where every device has one distribution.
+pub fn rows(comparison: &Comparison) -> Vec<SensitivityRow> {
+    let row = |found: portamark_analysis::Sensitivity| {
+        let rates = found.rates.iter().map(|rate| rate.as_ref().map_or(wording::NONE.into(), wording::rate));
+        let spread = format!("×{}", units::significant(found.spread()));
+        SensitivityRow {
+            device: clean(found.device),
+            case: clean(found.case),
+            cells: rates.chain([spread]).collect(),
+        }
+    };
+    sensitivities(comparison).into_iter().map(row).collect()
+}

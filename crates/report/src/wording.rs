@@ -1,0 +1,323 @@
+//! The words and numbers that the terminal, Markdown and HTML show alike.
+
+use portamark_analysis::{
+    Comparison, ComputeCeiling, Device, Entry, Headline, Lead, Published, Rate, RateUnit, accelerator,
+    caveats, clean, figure, published_bandwidth, published_of, published_peak,
+};
+use portamark_model::units;
+use portamark_model::workload::Precision;
+use portamark_results::{
+    Cache, CacheReport, CacheSource, Header, KernelUsed, Range, Row, Status, Telemetry, TimerChoice, Timing,
+};
+use portamark_stats::StopReason;
+
+/// Shown where there is no number.
+pub const NONE: &str = "–";
+
+/// A rate with its unit, e.g. `1.23 TFLOP/s`; of steps that follow one another the time of one.
+pub fn rate(rate: &Rate) -> String {
+    in_unit(rate.value, rate.unit)
+}
+
+/// A ceiling of arithmetic with its unit.
+pub fn ceiling(ceiling: &ComputeCeiling) -> String {
+    in_unit(ceiling.rate, ceiling.rate_unit())
+}
+
+fn in_unit(value: f64, unit: RateUnit) -> String {
+    match unit {
+        RateUnit::Bytes => units::byte_rate(value),
+        RateUnit::Flop => units::flop_rate(value),
+        RateUnit::Op => units::op_rate(value),
+        RateUnit::Steps => format!("{}/step", units::seconds(1.0 / value)),
+    }
+}
+
+/// The rate of an entry, or a dash.
+pub fn rate_or_none(entry: &Entry) -> String {
+    entry.rate.as_ref().map_or(NONE.into(), rate)
+}
+
+/// A part as a percentage with two digits, as befits an uncertainty: `±0.13 %`.
+pub fn half_width(part: f64) -> String {
+    let percent = part * 100.0;
+    if percent < 0.005 {
+        "±0.00 %".into()
+    } else if percent < 0.995 {
+        format!("±{percent:.2} %")
+    } else if percent < 9.95 {
+        format!("±{percent:.1} %")
+    } else {
+        format!("±{} %", units::significant(percent))
+    }
+}
+
+/// The interval of an entry, or a dash.
+pub fn interval_or_none(entry: &Entry) -> String {
+    entry.rate.and_then(|rate| rate.half_width).map_or(NONE.into(), half_width)
+}
+
+/// The share of the measured roof, or a dash.
+pub fn share_or_none(entry: &Entry) -> String {
+    entry.placement.map_or(NONE.into(), |placement| units::percent(placement.fraction))
+}
+
+/// The share of the published figure, or a dash.
+pub fn published_share_or_none(entry: &Entry) -> String {
+    let share = || {
+        let (case, rate) = (entry.case.as_ref().ok()?, entry.rate?);
+        Some(rate.value / published_of(entry.header, case, rate.unit)?.per_second)
+    };
+    share().map_or(NONE.into(), units::percent)
+}
+
+/// Kernel and path, e.g. `tiled/vector`.
+pub fn kernel_short(row: &Row) -> String {
+    let text = |kernel: &KernelUsed| clean(&format!("{}/{}", kernel.variant.kernel, kernel.variant.path));
+    row.kernel.as_ref().map_or(NONE.into(), text)
+}
+
+/// Kernel, path, knobs and where they came from.
+pub fn kernel_long(row: &Row) -> String {
+    let text = |kernel: &KernelUsed| {
+        let tuned = if kernel.tuned { ", tuned" } else { "" };
+        clean(&format!("{} ({}{tuned})", kernel.variant, kernel.variant.path))
+    };
+    row.kernel.as_ref().map_or(NONE.into(), text)
+}
+
+/// Samples and executions in each, e.g. `31 × 64`.
+pub fn samples(timing: &Timing) -> String {
+    format!("{} × {}", timing.summary.n, timing.k)
+}
+
+/// Why sampling ended.
+pub fn stop(reason: StopReason) -> &'static str {
+    match reason {
+        StopReason::Target => "target",
+        StopReason::StableNoise => "stable noise",
+        StopReason::TimeLimit => "time limit",
+        StopReason::MaxSamples => "most samples",
+    }
+}
+
+/// Which clock.
+pub fn timer(timer: TimerChoice) -> &'static str {
+    match timer {
+        TimerChoice::Device => "device timestamps",
+        TimerChoice::Host => "host clock",
+    }
+}
+
+/// The last-level cache of a device and where its size is from; empty where buffers do not rotate.
+pub fn cache(report: Option<&CacheReport>) -> String {
+    let Some(report) = report else { return String::new() };
+    let source = match report.source {
+        CacheSource::Measured => "measured",
+        CacheSource::Host => "as the processor says",
+        CacheSource::Assumed => "assumed",
+    };
+    format!("at most {}, {source}: {}", units::bytes(report.bytes), clean(&report.finding))
+}
+
+/// What is published of the device of `header`, e.g. `NVIDIA H20: 44.0 TFLOP/s (fp32), 4.00 TB/s
+/// (bandwidth)`; empty where the catalogue does not have it.
+pub fn published(header: &Header) -> String {
+    let Some(found) = accelerator(header) else { return String::new() };
+    let mut figures: Vec<Published> = Vec::new();
+    for precision in [Precision::F32, Precision::F16_F32] {
+        figures.extend(published_peak(found, precision));
+    }
+    figures.extend(published_bandwidth(found));
+    let figures: Vec<String> = figures.iter().map(figure).collect();
+    let figures = if figures.is_empty() { "no figure is published".into() } else { figures.join(", ") };
+    format!("{} {}: {figures}", found.vendor, found.name)
+}
+
+/// Where clocks, power and temperature of a device are from and between what they lay over all its
+/// rows; empty for files without a word of it.
+pub fn sensors(device: &Device) -> String {
+    let Some(source) = &device.header.sensors else { return String::new() };
+    let rows = || device.entries.iter().filter_map(|entry| entry.row.telemetry.as_deref());
+    let span = |field: fn(&Telemetry) -> Option<Range>| {
+        let ranges = || rows().filter_map(field);
+        let least = ranges().map(|range| range.min).min_by(f64::total_cmp)?;
+        Some((least, ranges().map(|range| range.max).max_by(f64::total_cmp)?))
+    };
+    let mut parts = vec![clean(source)];
+    for (what, field) in
+        [("cores", (|t| t.clock_hz) as fn(&Telemetry) -> Option<Range>), ("memory", |t| t.memory_clock_hz)]
+    {
+        if let Some((least, most)) = span(field) {
+            let (least, most) = (units::prefixed(least, "Hz"), units::prefixed(most, "Hz"));
+            parts.push(format!("{what} at {least} to {most}"));
+        }
+    }
+    if let Some((_, most)) = span(|t| t.temperature_c) {
+        parts.push(format!("up to {} °C", units::significant(most)));
+    }
+    if let Some(most) = rows().filter_map(|t| t.power_w).max_by(f64::total_cmp) {
+        parts.push(format!("up to {} in a case", units::prefixed(most, "W")));
+    }
+    for energy in device.files.iter().filter_map(|file| file.end.as_ref()?.energy.as_ref()) {
+        parts.push(format!("{} by {}", units::prefixed(energy.joules, "J"), clean(&energy.source)));
+    }
+    parts.join(", ")
+}
+
+/// What qualifies a row: the reason if it did not run, otherwise its tags and what is odd about it.
+pub fn note(entry: &Entry) -> String {
+    let row = entry.row;
+    let mut parts: Vec<String> = Vec::new();
+    if row.status != Status::Ok {
+        parts.push(
+            row.reason
+                .as_deref()
+                .map(clean)
+                .filter(|r| !r.is_empty())
+                .unwrap_or_else(|| "no reason was recorded".into()),
+        );
+        if let Some(seconds) = row.predicted_s {
+            parts.push(format!("predicted {}", units::seconds(seconds)));
+        }
+    } else if entry.rate.is_none() {
+        parts.push("no number: without a proof or a usable time".into());
+    }
+    if let Err(why) = &entry.case {
+        parts.push(format!("key not understood: {why}"));
+    }
+    parts.extend(row.tags.iter().map(|tag| clean(tag)));
+    if let Some(timing) = &row.timing {
+        for (what, slowdown) in timing.slowdowns.sustained() {
+            parts.push(format!(
+                "{what} {} times slower than at the start",
+                units::significant(slowdown.factor)
+            ));
+        }
+        match timing.cache {
+            Cache::Rotated => {}
+            Cache::Partly => parts.push("partly rotated".into()),
+            Cache::Warm if row.tags.iter().any(|tag| tag == "warm") => {}
+            Cache::Warm => parts.push("warm".into()),
+        }
+        if !timing.warmup_agreed {
+            parts.push("warm-up did not settle".into());
+        }
+        if timing.invalid > 0 {
+            parts.push(format!("{} invalid stamps", timing.invalid));
+        }
+    }
+    if let Some(excess) = &entry.excess {
+        parts.push(excess.words());
+    }
+    parts.retain(|part| !part.is_empty());
+    parts.join("; ")
+}
+
+/// How many rows ended how, e.g. `48 ok, 1 wrong, 2 unsupported`.
+pub fn counts(device: &Device) -> String {
+    let count = |status: Status| match device.count(status) {
+        0 if status != Status::Ok => None,
+        n => Some(format!("{n} {status}")),
+    };
+    Status::ALL.into_iter().filter_map(count).collect::<Vec<_>>().join(", ")
+}
+
+/// A device in one line: best rates, counts, and the caveat that matters most.
+pub fn one_look(device: &Device) -> String {
+    let headline = Headline::of(device);
+    let best: Vec<String> = headline
+        .items()
+        .iter()
+        .filter_map(|(name, entry)| Some(format!("{name} {}", rate(&entry.as_ref()?.rate?))))
+        .collect();
+    let best = if best.is_empty() { "no rate of the usual work".into() } else { best.join(", ") };
+    let caveat = caveats(device).into_iter().next().map(|c| format!("; {c}")).unwrap_or_default();
+    format!("{}: {best}; {}{caveat}", device.label, counts(device))
+}
+
+/// Who leads on a case and by how much, e.g. `NVIDIA H100 · 580 ×93.1`.
+pub fn lead(comparison: &Comparison, lead: &Lead) -> String {
+    let ratio = units::significant(lead.ratio);
+    if lead.clear {
+        format!("{} ×{ratio}", comparison.devices[lead.device].label)
+    } else {
+        format!("too close (×{ratio})")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use portamark_fixtures::fixture;
+    use portamark_results::Energy;
+
+    #[test]
+    fn a_chain_is_read_as_the_time_of_a_step() {
+        // 4 million steps a second are 250 ns each.
+        let steps = Rate { value: 4e6, unit: RateUnit::Steps, interval: None, half_width: None };
+        assert_eq!(rate(&steps), "250 ns/step");
+    }
+
+    #[test]
+    fn an_uncertainty_has_two_digits() {
+        for (part, text) in [
+            (0.0, "±0.00 %"),
+            (0.00134, "±0.13 %"),
+            (0.00999, "±1.0 %"),
+            (0.0154, "±1.5 %"),
+            (0.0998, "±9.98 %"),
+            (0.1234, "±12.3 %"),
+            (f64::INFINITY, "±n/a %"),
+        ] {
+            assert_eq!(half_width(part), text);
+        }
+    }
+
+    #[test]
+    fn the_one_look_line_has_rates_counts_and_the_worst_caveat() {
+        let runs = fixture::two_devices();
+        let comparison = Comparison::new(&runs);
+        let line = one_look(&comparison.devices[1]);
+        assert!(line.starts_with("llvmpipe · Mesa 22.3.6: f32 GEMM 22"), "{line}");
+        assert!(line.contains("1 wrong, 1 failed, 1 crashed, 1 timeout, 1 out-of-memory"), "{line}");
+        assert!(line.ends_with("; software driver: measures the host CPU"), "{line}");
+    }
+
+    #[test]
+    fn sensors_tell_their_source_and_spans_over_all_rows() {
+        let mut runs = fixture::two_devices();
+        assert_eq!(sensors(&Comparison::new(&runs).devices[0]), "");
+        let run = &mut runs[0];
+        run.header.sensors = Some("NVML".into());
+        for (row, (hz, watts)) in run.rows.iter_mut().zip([(1.5e9, 400.0), (1.98e9, 650.0)]) {
+            let clock_hz = Some(Range { min: hz, median: hz, max: hz });
+            row.telemetry = Some(Box::new(Telemetry {
+                readings: 3,
+                clock_hz,
+                power_w: Some(watts),
+                ..Telemetry::default()
+            }));
+        }
+        let energy = Energy { joules: 35_200.0, source: "NVML energy counter".into() };
+        run.end.as_mut().expect("the run is complete").energy = Some(energy);
+        assert_eq!(
+            sensors(&Comparison::new(&runs).devices[0]),
+            "NVML, cores at 1.50 GHz to 1.98 GHz, up to 650 W in a case, 35.2 kJ by NVML energy counter"
+        );
+    }
+
+    #[test]
+    fn a_note_gives_the_reason_or_what_is_odd() {
+        let runs = fixture::two_devices();
+        let comparison = Comparison::new(&runs);
+        let note_of = |device: usize, key: &str| {
+            let entries = &comparison.devices[device].entries;
+            note(entries.iter().find(|entry| entry.row.case == key).expect("the suite has it"))
+        };
+        assert_eq!(note_of(0, "gemm f32 m4096 n4096 k4096 nn"), "throttled");
+        assert_eq!(note_of(0, "gemm f32 m2048 n2048 k2048 nn"), "");
+        let unknown = note_of(1, "conv f32 n1 c64 h56 w56");
+        assert!(unknown.starts_with("this case is of a later version; key not understood: "), "{unknown}");
+    }
+}

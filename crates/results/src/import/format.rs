@@ -1,0 +1,189 @@
+//! Which programs' results can be read, and of which a file is.
+
+use super::measured::Import;
+use super::{
+    babelstream, backend_ops, clpeak, criterion, google_benchmark, hyperfine, llama_bench, mamf_finder,
+    named_columns, nvbench, source,
+};
+use portamark_model::error::{Error, Hint, Result};
+use std::fmt;
+use std::path::Path;
+
+/// What a program's results look like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// llama-bench, JSON or JSONL.
+    LlamaBench,
+    /// llama.cpp's test-backend-ops in its mode `perf`, SQL or console.
+    TestBackendOps,
+    /// nvbench, JSON.
+    Nvbench,
+    /// clpeak, JSON.
+    Clpeak,
+    /// mamf-finder, log.
+    MamfFinder,
+    /// BabelStream, CSV.
+    BabelStream,
+    /// Google Benchmark, JSON.
+    GoogleBenchmark,
+    /// The folder of criterion.
+    Criterion,
+    /// hyperfine, JSON.
+    Hyperfine,
+    /// CSV with named columns.
+    Csv,
+}
+
+impl Format {
+    /// All formats.
+    pub const ALL: [Format; 10] = [
+        Format::LlamaBench,
+        Format::TestBackendOps,
+        Format::Nvbench,
+        Format::Clpeak,
+        Format::MamfFinder,
+        Format::BabelStream,
+        Format::GoogleBenchmark,
+        Format::Criterion,
+        Format::Hyperfine,
+        Format::Csv,
+    ];
+
+    /// The word on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Format::LlamaBench => "llama-bench",
+            Format::TestBackendOps => "test-backend-ops",
+            Format::Nvbench => "nvbench",
+            Format::Clpeak => "clpeak",
+            Format::MamfFinder => "mamf-finder",
+            Format::BabelStream => "babelstream",
+            Format::GoogleBenchmark => "google-benchmark",
+            Format::Criterion => "criterion",
+            Format::Hyperfine => "hyperfine",
+            Format::Csv => "csv",
+        }
+    }
+
+    /// Reads the word back.
+    pub fn parse(name: &str) -> Option<Self> {
+        Format::ALL.into_iter().find(|format| format.name() == name)
+    }
+
+    /// The formats that `text` looks like.
+    fn of_text(text: &str) -> Vec<Self> {
+        Format::ALL.into_iter().filter(|format| format.fits(text)).collect()
+    }
+
+    fn fits(self, text: &str) -> bool {
+        match self {
+            Format::LlamaBench => llama_bench::fits(text),
+            Format::TestBackendOps => backend_ops::fits(text),
+            Format::Nvbench => nvbench::fits(text),
+            Format::Clpeak => clpeak::fits(text),
+            Format::MamfFinder => mamf_finder::fits(text),
+            Format::BabelStream => babelstream::fits(text),
+            Format::GoogleBenchmark => google_benchmark::fits(text),
+            Format::Criterion => false,
+            Format::Hyperfine => hyperfine::fits(text),
+            Format::Csv => named_columns::fits(text),
+        }
+    }
+
+    /// Reads `text`, which is of this format and of no folder.
+    pub(super) fn read_text(self, text: &str) -> std::result::Result<Import, String> {
+        match self {
+            Format::LlamaBench => llama_bench::read(text),
+            Format::TestBackendOps => backend_ops::read(text),
+            Format::Nvbench => nvbench::read(text),
+            Format::Clpeak => clpeak::read(text),
+            Format::MamfFinder => mamf_finder::read(text),
+            Format::BabelStream => babelstream::read(text),
+            Format::GoogleBenchmark => google_benchmark::read(text),
+            Format::Criterion => Err("criterion's results are a folder: name target/criterion".into()),
+            Format::Hyperfine => hyperfine::read(text),
+            Format::Csv => named_columns::read(text),
+        }
+    }
+}
+
+impl fmt::Display for Format {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+fn words(formats: &[Format]) -> String {
+    formats.iter().map(|format| format.name()).collect::<Vec<_>>().join(", ")
+}
+
+/// Reads the file or folder `path`, of `format` or of the one that it looks like.
+///
+/// # Errors
+/// When it cannot be read, looks like no format or like several, holds a number that is no
+/// measurement, or no number at all; the error names the place.
+pub fn read(path: &Path, format: Option<Format>) -> Result<(Format, Import)> {
+    let (format, import) = match format {
+        Some(Format::Criterion) => (Format::Criterion, criterion::read(path)?),
+        None if path.is_dir() => {
+            if !criterion::fits(path) {
+                let message = "no folder of criterion: no benchmark has a run called `new` in it";
+                let hint = Some("name the files of other programs one by one".into());
+                return Err(Error::Input { path: path.into(), message: message.into(), hint });
+            }
+            (Format::Criterion, criterion::read(path)?)
+        }
+        format => {
+            let text = source::text(path)?;
+            let format = match format {
+                Some(format) => format,
+                None => detect(path, &text)?,
+            };
+            let read = format.read_text(&text);
+            (format, read.map_err(|why| Error::input(path, format!("as results of {format}: {why}")))?)
+        }
+    };
+    if import.measured.is_empty() {
+        let left_out = match import.left_out.len() {
+            0 => String::new(),
+            n => format!("; {n} cases are there without one, the first: {}", import.left_out[0]),
+        };
+        return Err(Error::input(path, format!("as results of {format}: no number is there{left_out}")));
+    }
+    Ok((format, import))
+}
+
+fn detect(path: &Path, text: &str) -> Result<Format> {
+    let found = Format::of_text(text);
+    let message = match found[..] {
+        [format] => return Ok(format),
+        [] => "looks like the results of no program that is known here".into(),
+        _ => format!("looks like the results of several programs: {}", words(&found)),
+    };
+    let hint = Some(Hint::NameFormat(words(&Format::ALL)));
+    Err(Error::Input { path: path.into(), message, hint })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_read_back() {
+        for format in Format::ALL {
+            assert_eq!(Format::parse(format.name()), Some(format));
+        }
+        assert_eq!(Format::parse("vkpeak"), None);
+    }
+
+    #[test]
+    fn a_text_of_no_program_or_of_several_is_refused_with_the_way_to_say_which() {
+        let path = Path::new("x.txt");
+        let error = detect(path, "hello").unwrap_err();
+        let Some(Hint::NameFormat(known)) = error.hint() else { panic!("{error:?}") };
+        assert!(known.starts_with("llama-bench, "), "{known}");
+        let both = "case,value,unit\nfunction,num_times,n_elements,sizeof,x\n";
+        let error = detect(path, both).unwrap_err().to_string();
+        assert!(error.ends_with("several programs: babelstream, csv"), "{error}");
+    }
+}

@@ -1,0 +1,589 @@
+//! Reading result files: whatever a file holds, loading ends in rows and words, never in a panic.
+
+use super::lines::{LONGEST_LINE, Lines, RawLine};
+use super::schema::{Header, Identity, Line, Row, SCHEMA_VERSION};
+use super::store::RunFile;
+use portamark_model::error::{Error, Result};
+use rayon::prelude::*;
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
+use std::io::{self, BufReader};
+use std::path::{Path, PathBuf};
+
+/// So many problems are told one by one; the rest are counted.
+const MOST_PROBLEMS: usize = 50;
+
+/// Reads a result file, whatever is wrong with it beyond its first line.
+///
+/// Every line that could not be used is in [`RunFile::problems`]. Of several rows of one case
+/// and variant the last counts; for a case that was tried again that is no problem, and where its
+/// variant changed meanwhile, the new row stands for the first of the case that had failed.
+///
+/// # Errors
+/// When the file cannot be read, does not begin with a header, or is of a later schema.
+pub fn load(path: &Path) -> Result<RunFile> {
+    scan(path).map(|scan| scan.file)
+}
+
+/// Reads every file named and every `.jsonl` file in the folders named, at any depth.
+///
+/// # Errors
+/// When one of them cannot be read or there is none; see [`load_readable`].
+pub fn load_all(paths: &[PathBuf]) -> Result<Vec<RunFile>> {
+    find(paths)?.par_iter().map(|path| load(path)).collect()
+}
+
+/// Like [`load_all`], but a file that cannot be read is given as an error beside the others.
+///
+/// # Errors
+/// When no file at all can be read.
+pub fn load_readable(paths: &[PathBuf]) -> Result<(Vec<RunFile>, Vec<Error>)> {
+    let (mut files, mut errors) = (Vec::new(), Vec::new());
+    let loaded: Vec<Result<RunFile>> = find(paths)?.par_iter().map(|path| load(path)).collect();
+    for file in loaded {
+        match file {
+            Ok(file) => files.push(file),
+            Err(error) => errors.push(error),
+        }
+    }
+    match errors.pop() {
+        Some(error) if files.is_empty() => Err(error),
+        last => {
+            errors.extend(last);
+            Ok((files, errors))
+        }
+    }
+}
+
+/// The result files that `paths` stand for: files as they are, folders searched, each file once.
+fn find(paths: &[PathBuf]) -> Result<Vec<PathBuf>> {
+    let (mut found, mut seen) = (Vec::new(), BTreeSet::new());
+    for path in paths {
+        let mut files = Vec::new();
+        if path.is_dir() {
+            find_in(path, &mut files).map_err(|e| Error::io("read", path, e))?;
+            if files.is_empty() {
+                return Err(Error::input(path, "no result file (*.jsonl) in this folder"));
+            }
+        } else if path.exists() {
+            files.push(path.clone());
+        } else {
+            return Err(Error::input(path, "no such file or folder"));
+        }
+        found.extend(
+            files.into_iter().filter(|file| seen.insert(file.canonicalize().unwrap_or(file.clone()))),
+        );
+    }
+    if found.is_empty() {
+        return Err(Error::refused_hint("no result file is named", "name result files or folders of them"));
+    }
+    Ok(found)
+}
+
+/// Adds the `.jsonl` files under `folder` in order of their names. Links to folders are not followed, and
+/// baselines inside, which are copies of other files, are left out.
+pub(super) fn find_in(folder: &Path, found: &mut Vec<PathBuf>) -> io::Result<()> {
+    let mut entries: Vec<_> = std::fs::read_dir(folder)?.filter_map(|entry| entry.ok()).collect();
+    entries.sort_by_key(std::fs::DirEntry::file_name);
+    for entry in entries {
+        let path = entry.path();
+        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            if entry.file_name() == super::baseline::FOLDER {
+                continue;
+            }
+            // A folder inside that may not be read hides its own files only.
+            let _ = find_in(&path, found);
+        } else if path.extension().is_some_and(|extension| extension == "jsonl") && path.is_file() {
+            found.push(path);
+        }
+    }
+    Ok(())
+}
+
+/// A file as read, with what going on with it needs to know.
+pub(super) struct Scan {
+    /// What it holds.
+    pub file: RunFile,
+    /// Bytes up to the end of the last line that is neither torn nor a closing line.
+    pub keep: u64,
+    /// That last line is whole but for its newline.
+    pub newline_missing: bool,
+    /// It holds rows of another run too.
+    pub mixed: bool,
+}
+
+/// Reads `path` line by line.
+pub(super) fn scan(path: &Path) -> Result<Scan> {
+    let file = File::open(path).map_err(|e| Error::io("read", path, e))?;
+    let mut lines = Lines::of(BufReader::new(file));
+    let mut next = || lines.next().map_err(|e| Error::io("read", path, e));
+    let Some(first) = next()? else {
+        return Err(Error::input(path, "the file is empty"));
+    };
+    let header = first_header(path, &first)?;
+    let mut state = State {
+        rows: Vec::new(),
+        place: BTreeMap::new(),
+        end: None,
+        problems: Vec::new(),
+        row_lines: 0,
+        foreign: false,
+        mixed: false,
+        keep: first.end,
+        newline_missing: !first.newline,
+    };
+    while let Some(line) = next()? {
+        state.take(line, &header);
+    }
+    Ok(state.finish(path, header))
+}
+
+/// The header in the first line, or why the file cannot be used at all.
+fn first_header(path: &Path, line: &RawLine) -> Result<Header> {
+    let torn = || {
+        let message = "the header is torn: the run ended before it measured anything".into();
+        Error::Input { path: path.into(), message, hint: Some("the file can be deleted".into()) }
+    };
+    let Some(bytes) = &line.bytes else {
+        return Err(Error::input(path, "not a result file: its first line does not end"));
+    };
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    let value: Value = match serde_json::from_slice(bytes) {
+        Ok(value) => value,
+        Err(_) if !line.newline && begins_like_a_header(bytes) => return Err(torn()),
+        Err(_) => return Err(Error::input(path, "not a result file: its first line is not JSON")),
+    };
+    // The version comes before everything else: later headers may look different in any way.
+    let schema = value.get("schema").and_then(Value::as_f64);
+    if let Some(schema) = schema.filter(|schema| *schema > f64::from(SCHEMA_VERSION)) {
+        let writer = match value.get("portamark").and_then(Value::as_str) {
+            Some(version) => format!("portamark {}", version.chars().take(40).collect::<String>()),
+            None => "a later portamark".into(),
+        };
+        let message =
+            format!("written by {writer} with schema {schema}; this one reads up to {SCHEMA_VERSION}");
+        return Err(Error::Input { path: path.into(), message, hint: Some("update portamark".into()) });
+    }
+    match value.get("type").and_then(Value::as_str) {
+        Some("header") => {}
+        Some("row" | "end") => {
+            return Err(Error::input(path, "the header is missing: a result file begins with it"));
+        }
+        _ => return Err(Error::input(path, "not a result file: its first line is not a header")),
+    }
+    serde_json::from_value(value)
+        .map_err(|e| Error::input(path, format!("the header cannot be read: {}", reason(&e))))
+}
+
+fn begins_like_a_header(bytes: &[u8]) -> bool {
+    bytes.iter().zip(br#"{"type":"header""#).all(|(a, b)| a == b)
+}
+
+/// What has been read so far.
+struct State {
+    rows: Vec<Row>,
+    /// Where the row of a case, variant and repeat is in `rows`, and in which line it was.
+    place: BTreeMap<Identity, (usize, u64)>,
+    end: Option<super::schema::End>,
+    problems: Vec<String>,
+    /// Lines of rows, also those that a later one replaced.
+    row_lines: u64,
+    /// After the header of another run.
+    foreign: bool,
+    /// There was such a header.
+    mixed: bool,
+    keep: u64,
+    newline_missing: bool,
+}
+
+impl State {
+    fn take(&mut self, line: RawLine, header: &Header) {
+        let number = line.number;
+        let mut kept = true;
+        match &line.bytes {
+            Some(bytes) if bytes.iter().all(u8::is_ascii_whitespace) => kept = false,
+            None if line.newline => {
+                let limit = LONGEST_LINE >> 20;
+                self.problem(format!("line {number} is longer than {limit} MiB and left out"));
+            }
+            None => {
+                kept = false;
+                self.torn(number);
+            }
+            Some(bytes) => match parse(bytes) {
+                Ok(Line::End(end)) => {
+                    kept = false;
+                    if !self.foreign {
+                        self.end = Some(end);
+                    }
+                }
+                Ok(Line::Row(row)) if !self.foreign => self.row(*row, number),
+                Ok(Line::Row(_)) => {}
+                Ok(Line::Header(second)) if *second == *header => {
+                    self.foreign = false;
+                    self.problem(format!("line {number} repeats the header"));
+                }
+                Ok(Line::Header(_)) => {
+                    self.foreign = true;
+                    self.mixed = true;
+                    self.problem(format!(
+                        "line {number} is the header of another run; the rows after it are left out"
+                    ));
+                }
+                // A whole JSON value is not torn, however wrong it is.
+                Err(error) if line.newline || is_json(bytes) => {
+                    self.problem(format!("line {number} cannot be read: {}", reason(&error)));
+                }
+                Err(_) => {
+                    kept = false;
+                    self.torn(number);
+                }
+            },
+        }
+        if kept {
+            self.keep = line.end;
+            self.newline_missing = !line.newline;
+        }
+    }
+
+    fn row(&mut self, row: Row, number: u64) {
+        self.row_lines += 1;
+        if self.end.take().is_some() {
+            self.problem(format!("line {number} is a row after a closing line, which no longer counts"));
+        }
+        let Some((at, before)) = self.replaced(&row) else {
+            self.place.insert(row.identity(), (self.rows.len(), number));
+            self.rows.push(row);
+            return;
+        };
+        if row.retry == 0 {
+            self.problem(format!(
+                "lines {before} and {number} are both of `{}`; the last counts",
+                row.case.chars().take(100).collect::<String>()
+            ));
+        }
+        self.place.remove(&self.rows[at].identity());
+        self.place.insert(row.identity(), (at, number));
+        self.rows[at] = row;
+    }
+
+    /// The place and line of the row that `row` stands for from now on.
+    fn replaced(&self, row: &Row) -> Option<(usize, u64)> {
+        let failed = || {
+            let tried =
+                |old: &&Row| old.case == row.case && old.repeat == row.repeat && old.status.may_be_retried();
+            self.rows.iter().find(tried).and_then(|old| self.place.get(&old.identity()))
+        };
+        // Without the condition every row would be held against all before it.
+        let before = self.place.get(&row.identity());
+        before.or_else(|| if row.retry > 0 { failed() } else { None }).copied()
+    }
+
+    fn torn(&mut self, number: u64) {
+        self.problem(format!("line {number}, the last, is torn: the run ended while writing it"));
+    }
+
+    fn problem(&mut self, text: String) {
+        self.problems.push(text);
+    }
+
+    fn finish(mut self, path: &Path, header: Header) -> Scan {
+        if let Some(end) = &self.end
+            && ![self.rows.len() as u64, self.row_lines].contains(&end.rows)
+        {
+            let text = format!("the closing line counts {} rows, {} were read", end.rows, self.rows.len());
+            self.problems.push(text);
+        }
+        if self.problems.len() > MOST_PROBLEMS {
+            let more = self.problems.len() - MOST_PROBLEMS;
+            self.problems.truncate(MOST_PROBLEMS);
+            self.problems.push(format!("and {more} more problems"));
+        }
+        self.rows.shrink_to_fit();
+        let State { rows, end, problems, keep, newline_missing, mixed, .. } = self;
+        let file = RunFile { path: path.into(), header, rows, end, problems };
+        Scan { file, keep, newline_missing, mixed }
+    }
+}
+
+/// What begins each line of a row that portamark writes.
+const ROW: &[u8] = br#"{"type":"row","#;
+
+/// A line by its type. Rows, which are nearly all, go past the buffer that serde fills to find the type
+/// of any other line.
+fn parse(bytes: &[u8]) -> serde_json::Result<Line> {
+    if bytes.starts_with(ROW) {
+        return serde_json::from_slice::<Box<Row>>(bytes).map(|mut row| {
+            // Vectors grow by doubling; there can be a hundred thousand rows.
+            if let Some(timing) = &mut row.timing {
+                timing.device_ns.shrink_to_fit();
+                timing.host_ns.shrink_to_fit();
+            }
+            Line::Row(row)
+        });
+    }
+    serde_json::from_slice(bytes)
+}
+
+fn is_json(bytes: &[u8]) -> bool {
+    serde_json::from_slice::<serde::de::IgnoredAny>(bytes).is_ok()
+}
+
+/// serde's words without the place, which counts from the start of the line.
+fn reason(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    let text = text.split(" at line ").next().unwrap_or(&text);
+    text.chars().take(200).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::example;
+    use super::super::schema::{End, Outcome, Status};
+    use super::*;
+    use proptest::prelude::*;
+
+    const FIRST: &str = "gemm f32 m512 n512 k512 nn";
+    const SECOND: &str = "stream f32 copy n1048576";
+
+    fn header() -> String {
+        json(&Line::Header(Box::new(example::header())))
+    }
+
+    fn row(case: &str) -> String {
+        json(&Line::Row(Box::new(example::row(case))))
+    }
+
+    fn end(rows: u64) -> String {
+        json(&Line::End(example::end(rows, Outcome::Done)))
+    }
+
+    fn json(line: &Line) -> String {
+        serde_json::to_string(line).unwrap() + "\n"
+    }
+
+    /// Loads a file that holds `bytes`.
+    fn loaded(bytes: &[u8]) -> Result<RunFile> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("run.jsonl");
+        std::fs::write(&path, bytes).unwrap();
+        load(&path)
+    }
+
+    fn cases(file: &RunFile) -> Vec<&str> {
+        file.rows.iter().map(|row| row.case.as_str()).collect()
+    }
+
+    #[test]
+    fn a_whole_file_reads_back_without_problems() {
+        let skipped = example::skipped(SECOND, "predicted 64 s");
+        let second = json(&Line::Row(Box::new(skipped.clone())));
+        let file = loaded([header(), row(FIRST), second, end(2)].concat().as_bytes()).unwrap();
+        assert_eq!(file.header, example::header());
+        assert_eq!(file.rows, [example::row(FIRST), skipped]);
+        assert_eq!(file.end, Some(End { rows: 2, wall_s: 12.5, outcome: Outcome::Done, energy: None }));
+        assert_eq!(file.problems, [""; 0]);
+        assert!(!file.is_interrupted());
+    }
+
+    #[test]
+    fn a_last_line_torn_at_any_byte_is_told_and_survived() {
+        let (before, last) = ([header(), row(FIRST)].concat(), row(SECOND));
+        for kept in 1..last.len() - 1 {
+            let file = loaded(&[before.as_bytes(), &last.as_bytes()[..kept]].concat()).unwrap();
+            assert_eq!(cases(&file), [FIRST], "{kept} bytes");
+            assert_eq!(file.problems.len(), 1, "{kept} bytes");
+            assert!(file.problems[0].contains("line 3, the last, is torn"), "{:?}", file.problems);
+            assert!(file.is_interrupted());
+        }
+        // Only the newline is missing: the row is whole.
+        let file = loaded([before.as_str(), last.trim_end()].concat().as_bytes()).unwrap();
+        assert_eq!((cases(&file), file.problems.len()), (vec![FIRST, SECOND], 0));
+        // Killed between two rows.
+        let file = loaded(before.as_bytes()).unwrap();
+        assert_eq!((cases(&file), file.problems.len(), &file.end), (vec![FIRST], 0, &None));
+    }
+
+    #[test]
+    fn zeros_that_a_power_cut_left_are_a_torn_line() {
+        let file = loaded(&[[header(), row(FIRST)].concat().as_bytes(), &[0; 4096]].concat()).unwrap();
+        assert_eq!(cases(&file), [FIRST]);
+        assert!(file.problems[0].contains("torn"), "{:?}", file.problems);
+    }
+
+    #[test]
+    fn a_broken_line_in_the_middle_costs_only_itself() {
+        let broken: [&[u8]; 4] = [b"{\"type\":\"row\",\"case\":", b"\xff\xfe\x00", b"[1, 2]", b"}"];
+        for line in broken {
+            let bytes = [header().as_bytes(), line, b"\n", row(FIRST).as_bytes()].concat();
+            let file = loaded(&bytes).unwrap();
+            assert_eq!(cases(&file), [FIRST]);
+            assert!(file.problems[0].starts_with("line 2 cannot be read"), "{:?}", file.problems);
+        }
+    }
+
+    #[test]
+    fn unknown_fields_are_ignored_and_unknown_words_cost_the_row() {
+        let more = row(FIRST).replacen('{', r#"{"of the future":{"a":[1]},"#, 1);
+        let other = row(SECOND).replace(r#""status":"ok""#, r#""status":"thawed""#);
+        let file = loaded([header(), more, other].concat().as_bytes()).unwrap();
+        assert_eq!(cases(&file), [FIRST]);
+        assert_eq!(file.problems.len(), 1);
+        assert!(file.problems[0].starts_with("line 3 cannot be read: unknown variant `thawed`"));
+    }
+
+    #[test]
+    fn the_last_row_of_a_case_counts() {
+        let again = row(FIRST).replace(r#""bytes":3145728"#, r#""bytes":1"#);
+        let file = loaded([header(), row(FIRST), row(SECOND), again, end(3)].concat().as_bytes()).unwrap();
+        assert_eq!(cases(&file), [FIRST, SECOND]);
+        assert_eq!(file.rows[0].bytes, 1);
+        assert_eq!(file.problems, [format!("lines 2 and 4 are both of `{FIRST}`; the last counts")]);
+    }
+
+    #[test]
+    fn a_row_of_another_try_stands_for_the_one_that_failed() {
+        let line = |row: &Row| json(&Line::Row(Box::new(row.clone())));
+        let crashed = Row { status: Status::Crashed, ..example::row(FIRST) };
+        let mut again = Row { retry: 1, ..example::row(FIRST) };
+        let first = line(&crashed) + &row(SECOND);
+        let file = loaded([header(), first.clone(), line(&again), end(2)].concat().as_bytes()).unwrap();
+        assert_eq!((&file.rows[0], file.rows.len(), &file.problems), (&again, 2, &vec![]));
+        // A table of tuned variants has come since.
+        again.kernel.as_mut().unwrap().variant.checks = true;
+        let file = loaded([header(), first, line(&again), end(2)].concat().as_bytes()).unwrap();
+        assert_eq!((&file.rows[0], file.rows.len(), &file.problems), (&again, 2, &vec![]));
+        // Another variant's row that is no other try stands beside.
+        again.retry = 0;
+        let file = loaded([header(), line(&crashed), line(&again), end(2)].concat().as_bytes()).unwrap();
+        assert_eq!(file.rows.len(), 2);
+    }
+
+    #[test]
+    fn rows_of_a_second_run_are_not_taken_for_the_first() {
+        let other = header().replace("1f2e3d4c", "00000000");
+        let text = [header(), row(FIRST), end(1), other, row(SECOND), end(1)].concat();
+        let file = loaded(text.as_bytes()).unwrap();
+        assert_eq!(cases(&file), [FIRST]);
+        assert!(file.problems[0].starts_with("line 4 is the header of another run"));
+        let file = loaded([header(), header(), row(FIRST)].concat().as_bytes()).unwrap();
+        assert_eq!((cases(&file), &*file.problems[0]), (vec![FIRST], "line 2 repeats the header"));
+    }
+
+    #[test]
+    fn a_closing_line_that_does_not_fit_is_told() {
+        let file = loaded([header(), row(FIRST), end(7)].concat().as_bytes()).unwrap();
+        assert_eq!(file.problems, ["the closing line counts 7 rows, 1 were read"]);
+        let file = loaded([header(), end(0), row(FIRST)].concat().as_bytes()).unwrap();
+        assert_eq!((cases(&file), &file.end), (vec![FIRST], &None));
+        assert!(file.problems[0].contains("line 3 is a row after a closing line"));
+    }
+
+    #[test]
+    fn a_later_schema_is_refused_by_name_however_it_looks() {
+        let whole = header().replace(r#""schema":1"#, r#""schema":7"#);
+        for text in [&whole, r#"{"type":"header","schema":7,"portamark":"0.1.0"}"#] {
+            let error = loaded(text.as_bytes()).unwrap_err();
+            let words = "written by portamark 0.1.0 with schema 7; this one reads up to 1";
+            assert!(error.to_string().ends_with(words), "{error}");
+            assert_eq!(error.hint(), Some(&"update portamark".into()));
+        }
+    }
+
+    #[test]
+    fn a_file_that_does_not_begin_with_a_header_is_refused_in_words() {
+        for (text, part) in [
+            ("", "the file is empty"),
+            ("\n", "first line is not JSON"),
+            ("{\"type\":\"hea", "the header is torn"),
+            ("{\"type\":\"header\"}\n", "the header cannot be read: missing field"),
+            ("{\"a\":1}\n", "first line is not a header"),
+            ("12\n", "first line is not a header"),
+            (row(FIRST).as_str(), "the header is missing"),
+            ("name,seconds\n", "first line is not JSON"),
+        ] {
+            let error = loaded(text.as_bytes()).unwrap_err();
+            assert!(matches!(error, Error::Input { .. }), "{error:?}");
+            assert!(error.to_string().contains(part), "{error}");
+        }
+        assert!(matches!(load(Path::new("no/such.jsonl")), Err(Error::Io { action: "read", .. })));
+    }
+
+    #[test]
+    fn editors_of_other_systems_do_no_harm() {
+        let text = [header(), row(FIRST), end(1)].concat().replace('\n', "\r\n");
+        let file = loaded(format!("\u{feff}{text}\r\n\n").as_bytes()).unwrap();
+        assert_eq!((cases(&file), file.problems.len()), (vec![FIRST], 0));
+    }
+
+    #[test]
+    fn a_line_without_end_is_left_out_without_filling_the_memory() {
+        let long = vec![b'x'; LONGEST_LINE as usize + 9];
+        let bytes = [header().as_bytes(), &long, b"\n", row(FIRST).as_bytes()].concat();
+        let file = loaded(&bytes).unwrap();
+        assert_eq!(cases(&file), [FIRST]);
+        assert_eq!(file.problems, ["line 2 is longer than 16 MiB and left out"]);
+        let file = loaded(&[header().as_bytes(), &long].concat()).unwrap();
+        assert!(file.problems[0].contains("torn"));
+        assert!(loaded(&long).is_err());
+    }
+
+    #[test]
+    fn problems_do_not_grow_without_bound() {
+        let file = loaded((header() + &"?\n".repeat(1000)).as_bytes()).unwrap();
+        assert_eq!(file.problems.len(), MOST_PROBLEMS + 1);
+        assert_eq!(file.problems[MOST_PROBLEMS], "and 950 more problems");
+    }
+
+    #[test]
+    fn folders_are_searched_in_order_and_each_file_counts_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path();
+        let text = header() + &row(FIRST);
+        for name in ["b/2.jsonl", "b/1.jsonl", "a/deep/3.jsonl", "a/notes.txt"] {
+            std::fs::create_dir_all(root.join(name).parent().unwrap()).unwrap();
+            std::fs::write(root.join(name), &text).unwrap();
+        }
+        let files = load_all(&[root.to_path_buf(), root.join("b/1.jsonl")]).unwrap();
+        let names: Vec<_> = files.iter().map(|file| file.path.strip_prefix(root).unwrap()).collect();
+        assert_eq!(names, ["a/deep/3.jsonl", "b/1.jsonl", "b/2.jsonl"].map(Path::new));
+
+        std::fs::write(root.join("b/0.jsonl"), "?").unwrap();
+        assert!(load_all(&[root.to_path_buf()]).is_err());
+        let (files, errors) = load_readable(&[root.to_path_buf()]).unwrap();
+        assert_eq!((files.len(), errors.len()), (3, 1));
+        assert!(load_readable(&[root.join("b/0.jsonl")]).is_err());
+
+        std::fs::create_dir(root.join("empty")).unwrap();
+        for (paths, part) in [
+            (vec![root.join("empty")], "no result file (*.jsonl) in this folder"),
+            (vec![root.join("none")], "no such file or folder"),
+            (vec![], "no result file is named"),
+        ] {
+            let error = load_all(&paths).unwrap_err();
+            assert!(error.to_string().contains(part), "{error}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn loading_never_panics_whatever_the_file_holds(
+            bytes in proptest::collection::vec(any::<u8>(), 0..400), with_header: bool,
+        ) {
+            let first = if with_header { header() } else { String::new() };
+            let _ = loaded(&[first.as_bytes(), &bytes].concat());
+        }
+
+        #[test]
+        fn a_damaged_byte_never_costs_more_than_its_line_and_a_neighbour(at in 0usize..100_000, byte: u8) {
+            let lines = [row(FIRST), row(SECOND), row("peak f32 fma c64 s128")];
+            let mut body = lines.concat().into_bytes();
+            let at = at % body.len();
+            body[at] = byte;
+            let file = loaded(&[header().as_bytes(), &body].concat()).unwrap();
+            // A damaged newline joins two lines; a damaged name makes two rows of one case.
+            prop_assert!(file.rows.len() + 2 >= lines.len());
+        }
+    }
+}

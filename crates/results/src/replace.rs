@@ -1,0 +1,54 @@
+//! Putting a whole file into the place of another.
+
+use portamark_model::error::{Error, Result};
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
+use std::path::Path;
+
+/// Puts what `write` writes into the place of `path` in one step, so that a reader never sees half of
+/// it. The folder has to be there.
+///
+/// # Errors
+/// When it cannot be written; what was there before stays.
+pub fn replace_file(
+    path: &Path,
+    write: impl FnOnce(&mut BufWriter<&mut File>) -> io::Result<()>,
+) -> Result<()> {
+    let error = |source: io::Error| Error::io("write", path, source);
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut builder = tempfile::Builder::new();
+    #[cfg(unix)]
+    {
+        // The default is for its writer alone. The umask still holds.
+        use std::os::unix::fs::PermissionsExt;
+        builder.permissions(std::fs::Permissions::from_mode(0o666));
+    }
+    let mut file = builder.tempfile_in(folder).map_err(error)?;
+    let mut buffer = BufWriter::new(file.as_file_mut());
+    write(&mut buffer).and_then(|()| buffer.flush()).map_err(error)?;
+    drop(buffer);
+    file.persist(path).map_err(|failure| error(failure.error))?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_replaced_whole_or_stays_as_it_was() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        for text in ["one", "two"] {
+            replace_file(&path, |file| file.write_all(text.as_bytes())).unwrap();
+            assert_eq!(std::fs::read_to_string(&path).unwrap(), text);
+        }
+        let full = |file: &mut BufWriter<&mut File>| {
+            file.write_all(b"thr")?;
+            Err(io::ErrorKind::StorageFull.into())
+        };
+        assert!(replace_file(&path, full).is_err());
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "two");
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+}

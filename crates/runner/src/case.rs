@@ -1,0 +1,253 @@
+//! One case on one device: plan, price, measure, write down.
+
+use super::choice::Job;
+use super::track::Track;
+use portamark_executors::FaultKind;
+use portamark_kernels::{KernelSource, Plan, PlanError};
+use portamark_measure::{
+    Contestant, Ended, Measurement, Sentinels, Session, TooLarge, fits, measure, measure_interleaved,
+};
+use portamark_model::units;
+use portamark_model::workload::Case;
+use portamark_results::{self as results, KernelUsed, Row, Status};
+use std::time::Instant;
+
+/// Runs one case by one kernel and writes down what happened, whatever happens.
+pub(crate) fn run_case(track: &mut Track, case: &Case, job: &Job, source: &KernelSource, repeat: u32) -> Row {
+    let started = Instant::now();
+    let mut row = blank(track, case, repeat);
+    let share_s = track.budget.share_s();
+    match ready(track, &mut row, case, job, source, share_s) {
+        Err(refusal) => refuse(track, &mut row, refusal),
+        Ok(plan) => {
+            let sentinels =
+                track.conditions.sentinels(&mut *track.executor, &track.device, &track.config, source);
+            let mut session = Session {
+                executor: &mut *track.executor,
+                device: &track.device,
+                timer: &track.timer,
+                sentinels,
+                sentinel_start: track.conditions.sentinel_start.as_ref(),
+            };
+            let measured = measure(&mut session, &track.config, case, plan.as_ref(), share_s);
+            note_down(track, &mut row, case, job, plan.as_ref(), measured);
+        }
+    }
+    row.spent.total_s = started.elapsed().as_secs_f64();
+    row
+}
+
+/// Runs one case on each of two sides in turns; `first` of them, 0 or 1, begins. A side that cannot
+/// run leaves the other to run alone.
+pub(crate) fn run_pair(
+    tracks: [&mut Track; 2],
+    cases: [&Case; 2],
+    jobs: [&Job; 2],
+    sources: [&KernelSource; 2],
+    repeat: u32,
+    first: usize,
+) -> [Row; 2] {
+    let started = Instant::now();
+    let [a, b] = tracks;
+    let mut rows = [blank(a, cases[0], repeat), blank(b, cases[1], repeat)];
+    let shares = [a.budget.share_s(), b.budget.share_s()];
+    let plan_a = ready(a, &mut rows[0], cases[0], jobs[0], sources[0], shares[0]);
+    let plan_b = ready(b, &mut rows[1], cases[1], jobs[1], sources[1], shares[1]);
+    match (plan_a, plan_b) {
+        (Ok(plan_a), Ok(plan_b)) => {
+            let plans = [plan_a.as_ref(), plan_b.as_ref()];
+            let sides =
+                [contestant(a, cases[0], plans[0], shares[0]), contestant(b, cases[1], plans[1], shares[1])];
+            let [one, other] = measure_interleaved(sides, first);
+            note_down(a, &mut rows[0], cases[0], jobs[0], plans[0], one);
+            note_down(b, &mut rows[1], cases[1], jobs[1], plans[1], other);
+        }
+        (Err(refusal), Err(other)) => {
+            refuse(a, &mut rows[0], refusal);
+            refuse(b, &mut rows[1], other);
+        }
+        (Err(refusal), Ok(_)) => {
+            refuse(a, &mut rows[0], refusal);
+            rows[1] = run_case(b, cases[1], jobs[1], sources[1], repeat);
+        }
+        (Ok(_), Err(refusal)) => {
+            rows[0] = run_case(a, cases[0], jobs[0], sources[0], repeat);
+            refuse(b, &mut rows[1], refusal);
+        }
+    }
+    rows.iter_mut().for_each(|row| row.spent.total_s = started.elapsed().as_secs_f64());
+    rows
+}
+
+/// One side with its case. It has no sentinel: the other side takes its turns as often and shows what a
+/// sentinel would.
+fn contestant<'a>(
+    track: &'a mut Track,
+    case: &'a Case,
+    plan: Option<&'a Plan>,
+    share_s: Option<f64>,
+) -> Contestant<'a, 'a> {
+    let session = Session {
+        executor: &mut *track.executor,
+        device: &track.device,
+        timer: &track.timer,
+        sentinels: Sentinels::default(),
+        sentinel_start: None,
+    };
+    Contestant { session, config: &track.config, case, plan, share_s }
+}
+
+/// A row of which nothing is known yet.
+fn blank(track: &Track, case: &Case, repeat: u32) -> Row {
+    // What the sensors said between the cases is of none of them.
+    track.sensors.take();
+    Row {
+        case: case.key(),
+        repeat,
+        status: Status::Ok,
+        reason: None,
+        flop: case.flop(),
+        bytes: case.bytes(),
+        started: results::now(),
+        spent: Default::default(),
+        kernel: None,
+        verification: None,
+        timing: None,
+        telemetry: None,
+        predicted_s: track.predictor.predict(case),
+        tags: Vec::new(),
+        retry: 0,
+        kills: 0,
+        imported: None,
+    }
+}
+
+/// The plan of a case that fits the device, the memory and the budget; `row` says which kernel.
+fn ready(
+    track: &Track,
+    row: &mut Row,
+    case: &Case,
+    job: &Job,
+    source: &KernelSource,
+    share_s: Option<f64>,
+) -> std::result::Result<Option<Plan>, Refusal> {
+    let plan = plan_for(track, case, job, source)?;
+    row.kernel = plan.as_ref().map(|plan| used(plan, job, 0));
+    affordable(track, row, share_s)?;
+    Ok(plan)
+}
+
+fn refuse(track: &mut Track, row: &mut Row, (status, reason): Refusal) {
+    row.status = status;
+    row.reason = Some(results::redact(&reason));
+    track.budget.spend(0.0);
+}
+
+/// Writes into `row` what was measured, and into `track` what later cases need of it.
+fn note_down(
+    track: &mut Track,
+    row: &mut Row,
+    case: &Case,
+    job: &Job,
+    plan: Option<&Plan>,
+    measured: Measurement,
+) {
+    let used_s = measured.spent.warmup_s + measured.spent.sample_s;
+    if let (Ended::Ok | Ended::TooSlow(_), Some(seconds)) = (&measured.ended, measured.first_s) {
+        let seconds = measured.timing.as_ref().map_or(seconds, |timing| timing.summary.median);
+        track.predictor.note(case, seconds);
+    }
+    row.kernel = match (plan, &measured.kernel) {
+        (Some(plan), _) => Some(used(plan, job, measured.held_bytes)),
+        (None, Some(kernel)) => Some(KernelUsed::of_library(kernel, measured.held_bytes)),
+        (None, None) => None,
+    };
+    fill(row, measured);
+    row.telemetry = track.sensors.take().map(Box::new);
+    if row.status.ends_the_executor() {
+        // What ran out of memory, or broke the protocol, may have left anything behind.
+        track.executor.stop();
+    }
+    if let (Job::Own(..), Status::Failed, Some(reason)) = (job, row.status, &mut row.reason) {
+        reason.push_str("; docs/kernels.md says what a kernel is given");
+    }
+    track.budget.spend(used_s);
+}
+
+type Refusal = (Status, String);
+
+fn plan_for(
+    track: &Track,
+    case: &Case,
+    job: &Job,
+    source: &KernelSource,
+) -> std::result::Result<Option<Plan>, Refusal> {
+    if let Some(reason) = case.too_large() {
+        return Err((Status::Unsupported, reason));
+    }
+    let plan = track.chooser.plan(job, case, &track.device, source).map_err(|error| match error {
+        PlanError::Template(_) => (Status::Failed, error.to_string()),
+        _ => (Status::Unsupported, error.to_string()),
+    })?;
+    fits(case, plan.as_ref(), &track.device, track.config.memory_limit).map_err(|error| match error {
+        TooLarge::ForDevice(reason) => (Status::Unsupported, reason),
+        TooLarge::ForLimit(reason) => (Status::Skipped, reason),
+    })?;
+    Ok(plan)
+}
+
+/// Refuses a case that is predicted to take more than its share.
+fn affordable(track: &Track, row: &Row, share_s: Option<f64>) -> std::result::Result<(), Refusal> {
+    let Some(predicted_s) = row.predicted_s else { return Ok(()) };
+    let timeout_s = track.config.timeout.as_secs_f64();
+    if predicted_s > 0.8 * timeout_s {
+        let (predicted, timeout) = (units::seconds(predicted_s), units::seconds(timeout_s));
+        let reason =
+            format!("predicted {predicted} for one execution; the deadline is {timeout}, see --timeout");
+        return Err((Status::Skipped, reason));
+    }
+    let Some(share_s) = share_s else { return Ok(()) };
+    let executions = (3 + track.config.stopping.min_samples) as f64;
+    if predicted_s * executions <= share_s {
+        return Ok(());
+    }
+    let reason = format!(
+        "predicted {} for one execution, {} with all samples; its share of the budget is {}",
+        units::seconds(predicted_s),
+        units::seconds(predicted_s * executions),
+        units::seconds(share_s)
+    );
+    Err((Status::Skipped, reason))
+}
+
+fn fill(row: &mut Row, measured: Measurement) {
+    (row.status, row.reason) = match measured.ended {
+        Ended::Ok => (Status::Ok, None),
+        Ended::Wrong(reason) => (Status::Wrong, Some(reason)),
+        Ended::TooSlow(reason) => (Status::Skipped, Some(reason)),
+        Ended::Fault(fault) => {
+            let status = match fault.kind {
+                FaultKind::Unsupported => Status::Unsupported,
+                FaultKind::OutOfMemory => Status::OutOfMemory,
+                FaultKind::Failed => Status::Failed,
+                FaultKind::Timeout => Status::Timeout,
+                FaultKind::Crashed => Status::Crashed,
+            };
+            (status, Some(results::redact(&fault.reason)))
+        }
+    };
+    row.spent = measured.spent;
+    row.verification = measured.verification;
+    row.timing = measured.timing;
+    row.tags = measured.tags;
+}
+
+fn used(plan: &Plan, job: &Job, held_bytes: u64) -> KernelUsed {
+    KernelUsed {
+        variant: plan.variant.clone(),
+        sha256: plan.hash(),
+        steps: plan.steps.len() as u32,
+        held_bytes,
+        tuned: job.tuned(),
+    }
+}

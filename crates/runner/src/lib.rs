@@ -1,0 +1,63 @@
+//! Runs suites on devices and writes rows: opens devices, chooses kernels, orders cases and repeats, keeps
+//! drivers that hang or die apart, holds budgets, resumes, and measures two sides against each other.
+//!
+//! One case on one device:
+//!
+//! ```
+//! # #[cfg(feature = "host")]
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! use portamark_model::suite::Suite;
+//! use portamark_runner::{Executors, Found, Options, Silent, run};
+//! use std::sync::atomic::AtomicBool;
+//! use std::time::Duration;
+//!
+//! let case = "stream f32 copy n65536".parse()?;
+//! let folder = tempfile::tempdir()?;
+//! let mut options = Options::new(Suite::new("one", vec![case]), folder.path());
+//! options.settings.max_time = Duration::from_millis(50);
+//!
+//! // The processor, in this process. `gpus()` has the devices of GPU drivers.
+//! let place = Executors::default().host()?.remove(0);
+//! let finished = run(&options, &Found::one(place), &AtomicBool::new(false), &Silent)?;
+//! let row = &portamark_results::load(&finished.paths[0])?.rows[0];
+//! println!("{}: {:.1} GB/s", row.case, row.byte_rate().unwrap() * 1e-9);
+//! # Ok(())
+//! # }
+//! # #[cfg(not(feature = "host"))]
+//! # fn main() {}
+//! ```
+//!
+//! A driver can hang, and an access out of bounds can end the process. So that this costs one case,
+//! [`BuiltIn::Program`] runs the executors in child processes of a portamark.
+//!
+//! Features: `wgpu`, `host` and `browser` are the executors of those names, `nvml` reads the sensors of
+//! NVIDIA's cards.
+
+mod case;
+mod choice;
+mod conditions;
+mod done;
+mod events;
+mod forecast;
+mod options;
+mod order;
+mod places;
+mod proving;
+mod run;
+mod sensors;
+mod sides;
+pub mod telemetry;
+mod track;
+mod tuned;
+mod tuning;
+
+pub use choice::{Checks, KernelChoice, OwnFile, Variants};
+pub use events::{Events, Silent};
+pub use forecast::{ForecastRow, forecast};
+pub use options::{Earlier, Isolation, Options, Settings};
+pub use places::{BROWSER, BuiltIn, Executors, Found, Place};
+pub use proving::{Proof, ProofOutcome, verify};
+pub use run::{Finished, run};
+pub use sides::{Side, run_sides};
+pub use tuned::{load_tuned, save_tuned, tuned_path};
+pub use tuning::{TunedLine, Tuning, TuningOptions, tune_suite};

@@ -1,0 +1,383 @@
+//! Where devices are: which executors are asked for them, and how each is started.
+
+use crate::events::Events;
+#[cfg(feature = "browser")]
+use portamark_executors::{BrowserExecutor, BrowserServer};
+use portamark_executors::{
+    ChildExecutor, Executor, Fault, FaultKind, InProcessExecutor, MakeService, Program, Runtime,
+};
+use portamark_model::device::Capabilities;
+use portamark_model::error::{Error, Hint, Result};
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::sync::Arc;
+#[cfg(feature = "browser")]
+use std::sync::OnceLock;
+use std::time::Duration;
+
+/// A driver or a runtime may load for seconds at its first use.
+const HELLO: Duration = Duration::from_secs(60);
+
+/// A device and how its executor is started.
+#[derive(Debug, Clone)]
+pub struct Place {
+    /// The device.
+    pub device: Capabilities,
+    /// Name and version of its executor.
+    pub executor: String,
+    launcher: Launcher,
+}
+
+/// How an executor is started.
+#[derive(Debug, Clone)]
+enum Launcher {
+    /// A child process of its own.
+    Program(Program),
+    /// A service in this process.
+    InProcess(MakeService),
+    /// The page that is connected to this process.
+    #[cfg(feature = "browser")]
+    Browser(Arc<BrowserServer>),
+}
+
+impl Launcher {
+    fn start(&self) -> Box<dyn Executor> {
+        match self {
+            Launcher::Program(program) => Box::new(ChildExecutor::new(program.clone())),
+            Launcher::InProcess(make) => Box::new(InProcessExecutor::new(make.clone())),
+            #[cfg(feature = "browser")]
+            Launcher::Browser(server) => Box::new(BrowserExecutor::new(Arc::clone(server))),
+        }
+    }
+}
+
+/// The device that a page in a browser has.
+pub const BROWSER: &str = "browser";
+
+impl Place {
+    /// An executor of its own, which starts at its first request.
+    pub fn start(&self) -> Box<dyn Executor> {
+        self.launcher.start()
+    }
+}
+
+/// Where the built-in executors run.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum BuiltIn {
+    /// In this process. A driver that hangs or dies takes the process with it.
+    #[default]
+    InProcess,
+    /// In child processes of this program, a portamark: a driver that hangs or dies costs one case.
+    Program(PathBuf),
+}
+
+/// Which executors there are to ask, and how they are started.
+#[derive(Debug, Clone)]
+pub struct Executors {
+    /// Command of an external executor, instead of the built-in ones.
+    pub command: Option<String>,
+    /// Where the built-in ones run.
+    pub built_in: BuiltIn,
+    /// A program in place of that of the external executor, which gets its arguments.
+    pub program: Option<PathBuf>,
+    /// Variables for the environment of child processes.
+    pub environment: Vec<(String, String)>,
+    /// Threads of the host's processor on the device `host`; without this one for each core.
+    pub threads: Option<u32>,
+    /// Python that runs devices like `numpy`, `torch:npu` and `jax`; without this PORTAMARK_PYTHON, or
+    /// python3.
+    pub python: Option<PathBuf>,
+    /// Address and port where the page of the device `browser` is served; port 0 is a free one.
+    pub page: SocketAddr,
+    /// Is told the address of that page, and what happens there.
+    pub say: fn(&str),
+    /// The server of that page, once there is one.
+    #[cfg(feature = "browser")]
+    server: Arc<OnceLock<Arc<BrowserServer>>>,
+}
+
+impl Default for Executors {
+    fn default() -> Self {
+        Executors {
+            command: None,
+            built_in: BuiltIn::default(),
+            program: None,
+            environment: Vec::new(),
+            threads: None,
+            python: None,
+            page: SocketAddr::new(Ipv4Addr::LOCALHOST.into(), 0),
+            say: |_| {},
+            #[cfg(feature = "browser")]
+            server: Arc::default(),
+        }
+    }
+}
+
+/// Devices that were chosen.
+#[derive(Debug, Clone)]
+pub struct Found {
+    /// They and how their executors are started.
+    pub chosen: Vec<Place>,
+    /// Ids of all devices that were listed on the way, chosen or not.
+    pub present: Vec<String>,
+}
+
+impl Found {
+    /// One device.
+    pub fn one(place: Place) -> Self {
+        Found { present: vec![place.device.id.clone()], chosen: vec![place] }
+    }
+}
+
+impl Executors {
+    /// The devices that `wanted` names: numbers, parts of an id, or `all` of those that the built-in or
+    /// the external executor lists; or a foreign runtime, e.g. `torch:cuda`, or the browser.
+    ///
+    /// # Errors
+    /// When an executor that is needed does not start, or `wanted` names no device, or several.
+    pub fn find(&self, wanted: &[String], events: &dyn Events) -> Result<Found> {
+        let mut listed: Option<Vec<Place>> = None;
+        let mut chosen: Vec<Place> = Vec::new();
+        for want in wanted {
+            let runtime = if self.command.is_none() { Runtime::parse(want)? } else { None };
+            let found = match runtime {
+                Some(runtime) => self.runtime(want, &runtime)?,
+                None if want == BROWSER && self.command.is_none() => self.browser()?,
+                None => {
+                    if listed.is_none() {
+                        listed = Some(self.list(events)?);
+                    }
+                    choose(listed.as_deref().unwrap_or_default(), want)?.into_iter().cloned().collect()
+                }
+            };
+            for place in found {
+                if !chosen.iter().any(|other| other.device.id == place.device.id) {
+                    chosen.push(place);
+                }
+            }
+        }
+        let mut present: Vec<String> =
+            listed.iter().flatten().chain(&chosen).map(|place| place.device.id.clone()).collect();
+        present.sort();
+        present.dedup();
+        Ok(Found { chosen, present })
+    }
+
+    /// The devices of the external executor, or of the built-in ones: those of GPU drivers, then the
+    /// host's processor.
+    ///
+    /// # Errors
+    /// When the external executor does not start, or none of the built-in ones does.
+    pub fn list(&self, events: &dyn Events) -> Result<Vec<Place>> {
+        if let Some(command) = &self.command {
+            return ask(&Launcher::Program(self.external(command)?), "the executor");
+        }
+        let mut places = match self.gpus() {
+            Ok(places) => places,
+            Err(error) => {
+                events.no_gpu(Some(&error));
+                Vec::new()
+            }
+        };
+        let any = !places.is_empty();
+        places.extend(self.host()?);
+        if !any {
+            events.no_gpu(None);
+        }
+        Ok(places)
+    }
+
+    /// The devices of GPU drivers alone.
+    ///
+    /// # Errors
+    /// When their executor does not start or breaks.
+    pub fn gpus(&self) -> Result<Vec<Place>> {
+        match &self.built_in {
+            BuiltIn::Program(program) => ask(&self.child(program, &["wgpu"]), "wgpu"),
+            #[cfg(feature = "wgpu")]
+            BuiltIn::InProcess => {
+                let make = MakeService::new(|| Box::new(portamark_executors::WgpuService::new()));
+                ask(&Launcher::InProcess(make), "wgpu")
+            }
+            #[cfg(not(feature = "wgpu"))]
+            BuiltIn::InProcess => Ok(Vec::new()),
+        }
+    }
+
+    /// The host's processor.
+    ///
+    /// # Errors
+    /// When its executor does not start or breaks.
+    pub fn host(&self) -> Result<Vec<Place>> {
+        match (&self.built_in, self.threads) {
+            (BuiltIn::Program(program), None) => ask(&self.child(program, &["host"]), "host"),
+            (BuiltIn::Program(program), Some(threads)) => {
+                ask(&self.child(program, &["host", "--threads", &threads.to_string()]), "host")
+            }
+            #[cfg(feature = "host")]
+            (BuiltIn::InProcess, threads) => {
+                let make = MakeService::new(move || Box::new(portamark_executors::HostService::new(threads)));
+                ask(&Launcher::InProcess(make), "host")
+            }
+            #[cfg(not(feature = "host"))]
+            (BuiltIn::InProcess, _) => Ok(Vec::new()),
+        }
+    }
+
+    fn runtime(&self, want: &str, runtime: &Runtime) -> Result<Vec<Place>> {
+        ask(&Launcher::Program(runtime.program(self.python.as_deref())?), want)
+    }
+
+    /// The device of a browser, once one has opened the page.
+    #[cfg(feature = "browser")]
+    fn browser(&self) -> Result<Vec<Place>> {
+        let failed = |error: std::io::Error| {
+            let message = format!("cannot serve a page at {}: {error}", self.page);
+            Error::refused_hint(message, Hint::OtherAddress)
+        };
+        let server = match self.server.get() {
+            Some(server) => server,
+            None => {
+                let server = BrowserServer::start(self.page, Arc::new(self.say)).map_err(failed)?;
+                server.welcome().map_err(failed)?;
+                self.server.get_or_init(|| Arc::new(server))
+            }
+        };
+        ask(&Launcher::Browser(Arc::clone(server)), BROWSER)
+    }
+
+    #[cfg(not(feature = "browser"))]
+    fn browser(&self) -> Result<Vec<Place>> {
+        let message = "measuring in a browser was left out of this build".into();
+        Err(Error::NoDevice { message, explained: true })
+    }
+
+    /// The server of the page, if there is one: people look at the page too.
+    #[cfg(feature = "browser")]
+    pub fn audience(&self) -> Option<Arc<BrowserServer>> {
+        self.server.get().cloned()
+    }
+
+    /// The program of the built-in executors as one of them.
+    fn child(&self, program: &std::path::Path, arguments: &[&str]) -> Launcher {
+        let arguments = ["executor"].iter().chain(arguments).map(|word| word.to_string()).collect();
+        Launcher::Program(Program {
+            environment: self.environment.clone(),
+            ..Program::new(program, arguments)
+        })
+    }
+
+    /// An external executor: its command, split at spaces.
+    fn external(&self, command: &str) -> Result<Program> {
+        let mut words = command.split_whitespace().map(str::to_owned);
+        let program = words.next().ok_or_else(|| Error::refused("the command of the executor is empty"))?;
+        let program = self.program.clone().unwrap_or_else(|| program.into());
+        let arguments = words.collect();
+        Ok(Program { environment: self.environment.clone(), ..Program::new(program, arguments) })
+    }
+}
+
+/// Asks the executor that `launcher` starts for its devices.
+fn ask(launcher: &Launcher, name: &str) -> Result<Vec<Place>> {
+    let refused = |fault: Fault| match fault.kind {
+        FaultKind::Unsupported => {
+            let message = format!("there is no device {name}: {}", fault.reason);
+            Error::NoDevice { message, explained: true }
+        }
+        _ => Error::Executor { name: name.into(), message: fault.reason },
+    };
+    let (executor, devices) = launcher.start().hello(HELLO).map_err(refused)?;
+    let place = |device| Place { device, executor: executor.clone(), launcher: launcher.clone() };
+    Ok(devices.into_iter().map(place).collect())
+}
+
+/// The places among `places` that `want` names: a number, `all`, or a part of the id.
+fn choose<'a>(places: &'a [Place], want: &str) -> Result<Vec<&'a Place>> {
+    if places.is_empty() {
+        return Err(Error::NoDevice { message: "no device was found".into(), explained: false });
+    }
+    if want == "all" {
+        return Ok(places.iter().collect());
+    }
+    if let Ok(index) = want.parse::<usize>() {
+        let found = places.get(index).ok_or_else(|| {
+            Error::refused_hint(
+                format!("there is no device {index}; there are {}", places.len()),
+                Hint::ListDevices,
+            )
+        })?;
+        return Ok(vec![found]);
+    }
+    let part = want.to_lowercase();
+    let mut found: Vec<&Place> = places.iter().filter(|place| place.device.id == want).collect();
+    if found.is_empty() {
+        found = places.iter().filter(|place| place.device.id.to_lowercase().contains(&part)).collect();
+    }
+    let ids = |places: &mut dyn Iterator<Item = &Place>| {
+        places.map(|place| place.device.id.as_str()).collect::<Vec<_>>().join("; ")
+    };
+    match found.len() {
+        0 => Err(Error::refused_hint(
+            format!("no device matches `{want}`"),
+            format!("there is {}", ids(&mut places.iter())),
+        )),
+        1 => Ok(found),
+        count => Err(Error::refused_hint(
+            format!("`{want}` matches {count} devices: {}", ids(&mut found.into_iter())),
+            "give more of the name, or its number",
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::events::Silent;
+    use portamark_executors::fake::Script;
+
+    fn places(ids: &[&str]) -> Vec<Place> {
+        let launcher = Launcher::Program(Program::new("none", Vec::new()));
+        let place = |id: &&str| Place {
+            device: Capabilities { id: id.to_string(), ..Script::device() },
+            executor: "test 1".into(),
+            launcher: launcher.clone(),
+        };
+        ids.iter().map(place).collect()
+    }
+
+    fn two() -> Vec<Place> {
+        places(&["vulkan/llvmpipe/Mesa 22.3.6", "vulkan/llvmpipe/Mesa 25.0.7"])
+    }
+
+    #[test]
+    fn a_device_is_named_by_number_part_or_all() {
+        let places = two();
+        let ids = |want: &str| -> Vec<String> {
+            choose(&places, want).unwrap().into_iter().map(|place| place.device.id.clone()).collect()
+        };
+        assert_eq!(ids("1"), ["vulkan/llvmpipe/Mesa 25.0.7"]);
+        assert_eq!(ids("mesa 22"), ["vulkan/llvmpipe/Mesa 22.3.6"]);
+        assert_eq!(ids("all").len(), 2);
+    }
+
+    #[test]
+    fn an_ambiguous_or_unknown_name_is_an_error_that_lists_devices() {
+        let places = two();
+        let message = |want: &str| {
+            let error = choose(&places, want).unwrap_err();
+            let hint = error.hint().map(ToString::to_string);
+            format!("{error} / {}", hint.unwrap_or_default())
+        };
+        assert!(message("llvmpipe").contains("matches 2 devices: vulkan/llvmpipe/Mesa 22.3.6; vulkan/"));
+        assert!(message("nvidia").contains("there is vulkan/llvmpipe/Mesa 22.3.6"));
+        assert!(message("7").contains("there are 2"));
+        assert!(matches!(choose(&[], "all"), Err(Error::NoDevice { explained: false, .. })));
+    }
+
+    #[test]
+    fn what_cannot_be_a_device_of_a_runtime_is_refused_before_anything_is_started() {
+        let executors = Executors { python: Some("/nonexistent".into()), ..Executors::default() };
+        let error = executors.find(&["torch:../../etc".into()], &Silent).unwrap_err();
+        assert!(error.to_string().contains("torch:../../etc"), "{error}");
+    }
+}

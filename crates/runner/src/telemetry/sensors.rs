@@ -1,0 +1,40 @@
+//! Which sensors a device has.
+
+use super::nvml::{Library, NvmlSensor};
+use super::sysfs::{Cpu, GpuFolder};
+use portamark_model::device::Capabilities;
+use portamark_results::Reading;
+use std::path::Path;
+
+/// PCI vendor id of NVIDIA.
+const NVIDIA: u32 = 0x10de;
+
+/// Sensors of one device.
+pub trait Sensor: Send {
+    /// What is read, e.g. `NVML`.
+    fn source(&self) -> &'static str;
+
+    /// Reads them; never fails, since what cannot be read is none.
+    fn read(&mut self) -> Reading;
+}
+
+/// The sensors of `device`, at the PCI address `slot` if that is known, with the files under `root`.
+///
+/// # Errors
+/// The reason why there are none, in words that tell nothing of whose machine it is.
+pub fn sensor_of(device: &Capabilities, slot: Option<&str>, root: &Path) -> Result<Box<dyn Sensor>, String> {
+    let mut sensor: Box<dyn Sensor> = if device.is_software() {
+        Box::new(Cpu::at(root))
+    } else if device.vendor_id == NVIDIA {
+        let library = nvml_wrapper::Nvml::init().map_err(|error| format!("NVML cannot be used: {error}"))?;
+        Box::new(NvmlSensor::find(Library::Real(Box::new(library)), slot, &device.name)?)
+    } else if cfg!(target_os = "linux") || root != Path::new("/") {
+        Box::new(GpuFolder::find(root, slot, device.vendor_id, device.device_id)?)
+    } else {
+        return Err("there is no source for this device on this system".into());
+    };
+    if sensor.read().is_empty() {
+        return Err(format!("{} shows no clock, power or temperature here", sensor.source()));
+    }
+    Ok(sensor)
+}

@@ -1,0 +1,197 @@
+//! One device during a run: its executor, its file, its budget.
+
+use super::choice::Chooser;
+use super::conditions::Conditions;
+use super::done::Done;
+use super::events::Events;
+use super::options::{Earlier as EarlierRun, Options};
+use super::places::Place;
+use super::sensors::Sensors;
+use portamark_executors::Executor;
+use portamark_measure::{Budget, Config, METHOD, Predictor, test_timer};
+use portamark_model::device::Capabilities;
+use portamark_model::error::{Error, Hint, Result};
+use portamark_model::workload::Case;
+use portamark_results::{
+    self as results, AbSide, Earlier, Header, Row, RunFile, RunWriter, SCHEMA_VERSION, TimerChoice,
+    TimerReport, find_earlier,
+};
+use std::collections::BTreeMap;
+
+/// What all devices of a run share.
+pub(crate) struct Setup {
+    /// Identifier of the run.
+    pub(crate) run_id: String,
+    /// The side of a comparison, if it is one.
+    pub(crate) ab: Option<AbSide>,
+    /// Ids of all devices that are there, chosen or not.
+    pub(crate) present: Vec<String>,
+}
+
+/// One device during a run.
+pub(crate) struct Track {
+    pub(crate) device: Capabilities,
+    pub(crate) executor: Box<dyn Executor>,
+    pub(crate) writer: RunWriter,
+    pub(crate) timer: TimerReport,
+    pub(crate) conditions: Conditions,
+    pub(crate) sensors: Sensors,
+    pub(crate) config: Config,
+    pub(crate) predictor: Predictor,
+    pub(crate) budget: Budget,
+    pub(crate) chooser: Chooser,
+    /// The rows that there are.
+    pub(crate) done: Done,
+    pub(crate) earlier_s: f64,
+}
+
+impl Track {
+    /// Starts an executor for `device`, tests its timer, and makes or reopens its file.
+    pub(crate) fn open(options: &Options, setup: &Setup, place: &Place, events: &dyn Events) -> Result<Self> {
+        let mut device = place.device.clone();
+        // Where the card is in someone's machine is no one's business.
+        let slot = device.pci_bus_id.take();
+        let mut config = options.settings.config(&device, options.repeats);
+        let chooser = options.choice.chooser(&device, &options.output, &options.source, events)?;
+        let (suite, budget) = (&options.suite, options.budget);
+        let mut executor = place.start();
+        let timer = test_timer(&mut *executor, &device, &config, &options.source);
+        let timer = timer.unwrap_or_else(|fault| {
+            TimerReport::untested(format!("the self-test failed: {}", results::redact(&fault.reason)))
+        });
+        for line in timer_talk(&device, &timer) {
+            events.note(&line);
+        }
+        let mut header = Header {
+            schema: SCHEMA_VERSION,
+            method: METHOD,
+            portamark: env!("CARGO_PKG_VERSION").into(),
+            run: setup.run_id.clone(),
+            started: results::now(),
+            suite: suite.name.clone(),
+            seed: options.settings.seed,
+            device: device.clone(),
+            platform: results::platform(),
+            executor: place.executor.clone(),
+            timer: timer.clone(),
+            sensors: None,
+            cache: None,
+            sentinels: None,
+            settled: None,
+            labels: options.labels.clone(),
+            options: BTreeMap::from([
+                ("budget_s".to_string(), budget.map_or("none".to_string(), |b| b.as_secs_f64().to_string())),
+                ("max_noise".to_string(), options.settings.max_noise.to_string()),
+                ("cache".to_string(), if config.rotate { "rotated" } else { "warm" }.to_string()),
+                ("dist".to_string(), config.dist.to_string()),
+                ("memory_bytes".to_string(), config.memory_limit.to_string()),
+                ("isolate".to_string(), options.isolation.name().to_string()),
+                ("tuning_tables".to_string(), chooser.tables().to_string()),
+                ("repeats".to_string(), options.repeats.to_string()),
+            ]),
+            ab: setup.ab.clone(),
+        };
+        let earlier = reopen_file(options, setup, &header, events)?;
+        let conditions = Conditions::find(
+            &mut *executor,
+            &device,
+            &timer,
+            &mut config,
+            &options.source,
+            options.settle,
+            earlier.as_ref().map(|(_, file)| &file.header),
+        );
+        if let Some(clock) = &conditions.clock {
+            events.note(&format!("{}: the clock is {clock}", device.name));
+        }
+        let sensors = Sensors::of(&device, slot.as_deref());
+        let (writer, earlier) = match earlier {
+            Some((writer, earlier)) => (writer, Some(earlier)),
+            None => {
+                header.sensors = Some(sensors.describe());
+                header.cache = conditions.cache.clone();
+                header.sentinels = conditions.sentinel_start.clone();
+                header.settled = conditions.settled;
+                (RunWriter::create(&options.output, header)?, None)
+            }
+        };
+        let mut predictor = Predictor::default();
+        learn(&mut predictor, earlier.as_ref().map_or(&[], |file| &file.rows));
+        let rows = earlier.as_ref().map_or(&[][..], |file| &file.rows);
+        let spent: f64 = rows.iter().map(|row| row.spent.warmup_s + row.spent.sample_s).sum();
+        let done = Done::from_rows(rows, options.earlier == EarlierRun::RetryFailed);
+        let left = budget.map(|b| (b.as_secs_f64() - spent).max(1.0));
+        let rows = |case: &Case| {
+            let jobs = chooser.jobs(case, &device);
+            let left =
+                |repeat| jobs.iter().filter(|job| !done.is_done(case, job, jobs.len(), repeat)).count();
+            (1..=options.repeats).map(left).sum::<usize>()
+        };
+        let to_do = suite.cases.iter().map(rows).sum();
+        Ok(Track {
+            earlier_s: earlier.as_ref().map_or(0.0, |file| file.wall_s()),
+            device,
+            executor,
+            writer,
+            timer,
+            conditions,
+            sensors,
+            config,
+            predictor,
+            budget: Budget::new(left, to_do),
+            chooser,
+            done,
+        })
+    }
+}
+
+/// The file of an earlier run to go on with, where that is asked for and there is one.
+fn reopen_file(
+    options: &Options,
+    setup: &Setup,
+    header: &Header,
+    events: &dyn Events,
+) -> Result<Option<(RunWriter, RunFile)>> {
+    let retry = options.earlier == EarlierRun::RetryFailed;
+    if options.earlier == EarlierRun::Leave {
+        return Ok(None);
+    }
+    let wanted = Earlier { header, finished: retry, present: &setup.present };
+    let Some(path) = find_earlier(&options.output, wanted)? else {
+        if retry {
+            let (suite, device) = (&header.suite, &header.device.id);
+            return Err(Error::refused_hint(
+                format!(
+                    "no run of suite {suite} on {device} in {}: nothing to retry",
+                    options.output.display()
+                ),
+                Hint::NothingToRetry,
+            ));
+        }
+        return Ok(None);
+    };
+    let (writer, earlier) = RunWriter::resume(&path)?;
+    events.note(&format!("resuming {} after {} rows", path.display(), earlier.rows.len()));
+    for problem in &earlier.problems {
+        events.note(&format!("note: {problem}"));
+    }
+    Ok(Some((writer, earlier)))
+}
+
+/// Lets a predictor know what earlier rows took.
+pub(crate) fn learn(predictor: &mut Predictor, rows: &[Row]) {
+    for row in rows {
+        if let (Some(seconds), Ok(case)) = (row.seconds(), row.case.parse::<Case>()) {
+            predictor.note(&case, seconds);
+        }
+    }
+}
+
+/// What to say of a timer before a run, a line for each finding; nothing of one without fault.
+fn timer_talk(device: &Capabilities, timer: &TimerReport) -> Vec<String> {
+    let clock = match timer.chosen {
+        TimerChoice::Device => "its clock is used all the same",
+        TimerChoice::Host => "the host's clock is used",
+    };
+    timer.findings.iter().map(|finding| format!("note: {}: {finding}; {clock}", device.id)).collect()
+}

@@ -1,0 +1,59 @@
+//! Files of tuned variants: where they lie, reading and replacing them.
+
+use portamark_kernels::TuningTable;
+use portamark_model::device::Capabilities;
+use portamark_model::error::{Error, Hint, Result};
+use portamark_results::replace_file;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+/// The user's table for `device` beside the result files in `results`.
+pub fn tuned_path(results: &Path, device: &Capabilities) -> PathBuf {
+    results.join("tuned").join(format!("{}.toml", device.slug()))
+}
+
+/// Reads a table.
+///
+/// # Errors
+/// In words, when the file cannot be read or is no table of this version.
+pub fn load_tuned(path: &Path) -> Result<TuningTable> {
+    let text = std::fs::read_to_string(path).map_err(|error| Error::io("read", path, error))?;
+    TuningTable::from_toml(&text).map_err(|message| Error::Input {
+        path: path.into(),
+        message,
+        hint: Some(Hint::Tune),
+    })
+}
+
+/// Puts `table` into the place of `path` in one step, and makes the folders above it.
+///
+/// # Errors
+/// When it cannot be written.
+pub fn save_tuned(path: &Path, table: &TuningTable) -> Result<()> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    std::fs::create_dir_all(folder).map_err(|error| Error::io("create", folder, error))?;
+    replace_file(path, |file| file.write_all(table.to_toml().as_bytes()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_table_is_saved_beside_the_results_and_read_back() {
+        let folder = tempfile::tempdir().unwrap();
+        let device = Capabilities::example();
+        let path = tuned_path(folder.path(), &device);
+        assert!(path.ends_with("tuned/test-test-1.toml"));
+        assert!(load_tuned(&path).is_err());
+        let table = TuningTable::new(&device);
+        for _ in 0..2 {
+            save_tuned(&path, &table).unwrap();
+            assert_eq!(load_tuned(&path).unwrap(), table);
+        }
+        std::fs::write(&path, "version = 9\n").unwrap();
+        let error = load_tuned(&path).unwrap_err();
+        assert!(error.to_string().contains("version 9"), "{error}");
+        assert_eq!(error.hint(), Some(&Hint::Tune));
+    }
+}

@@ -1,0 +1,286 @@
+//! The search for the fastest variant of each case, into a table that a run reads.
+
+use crate::events::Events;
+use crate::options::Settings;
+use crate::places::Place;
+use crate::tuned::{load_tuned, save_tuned};
+use portamark_executors::Executor;
+use portamark_kernels::{KernelSource, Plan, TunedEntry, TuningKey, TuningTable, space};
+use portamark_measure::{
+    Config, Effort, Experience, FINAL, Fate, Predictor, Session, TooLarge, Tuned, Untuned, fits, test_timer,
+    tune,
+};
+use portamark_model::device::Capabilities;
+use portamark_model::error::{Error, Result};
+use portamark_model::suite::Suite;
+use portamark_model::units;
+use portamark_model::variant::Variant;
+use portamark_model::workload::Case;
+use portamark_results::{TimerReport, redact};
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+/// A candidate that compiles for longer is dropped.
+const COMPILE: Duration = Duration::from_secs(5);
+/// Bytes that the candidates of one case may hold together.
+const MEMORY: u64 = 2 << 30;
+/// So many variants of a case are tried at most.
+const MOST_CANDIDATES: usize = 48;
+
+/// A search.
+#[derive(Debug, Clone)]
+pub struct TuningOptions {
+    /// The cases; those that share a key of the table are tuned once.
+    pub suite: Suite,
+    /// What of the method is set.
+    pub settings: Settings,
+    /// Where kernel texts come from.
+    pub source: KernelSource,
+    /// Time for each device, compiling and proof included.
+    pub budget: Duration,
+}
+
+/// What was found for one key of the table.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TunedLine {
+    /// The key.
+    pub key: String,
+    /// The variant that runs where no table says otherwise.
+    pub default: String,
+    /// The fastest one, or that the default stays.
+    pub tuned: String,
+    /// Its time over that of the default; none where the default stays.
+    pub ratio: Option<f64>,
+}
+
+/// What a search on one device came to.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Tuning {
+    /// A line for each key that was tuned.
+    pub lines: Vec<TunedLine>,
+    /// How long it took.
+    pub took: Duration,
+    /// Variants that are wrong or fail; they are not used.
+    pub broken: usize,
+}
+
+/// Finds the fastest variant of each case on the device of `place` and keeps it in the table at `path`,
+/// key by key. What is not tuned anew stays there, unless it is of another driver or wgpu.
+///
+/// # Errors
+/// When the table cannot be read or written, or the timer's self-test fails.
+pub fn tune_suite(
+    options: &TuningOptions,
+    place: &Place,
+    path: &Path,
+    stop: &AtomicBool,
+    events: &dyn Events,
+) -> Result<Tuning> {
+    let mut tuner = Tuner::new(options, place, path, events)?;
+    tuner.suite(&options.suite, stop)?;
+    Ok(Tuning { lines: tuner.lines, took: tuner.started.elapsed(), broken: tuner.broken })
+}
+
+/// The search on one device.
+struct Tuner<'a> {
+    options: &'a TuningOptions,
+    events: &'a dyn Events,
+    device: &'a Capabilities,
+    executor: Box<dyn Executor>,
+    timer: TimerReport,
+    config: Config,
+    path: &'a Path,
+    table: TuningTable,
+    experience: Experience,
+    predictor: Predictor,
+    started: Instant,
+    lines: Vec<TunedLine>,
+    broken: usize,
+}
+
+impl<'a> Tuner<'a> {
+    fn new(
+        options: &'a TuningOptions,
+        place: &'a Place,
+        path: &'a Path,
+        events: &'a dyn Events,
+    ) -> Result<Self> {
+        let device = &place.device;
+        let started = Instant::now();
+        let config = options.settings.config(device, 1);
+        let mut table = TuningTable::new(device);
+        if path.exists() {
+            let before = load_tuned(path)?;
+            if before.is_of(device) {
+                table = before;
+            } else {
+                events.note(&format!(
+                    "note: {} is of another device, driver or wgpu and is replaced",
+                    path.display()
+                ));
+            }
+        }
+        let mut executor = place.start();
+        let timer = test_timer(&mut *executor, device, &config, &options.source).map_err(|fault| {
+            Error::Executor {
+                name: device.id.clone(),
+                message: format!("the timer's self-test failed: {}", redact(&fault.reason)),
+            }
+        })?;
+        Ok(Tuner {
+            options,
+            events,
+            device,
+            executor,
+            timer,
+            config,
+            path,
+            table,
+            experience: Experience::default(),
+            predictor: Predictor::default(),
+            started,
+            lines: Vec::new(),
+            broken: 0,
+        })
+    }
+
+    fn suite(&mut self, suite: &Suite, stop: &AtomicBool) -> Result<()> {
+        // Cases that share a key are tuned once.
+        let mut keys: Vec<(TuningKey, &Case)> = Vec::new();
+        for case in &suite.cases {
+            let key = TuningKey::of(case);
+            if !keys.iter().any(|(known, _)| *known == key) {
+                keys.push((key, case));
+            }
+        }
+        let total = keys.len();
+        for (number, (key, case)) in keys.into_iter().enumerate() {
+            if stop.load(Ordering::SeqCst) {
+                return Ok(());
+            }
+            let left = self.options.budget.saturating_sub(self.started.elapsed());
+            if left.is_zero() {
+                self.events.note(&format!(
+                    "the budget is spent; {} of {total} keys are left as they are",
+                    total - number
+                ));
+                return Ok(());
+            }
+            // Twice an even share: many need less.
+            let share = left.min(left * 2 / (total - number) as u32);
+            let said = self.case(&key, case, share)?;
+            self.events.note(&format!("[{}/{total}] {}: {case}: {said}", number + 1, self.device.name));
+        }
+        Ok(())
+    }
+
+    /// Tunes one key on `case` and says what came of it.
+    fn case(&mut self, key: &TuningKey, case: &Case, share: Duration) -> Result<String> {
+        if let Some(reason) = case.too_large() {
+            return Ok(format!("unsupported: {reason}"));
+        }
+        let all = match space(case, self.device) {
+            Ok(all) => all,
+            Err(error) => return Ok(format!("unsupported: {error}")),
+        };
+        let variants: Vec<Variant> = all.iter().map(|(_, variant)| variant.clone()).collect();
+        if let Some(seconds) = self.predictor.predict(case).filter(|s| FINAL * s > share.as_secs_f64()) {
+            return Ok(format!(
+                "not tuned: predicted {} for one execution; its share of the budget is {}",
+                units::seconds(seconds),
+                units::seconds(share.as_secs_f64())
+            ));
+        }
+        let mut order = self.experience.order(key, &variants);
+        order.truncate(MOST_CANDIDATES);
+        let mut plans: Vec<Plan> = Vec::new();
+        let mut places = Vec::new();
+        for place in order {
+            let (kernel, variant) = &all[place];
+            match kernel.plan(case, self.device, variant, &self.options.source) {
+                Ok(plan) => match fits(case, Some(&plan), self.device, self.config.memory_limit) {
+                    Err(TooLarge::ForDevice(reason)) if place == 0 => {
+                        return Ok(format!("unsupported: {reason}"));
+                    }
+                    Err(TooLarge::ForLimit(reason)) if place == 0 => {
+                        return Ok(format!("not tuned: {reason}"));
+                    }
+                    Err(_) => {}
+                    Ok(()) => {
+                        plans.push(plan);
+                        places.push(place);
+                    }
+                },
+                Err(error) if place == 0 => return Ok(format!("failed: {error}")),
+                Err(error) => self.complain(case, variant, &error.to_string()),
+            }
+        }
+        let started = self.started;
+        let clock = move || started.elapsed();
+        let effort = Effort { share, compile: COMPILE, memory: MEMORY, clock: &clock };
+        let mut session = Session {
+            executor: &mut *self.executor,
+            device: self.device,
+            timer: &self.timer,
+            sentinels: Default::default(),
+            sentinel_start: None,
+        };
+        let found = match tune(&mut session, &self.config, case, &plans, &effort) {
+            Ok(found) => found,
+            Err(Untuned::NoTime(reason)) => return Ok(format!("not tuned: {reason}")),
+            Err(Untuned::Default(reason)) => {
+                self.broken += 1;
+                return Ok(format!("not tuned, its default cannot run: {}", redact(&reason)));
+            }
+        };
+        self.predictor.note(case, found.default_s * found.ratio);
+        let tried: Vec<Variant> = places.iter().map(|place| variants[*place].clone()).collect();
+        for (place, fate) in &found.fates {
+            match fate {
+                Fate::Timed(_) => {}
+                Fate::Wrong(reason) => self.complain(case, &tried[*place], &format!("wrong: {reason}")),
+                Fate::Failed(reason) => self.complain(case, &tried[*place], &redact(reason)),
+                Fate::SlowToCompile(seconds) => {
+                    let took = units::seconds(*seconds);
+                    self.events
+                        .note(&format!("note: {case}: {}: dropped, compiling took {took}", tried[*place]));
+                }
+            }
+        }
+        self.experience.note(key, &tried, &found.fates);
+        self.keep(key, case, &tried, &found)
+    }
+
+    fn complain(&mut self, case: &Case, variant: &Variant, reason: &str) {
+        self.broken += 1;
+        self.events.note(&format!("warning: {case}: {variant}: {reason}"));
+    }
+
+    /// Writes down what was found for `key`.
+    fn keep(&mut self, key: &TuningKey, case: &Case, tried: &[Variant], found: &Tuned) -> Result<String> {
+        let variant = Variant { checks: found.checks, ..tried[found.winner].clone() };
+        let default = tried[0].to_string();
+        // Three digits are more than the noise leaves.
+        let ratio = (found.ratio * 1000.0).round() / 1000.0;
+        let entry =
+            TunedEntry { variant: variant.clone(), case: case.key(), default: default.clone(), ratio };
+        let stays = entry.keeps_default();
+        self.lines.push(TunedLine {
+            key: key.to_string(),
+            default,
+            tuned: if stays { "the default stays".into() } else { variant.to_string() },
+            ratio: (!stays).then_some(ratio),
+        });
+        self.table.entries.insert(key.clone(), entry);
+        save_tuned(self.path, &self.table)?;
+        // Its fates are of all that ran but the default.
+        let looked = 1 + found.fates.iter().map(|(place, _)| place).filter(|place| **place > 0).count();
+        let seconds = units::seconds(found.default_s);
+        Ok(if stays {
+            format!("{seconds}, the default stays, best of {looked}")
+        } else {
+            format!("{seconds}, ×{ratio:.3} by {variant}, best of {looked}")
+        })
+    }
+}

@@ -1,0 +1,80 @@
+//! Statistics of benchmark times: no clock, no device, no file.
+//!
+//! Every function is a deterministic function of its arguments. Times are in seconds unless a
+//! parameter says otherwise, but nothing here depends on the unit. Inputs must be finite; what is
+//! undefined for an input (too few samples, a zero denominator) is `None`, never NaN or infinity,
+//! because the results are stored as JSON, which has neither.
+//!
+//! ```
+//! use portamark_stats::{median, rank_interval, sorted_finite};
+//!
+//! let times = [1.02, 1.00, 1.01, 1.00, 1.03, 1.01, 1.00, 1.02, 1.01, 1.50];
+//! let sorted = sorted_finite(&times).unwrap();
+//! assert_eq!(median(&sorted), Some(1.01));
+//! // Ranks 2 and 9 of ten hold the median with 97.9 %, and the spike moves neither.
+//! let interval = rank_interval(&sorted, 0.95).unwrap();
+//! assert_eq!((interval.lo, interval.hi), (1.00, 1.03));
+//! ```
+
+pub mod affine;
+pub mod autocorrelation;
+pub mod bca;
+pub mod binomial;
+pub mod bootstrap;
+pub mod change_points;
+pub mod code_divergence;
+pub mod convergence;
+#[cfg(test)]
+mod criterion_example;
+pub mod effect_size;
+pub mod hierarchical;
+pub mod kalibera_jones;
+pub mod mann_whitney;
+pub mod means;
+pub mod multiple_comparisons;
+pub mod nested;
+pub mod noise;
+pub mod order_confidence;
+pub mod permutation;
+pub mod plateaus;
+pub mod portability;
+pub mod portability_interval;
+pub mod quantile;
+pub mod rank_interval;
+pub mod ratio;
+pub mod spread;
+pub mod stopping;
+pub mod student;
+pub mod summary;
+pub mod trend;
+pub mod tukey;
+
+pub use affine::{AffineFit, Coefficient, Line, Noise, TInterval, least_squares, theil_sen};
+pub use binomial::clopper_pearson;
+pub use bootstrap::{Bootstrap, BootstrapInterval, BootstrapMethod};
+pub use change_points::{ChangePoint, ChangePointRule, change_points};
+pub use code_divergence::code_divergence;
+pub use convergence::agrees;
+pub use effect_size::Magnitude;
+pub use hierarchical::Levelled;
+pub use kalibera_jones::{LevelInterval, LevelVariances, fieller_interval};
+pub use mann_whitney::{MannWhitney, mann_whitney};
+pub use means::{geometric_mean, harmonic_mean, weighted_harmonic_mean};
+pub use multiple_comparisons::{benjamini_hochberg, holm};
+pub use nested::Nested;
+pub use noise::{NoiseWindow, StableNoise};
+pub use order_confidence::{OrderConfidence, Spreading, Term, UncertainSum, order_confidence};
+pub use permutation::permutation;
+pub use plateaus::{Knee, Plateau, last_knee, plateaus};
+pub use portability::{
+    Better, Cascade, Portability, application_efficiency, harmonic_deviation, harmonic_jackknife,
+};
+pub use portability_interval::{Best, Sampled};
+pub use quantile::{QUANTILE_DEFINITION, Quartiles, median, median_of_unsorted, quantile, sorted_finite};
+pub use rank_interval::{MedianRanks, RankInterval, median_ranks, rank_interval};
+pub use ratio::{MedianRatio, RatioEvidence};
+pub use stopping::{StopReason, StoppingConfig, StoppingRule};
+pub use student::StudentEstimate;
+pub use summary::Summary;
+pub use trend::{MannKendall, is_drifting, mann_kendall};
+pub use tukey::{Fences, Label, OutlierCounts};

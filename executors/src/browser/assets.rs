@@ -1,0 +1,83 @@
+//! What is served: texts that were compiled in. No request names a file.
+
+use portamark_kernels::KernelSource;
+use portamark_model::workload::DType;
+use std::collections::BTreeMap;
+
+/// A text that is served.
+pub(super) struct Asset {
+    /// Its address.
+    pub(super) path: &'static str,
+    /// Its media type.
+    pub(super) media: &'static str,
+    /// The text.
+    pub(super) text: &'static str,
+}
+
+const SCRIPT: &str = "text/javascript; charset=utf-8";
+
+/// The page itself.
+pub(super) const PAGE: Asset =
+    Asset { path: "/", media: "text/html; charset=utf-8", text: include_str!("../../browser/index.html") };
+
+/// What the page loads.
+pub(super) const ASSETS: [Asset; 5] = [
+    Asset {
+        path: "/style.css",
+        media: "text/css; charset=utf-8",
+        text: include_str!("../../browser/style.css"),
+    },
+    Asset { path: "/page.js", media: SCRIPT, text: include_str!("../../browser/page.js") },
+    Asset { path: "/adapter.js", media: SCRIPT, text: include_str!("../../browser/adapter.js") },
+    Asset { path: "/executor.js", media: SCRIPT, text: include_str!("../../browser/executor.js") },
+    Asset { path: "/numbers.js", media: SCRIPT, text: include_str!("../../browser/numbers.js") },
+];
+
+/// Where the kernels that fill buffers are served.
+pub(super) const WRITERS: &str = "/writers.json";
+
+/// The kernels that fill buffers, by format, as JSON; that of the poison has no format.
+///
+/// # Errors
+/// When a text does not render.
+pub(super) fn writers() -> Result<String, String> {
+    let source = KernelSource::embedded();
+    let mut texts = BTreeMap::new();
+    let render = |file, format: &'static str| {
+        source.render(file, BTreeMap::from([("format", format)])).map_err(|error| error.to_string())
+    };
+    texts.insert("", render("generator/poison.wgsl", "")?);
+    // Formats with scales are buffers of integers and buffers of scales.
+    for dtype in DType::all().filter(|dtype| dtype.group().is_none()) {
+        texts.insert(dtype.name(), render("generator/fill.wgsl", dtype.name())?);
+    }
+    serde_json::to_string(&texts).map_err(|error| error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_format_of_a_buffer_has_a_writer() {
+        let texts: BTreeMap<String, String> = serde_json::from_str(&writers().unwrap()).unwrap();
+        let formats: Vec<&str> = texts.keys().map(String::as_str).collect();
+        assert_eq!(formats, ["", "bf16", "e4m3", "f16", "f32", "i32", "i4", "i8"]);
+        for text in texts.values() {
+            assert!(text.contains("fn main(") && !text.contains("{%"), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_page_loads_what_is_served_and_holds_no_script_or_style_of_its_own() {
+        for asset in &ASSETS {
+            let name = asset.path.trim_start_matches('/');
+            let named = ASSETS.iter().chain([&PAGE]).any(|other| other.text.contains(name));
+            assert!(named, "{name} is not loaded");
+        }
+        let page = PAGE.text.to_lowercase();
+        assert!(!page.contains("<style") && !page.contains(" style=") && !page.contains(" on"), "{page}");
+        assert_eq!(page.matches("<script").count(), 1);
+        assert!(!page.contains("http:") && !page.contains("https:"));
+    }
+}

@@ -1,0 +1,255 @@
+//! An executor in a child process: spawn, deadline, kill, restart.
+//!
+//! A driver that crashes, hangs or aborts ends the child and never the run.
+
+use super::post_mortem::{describe, kind_of_death, memory_kills, tail};
+use super::protocol::{Request, Response};
+use super::remote::{Executor, Fault, FaultKind, understood};
+use std::collections::VecDeque;
+use std::io::{BufRead, BufReader, Write};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel, sync_channel};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// Lines of the child's stderr that are kept to explain its death.
+const KEPT_LINES: usize = 20;
+/// A response may carry the sampled elements of an output, never more.
+const LONGEST_RESPONSE: u64 = 64 << 20;
+/// Time that an executor has to end by itself after `bye`.
+const FAREWELL: Duration = Duration::from_millis(500);
+
+/// How to start an executor.
+#[derive(Debug, Clone)]
+pub struct Program {
+    /// Path of the program.
+    pub program: std::path::PathBuf,
+    /// Its arguments.
+    pub arguments: Vec<String>,
+    /// Environment variables to set.
+    pub environment: Vec<(String, String)>,
+    /// A folder with files of its own, which is removed when nothing can start it any more.
+    pub folder: Option<Arc<tempfile::TempDir>>,
+}
+
+impl Program {
+    /// `program` with `arguments`, in the environment of this process.
+    pub fn new(program: impl Into<std::path::PathBuf>, arguments: Vec<String>) -> Self {
+        Program { program: program.into(), arguments, environment: Vec::new(), folder: None }
+    }
+}
+
+struct Running {
+    child: Child,
+    /// To the thread that writes the child's stdin: a child that reads nothing blocks a pipe, and
+    /// must not block the runner.
+    requests: Sender<Vec<u8>>,
+    lines: Receiver<std::io::Result<String>>,
+    stderr: Arc<Mutex<VecDeque<String>>>,
+    /// Processes that the system had ended for want of memory when the child started.
+    memory_kills: Option<u64>,
+}
+
+/// An [`Executor`] behind a child's stdin and stdout. It starts at the first request and starts
+/// anew at the first request after a fatal fault.
+pub struct ChildExecutor {
+    program: Program,
+    running: Option<Running>,
+    starts: u32,
+}
+
+impl ChildExecutor {
+    /// Prepares to start `program`; nothing is started yet.
+    pub fn new(program: Program) -> Self {
+        ChildExecutor { program, running: None, starts: 0 }
+    }
+
+    /// This binary's own wgpu executor.
+    pub fn wgpu() -> std::io::Result<Self> {
+        let program = std::env::current_exe()?;
+        let arguments = vec!["executor".into(), "wgpu".into()];
+        Ok(Self::new(Program::new(program, arguments)))
+    }
+
+    /// How often a child was started.
+    pub fn starts(&self) -> u32 {
+        self.starts
+    }
+
+    fn start(&mut self) -> Result<&mut Running, Fault> {
+        if self.running.is_none() {
+            self.running = Some(spawn(&self.program)?);
+            self.starts += 1;
+        }
+        Ok(self.running.as_mut().expect("just set"))
+    }
+
+    /// Sends a line and waits for the answer to it.
+    fn exchange(&mut self, mut text: Vec<u8>, deadline: Duration) -> Result<Response, Fault> {
+        text.push(b'\n');
+        let running = self.start()?;
+        let _ = running.requests.send(text);
+        let crashed = FaultKind::Crashed;
+        match running.lines.recv_timeout(deadline) {
+            Ok(Ok(line)) => {
+                understood(&line, "the executor's").map_err(|what| self.post_mortem(crashed, &what))
+            }
+            Ok(Err(error)) => {
+                Err(self.post_mortem(crashed, &format!("the executor's answer ended early: {error}")))
+            }
+            Err(RecvTimeoutError::Timeout) => {
+                let deadline = portamark_model::units::seconds(deadline.as_secs_f64());
+                let what = format!("no answer within {deadline}; the executor was ended");
+                Err(self.post_mortem(FaultKind::Timeout, &what))
+            }
+            Err(RecvTimeoutError::Disconnected) => Err(self.post_mortem(crashed, "the executor died")),
+        }
+    }
+
+    /// Ends a child that misbehaved. The fault says how it ended and what it said last.
+    fn post_mortem(&mut self, kind: FaultKind, what: &str) -> Fault {
+        let Some(mut running) = self.running.take() else { return Fault::fatal(kind, what) };
+        // A dying child may need a moment to be reaped; a live one is ended.
+        let patience = if kind == FaultKind::Crashed { Duration::from_millis(200) } else { Duration::ZERO };
+        let until = Instant::now() + patience;
+        let status = loop {
+            match running.child.try_wait() {
+                Ok(Some(status)) => break Some(status),
+                Ok(None) if Instant::now() < until => thread::sleep(Duration::from_millis(5)),
+                _ => break None,
+            }
+        };
+        let _ = running.child.kill();
+        let _ = running.child.wait();
+        // Readers of stderr end with the pipe, so what the driver said last is complete by now.
+        thread::sleep(Duration::from_millis(10));
+        let said = running.stderr.lock().map(|lines| tail(&lines)).unwrap_or_default();
+        let ended = status.map_or(String::new(), |status| format!(" ({})", describe(status)));
+        let mut reason = format!("{what}{ended}");
+        if !said.is_empty() {
+            reason = format!("{reason}; it said: {said}");
+        }
+        let starved = match (running.memory_kills, memory_kills()) {
+            (Some(before), Some(now)) => now > before,
+            _ => false,
+        };
+        Fault::fatal(
+            if kind == FaultKind::Crashed { kind_of_death(status, starved, &reason) } else { kind },
+            reason,
+        )
+    }
+}
+
+fn spawn(program: &Program) -> Result<Running, Fault> {
+    let mut command = Command::new(&program.program);
+    command.args(&program.arguments).envs(program.environment.iter().cloned());
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    // Ctrl-C reaches the whole foreground group: the child must outlive it, so that the runner can
+    // finish the row it is on.
+    #[cfg(unix)]
+    std::os::unix::process::CommandExt::process_group(&mut command, 0);
+    let mut child = command.spawn().map_err(|e| {
+        let name = program.program.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        Fault::new(FaultKind::Crashed, format!("cannot start {name}: {e}"))
+    })?;
+    let mut stdin = child.stdin.take().expect("piped");
+    let stdout = child.stdout.take().expect("piped");
+    let stderr = child.stderr.take().expect("piped");
+
+    let (requests, to_write) = channel::<Vec<u8>>();
+    thread::spawn(move || {
+        // A child that is gone shows where its answer is awaited.
+        while let Ok(request) = to_write.recv() {
+            if stdin.write_all(&request).and_then(|()| stdin.flush()).is_err() {
+                break;
+            }
+        }
+    });
+
+    let (send, lines) = sync_channel(4);
+    thread::spawn(move || {
+        let mut reader = BufReader::new(stdout);
+        loop {
+            let mut line = Vec::new();
+            let read = std::io::Read::take(&mut reader, LONGEST_RESPONSE).read_until(b'\n', &mut line);
+            let message = match read {
+                Ok(0) => break,
+                Ok(_) if line.ends_with(b"\n") => Ok(String::from_utf8_lossy(&line).into_owned()),
+                Ok(_) => Err(std::io::Error::other("half a line")),
+                Err(error) => Err(error),
+            };
+            let end = message.is_err();
+            if send.send(message).is_err() || end {
+                break;
+            }
+        }
+    });
+    let kept = Arc::new(Mutex::new(VecDeque::new()));
+    let keep = Arc::clone(&kept);
+    thread::spawn(move || {
+        for line in BufReader::new(stderr).split(b'\n').map_while(Result::ok) {
+            let line: String = String::from_utf8_lossy(&line).chars().take(300).collect();
+            let Ok(mut lines) = keep.lock() else { break };
+            if lines.len() == KEPT_LINES {
+                lines.pop_front();
+            }
+            lines.push_back(line.trim().to_string());
+        }
+    });
+    Ok(Running { child, requests, lines, stderr: kept, memory_kills: memory_kills() })
+}
+
+impl Executor for ChildExecutor {
+    fn call(&mut self, request: &Request, deadline: Duration) -> Result<Response, Fault> {
+        let text = serde_json::to_vec(request).expect("requests are plain data");
+        if matches!(request, Request::Prepare(_)) {
+            // What was said about earlier cases explains no later one.
+            self.start()?.stderr.lock().map(|mut lines| lines.clear()).unwrap_or_default();
+        }
+        self.exchange(text, deadline)
+    }
+
+    fn line(&mut self, line: &str, deadline: Duration) -> Option<Result<Response, Fault>> {
+        Some(self.exchange(line.as_bytes().to_vec(), deadline))
+    }
+
+    fn generation(&self) -> u32 {
+        self.starts + u32::from(self.running.is_none())
+    }
+
+    fn stop(&mut self) {
+        if let Some(mut running) = self.running.take() {
+            let _ = running.child.kill();
+            let _ = running.child.wait();
+        }
+    }
+
+    /// The child has a moment to end by itself, so that the driver writes its caches.
+    fn end(&mut self) {
+        self.leave(FAREWELL);
+    }
+
+    fn leave(&mut self, patience: Duration) -> Option<bool> {
+        let mut ended = true;
+        if let Some(running) = self.running.as_mut() {
+            let _ = running.requests.send(b"{\"request\":\"bye\"}\n".to_vec());
+            let until = Instant::now() + patience;
+            ended = loop {
+                match running.child.try_wait() {
+                    Ok(None) if Instant::now() < until => thread::sleep(Duration::from_millis(2)),
+                    Ok(None) => break false,
+                    _ => break true,
+                }
+            };
+        }
+        self.stop();
+        Some(ended)
+    }
+}
+
+impl Drop for ChildExecutor {
+    fn drop(&mut self) {
+        self.end();
+    }
+}

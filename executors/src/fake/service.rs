@@ -1,0 +1,595 @@
+//! What follows a script: over the protocol, or within a test.
+//!
+//! Time is virtual: a sample of an hour takes none, only a hang really waits. It is a [`Service`],
+//! for a child process, and an [`Executor`], for tests within one process, where a hang is a
+//! timeout at once and a death a crash.
+
+use super::outputs::Outputs;
+use super::script::{Act, On, Rule, Script, Subject, Timer};
+use crate::protocol::{self, Failure, Prepare, Request, Response, Sampled};
+use crate::remote::{Executor, Fault, FaultKind};
+use crate::serve::{Service, write_response};
+use portamark_model::device::{Capabilities, Feature, Takes, TimerKind};
+use portamark_model::workload::generator::mix;
+use portamark_model::workload::{Case, DType, Inputs, Tensor};
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+use std::time::Duration;
+
+/// A scripted executor.
+#[derive(Debug)]
+pub struct Fake {
+    script: Script,
+    handles: BTreeMap<u32, Prepared>,
+    next_handle: u32,
+    /// Requests seen by rule and case.
+    seen: BTreeMap<(usize, String), u32>,
+    /// Samples taken, the counter of the noise.
+    samples: u32,
+    now_ns: u64,
+    requests: u64,
+}
+
+#[derive(Debug)]
+struct Prepared {
+    outputs: Outputs,
+    /// Text of the variant; empty where there is no plan.
+    variant: String,
+    device: Capabilities,
+    held_bytes: u64,
+    /// What a rule on its `prepare` does to every sample.
+    always: Option<Rule>,
+}
+
+/// What becomes of a request.
+enum Outcome {
+    Answer(Response),
+    Garbage(Response),
+    HalfLine(Response),
+    Hang,
+    Exit,
+    Abort,
+}
+
+impl Fake {
+    /// An executor that follows `script`.
+    pub fn from_script(script: Script) -> Self {
+        Fake {
+            script,
+            handles: BTreeMap::new(),
+            next_handle: 1,
+            seen: BTreeMap::new(),
+            samples: 0,
+            now_ns: 0,
+            requests: 0,
+        }
+    }
+
+    /// Virtual time since the start, in nanoseconds.
+    pub fn now_ns(&self) -> u64 {
+        self.now_ns
+    }
+
+    /// Requests answered or not.
+    pub fn requests(&self) -> u64 {
+        self.requests
+    }
+
+    /// Preparations that were not released.
+    pub fn held(&self) -> usize {
+        self.handles.len()
+    }
+
+    /// Seconds of one execution of `case`, without noise and mishaps.
+    pub fn seconds(&self, case: &Case) -> f64 {
+        let arithmetic = case.flop() as f64 * self.script.seconds_per_flop;
+        arithmetic.max(case.bytes() as f64 / self.script.bytes_per_second)
+    }
+
+    fn outcome(&mut self, request: Request) -> Outcome {
+        self.requests += 1;
+        let rule = self.rule(&request);
+        match rule.as_ref().map(|rule| rule.act) {
+            Some(Act::Hang) => Outcome::Hang,
+            Some(Act::Exit) => Outcome::Exit,
+            Some(Act::Abort) => Outcome::Abort,
+            Some(Act::Garbage) => Outcome::Garbage(self.response(request, None)),
+            Some(Act::HalfLine) => Outcome::HalfLine(self.response(request, None)),
+            Some(Act::Error) => {
+                let rule = rule.expect("it has an act");
+                Outcome::Answer(Response::Error { status: rule.status, reason: rule.reason })
+            }
+            Some(Act::Wrong | Act::Unwritten | Act::Slow | Act::Lie) | None => {
+                Outcome::Answer(self.response(request, rule))
+            }
+        }
+    }
+
+    /// The first rule that fits; every rule counts the requests that are its own.
+    fn rule(&mut self, request: &Request) -> Option<Rule> {
+        let (on, subject) = On::of(request)?;
+        let (case, variant) = match subject {
+            Subject::Nothing => (String::new(), String::new()),
+            Subject::New(prepare) => (prepare.case.clone(), variant_of(prepare)),
+            Subject::Handle(handle) => {
+                let prepared = self.handles.get(&handle)?;
+                (prepared.outputs.case.key(), prepared.variant.clone())
+            }
+        };
+        let mut found = None;
+        for (number, rule) in self.script.rules.iter().enumerate() {
+            if rule.on != on || !rule.case.matches(&case) || !rule.variant.matches(&variant) {
+                continue;
+            }
+            let seen = self.seen.entry((number, case.clone())).or_default();
+            let nth = *seen;
+            *seen += 1;
+            let due = nth >= rule.after && rule.count.is_none_or(|count| nth - rule.after < count);
+            if due && found.is_none() {
+                found = Some(rule.clone());
+            }
+        }
+        found
+    }
+
+    fn response(&mut self, request: Request, rule: Option<Rule>) -> Response {
+        let unknown = |handle: u32| failed(format!("there is no handle {handle}"));
+        match request {
+            Request::Hello { .. } => Response::Hello {
+                protocol: self.script.protocol,
+                executor: self.script.executor.clone(),
+                devices: self.script.devices.clone(),
+            },
+            Request::Prepare(prepare) => self.make(*prepare, rule).unwrap_or_else(|error| error),
+            Request::Sample { handle, k, first_set } => {
+                self.time(handle, k, first_set, rule).unwrap_or_else(|| unknown(handle))
+            }
+            Request::Read { handle, set, elements } => match self.handles.get(&handle) {
+                Some(prepared) => prepared.outputs.read(set, &elements, rule.map(|rule| rule.act)),
+                None => unknown(handle),
+            },
+            Request::Poison { handle } => match self.handles.get_mut(&handle) {
+                Some(prepared) => {
+                    prepared.outputs.poison();
+                    Response::Done
+                }
+                None => unknown(handle),
+            },
+            Request::Release { handle } => match self.handles.remove(&handle) {
+                Some(_) => Response::Done,
+                None => unknown(handle),
+            },
+            Request::Bye => Response::Done,
+        }
+    }
+
+    fn make(&mut self, prepare: Prepare, rule: Option<Rule>) -> Result<Response, Response> {
+        let device = self.script.devices.iter().find(|device| device.id == prepare.device);
+        let device =
+            device.cloned().ok_or_else(|| failed(format!("there is no device {}", prepare.device)))?;
+        let case: Case = prepare.case.parse().map_err(|e| failed(format!("{e}")))?;
+        let precision = case.precision();
+        // A plan may read f16 from words; a runtime that takes cases may not.
+        let wants_f16 = match &prepare.plan {
+            Some(plan) => plan.features.contains(&Feature::ShaderF16),
+            None => precision.uses(DType::F16),
+        };
+        if wants_f16 && !device.has(Feature::ShaderF16) {
+            return Err(error(Failure::Unsupported, "no f16 here".into()));
+        }
+        let set_bytes = match (device.takes, &prepare.plan) {
+            (Takes::Plans, None) => return Err(failed("this device takes plans, and there is none".into())),
+            (_, Some(plan)) => plan.bytes(),
+            (Takes::Cases, None) => case.tensors().iter().map(Tensor::bytes).sum(),
+        };
+        if prepare.sets == 0 {
+            return Err(failed("there must be a buffer set".into()));
+        }
+        let held_bytes = set_bytes.saturating_mul(prepare.sets.into());
+        let others: u64 = self.handles.values().map(|prepared| prepared.held_bytes).sum();
+        let room = prepare.memory_limit.min(self.script.memory_bytes);
+        if others.saturating_add(held_bytes) > room {
+            let reason = format!("{held_bytes} bytes beside {others} are more than {room}");
+            return Err(error(Failure::OutOfMemory, reason));
+        }
+        let kernel = (device.takes == Takes::Cases).then(|| "scripted".to_string());
+        let slow = rule.as_ref().filter(|rule| rule.act == Act::Slow).map_or(1.0, |rule| rule.factor);
+        let compile_ns = (self.script.compile_ns as f64 * slow) as u64;
+        self.now_ns += compile_ns;
+        let handle = self.next_handle;
+        self.next_handle += 1;
+        let prepared = Prepared {
+            variant: variant_of(&prepare),
+            outputs: Outputs::new(case, Inputs::new(prepare.seed, 0).of(prepare.dist), prepare.sets),
+            device,
+            held_bytes,
+            always: rule,
+        };
+        self.handles.insert(handle, prepared);
+        Ok(Response::Prepared(protocol::Prepared { handle, compile_ns, held_bytes, kernel }))
+    }
+
+    fn time(&mut self, handle: u32, k: u32, first_set: u32, rule: Option<Rule>) -> Option<Response> {
+        let prepared = self.handles.get(&handle)?;
+        let rule = rule.or_else(|| prepared.always.clone());
+        let factor = |act| rule.as_ref().filter(|rule| rule.act == act).map(|rule| rule.factor);
+        let (slow, lie) = (factor(Act::Slow).unwrap_or(1.0), factor(Act::Lie));
+        let act = rule.map(|rule| rule.act);
+        // Even in [-1, 1).
+        let random = f64::from(mix(self.samples ^ mix(self.script.noise_seed))) / 2f64.powi(31) - 1.0;
+        let work_ns = f64::from(k) * self.seconds(&prepared.outputs.case) * 1e9;
+        let device_ns = (self.script.pass_ns + work_ns * slow) * (1.0 + self.script.noise * random);
+        let host_ns = (device_ns + self.script.overhead_ns).round().max(1.0) as u64;
+        let has_stamps = prepared.device.timer == TimerKind::PassTimestamps;
+        self.samples += 1;
+        self.now_ns += host_ns;
+
+        self.handles.get_mut(&handle)?.outputs.compute(k, first_set, act);
+        let (device_ns, invalid) = if has_stamps { self.stamps(device_ns, host_ns) } else { (None, 0) };
+        let device_ns = lie.map_or(device_ns, |factor| Some((host_ns as f64 * factor) as u64));
+        Some(Response::Sampled(Sampled { device_ns, host_ns, invalid }))
+    }
+
+    /// What the timer makes of `true_ns`, and how many stamps are unusable.
+    fn stamps(&self, true_ns: f64, host_ns: u64) -> (Option<u64>, u32) {
+        let ticks = |ns: f64, tick: f64| (ns / tick).round() * tick;
+        let ns = match self.script.timer {
+            Timer::Honest => ticks(true_ns, self.script.tick_ns),
+            Timer::None => return (None, 0),
+            Timer::Zero => 0.0,
+            Timer::Negative => return (None, 1),
+            Timer::Coarse => ticks(true_ns, 65_536.0),
+            Timer::Constant => 4096.0,
+            Timer::WrongPeriod => ticks(true_ns / self.script.timer_factor, self.script.tick_ns),
+            Timer::AboveHost => ticks(host_ns as f64 * self.script.timer_factor, self.script.tick_ns),
+            Timer::Wrapping => {
+                // The clock of the host has moved on past this batch.
+                let stamp = |ns: u64| ns & 0xff_ffff;
+                let end = self.now_ns;
+                return (Some(stamp(end).wrapping_sub(stamp(end - true_ns as u64))), 0);
+            }
+            Timer::Sporadic if self.samples.is_multiple_of(10) => return (None, 1),
+            Timer::Sporadic => ticks(true_ns, self.script.tick_ns),
+        };
+        (Some(ns as u64), 0)
+    }
+}
+
+fn variant_of(prepare: &Prepare) -> String {
+    prepare.plan.as_ref().map_or(String::new(), |plan| plan.variant.to_string())
+}
+
+fn error(status: Failure, reason: String) -> Response {
+    Response::Error { status, reason }
+}
+
+fn failed(reason: String) -> Response {
+    error(Failure::Failed, reason)
+}
+
+/// A line as a driver's debug output on the wrong stream would be.
+const GARBAGE: &[u8] = b"}MESA: debug output\n";
+
+impl Service for Fake {
+    fn handle(&mut self, request: Request) -> Response {
+        match self.outcome(request) {
+            Outcome::Answer(response) | Outcome::Garbage(response) | Outcome::HalfLine(response) => response,
+            Outcome::Hang => hang(),
+            Outcome::Exit => std::process::exit(3),
+            Outcome::Abort => std::process::abort(),
+        }
+    }
+
+    fn answer(&mut self, request: Request, writer: &mut dyn Write) -> io::Result<()> {
+        match self.outcome(request) {
+            Outcome::Answer(response) => write_response(&response, writer),
+            Outcome::Garbage(response) => {
+                writer.write_all(GARBAGE)?;
+                write_response(&response, writer)
+            }
+            Outcome::HalfLine(response) => {
+                let line = serde_json::to_vec(&response)?;
+                writer.write_all(&line[..line.len() / 2])?;
+                writer.flush()?;
+                Err(io::Error::other("ended within a line, as the script says"))
+            }
+            Outcome::Hang => hang(),
+            Outcome::Exit => std::process::exit(3),
+            Outcome::Abort => std::process::abort(),
+        }
+    }
+}
+
+fn hang() -> ! {
+    loop {
+        std::thread::sleep(Duration::from_secs(3600));
+    }
+}
+
+impl Executor for Fake {
+    /// What a runner sees of a child process that follows the script, without a process and without
+    /// waiting: what takes longer than `deadline` in virtual time is a timeout.
+    fn call(&mut self, request: &Request, deadline: Duration) -> Result<Response, Fault> {
+        let before = self.now_ns;
+        let outcome = self.outcome(request.clone());
+        let deadline_ns = u64::try_from(deadline.as_nanos()).unwrap_or(u64::MAX);
+        let late = self.now_ns - before > deadline_ns;
+        let (kind, reason) = match outcome {
+            Outcome::Hang => (FaultKind::Timeout, "no answer in time"),
+            _ if late => (FaultKind::Timeout, "no answer in time"),
+            Outcome::Answer(response) => {
+                if matches!(&response, Response::Error { status: Failure::DeviceLost, .. }) {
+                    self.restart();
+                }
+                return Ok(response);
+            }
+            Outcome::Garbage(_) => (FaultKind::Crashed, "answered with what is no JSON"),
+            Outcome::HalfLine(_) => (FaultKind::Crashed, "ended within a line"),
+            Outcome::Exit => (FaultKind::Crashed, "exited with status 3"),
+            Outcome::Abort => (FaultKind::Crashed, "killed by signal 6"),
+        };
+        if kind == FaultKind::Timeout {
+            self.now_ns = before.saturating_add(deadline_ns);
+        }
+        self.restart();
+        Err(Fault::new(kind, reason))
+    }
+}
+
+impl Fake {
+    /// Forgets all that a fresh process would not know. Virtual time goes on.
+    fn restart(&mut self) {
+        self.handles.clear();
+        self.seen.clear();
+        self.next_handle = 1;
+        self.samples = 0;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::PROTOCOL;
+    use crate::serve::serve;
+    use portamark_model::workload::Expected;
+
+    const CASE: &str = "gemm f32 m32 n32 k16 nn";
+    const SOON: Duration = Duration::from_secs(10);
+
+    /// A fake that takes cases and does `rules`.
+    fn fake(rules: Vec<Rule>) -> Fake {
+        let device = Capabilities { takes: Takes::Cases, ..Script::device() };
+        Fake::from_script(Script { devices: vec![device], rules, ..Script::default() })
+    }
+
+    fn ask(case: &str, sets: u32) -> Prepare {
+        Prepare {
+            device: Script::device().id,
+            case: case.into(),
+            plan: None,
+            tensors: Vec::new(),
+            seed: 7,
+            dist: Default::default(),
+            sets,
+            memory_limit: 1 << 30,
+        }
+    }
+
+    /// Elements of set 0 that are beyond their bound or poisoned, and the executor's own count.
+    fn check(fake: &mut Fake, handle: u32, case: &str) -> (usize, u64) {
+        let case: Case = case.parse().unwrap();
+        let points: Vec<u64> = (0..case.output().len).collect();
+        let (values, poisoned) = fake.read(handle, 0, &points, SOON).unwrap();
+        let expected = case.expected(Inputs::new(7, 0), &points);
+        let good = |(value, e): &(&f64, &Expected)| (**value - e.value).abs() <= e.bound;
+        (values.len() - values.iter().zip(&expected).filter(good).count(), poisoned)
+    }
+
+    #[test]
+    fn values_are_poison_before_and_right_after_a_sample() {
+        for case in [CASE, "stream f32 read n4096", "peak f16 fma c64 s16", "gemm f16.f32 m32 n32 k8 nt"] {
+            let mut fake = fake(vec![]);
+            let handle = fake.prepare(ask(case, 2), SOON).unwrap().handle;
+            let len = case.parse::<Case>().unwrap().output().len;
+            assert_eq!(check(&mut fake, handle, case), (len as usize, len), "{case}");
+            // An empty batch computes nothing, and one execution on set 1 leaves set 0 as it is.
+            fake.sample(handle, 0, 0, SOON).unwrap();
+            fake.sample(handle, 1, 1, SOON).unwrap();
+            assert_eq!(check(&mut fake, handle, case), (len as usize, len), "{case}");
+            fake.sample(handle, 2, 1, SOON).unwrap();
+            assert_eq!(check(&mut fake, handle, case), (0, 0), "{case}");
+            fake.poison(handle, SOON).unwrap();
+            assert_eq!(check(&mut fake, handle, case), (len as usize, len), "{case}");
+            fake.release(handle, SOON).unwrap();
+            assert_eq!(fake.held(), 0);
+        }
+    }
+
+    #[test]
+    fn time_follows_the_model() {
+        let mut fake = fake(vec![]);
+        let protocol::Prepared { handle, compile_ns, held_bytes: held, .. } =
+            fake.prepare(ask("gemm f32 m1000 n1000 k1000 nn", 2), SOON).unwrap();
+        // Two sets of three matrices of 4 MB; 2 GFLOP at 1 TFLOP/s are 2 ms.
+        assert_eq!((compile_ns, held), (1_000_000, 24_000_000));
+        let empty = fake.sample(handle, 0, 0, SOON).unwrap();
+        assert_eq!(empty, Sampled { device_ns: Some(1000), host_ns: 21_000, invalid: 0 });
+        let sampled = fake.sample(handle, 3, 0, SOON).unwrap();
+        assert_eq!(sampled, Sampled { device_ns: Some(6_001_000), host_ns: 6_021_000, invalid: 0 });
+        assert_eq!(fake.now_ns(), 1_000_000 + 21_000 + 6_021_000);
+        // 128 MiB in and out at 100 GB/s.
+        let copy: Case = "stream f32 copy n33554432".parse().unwrap();
+        assert!((fake.seconds(&copy) - 2.68435456e-3).abs() < 1e-12);
+    }
+
+    #[test]
+    fn noise_repeats_with_its_seed_and_stays_within_its_part() {
+        let run = |noise_seed| -> Vec<u64> {
+            let script = Script { noise: 0.1, noise_seed, ..fake(vec![]).script };
+            let mut fake = Fake::from_script(script);
+            let handle = fake.prepare(ask("gemm f32 m1000 n1000 k1000 nn", 1), SOON).unwrap().handle;
+            (0..50).map(|_| fake.sample(handle, 1, 0, SOON).unwrap().device_ns.unwrap()).collect()
+        };
+        assert_eq!(run(1), run(1));
+        assert_ne!(run(1), run(2));
+        // 2.001 ms, up and down by 10 %.
+        assert!(run(1).iter().all(|ns| (1_800_900..=2_201_100).contains(ns)), "{:?}", run(1));
+        assert!(run(1).iter().max().unwrap() - run(1).iter().min().unwrap() > 200_000);
+    }
+
+    #[test]
+    fn timers_lie_as_told() {
+        // A batch of 2.001 ms of device time and 2.021 ms of host time.
+        for (timer, expected) in [
+            (Timer::Honest, (Some(2_001_000), 0)),
+            (Timer::None, (None, 0)),
+            (Timer::Zero, (Some(0), 0)),
+            (Timer::Negative, (None, 1)),
+            (Timer::Coarse, (Some(31 * 65_536), 0)),
+            (Timer::Constant, (Some(4096), 0)),
+            (Timer::WrongPeriod, (Some(200_100), 0)),
+            (Timer::AboveHost, (Some(20_210_000), 0)),
+            // Compiled until 1 ms, ended at 3.021 ms: no wrap yet.
+            (Timer::Wrapping, (Some(2_001_000), 0)),
+            // The tenth would be the first that is unusable.
+            (Timer::Sporadic, (Some(2_001_000), 0)),
+        ] {
+            let mut fake = Fake::from_script(Script { timer, ..fake(vec![]).script });
+            let handle = fake.prepare(ask("gemm f32 m1000 n1000 k1000 nn", 1), SOON).unwrap().handle;
+            let sampled = fake.sample(handle, 1, 0, SOON).unwrap();
+            assert_eq!((sampled.device_ns, sampled.invalid), expected, "{timer:?}");
+            assert_eq!(sampled.host_ns, 2_021_000);
+        }
+    }
+
+    #[test]
+    fn a_stamp_of_24_bits_wraps_each_16_8_ms() {
+        let mut fake = Fake::from_script(Script { timer: Timer::Wrapping, ..fake(vec![]).script });
+        let handle = fake.prepare(ask("gemm f32 m1000 n1000 k1000 nn", 1), SOON).unwrap().handle;
+        let times: Vec<u64> =
+            (0..9).map(|_| fake.sample(handle, 1, 0, SOON).unwrap().device_ns.unwrap()).collect();
+        // 1 ms and batches of 2.021 ms: the eighth is the one that passes 16.777 ms.
+        let wrapped: Vec<usize> = (0..9).filter(|at| times[*at] > 1 << 60).collect();
+        assert_eq!(wrapped, [7]);
+        assert_eq!(times[7], 2_001_000u64.wrapping_sub(1 << 24));
+    }
+
+    #[test]
+    fn wrong_and_unwritten_values_are_found_by_any_check() {
+        // 1024 elements: every sixteenth is wrong, the last sixteenth is left out.
+        for (act, bad) in [(Act::Wrong, (64, 0)), (Act::Unwritten, (64, 64))] {
+            for on in [On::Prepare, On::Sample, On::Read] {
+                for case in [CASE, "gemm f16.f32 m32 n32 k16 nn", "stream f32 copy n1024"] {
+                    let mut fake = fake(vec![Rule::new("*", on, act)]);
+                    let handle = fake.prepare(ask(case, 1), SOON).unwrap().handle;
+                    fake.sample(handle, 1, 0, SOON).unwrap();
+                    assert_eq!(check(&mut fake, handle, case), bad, "{act:?} on {on:?} of {case}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_rule_begins_after_and_ends_with_its_count_and_asks_for_the_case() {
+        let rule = Rule { after: 2, count: Some(1), ..Rule::new("gemm*nn", On::Sample, Act::Slow) };
+        let mut fake = fake(vec![rule]);
+        let handle = fake.prepare(ask("gemm f32 m1000 n1000 k1000 nn", 1), SOON).unwrap().handle;
+        let other = fake.prepare(ask("gemm f32 m1000 n1000 k1000 nt", 1), SOON).unwrap().handle;
+        let mut times = |handle| -> Vec<u64> {
+            (0..4).map(|_| fake.sample(handle, 1, 0, SOON).unwrap().device_ns.unwrap()).collect()
+        };
+        assert_eq!(times(other), [2_001_000; 4]);
+        assert_eq!(times(handle), [2_001_000, 2_001_000, 20_001_000, 2_001_000]);
+    }
+
+    #[test]
+    fn mishaps_are_faults_and_a_fresh_executor_follows() {
+        for (act, kind) in [
+            (Act::Hang, FaultKind::Timeout),
+            (Act::Exit, FaultKind::Crashed),
+            (Act::Abort, FaultKind::Crashed),
+            (Act::Garbage, FaultKind::Crashed),
+            (Act::HalfLine, FaultKind::Crashed),
+        ] {
+            let mut fake = fake(vec![Rule::new("gemm*", On::Sample, act)]);
+            let handle = fake.prepare(ask(CASE, 1), SOON).unwrap().handle;
+            let fault = fake.sample(handle, 1, 0, SOON).unwrap_err();
+            assert_eq!(fault.kind, kind, "{act:?}");
+            assert!(fault.is_fatal());
+            assert_eq!(fake.held(), 0, "handles died with it");
+            let handle = fake.prepare(ask("stream f32 copy n1024", 1), SOON).unwrap().handle;
+            assert_eq!(handle, 1);
+            fake.sample(handle, 1, 0, SOON).unwrap();
+        }
+    }
+
+    #[test]
+    fn what_takes_longer_than_the_deadline_is_a_timeout_without_waiting() {
+        let mut fake = fake(vec![]);
+        let handle = fake.prepare(ask("gemm f32 m1000 n1000 k1000 nn", 1), SOON).unwrap().handle;
+        let before = fake.now_ns();
+        // 10 000 executions of 2 ms are 20 s.
+        let fault = fake.sample(handle, 10_000, 0, SOON).unwrap_err();
+        assert_eq!((fault.kind, fake.now_ns() - before), (FaultKind::Timeout, 10_000_000_000));
+    }
+
+    #[test]
+    fn errors_have_the_status_and_reason_of_the_rule() {
+        let rule = |status, reason: &str| Rule {
+            status,
+            reason: reason.into(),
+            ..Rule::new("gemm*", On::Prepare, Act::Error)
+        };
+        let mut fake = fake(vec![rule(Failure::OutOfMemory, "VK_ERROR_OUT_OF_DEVICE_MEMORY")]);
+        let fault = fake.prepare(ask(CASE, 1), SOON).unwrap_err();
+        assert_eq!(fault, Fault::new(FaultKind::OutOfMemory, "VK_ERROR_OUT_OF_DEVICE_MEMORY"));
+        fake.script.rules = vec![rule(Failure::DeviceLost, "lost")];
+        let other = fake.prepare(ask("stream f32 copy n1024", 1), SOON).unwrap().handle;
+        assert_eq!(fake.prepare(ask(CASE, 1), SOON).unwrap_err().kind, FaultKind::Crashed);
+        assert!(fake.sample(other, 1, 0, SOON).is_err(), "the lost device took all handles along");
+    }
+
+    #[test]
+    fn what_cannot_be_prepared_is_refused_in_words() {
+        let mut fake = Fake::from_script(Script::default());
+        let small = Prepare { memory_limit: 100, ..ask(CASE, 1) };
+        for (prepare, kind, part) in [
+            (ask(CASE, 1), FaultKind::Failed, "takes plans"),
+            (Prepare { device: "x".into(), ..ask(CASE, 1) }, FaultKind::Failed, "no device x"),
+            (ask("conv", 1), FaultKind::Failed, "no family `conv`"),
+        ] {
+            let fault = fake.prepare(prepare, SOON).unwrap_err();
+            assert_eq!(fault.kind, kind);
+            assert!(fault.reason.contains(part), "{fault}");
+        }
+        fake.script.devices[0].takes = Takes::Cases;
+        fake.script.devices[0].features.clear();
+        assert_eq!(fake.prepare(small, SOON).unwrap_err().kind, FaultKind::OutOfMemory);
+        let f16 = ask("gemm f16.f32 m1 n1 k1 nn", 1);
+        assert_eq!(fake.prepare(f16, SOON).unwrap_err().kind, FaultKind::Unsupported);
+        assert!(fake.sample(9, 1, 0, SOON).unwrap_err().reason.contains("no handle 9"));
+        let handle = fake.prepare(ask(CASE, 1), SOON).unwrap().handle;
+        assert!(fake.read(handle, 1, &[], SOON).unwrap_err().reason.contains("no buffer set 1"));
+        assert!(fake.read(handle, 0, &[1024], SOON).unwrap_err().reason.contains("below 1024"));
+    }
+
+    #[test]
+    fn it_serves_the_protocol_and_breaks_it_as_told() {
+        let hello = serde_json::to_string(&Request::Hello { protocol: PROTOCOL }).unwrap() + "\n";
+        let run = |act: Option<Act>| {
+            let rules = act.map(|act| Rule::new("*", On::Hello, act));
+            let (mut fake, mut output) = (fake(rules.into_iter().collect()), Vec::new());
+            let served = serve(&mut fake, hello.as_bytes(), &mut output).is_ok();
+            (served, String::from_utf8(output).unwrap())
+        };
+        let (served, right) = run(None);
+        let Response::Hello { executor, devices, .. } = serde_json::from_str(&right).unwrap() else {
+            panic!()
+        };
+        assert_eq!((served, &*executor, devices.len()), (true, "fake 1.0", 1));
+        let (served, garbage) = run(Some(Act::Garbage));
+        assert!(served && serde_json::from_str::<Response>(garbage.lines().next().unwrap()).is_err());
+        let (served, half) = run(Some(Act::HalfLine));
+        assert!(!served && right.starts_with(&half) && !half.ends_with('\n'));
+    }
+}

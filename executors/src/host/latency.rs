@@ -1,0 +1,33 @@
+//! Dependent loads, by one thread.
+
+use super::array::Array;
+use super::work::Work;
+use portamark_model::workload::{LINE, Latency};
+
+/// A walk from line to line.
+pub struct Chase {
+    lines: u32,
+    steps: u32,
+}
+
+impl Chase {
+    /// That of `latency`.
+    pub fn new(latency: &Latency) -> Self {
+        Chase { lines: latency.lines as u32, steps: latency.steps as u32 }
+    }
+}
+
+impl Work for Chase {
+    fn kernel(&self) -> String {
+        "dependent loads".into()
+    }
+
+    fn run(&mut self, inputs: &[Array], output: &mut Array) {
+        let (Array::I32(a), Array::I32(y)) = (&inputs[0], output) else { panic!("latency is of i32") };
+        // A power of two: the remainder is a mask.
+        let mask = self.lines - 1;
+        let end = (0..self.steps)
+            .fold(0u32, |at, k| (a[at as usize * LINE as usize] as u32).wrapping_add(k) & mask);
+        y[0] = end as i32;
+    }
+}

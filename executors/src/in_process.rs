@@ -1,0 +1,110 @@
+//! A service in the runner's own process: nothing has to be started, and nothing is kept apart.
+
+use super::protocol::{Failure, Request, Response};
+use super::remote::{Executor, Fault, FaultKind};
+use super::serve::Service;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Makes a service.
+#[derive(Clone)]
+pub struct MakeService(Arc<dyn Fn() -> Box<dyn Service> + Send + Sync>);
+
+impl MakeService {
+    /// By `make`.
+    pub fn new(make: impl Fn() -> Box<dyn Service> + Send + Sync + 'static) -> Self {
+        MakeService(Arc::new(make))
+    }
+}
+
+impl fmt::Debug for MakeService {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("MakeService")
+    }
+}
+
+/// An executor in the runner's own process. A deadline cannot be kept here: a driver that hangs, hangs the
+/// process, and one that dies ends it. [`ChildExecutor`](super::ChildExecutor) keeps both apart.
+#[derive(Debug)]
+pub struct InProcessExecutor {
+    make: MakeService,
+    service: Option<Running>,
+    generation: u32,
+}
+
+struct Running(Box<dyn Service>);
+
+impl fmt::Debug for Running {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Running")
+    }
+}
+
+impl InProcessExecutor {
+    /// The service starts at the first request.
+    pub fn new(make: MakeService) -> Self {
+        InProcessExecutor { make, service: None, generation: 0 }
+    }
+}
+
+impl Executor for InProcessExecutor {
+    fn call(&mut self, request: &Request, _deadline: Duration) -> Result<Response, Fault> {
+        if self.service.is_none() {
+            self.generation += 1;
+        }
+        let make = &self.make;
+        let service = self.service.get_or_insert_with(|| Running((make.0)()));
+        match service.0.handle(request.clone()) {
+            Response::Error { status: Failure::DeviceLost, reason } => {
+                self.stop();
+                Err(Fault::new(FaultKind::Crashed, reason))
+            }
+            response => Ok(response),
+        }
+    }
+
+    fn generation(&self) -> u32 {
+        self.generation
+    }
+
+    fn stop(&mut self) {
+        self.service = None;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fake::{Fake, Script};
+
+    const SOON: Duration = Duration::from_secs(60);
+
+    #[test]
+    fn a_service_answers_and_a_stopped_one_is_made_anew() {
+        let make = MakeService::new(|| Box::new(Fake::from_script(Script::default())));
+        let mut executor = InProcessExecutor::new(make);
+        assert_eq!(executor.generation(), 0);
+        let (_, devices) = executor.hello(SOON).unwrap();
+        assert_eq!((devices.len(), executor.generation()), (1, 1));
+        executor.hello(SOON).unwrap();
+        assert_eq!(executor.generation(), 1);
+        executor.stop();
+        executor.hello(SOON).unwrap();
+        assert_eq!(executor.generation(), 2);
+    }
+
+    #[test]
+    fn a_lost_device_ends_the_service() {
+        struct Lost;
+        impl Service for Lost {
+            fn handle(&mut self, _: Request) -> Response {
+                Response::Error { status: Failure::DeviceLost, reason: "gone".into() }
+            }
+        }
+        let mut executor = InProcessExecutor::new(MakeService::new(|| Box::new(Lost)));
+        let fault = executor.hello(SOON).unwrap_err();
+        assert!(fault.is_fatal() && fault.kind == FaultKind::Crashed, "{fault:?}");
+        assert!(executor.service.is_none());
+    }
+}

@@ -1,0 +1,46 @@
+//! Where a plan or a case runs: the protocol, and the executors that speak it.
+//!
+//! [`Executor`] is the runner's side: a child process ([`ChildExecutor`]), a browser's page, or a service in
+//! this process ([`InProcessExecutor`]). [`Service`] is the other side: what answers requests.
+//!
+//! ```
+//! use portamark_executors::fake::{Fake, Script};
+//! use portamark_executors::{Executor, InProcessExecutor, MakeService};
+//! use std::time::Duration;
+//!
+//! let make = MakeService::new(|| Box::new(Fake::from_script(Script::default())));
+//! let mut executor = InProcessExecutor::new(make);
+//! let (_, devices) = executor.hello(Duration::from_secs(1))?;
+//! assert_eq!(devices.len(), 1);
+//! # Ok::<(), portamark_executors::Fault>(())
+//! ```
+//!
+//! Features: `wgpu` for GPU drivers, `host` for the processor, `browser` for pages with WebGPU.
+
+#[cfg(feature = "browser")]
+mod browser;
+mod child;
+pub mod fake;
+#[cfg(feature = "host")]
+mod host;
+mod in_process;
+pub mod loader;
+mod post_mortem;
+pub mod protocol;
+mod remote;
+mod runtime;
+pub mod serve;
+#[cfg(feature = "wgpu")]
+mod wgpu;
+
+#[cfg(feature = "browser")]
+pub use browser::{BrowserExecutor, BrowserServer, Ended, Progress, Say};
+pub use child::{ChildExecutor, Program};
+#[cfg(feature = "host")]
+pub use host::HostService;
+pub use in_process::{InProcessExecutor, MakeService};
+pub use remote::{Executor, Fault, FaultKind};
+pub use runtime::{RUNTIMES, Runtime};
+pub use serve::{Service, serve};
+#[cfg(feature = "wgpu")]
+pub use wgpu::WgpuService;

@@ -1,0 +1,98 @@
+//! Foreign runtimes, whose own kernels are the vendor's: the Python executor that is built in.
+
+use super::child::Program;
+use include_dir::{Dir, include_dir};
+use portamark_model::error::{Error, Result};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// The executor: a folder that Python runs, which needs nothing but the runtime.
+static FOLDER: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/python/portamark_executor");
+/// What the folder is called, wherever it is unpacked.
+const NAME: &str = "portamark_executor";
+/// The runtimes that it drives.
+pub const RUNTIMES: [&str; 4] = ["numpy", "torch", "jax", "onnx"];
+/// Names the Python to use, where no flag does.
+const PYTHON: &str = "PORTAMARK_PYTHON";
+
+/// A runtime and the device that it is asked for, e.g. `torch:npu:1`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Runtime(String);
+
+impl Runtime {
+    /// Reads `numpy`, `torch:cuda`, `onnx:CANN` or `torch:npu:1`; none of another name.
+    ///
+    /// # Errors
+    /// When it begins like a runtime and goes on like no device.
+    pub fn parse(text: &str) -> Result<Option<Self>> {
+        let (name, device) = text.split_once(':').map_or((text, None), |(name, rest)| (name, Some(rest)));
+        if !RUNTIMES.contains(&name) {
+            return Ok(None);
+        }
+        let word = |c: char| c.is_ascii_alphanumeric() || c == '_';
+        let is_device = |device: &str| {
+            let (kind, number) = device.split_once(':').unwrap_or((device, "0"));
+            let is_number = (1..=3).contains(&number.len()) && number.bytes().all(|b| b.is_ascii_digit());
+            (1..=40).contains(&kind.len()) && kind.chars().all(word) && is_number
+        };
+        if device.is_none_or(is_device) {
+            return Ok(Some(Runtime(text.into())));
+        }
+        Err(Error::refused_hint(
+            format!("`{text}` is no device of {name}"),
+            "it is a word with perhaps a number, e.g. torch:cuda, torch:npu:1, onnx:CANN",
+        ))
+    }
+
+    /// How its executor is started: by `python`, or the one that PORTAMARK_PYTHON names, or `python3`.
+    ///
+    /// # Errors
+    /// When the executor's file cannot be written.
+    pub fn program(&self, python: Option<&Path>) -> Result<Program> {
+        let named = || std::env::var_os(PYTHON).filter(|name| !name.is_empty()).map(PathBuf::from);
+        let usual = if cfg!(windows) { "python" } else { "python3" };
+        let program = python.map(PathBuf::from).or_else(named).unwrap_or_else(|| usual.into());
+        let failed = |error| Error::io("write", &std::env::temp_dir(), error);
+        let folder = tempfile::Builder::new().prefix("portamark-").tempdir().map_err(failed)?;
+        let unpacked = folder.path().join(NAME);
+        std::fs::create_dir(&unpacked).map_err(failed)?;
+        // Only the modules: a folder that was run from may hold compiled ones of another Python.
+        for module in FOLDER.files().filter(|file| file.path().extension().is_some_and(|kind| kind == "py")) {
+            std::fs::write(unpacked.join(module.path()), module.contents()).map_err(failed)?;
+        }
+        let arguments = vec!["-u".into(), unpacked.display().to_string(), self.0.clone()];
+        Ok(Program { folder: Some(Arc::new(folder)), ..Program::new(program, arguments) })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_runtime_is_a_known_name_with_a_plain_device() {
+        let is = |text: &str| Runtime::parse(text).is_ok_and(|runtime| runtime.is_some());
+        for text in ["numpy", "torch", "torch:npu", "torch:cuda:1", "jax:gpu", "onnx:CANN"] {
+            assert!(is(text), "{text}");
+        }
+        for text in ["0", "all", "llvmpipe", "vulkan/torch/1", "torchvision", "host"] {
+            assert_eq!(Runtime::parse(text).unwrap(), None, "{text}");
+        }
+        for text in ["torch:", "torch:../etc", "torch:cuda:x", "torch:cuda:1:2", "onnx:a b", "jax:gpu:1234"] {
+            let error = Runtime::parse(text).unwrap_err();
+            assert!(error.to_string().contains("is no device of"), "{error}");
+        }
+    }
+
+    #[test]
+    fn its_program_is_the_folder_that_is_built_in() {
+        let program = Runtime::parse("numpy").unwrap().unwrap().program(Some(Path::new("py"))).unwrap();
+        assert_eq!(program.program, Path::new("py"));
+        let folder = Path::new(&program.arguments[1]).to_owned();
+        let main = std::fs::read_to_string(folder.join("__main__.py")).unwrap();
+        assert_eq!(main, FOLDER.get_file("__main__.py").unwrap().contents_utf8().unwrap());
+        assert_eq!(program.arguments[2], "numpy");
+        drop(program);
+        assert!(!folder.exists(), "it goes when nothing can start it any more");
+    }
+}

@@ -1,0 +1,184 @@
+//! Adapters as capabilities.
+
+use portamark_model::device::{
+    Capabilities, DeviceLimits, DeviceType, Feature, MatrixShape, Takes, TimerKind,
+};
+use portamark_model::workload::DType;
+use std::collections::HashMap;
+
+/// One adapter and what it says of itself.
+pub struct Found {
+    /// The adapter.
+    pub adapter: wgpu::Adapter,
+    /// Its description.
+    pub capabilities: Capabilities,
+}
+
+/// Every adapter of the native backends, each once per API and driver, in a stable order.
+pub fn find() -> Vec<Found> {
+    let instance = wgpu::Instance::new(wgpu::InstanceDescriptor {
+        backends: wgpu::Backends::VULKAN | wgpu::Backends::METAL | wgpu::Backends::DX12,
+        // Debug builds would otherwise validate, and compile DX12 shaders without optimisation.
+        flags: wgpu::InstanceFlags::empty(),
+        // Turns over-commitment into an error where the driver knows its budget.
+        memory_budget_thresholds: wgpu::MemoryBudgetThresholds {
+            for_resource_creation: Some(90),
+            for_device_loss: None,
+        },
+        ..wgpu::InstanceDescriptor::new_without_display_handle()
+    });
+    let adapters = pollster::block_on(instance.enumerate_adapters(wgpu::Backends::all()));
+    let mut found: Vec<Found> =
+        adapters.into_iter().map(|adapter| Found { capabilities: describe(&adapter), adapter }).collect();
+    found.sort_by(|a, b| {
+        // Real devices before software ones, so that index 0 is what most people mean.
+        let key = |f: &Found| (f.capabilities.is_software(), f.capabilities.id.clone());
+        key(a).cmp(&key(b))
+    });
+    // Two equal cards differ only by their slot, which would be a serial of sorts: number them.
+    let mut seen: HashMap<String, u32> = HashMap::new();
+    for f in &mut found {
+        let count = seen.entry(f.capabilities.id.clone()).or_insert(0);
+        *count += 1;
+        if *count > 1 {
+            f.capabilities.id = format!("{}#{count}", f.capabilities.id);
+        }
+    }
+    found
+}
+
+fn describe(adapter: &wgpu::Adapter) -> Capabilities {
+    let info = adapter.get_info();
+    let (features, limits) = (adapter.features(), adapter.limits());
+    let matrix_shapes = matrix_shapes(adapter, features);
+    let mut offered = Vec::new();
+    if features.contains(wgpu::Features::SHADER_F16) {
+        offered.push(Feature::ShaderF16);
+    }
+    if features.contains(wgpu::Features::SUBGROUP) {
+        offered.push(Feature::Subgroup);
+    }
+    if !matrix_shapes.is_empty() {
+        offered.push(Feature::CooperativeMatrix);
+    }
+    let timestamps = features.contains(wgpu::Features::TIMESTAMP_QUERY);
+    let driver_version = driver_version(&info.driver_info);
+    let subgroups = offered.contains(&Feature::Subgroup);
+    let api = info.backend.to_string().to_lowercase();
+    let version = if driver_version.is_empty() { info.driver.clone() } else { driver_version.clone() };
+    let mut id = format!("{api}/{}", clean(&info.name));
+    if !version.is_empty() {
+        id = format!("{id}/{}", clean(&version));
+    }
+    Capabilities {
+        id,
+        name: clean(&info.name),
+        api,
+        driver: clean(&info.driver),
+        driver_version,
+        vendor_id: info.vendor,
+        device_id: info.device,
+        device_type: match info.device_type {
+            wgpu::DeviceType::DiscreteGpu => DeviceType::Discrete,
+            wgpu::DeviceType::IntegratedGpu => DeviceType::Integrated,
+            wgpu::DeviceType::VirtualGpu => DeviceType::Virtual,
+            wgpu::DeviceType::Cpu => DeviceType::Software,
+            wgpu::DeviceType::Other => DeviceType::Other,
+        },
+        takes: Takes::Plans,
+        features: offered,
+        subgroup_min: if subgroups { info.subgroup_min_size } else { 0 },
+        subgroup_max: if subgroups { info.subgroup_max_size } else { 0 },
+        limits: DeviceLimits {
+            workgroup_memory: u64::from(limits.max_compute_workgroup_storage_size),
+            workgroup_size: u64::from(limits.max_compute_invocations_per_workgroup)
+                .min(u64::from(limits.max_compute_workgroup_size_x)),
+            dispatch: u64::from(limits.max_compute_workgroups_per_dimension),
+            binding_bytes: limits.max_storage_buffer_binding_size,
+            buffer_bytes: limits.max_buffer_size,
+            storage_buffers: u64::from(limits.max_storage_buffers_per_shader_stage),
+            memory_bytes: device_memory(adapter),
+        },
+        matrix_shapes,
+        timer: if timestamps { TimerKind::PassTimestamps } else { TimerKind::Host },
+        always_checked: false,
+        pci_bus_id: Some(info.device_pci_bus_id).filter(|id| !id.is_empty()),
+    }
+}
+
+/// Bytes of the largest heap of the device's own memory. wgpu has no word for it, Vulkan has.
+#[cfg(not(target_vendor = "apple"))]
+fn device_memory(adapter: &wgpu::Adapter) -> Option<u64> {
+    // SAFETY: the handle is asked for plain data while the adapter lives, and is not kept.
+    let adapter = unsafe { adapter.as_hal::<wgpu::hal::api::Vulkan>() }?;
+    let instance = adapter.shared_instance().raw_instance();
+    // SAFETY: the physical device is one of that instance.
+    let memory = unsafe { instance.get_physical_device_memory_properties(adapter.raw_physical_device()) };
+    /// VK_MEMORY_HEAP_DEVICE_LOCAL_BIT.
+    const DEVICE_LOCAL: u32 = 1;
+    let heaps = memory.memory_heaps.iter().take(memory.memory_heap_count as usize);
+    heaps.filter(|heap| heap.flags.as_raw() & DEVICE_LOCAL != 0).map(|heap| heap.size).max()
+}
+
+/// Metal doesn't tell it through wgpu.
+#[cfg(target_vendor = "apple")]
+fn device_memory(_: &wgpu::Adapter) -> Option<u64> {
+    None
+}
+
+/// Shapes that WGSL can express: square tiles of 8 or 16, float formats. The feature bit alone is
+/// set even when no shape is expressible.
+fn matrix_shapes(adapter: &wgpu::Adapter, features: wgpu::Features) -> Vec<MatrixShape> {
+    if !features.contains(wgpu::Features::EXPERIMENTAL_COOPERATIVE_MATRIX) {
+        return Vec::new();
+    }
+    let dtype = |scalar| match scalar {
+        wgpu::CooperativeScalarType::F32 => Some(DType::F32),
+        wgpu::CooperativeScalarType::F16 => Some(DType::F16),
+        _ => None,
+    };
+    let mut shapes: Vec<MatrixShape> = Vec::new();
+    for p in adapter.cooperative_matrix_properties() {
+        let square = p.m_size == p.n_size && p.n_size == p.k_size && [8, 16].contains(&p.m_size);
+        if let (true, Some(input), Some(accumulate)) = (square, dtype(p.ab_type), dtype(p.cr_type)) {
+            let shape = MatrixShape { edge: p.m_size, input, accumulate };
+            if !p.saturating_accumulation && !shapes.contains(&shape) {
+                shapes.push(shape);
+            }
+        }
+    }
+    shapes
+}
+
+/// The version out of the driver's free text: `Mesa 25.0.7-2~bpo12+1 (LLVM 15.0.6)` → `Mesa 25.0.7`.
+fn driver_version(text: &str) -> String {
+    let text = clean(text);
+    let Some(rest) = text.strip_prefix("Mesa ") else { return text };
+    let end = rest.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(rest.len());
+    format!("Mesa {}", rest[..end].trim_end_matches('.'))
+}
+
+/// Driver text without control characters and slashes, which separate the parts of an id.
+fn clean(text: &str) -> String {
+    let text: String =
+        text.chars().filter(|c| !c.is_control()).map(|c| if c == '/' { '-' } else { c }).collect();
+    text.trim().chars().take(120).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_version_is_cut_out_of_the_text_of_a_mesa_driver() {
+        assert_eq!(driver_version("Mesa 25.0.7-2~bpo12+1 (LLVM 15.0.6)"), "Mesa 25.0.7");
+        assert_eq!(driver_version("Mesa 26.1.6-1"), "Mesa 26.1.6");
+        assert_eq!(driver_version("580.82.07"), "580.82.07");
+        assert_eq!(driver_version(""), "");
+    }
+
+    #[test]
+    fn names_cannot_break_an_id() {
+        assert_eq!(clean("A/B\n\u{1b}[31mC "), "A-B[31mC");
+    }
+}

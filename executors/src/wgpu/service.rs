@@ -1,0 +1,110 @@
+//! Answers the protocol with wgpu.
+
+use super::adapters::{self, Found};
+use super::gpu::{Gpu, Problem, quiet_panics};
+use super::prepared::Prepared;
+use crate::protocol::{self, Failure, PROTOCOL, Prepare, Request, Response, encode_values};
+use crate::serve::Service;
+use portamark_model::device::Feature;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+/// The GPU executor inside its process.
+#[derive(Default)]
+pub struct WgpuService {
+    found: Option<Vec<Found>>,
+    /// Open devices by id and features.
+    open: BTreeMap<(String, Vec<Feature>), Rc<Gpu>>,
+    prepared: BTreeMap<u32, Prepared>,
+    next_handle: u32,
+    /// Devices are opened as if they bound no more than this.
+    binding_bytes: Option<u64>,
+}
+
+impl WgpuService {
+    /// A service that has not looked for devices yet.
+    pub fn new() -> Self {
+        quiet_panics();
+        Self::default()
+    }
+
+    /// A service whose devices bind at most so many bytes, to test what happens on smaller ones.
+    pub fn with_binding_bytes(most: u64) -> Self {
+        WgpuService { binding_bytes: Some(most), ..Self::new() }
+    }
+
+    fn found(&mut self) -> &[Found] {
+        let most = self.binding_bytes;
+        self.found.get_or_insert_with(|| {
+            let mut found = adapters::find();
+            for limits in found.iter_mut().map(|found| &mut found.capabilities.limits) {
+                limits.binding_bytes = most.unwrap_or(u64::MAX).min(limits.binding_bytes);
+            }
+            found
+        })
+    }
+
+    fn gpu(&mut self, device: &str, features: &[Feature]) -> Result<Rc<Gpu>, Problem> {
+        let mut features = features.to_vec();
+        features.sort_unstable();
+        features.dedup();
+        let key = (device.to_string(), features);
+        if let Some(gpu) = self.open.get(&key) {
+            return Ok(Rc::clone(gpu));
+        }
+        let gpu = {
+            let found = self.found().iter().find(|f| f.capabilities.id == device);
+            let found =
+                found.ok_or_else(|| Problem::new(Failure::Failed, format!("no device `{device}`")))?;
+            Rc::new(Gpu::open(found, &key.1)?)
+        };
+        self.open.insert(key, Rc::clone(&gpu));
+        Ok(gpu)
+    }
+
+    fn prepare(&mut self, prepare: &Prepare) -> Result<Response, Problem> {
+        let features = prepare.plan.as_ref().map(|plan| plan.features.clone()).unwrap_or_default();
+        let gpu = self.gpu(&prepare.device, &features)?;
+        let prepared = Prepared::new(gpu, prepare)?;
+        let (compile_ns, held_bytes) = (prepared.compile_ns, prepared.held_bytes);
+        self.next_handle += 1;
+        self.prepared.insert(self.next_handle, prepared);
+        let handle = self.next_handle;
+        Ok(Response::Prepared(protocol::Prepared { handle, compile_ns, held_bytes, kernel: None }))
+    }
+
+    fn prepared(&self, handle: u32) -> Result<&Prepared, Problem> {
+        self.prepared.get(&handle).ok_or_else(|| Problem::new(Failure::Failed, format!("no handle {handle}")))
+    }
+
+    fn answer(&mut self, request: Request) -> Result<Response, Problem> {
+        match request {
+            Request::Hello { .. } => Ok(Response::Hello {
+                protocol: PROTOCOL,
+                executor: format!("wgpu {}", env!("CARGO_PKG_VERSION")),
+                devices: self.found().iter().map(|f| f.capabilities.clone()).collect(),
+            }),
+            Request::Prepare(prepare) => self.prepare(&prepare),
+            Request::Sample { handle, k, first_set } => {
+                self.prepared(handle)?.sample(k, first_set).map(Response::Sampled)
+            }
+            Request::Read { handle, set, elements } => {
+                let (values, poisoned) = self.prepared(handle)?.read(set, &elements)?;
+                Ok(Response::Values { values: encode_values(&values), poisoned })
+            }
+            Request::Poison { handle } => self.prepared(handle)?.poison().map(|()| Response::Done),
+            Request::Release { handle } => {
+                self.prepared.remove(&handle);
+                Ok(Response::Done)
+            }
+            Request::Bye => Ok(Response::Done),
+        }
+    }
+}
+
+impl Service for WgpuService {
+    fn handle(&mut self, request: Request) -> Response {
+        self.answer(request)
+            .unwrap_or_else(|problem| Response::Error { status: problem.status, reason: problem.reason })
+    }
+}

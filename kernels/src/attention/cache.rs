@@ -1,0 +1,96 @@
+//! What the kernels of a decode step need to know of a case: the cache as they read it.
+
+use super::sizes::{attention, check_operands, head_rows, values};
+use crate::error::PlanError;
+use portamark_model::device::Capabilities;
+use portamark_model::variant::Variant;
+use portamark_model::workload::{Attention, Case, DType};
+use serde_json::{Value, json};
+
+/// Most queries of a sequence that count as a decode step: one, or a few of speculative decoding.
+pub(super) const MOST_QUERIES: u64 = 4;
+
+/// Whether decode kernels serve this case: few queries.
+pub(super) fn is_step(work: &Attention) -> bool {
+    work.queries <= MOST_QUERIES
+}
+
+/// Heads are read as vectors of 4; scores and sums are kept in f32.
+pub(super) fn check(work: &Attention) -> Result<(), PlanError> {
+    check_operands(work)?;
+    let floats = matches!(work.precision.input, DType::F32 | DType::F16 | DType::Bf16);
+    if !floats || work.precision.accumulate != DType::F32 || work.precision.right.is_integer() {
+        return Err(PlanError::Unsupported(format!("no kernel for the formats {}", work.precision)));
+    }
+    Ok(())
+}
+
+/// Vectors of 4 elements that a load of 16 bytes from the cache holds; 1 where rows of K and V are no
+/// whole number of such loads.
+pub(super) fn vectors(work: &Attention) -> u64 {
+    let wide = 128 / work.precision.right.bits();
+    let whole = work.dim.is_multiple_of(wide) && work.value_dim.is_multiple_of(wide);
+    if whole { wide / 4 } else { 1 }
+}
+
+/// Units of [`vectors`] in a row of K and in a row of V.
+pub(super) fn units(work: &Attention) -> (u64, u64) {
+    (work.dim / 4 / vectors(work), work.value_dim / 4 / vectors(work))
+}
+
+/// The most keys, a power of two up to `limit`, that a loop may take in one turn: a page holds whole
+/// blocks, so that each turn looks up one page.
+pub(super) fn block(work: &Attention, limit: u64) -> u64 {
+    let mut block = limit;
+    while work.page.is_some_and(|page| !page.is_multiple_of(block)) {
+        block /= 2;
+    }
+    block
+}
+
+/// How the keys of a case are split.
+pub(super) struct Split {
+    /// The first key of the first part: no row sees one before it.
+    pub first: u64,
+    /// Parts of the keys.
+    pub parts: u64,
+    /// Packs of the query rows of a kv head.
+    pub packs: u64,
+    /// Workgroups of the first step.
+    pub groups: u64,
+}
+
+impl Split {
+    /// The split by the knobs `span`, `pack` and `block`.
+    pub fn new(work: &Attention, variant: &Variant) -> Self {
+        let knob = |name| u64::from(variant.knob(name));
+        let start = work.visible(0).start;
+        let first = start - start % knob("block");
+        let parts = (work.keys - first).div_ceil(knob("span"));
+        let packs = head_rows(work).div_ceil(knob("pack"));
+        Split { first, parts, packs, groups: work.batch * work.kv_heads * packs * parts }
+    }
+}
+
+/// What `attention/cache.wgsl` and `attention/combine.wgsl` ask for, with the knobs of `variant`.
+pub(super) fn cache_values(case: &Case, device: &Capabilities, variant: &Variant, split: &Split) -> Value {
+    let work = attention(case);
+    let (k_units, v_units) = units(work);
+    let vectors = vectors(work);
+    let more = json!({
+        "dim": work.dim,
+        "value_dim": work.value_dim,
+        "vectors": vectors,
+        "wide": vectors * 4 * work.precision.right.bits() == 128,
+        "k_units": k_units,
+        "v_units": v_units,
+        "first": split.first,
+        "parts": split.parts,
+        "packs": split.packs,
+        "groups": split.groups,
+    });
+    let mut values = values(case, device, variant, more);
+    // Partial results take the binding of the output, which is the last of a case's.
+    values["sums"] = values["o"]["binding"].clone();
+    values
+}

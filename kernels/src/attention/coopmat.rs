@@ -1,0 +1,386 @@
+//! Prefill on the matrix unit, through cooperative matrices.
+
+use super::prefill::is_dense_prefill;
+use super::sizes::{attention, check_operands, head_rows, values};
+use crate::entry::Kernel;
+use crate::error::PlanError;
+use crate::operand::{fits_f16, needs_f16};
+use crate::plan::Plan;
+use crate::source::KernelSource;
+use portamark_model::device::{Capabilities, Feature, MatrixShape};
+use portamark_model::variant::{Path, Variant};
+use portamark_model::workload::{Attention, Case, DType, Tile, Workload};
+use serde_json::json;
+
+/// The only one.
+pub const KERNELS: &[Kernel] = &[Kernel {
+    family: Attention::FAMILY,
+    name: "flash_coopmat",
+    summary: "matrix unit: a workgroup owns a tile of query rows, both products by matrices",
+    variants,
+    space,
+    plan,
+}];
+
+/// How much a row's largest score, in base 2, may outgrow its reference before sums are multiplied.
+/// Weights are then at most 256, of the 65504 that f16 holds.
+const SLACK: u32 = 8;
+
+/// Registers of a lane that matrices may take; beyond some 250 in all they are spilled.
+const MOST_REGISTERS: u64 = 192;
+
+/// What the unit is given; it sums in f32.
+#[derive(Clone, Copy)]
+struct Unit {
+    edge: u32,
+    element: DType,
+    subgroup: u32,
+}
+
+/// The knobs of one variant.
+#[derive(Clone, Copy)]
+struct Shape {
+    /// Subgroups of a workgroup.
+    sg: u32,
+    /// Rows of matrices of a subgroup.
+    rm: u32,
+    /// Keys of a block.
+    bc: u32,
+    hold: bool,
+    prefetch: bool,
+    slack: u32,
+}
+
+/// The matrices that compute `work` on `device`, largest first; none where operands would lose digits,
+/// or where the size of a subgroup is unknown before the kernel runs. The bound on errors allows for
+/// weights in the format of the queries, and f16 has more digits than any other that fits into it.
+fn units(work: &Attention, device: &Capabilities) -> Vec<Unit> {
+    let Some(subgroup) = device.fixed_subgroup() else { return Vec::new() };
+    let half = fits_f16(work.precision.input) && fits_f16(work.precision.right);
+    if !device.has(Feature::CooperativeMatrix) || half && !device.has(Feature::ShaderF16) {
+        return Vec::new();
+    }
+    let input = if half { DType::F16 } else { DType::F32 };
+    let offered = |edge: &u32| {
+        device.matrix_shapes.contains(&MatrixShape { edge: *edge, input, accumulate: DType::F32 })
+    };
+    let edges = [16, 8].into_iter().filter(offered);
+    edges.map(|edge| Unit { edge, element: input, subgroup }).collect()
+}
+
+impl Unit {
+    /// Vectors of 4 elements in 16 bytes, by which rows in workgroup memory are longer than needed.
+    fn pad(&self) -> u64 {
+        4 / self.element.bytes(1)
+    }
+
+    /// 32-bit registers of a lane that `count` matrices take.
+    fn registers(&self, count: u64, dtype: DType) -> u64 {
+        let edge = u64::from(self.edge);
+        dtype.bytes(count * edge * edge).div_ceil(4 * u64::from(self.subgroup))
+    }
+}
+
+impl Shape {
+    /// Held in registers and fetched ahead, which [`Shape::eased`] may take back.
+    const fn new(sg: u32, rm: u32, bc: u32) -> Self {
+        Shape { sg, rm, bc, hold: true, prefetch: true, slack: SLACK }
+    }
+
+    /// Query rows of a workgroup.
+    fn tile(&self, edge: u32) -> u64 {
+        u64::from(self.sg * self.rm * edge)
+    }
+
+    fn threads(&self, unit: Unit) -> u32 {
+        self.sg * unit.subgroup
+    }
+
+    /// Vectors of 4 elements between two rows of K or V in workgroup memory.
+    fn kv_stride(work: &Attention, unit: Unit) -> u64 {
+        work.dim.max(work.value_dim) / 4 + unit.pad()
+    }
+
+    /// In how many parts the rows of Q come through the memory of K and V on their way to registers.
+    fn q_parts(&self, work: &Attention, unit: Unit) -> u64 {
+        let steps = work.dim / u64::from(unit.edge);
+        let room = u64::from(self.bc) * Self::kv_stride(work, unit);
+        let fits = |parts: &u64| {
+            steps.is_multiple_of(*parts) && self.tile(unit.edge) * (work.dim / 4 / parts + unit.pad()) <= room
+        };
+        if self.hold { (1..steps).find(fits).unwrap_or(steps) } else { 1 }
+    }
+
+    /// Vectors of workgroup memory for K or V, and for Q where that has memory of its own.
+    fn staged(&self, work: &Attention, unit: Unit) -> (u64, u64) {
+        let q_part = self.tile(unit.edge) * (work.dim / 4 / self.q_parts(work, unit) + unit.pad());
+        let kv = u64::from(self.bc) * Self::kv_stride(work, unit);
+        // Few rows of K may have no room for even the smallest part of Q.
+        if self.hold { (kv.max(q_part), 0) } else { (kv, q_part) }
+    }
+
+    /// Bytes of workgroup memory.
+    fn memory(&self, work: &Attention, unit: Unit) -> u64 {
+        let (tile, bc) = (self.tile(unit.edge), u64::from(self.bc));
+        let vector = unit.element.bytes(4);
+        let (kv, q) = self.staged(work, unit);
+        (kv + q) * vector + tile * ((bc / 4 + unit.pad()) * vector + (bc / 4 + 1) * 16 + 4) + 4
+    }
+
+    /// Registers of a lane that matrices and what is fetched ahead take.
+    fn registers(&self, work: &Attention, unit: Unit) -> u64 {
+        let (rm, edge) = (u64::from(self.rm), u64::from(unit.edge));
+        let sums = unit.registers(rm * (work.value_dim / edge + u64::from(self.bc) / edge), DType::F32);
+        let held = if self.hold { unit.registers(rm * work.dim / edge, unit.element) } else { 0 };
+        let block = unit.element.bytes(u64::from(self.bc) * work.dim.max(work.value_dim));
+        let ahead = if self.prefetch { block.div_ceil(4 * u64::from(self.threads(unit))) } else { 0 };
+        sums + held + ahead
+    }
+
+    /// Whether `device` can run it and most of a tile lies within the rows of a kv head.
+    fn fits(&self, work: &Attention, device: &Capabilities, unit: Unit) -> bool {
+        let edge = u64::from(unit.edge);
+        let (own, subgroup, bc) = (self.rm * unit.edge, unit.subgroup, self.bc);
+        // Lanes of a subgroup share its rows evenly, and those of one row its vectors.
+        let shared = if own >= subgroup {
+            own.is_multiple_of(subgroup)
+        } else {
+            subgroup.is_multiple_of(own) && (bc / 4).is_multiple_of(subgroup / own)
+        };
+        let tile = self.tile(unit.edge);
+        work.dim.is_multiple_of(edge)
+            && work.value_dim.is_multiple_of(edge)
+            && bc.is_multiple_of(unit.edge)
+            && shared
+            && (self.sg == 1 || 2 * head_rows(work) > tile)
+            && u64::from(self.threads(unit)) <= device.limits.workgroup_size
+            && self.memory(work, unit) <= device.limits.workgroup_memory
+            // What a processor's driver keeps in registers is its own affair.
+            && (device.is_software() || self.registers(work, unit) <= MOST_REGISTERS)
+    }
+
+    /// This shape, or the same with less in registers where it does not fit otherwise.
+    fn eased(self, work: &Attention, device: &Capabilities, unit: Unit) -> Option<Self> {
+        let choices = [(true, true), (true, false), (false, true), (false, false)];
+        let choices = choices.map(|(hold, prefetch)| Shape { hold, prefetch, ..self });
+        choices.into_iter().find(|shape| shape.fits(work, device, unit))
+    }
+
+    fn variant(&self, unit: Unit) -> Variant {
+        Variant::new("flash_coopmat", Path::Coopmat)
+            .with("edge", unit.edge)
+            .with("sg", self.sg)
+            .with("rm", self.rm)
+            .with("bc", self.bc)
+            .with("hold", self.hold.into())
+            .with("prefetch", self.prefetch.into())
+            .with("slack", self.slack)
+            .with("threads", self.threads(unit))
+    }
+
+    fn of(variant: &Variant) -> Self {
+        Shape {
+            sg: variant.knob("sg"),
+            rm: variant.knob("rm"),
+            bc: variant.knob("bc"),
+            hold: variant.knob("hold") == 1,
+            prefetch: variant.knob("prefetch") == 1,
+            slack: variant.knob("slack"),
+        }
+    }
+}
+
+/// Whether there are kernels for `case` at all.
+fn check(case: &Case) -> Result<bool, PlanError> {
+    let work = attention(case);
+    check_operands(work)?;
+    Ok(is_dense_prefill(work))
+}
+
+/// A few tiles: large ones first, but where rows are few, or memory is.
+fn variants(case: &Case, device: &Capabilities) -> Result<Vec<Variant>, PlanError> {
+    let mut found = Vec::new();
+    if !check(case)? {
+        return Ok(found);
+    }
+    let work = attention(case);
+    for unit in units(work, device) {
+        if device.is_software() {
+            // Emulated matrices and the powers of many scores compile for seconds: few of both.
+            let plain = |sg| Shape { hold: false, prefetch: false, ..Shape::new(sg, 1, 16) };
+            let shapes = [4, 2, 1].map(plain);
+            found.extend(shapes.iter().find(|s| s.fits(work, device, unit)).map(|s| s.variant(unit)));
+            continue;
+        }
+        // Sixteen rows for each subgroup.
+        let rm = 16 / unit.edge;
+        let shapes = [(4, 64), (4, 32), (8, 32), (2, 32), (2, 16), (1, 32), (1, 16)];
+        let shapes = shapes.map(|(sg, bc)| Shape::new(sg, rm, bc));
+        let fitting = shapes.into_iter().filter_map(|shape| shape.eased(work, device, unit));
+        found.extend(fitting.take(3).map(|shape| shape.variant(unit)));
+    }
+    Ok(found)
+}
+
+/// Every shape that fits. How often sums are multiplied depends little on the other knobs, so slack is
+/// tried with a few of them only; what is written out compiles for too long on a processor.
+fn space(case: &Case, device: &Capabilities) -> Result<Vec<Variant>, PlanError> {
+    if !check(case)? {
+        return Ok(Vec::new());
+    }
+    let work = attention(case);
+    let (subgroups, registers): (&[u32], &[(bool, bool)]) = if device.is_software() {
+        (&[1, 2, 4], &[(false, false)])
+    } else {
+        (&[1, 2, 4, 8], &[(true, true), (true, false), (false, true), (false, false)])
+    };
+    let mut shapes = Vec::new();
+    for &sg in subgroups {
+        for rm in [1, 2, 4] {
+            for bc in [16, 32, 64] {
+                for &(hold, prefetch) in registers {
+                    let slacks: &[u32] = if sg == 4 { &[SLACK, 0] } else { &[SLACK] };
+                    shapes.extend(slacks.iter().map(|&slack| Shape { sg, rm, bc, hold, prefetch, slack }));
+                }
+            }
+        }
+    }
+    let of_unit = |unit: Unit| {
+        // More than 32 rows of a subgroup need more registers than there are.
+        let fit = |shape: &&Shape| shape.rm * unit.edge <= 32 && shape.fits(work, device, unit);
+        shapes.iter().filter(fit).map(|shape| shape.variant(unit)).collect::<Vec<_>>()
+    };
+    Ok(units(work, device).into_iter().flat_map(of_unit).collect())
+}
+
+fn plan(
+    case: &Case,
+    device: &Capabilities,
+    variant: &Variant,
+    source: &KernelSource,
+) -> Result<Plan, PlanError> {
+    let work = attention(case);
+    let shape = Shape::of(variant);
+    let edge = variant.knob("edge");
+    let unit = units(work, device).into_iter().find(|unit| unit.edge == edge);
+    let unit = unit.ok_or_else(|| PlanError::NoSuchVariant(format!("no matrices of edge {edge} here")))?;
+    let tile = shape.tile(edge);
+    let tiles = head_rows(work).div_ceil(tile);
+    let groups = work.batch * work.kv_heads * tiles;
+    // Strides of the steps in which lanes that share a row compare what each found.
+    let lanes_each = (unit.subgroup / (shape.rm * edge)).max(1);
+    let masks: Vec<u32> = (0..lanes_each.ilog2()).map(|bit| 1 << bit).collect();
+    let more = json!({
+        "hold": shape.hold,
+        "prefetch": shape.prefetch,
+        "subgroup": unit.subgroup,
+        "element": unit.element.name(),
+        "element_bytes": unit.element.bytes(1),
+        "enable_f16": unit.element == DType::F16 || needs_f16(case, device),
+        "kv_stride": Shape::kv_stride(work, unit),
+        "kv_vectors": shape.staged(work, unit).0,
+        "q_parts": shape.q_parts(work, unit),
+        "masks": masks,
+        "tiles": tiles,
+        "groups": groups,
+    });
+    let wgsl = source.render("attention/coopmat.wgsl", values(case, device, variant, more))?;
+    Ok(Plan::single(case, device, variant, wgsl, groups, Tile { rows: tile, columns: work.value_dim }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A GPU with square matrices of f16.
+    fn gpu(edge: u32, subgroup: u32, memory: u64) -> Capabilities {
+        let mut device = Capabilities::example();
+        device.features = vec![Feature::ShaderF16, Feature::Subgroup, Feature::CooperativeMatrix];
+        (device.subgroup_min, device.subgroup_max) = (subgroup, subgroup);
+        device.limits.workgroup_memory = memory;
+        device.matrix_shapes = vec![MatrixShape { edge, input: DType::F16, accumulate: DType::F32 }];
+        device
+    }
+
+    fn case(key: &str) -> Case {
+        format!("attention {key}").parse().unwrap()
+    }
+
+    fn texts(key: &str, device: &Capabilities) -> Vec<String> {
+        variants(&case(key), device).unwrap().iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn a_large_tile_is_preferred_as_far_as_memory_and_registers_go() {
+        let first = |key: &str, memory| texts(key, &gpu(16, 32, memory)).swap_remove(0);
+        let key = "f16.f32 b1 hq32 hkv8 q2048 kv2048 d128 causal";
+        let wanted = "flash_coopmat bc64 edge16 hold1 prefetch1 rm1 sg4 slack8 threads128";
+        assert_eq!(first(key, 48 << 10), wanted);
+        assert!(first(key, 32 << 10).contains("bc32") && first(key, 32 << 10).contains("sg4"));
+        // Q of wide heads does not stay in registers.
+        let wide = first("f16.f32 b1 hq8 hkv8 q2048 kv2048 d256", 48 << 10);
+        assert!(wide.contains("hold0"), "{wide}");
+        // A tile mostly beyond the last row is not preferred.
+        let few = first("f16.f32 b1 hq8 hkv8 q20 kv2048 d128", 48 << 10);
+        assert!(few.contains("sg2"), "{few}");
+    }
+
+    #[test]
+    fn every_common_head_runs_in_the_memory_of_common_devices() {
+        for dims in ["d64", "d96", "d128", "d192 dv128", "d256"] {
+            for (edge, subgroup) in [(16, 32), (16, 64), (8, 32), (8, 8)] {
+                // Eight lanes are too few for the sums of wide heads, but on a processor.
+                let mut device = gpu(edge, subgroup, 32 << 10);
+                if subgroup == 8 {
+                    device.device_type = portamark_model::device::DeviceType::Software;
+                }
+                let key = format!("f16.f32 b1 hq8 hkv2 q512 kv512 {dims} causal");
+                assert!(!texts(&key, &device).is_empty(), "{dims} with {edge} and {subgroup}");
+            }
+        }
+    }
+
+    #[test]
+    fn variants_need_the_extension_one_size_of_subgroups_and_operands_that_fit() {
+        let key = "f16.f32 b1 hq8 hkv8 q512 kv512 d64";
+        let device = gpu(16, 32, 48 << 10);
+        assert!(!texts(key, &device).is_empty());
+        for other in ["f32", "bf16.f32", "f16xbf16.f32", "f16"] {
+            assert!(texts(&key.replace("f16.f32", other), &device).is_empty(), "{other}");
+        }
+        for other in ["f16xe4m3.f32", "f16xq8_0.f32", "f16xint4g64.f32", "e4m3.f32"] {
+            assert!(!texts(&key.replace("f16.f32", other), &device).is_empty(), "{other}");
+        }
+        for other in ["q1", "q512 page16", "d72 dv64"] {
+            let key = match other {
+                "q1" => key.replace("q512 kv512", "q1 kv512"),
+                "d72 dv64" => key.replace("d64", other),
+                _ => format!("{key} page16"),
+            };
+            assert!(texts(&key, &device).is_empty(), "{key}");
+        }
+        let varying = Capabilities { subgroup_min: 16, ..device.clone() };
+        let without = Capabilities { features: vec![Feature::ShaderF16, Feature::Subgroup], ..device };
+        assert!(texts(key, &varying).is_empty() && texts(key, &without).is_empty());
+    }
+
+    #[test]
+    fn matrices_of_f32_take_what_is_no_f16() {
+        let mut device = gpu(8, 32, 32 << 10);
+        device.features.retain(|feature| *feature != Feature::ShaderF16);
+        device.matrix_shapes = vec![MatrixShape { edge: 8, input: DType::F32, accumulate: DType::F32 }];
+        for format in ["f32", "bf16.f32", "f32xq8_0"] {
+            let found = texts(&format!("{format} b1 hq8 hkv8 q512 kv512 d128"), &device);
+            assert!(!found.is_empty(), "{format}");
+        }
+    }
+
+    #[test]
+    fn the_space_is_no_larger_than_a_tuner_gets_through() {
+        let key = case("f16.f32 b1 hq32 hkv8 q2048 kv2048 d128 causal");
+        for edge in [8, 16] {
+            let count = space(&key, &gpu(edge, 32, 48 << 10)).unwrap().len();
+            assert!((16..120).contains(&count), "{count}");
+        }
+    }
+}

@@ -1,0 +1,106 @@
+//! Kernels of a decode step: few query rows, split keys, and the combination of the parts.
+
+use super::cache::{Split, cache_values};
+use super::sizes::{attention, rows};
+use super::{lanes, split};
+use crate::entry::Kernel;
+use crate::error::PlanError;
+use crate::plan::{Binding, Buffer, Content, Plan, Step, spread};
+use crate::source::KernelSource;
+use portamark_model::device::Capabilities;
+use portamark_model::variant::Variant;
+use portamark_model::workload::{Attention, Case, Tile, Workload};
+use serde_json::json;
+
+/// Preferred first. A decode step has a row for each query head and too few of them to fill a
+/// device: its kernels split the keys and combine the parts.
+pub const KERNELS: &[Kernel] = &[
+    Kernel {
+        family: Attention::FAMILY,
+        name: "lanes",
+        summary: "decode: a subgroup owns a part of the keys, then the parts are combined",
+        variants: lanes::variants,
+        space: lanes::space,
+        plan: lanes_plan,
+    },
+    Kernel {
+        family: Attention::FAMILY,
+        name: "split",
+        summary: "decode: a workgroup owns a part of the keys, then the parts are combined",
+        variants: split::variants,
+        space: split::space,
+        plan: split_plan,
+    },
+];
+
+fn lanes_plan(
+    case: &Case,
+    device: &Capabilities,
+    variant: &Variant,
+    source: &KernelSource,
+) -> Result<Plan, PlanError> {
+    plan(case, device, variant, source, "attention/lanes.wgsl")
+}
+
+fn split_plan(
+    case: &Case,
+    device: &Capabilities,
+    variant: &Variant,
+    source: &KernelSource,
+) -> Result<Plan, PlanError> {
+    plan(case, device, variant, source, "attention/split.wgsl")
+}
+
+/// Partial results over parts of the keys, then their combination; one step where one part is all.
+fn plan(
+    case: &Case,
+    device: &Capabilities,
+    variant: &Variant,
+    source: &KernelSource,
+    template: &str,
+) -> Result<Plan, PlanError> {
+    let work = attention(case);
+    let threads = variant.knob("threads");
+    let split = Split::new(work, variant);
+    let mut values = cache_values(case, device, variant, &split);
+    // Strides of the steps in which invocations add up what each holds.
+    let masks = |lanes: u32| -> Vec<u32> { (0..lanes.ilog2()).rev().map(|bit| 1 << bit).collect() };
+    values["masks"] = json!(masks(threads));
+    values["lane_masks"] = json!(masks(variant.knobs.get("lanes").copied().unwrap_or(1)));
+    let mut buffers = Buffer::all(case);
+    let output = buffers.len() - 1;
+    let bind = |buffers: &[usize], writes: &[usize]| -> Vec<Binding> {
+        buffers
+            .iter()
+            .map(|&buffer| Binding { buffer, writes: writes.contains(&buffer), range: None })
+            .collect()
+    };
+    let inputs: Vec<usize> = (0..output).collect();
+    let results = if split.parts > 1 { vec![output + 1, output + 2] } else { vec![output] };
+    let mut steps = vec![Step {
+        wgsl: source.render(template, &values)?,
+        bindings: bind(&[inputs, results.clone()].concat(), &results),
+        workgroups: spread(split.groups, device.limits.dispatch),
+    }];
+    if split.parts > 1 {
+        // A workgroup combines a row, with as many invocations as find a vector of it to do.
+        let most = if device.is_software() { threads } else { 64.min(device.limits.workgroup_size as u32) };
+        values["threads"] = json!(most);
+        values["o"]["binding"] = json!(2);
+        steps.push(Step {
+            wgsl: source.render("attention/combine.wgsl", &values)?,
+            bindings: bind(&[output + 1, output + 2, output], &[output]),
+            workgroups: spread(rows(work), device.limits.dispatch),
+        });
+        buffers.push(Buffer::scratch("sums", rows(work) * split.parts * work.value_dim));
+        buffers.push(Buffer::scratch("states", rows(work) * split.parts * 2));
+    }
+    debug_assert!(buffers[output].content == Content::Output);
+    Ok(Plan {
+        buffers,
+        features: Plan::features(&steps),
+        steps,
+        variant: variant.clone(),
+        tile: Tile { rows: 1, columns: work.value_dim },
+    })
+}

@@ -1,0 +1,214 @@
+//! Kernels of passes with many query rows.
+
+use super::sizes::{attention, check_operands, head_rows, values};
+use crate::entry::Kernel;
+use crate::error::PlanError;
+use crate::operand::needs_f16;
+use crate::plan::Plan;
+use crate::source::KernelSource;
+use portamark_model::device::Capabilities;
+use portamark_model::variant::{Path, Variant};
+use portamark_model::workload::{Attention, Case, DType, Tile, Workload};
+use serde_json::json;
+
+/// Preferred first; all split the query rows.
+pub const KERNELS: &[Kernel] = &[
+    Kernel {
+        family: Attention::FAMILY,
+        name: "flash_rows",
+        summary: "every invocation owns query rows; lanes hand each other keys and values; no barriers",
+        variants: rows_variants,
+        space: rows_space,
+        plan: flash_plan,
+    },
+    Kernel {
+        family: Attention::FAMILY,
+        name: "flash",
+        summary: "a workgroup owns a tile of query rows and stages keys and values in its memory",
+        variants: flash_variants,
+        space: flash_space,
+        plan: flash_plan,
+    },
+];
+
+/// `flash_rows` with `per` rows of an invocation and `loads` keys of each lane between two moves of the
+/// maximum, from `choices`, if the driver's compiler can take it.
+fn rows_choices(
+    case: &Case,
+    device: &Capabilities,
+    choices: impl IntoIterator<Item = (u32, u32)>,
+    most_steps: u64,
+) -> Result<Vec<Variant>, PlanError> {
+    let work = attention(case);
+    check_operands(work)?;
+    let threads = match device.fixed_subgroup() {
+        Some(threads @ 4..=8) if device.is_software() && is_dense_prefill(work) => threads,
+        _ => return Ok(Vec::new()),
+    };
+    let variant = |(per, loads)| {
+        Variant::new("flash_rows", Path::Subgroup)
+            .with("threads", threads)
+            .with("per", per)
+            .with("block", threads * loads)
+    };
+    // A broadcast and `per` multiplications for each lane and element of a head.
+    let steps =
+        |(per, loads): &(u32, u32)| u64::from(threads * loads * (per + 1)) * (work.dim + work.value_dim);
+    Ok(choices.into_iter().filter(|choice| steps(choice) <= most_steps).map(variant).collect())
+}
+
+/// Operations without a branch that software drivers are given untuned: the time of their compilers
+/// grows faster than their number. Two thirds more take Mesa 25.0 (LLVM 15) ten seconds, and
+/// SwiftShader, whose subgroups have four lanes, minutes where scores are masked.
+const MOST_UNTUNED: u64 = 3072;
+
+/// As many as tuning may try.
+fn most_tuned(device: &Capabilities) -> u64 {
+    if device.fixed_subgroup().is_some_and(|lanes| lanes <= 4) { MOST_UNTUNED } else { 3 * MOST_UNTUNED }
+}
+
+fn rows_variants(case: &Case, device: &Capabilities) -> Result<Vec<Variant>, PlanError> {
+    let mut variants = rows_choices(case, device, [8, 4, 2, 1].map(|per| (per, 1)), MOST_UNTUNED)?;
+    if variants.is_empty() {
+        // Wide heads: slow to compile, but far ahead of a kernel that stages them behind barriers.
+        variants = rows_choices(case, device, [(1, 1)], MOST_UNTUNED * 5 / 3)?;
+    }
+    variants.truncate(2);
+    Ok(variants)
+}
+
+fn rows_space(case: &Case, device: &Capabilities) -> Result<Vec<Variant>, PlanError> {
+    let loads = |per| [1, 2].map(|loads| (per, loads));
+    rows_choices(case, device, [8, 6, 4, 3, 2, 1].into_iter().flat_map(loads), most_tuned(device))
+}
+
+/// Whether keys, values and queries are staged as f16: all of them are.
+fn stages_halves(case: &Case, device: &Capabilities) -> bool {
+    let work = attention(case);
+    work.precision.input == DType::F16 && work.precision.right == DType::F16 && needs_f16(case, device)
+}
+
+/// Bytes of workgroup memory of `flash`: a chunk of the rows of Q and of 32 rows of K or V, the
+/// weights, and the largest scores where they are not exchanged by shuffles.
+fn flash_memory(vector: u64, tile: u64, chunk: u64, shuffle: bool) -> u64 {
+    (tile + 32) * (chunk + 1) * vector + tile * 9 * 16 + if shuffle { 0 } else { tile * 8 * 4 }
+}
+
+/// Registers of one invocation of `flash`, in words: accumulators, scores and weights, and operands.
+fn flash_registers(work: &Attention, per: u64) -> u64 {
+    per * (work.value_dim / 8 + 4 + 4 + 4 + 6) + 16 + 20
+}
+
+/// `flash` with these knobs, if the device and the case allow them.
+fn flash_variant(
+    case: &Case,
+    device: &Capabilities,
+    [tile, per, chunk]: [u32; 3],
+    shuffle: bool,
+) -> Option<Variant> {
+    let work = attention(case);
+    let threads = 8 * tile / per;
+    let vector = if stages_halves(case, device) { 8 } else { 16 };
+    let memory = flash_memory(vector, tile.into(), chunk.into(), shuffle);
+    let divides = |dim: u64| (dim / 4).is_multiple_of(chunk.into());
+    // The eight invocations that share rows lie in one subgroup.
+    let subgroup = device.fixed_subgroup().filter(|&size| size >= 8 && threads.is_multiple_of(size));
+    let fits = divides(work.dim)
+        && divides(work.value_dim)
+        && u64::from(threads) <= device.limits.workgroup_size
+        && memory <= device.limits.workgroup_memory
+        && flash_registers(work, per.into()) <= 255
+        && (!shuffle || subgroup.is_some());
+    let path = if shuffle { Path::Subgroup } else { Path::Vector };
+    fits.then(|| {
+        Variant::new("flash", path)
+            .with("threads", threads)
+            .with("tile", tile)
+            .with("per", per)
+            .with("chunk", chunk)
+            .with("shuffle", shuffle.into())
+    })
+}
+
+/// Whether the kernels for many query rows can compute `work`: they read dense tensors of their own and
+/// accumulate in f32.
+pub(super) fn is_dense_prefill(work: &Attention) -> bool {
+    let single = work.precision.accumulate == DType::F32;
+    !work.is_decode() && !work.latent && work.page.is_none() && single
+}
+
+/// Every variant of `flash` of one of `tiles`, `pers` and the widest or any chunk that fits.
+fn flash_choices(
+    case: &Case,
+    device: &Capabilities,
+    tiles: &[u32],
+    pers: &[u32],
+    widest: bool,
+) -> Result<Vec<Variant>, PlanError> {
+    let work = attention(case);
+    check_operands(work)?;
+    let mut variants = Vec::new();
+    if !is_dense_prefill(work) {
+        return Ok(variants);
+    }
+    for &tile in tiles {
+        for &per in pers {
+            for shuffle in [true, false] {
+                let chunks = [64, 48, 32, 24, 16, 8];
+                let fitting = chunks
+                    .iter()
+                    .filter_map(|&chunk| flash_variant(case, device, [tile, per, chunk], shuffle));
+                variants.extend(fitting.take(if widest { 1 } else { chunks.len() }));
+            }
+        }
+    }
+    Ok(variants)
+}
+
+/// The widest chunk of a few tiles; many rows for each eight invocations unless heads are wide.
+fn flash_variants(case: &Case, device: &Capabilities) -> Result<Vec<Variant>, PlanError> {
+    let tiles: &[u32] = if device.is_software() { &[32] } else { &[64, 32, 16] };
+    let per = if attention(case).value_dim > 128 { 2 } else { 4 };
+    let mut variants = flash_choices(case, device, tiles, &[per], true)?;
+    // A chunk of 8 vectors costs a barrier for each: only where nothing wider fits.
+    let narrow = |variant: &Variant| variant.knob("chunk") < 16;
+    if !variants.iter().all(narrow) {
+        variants.retain(|variant| !narrow(variant));
+    }
+    if device.is_software() {
+        variants.truncate(1);
+    }
+    Ok(variants)
+}
+
+fn flash_space(case: &Case, device: &Capabilities) -> Result<Vec<Variant>, PlanError> {
+    if device.is_software() {
+        return flash_variants(case, device);
+    }
+    flash_choices(case, device, &[8, 16, 32, 64, 128], &[2, 4, 8], false)
+}
+
+/// Plan of `flash_rows` and of `flash`: each workgroup takes rows of one kv head.
+fn flash_plan(
+    case: &Case,
+    device: &Capabilities,
+    variant: &Variant,
+    source: &KernelSource,
+) -> Result<Plan, PlanError> {
+    let work = attention(case);
+    let rows = variant.kernel == "flash_rows";
+    let tile =
+        u64::from(if rows { variant.knob("threads") * variant.knob("per") } else { variant.knob("tile") });
+    let tiles = head_rows(work).div_ceil(tile);
+    let groups = work.batch * work.kv_heads * tiles;
+    let mut values = values(case, device, variant, json!({}));
+    values["tiles"] = json!(tiles);
+    values["groups"] = json!(groups);
+    if !rows {
+        values["shuffle"] = json!(variant.knob("shuffle") == 1);
+    }
+    values["staged"] = json!(if stages_halves(case, device) { "f16" } else { "f32" });
+    let template = if rows { "attention/rows.wgsl" } else { "attention/flash.wgsl" };
+    let wgsl = source.render(template, values)?;
+    Ok(Plan::single(case, device, variant, wgsl, groups, Tile { rows: tile, columns: work.value_dim }))
+}

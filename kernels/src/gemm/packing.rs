@@ -1,0 +1,264 @@
+//! Operands copied to where every run of them is whole vec4s, before a kernel that needs that.
+
+use super::sizes::{gemm, runs, values};
+use crate::error::PlanError;
+use crate::plan::{Binding, Buffer, Content, Plan, Step, spread};
+use crate::source::KernelSource;
+use portamark_model::device::Capabilities;
+use portamark_model::variant::Variant;
+use portamark_model::workload::{Case, DType, Gemm, Layout, Tile};
+use serde_json::{Value, json};
+
+/// The knob's bits for A and B.
+const A: u32 = 1;
+const B: u32 = 2;
+
+/// How an operand lies: so many runs, each of so many contiguous elements.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Shape {
+    runs: u64,
+    run: u64,
+}
+
+impl Shape {
+    fn len(self) -> u64 {
+        self.runs * self.run
+    }
+}
+
+/// Whether A is read along M when `pack` is packed: what is packed of it is turned.
+pub(super) fn along_m(work: &Gemm, pack: u32) -> bool {
+    work.layout.a_transposed() && pack & A == 0
+}
+
+/// The operands that have to be packed before a kernel which reads whole vec4s, as bits of `pack`.
+fn needed(work: &Gemm) -> u32 {
+    let (a_run, b_run) = runs(work);
+    let ragged = |run: u64| !run.is_multiple_of(4);
+    match work.layout {
+        // K of both ends inside a vec4, or neither does.
+        Layout::NN => {
+            if ragged(a_run) {
+                A | B
+            } else if ragged(b_run) {
+                B
+            } else {
+                0
+            }
+        }
+        Layout::NT => {
+            if ragged(a_run) {
+                A | B
+            } else {
+                0
+            }
+        }
+        Layout::TN => u32::from(ragged(a_run)) * A + u32::from(ragged(b_run)) * B,
+        // Turning A makes it nt.
+        Layout::TT => {
+            if ragged(b_run) {
+                A | B
+            } else {
+                A
+            }
+        }
+    }
+}
+
+/// What is packed where it has to be or `wish` says so.
+pub(super) fn with(work: &Gemm, wish: u32) -> u32 {
+    let pack = needed(work) | wish;
+    // Once A is packed, it is read along K in vec4s, and B has to have the rows for it.
+    if pack & A > 0 && !work.k.is_multiple_of(4) { A | B } else { pack }
+}
+
+/// The operands in another format than that of the arithmetic, as bits of `pack`: packed, they are
+/// converted once.
+pub(super) fn conversions(work: &Gemm) -> u32 {
+    let value = work.precision.accumulate;
+    let other = |dtype: DType| u32::from(dtype != value);
+    other(work.precision.input) * A + other(work.precision.right) * B
+}
+
+/// What may be worth packing though it need not be: what is converted, and an A that is read along M.
+pub(super) fn wishes(work: &Gemm) -> Vec<u32> {
+    let converted = conversions(work);
+    vec![0, converted, converted & B, u32::from(work.layout == Layout::TN) * A]
+}
+
+/// Elements of a packed operand are as wide as what a buffer between steps holds.
+fn held(work: &Gemm) -> &'static str {
+    if work.precision.accumulate == DType::I32 { "i32" } else { "f32" }
+}
+
+/// How A and B of `work` lie once they are packed as `pack` says.
+fn packed(work: &Gemm, pack: u32) -> (Shape, Shape) {
+    let pad = |n: u64| n.next_multiple_of(4);
+    let (a, b) = lying(work);
+    let a_packed = Shape { runs: work.m, run: pad(work.k) };
+    let b_packed = match work.layout.b_transposed() {
+        true => Shape { runs: work.n, run: pad(work.k) },
+        // Where A is read along K, a turn of the loop takes four of K from B too.
+        false if along_m(work, pack) => Shape { runs: work.k, run: pad(work.n) },
+        false => Shape { runs: pad(work.k), run: pad(work.n) },
+    };
+    (if pack & A > 0 { a_packed } else { a }, if pack & B > 0 { b_packed } else { b })
+}
+
+/// How A and B lie in storage.
+fn lying(work: &Gemm) -> (Shape, Shape) {
+    let shape = |len: u64, run: u64| Shape { runs: len / run, run };
+    let (a_run, b_run) = runs(work);
+    (shape(work.m * work.k, a_run), shape(work.k * work.n, b_run))
+}
+
+/// Whether a binding of `device` holds what is packed.
+pub(super) fn fits(work: &Gemm, device: &Capabilities, pack: u32) -> bool {
+    let (a, b) = packed(work, pack);
+    let bytes = |shape: Shape, bit: u32| if pack & bit > 0 { 4 * work.batch * shape.len() } else { 0 };
+    bytes(a, A).max(bytes(b, B)) <= device.limits.binding_bytes.min(device.limits.buffer_bytes)
+}
+
+/// What templates need to read operands packed as `pack` says: sizes in elements on top of
+/// [`values`], with the bindings of [`plan`].
+pub(super) fn packed_values(
+    case: &Case,
+    device: &Capabilities,
+    variant: &Variant,
+    pack: u32,
+    more: Value,
+) -> Value {
+    let work = gemm(case);
+    let (a, b) = packed(work, pack);
+    let mut values = values(case, device, variant, more);
+    let along_m = along_m(work, pack);
+    values["k"] = json!(if along_m { work.k } else { a.run });
+    values["a_transposed"] = json!(along_m);
+    for (name, shape, bit) in [("a", a, A), ("b", b, B)] {
+        values[format!("{name}_run").as_str()] = json!(shape.run);
+        values[format!("{name}_len").as_str()] = json!(shape.len());
+        if pack & bit > 0 {
+            values[name] = json!({ "name": name, "format": held(work), "packed": false, "scales": null });
+        }
+    }
+    values
+}
+
+/// The plan of a kernel whose text `render` makes from the values that it is given: steps that pack
+/// operands, then the kernel, with its bindings in the order a, its scales, b, its scales, c.
+pub(super) fn plan(
+    case: &Case,
+    device: &Capabilities,
+    variant: &Variant,
+    source: &KernelSource,
+    (template, mut values): (&str, Value),
+    (groups, tile): (u64, Tile),
+    pack: u32,
+) -> Result<Plan, PlanError> {
+    let work = gemm(case);
+    let ((a, b), (a_packed, b_packed)) = (lying(work), packed(work, pack));
+    let plain = super::sizes::values(case, device, variant, json!({}));
+    let mut buffers = Buffer::all(case);
+    let output = buffers.iter().position(|b| b.content == Content::Output).expect("a product is written");
+    let mut steps = Vec::new();
+    let mut bindings = Vec::new();
+    let reads = |buffer: usize| Binding { buffer, writes: false, range: None };
+    let writes = |buffer: usize| Binding { buffer, writes: true, range: None };
+    for (name, from, to, bit) in [("a", a, a_packed, A), ("b", b, b_packed, B)] {
+        let operand = &plain[name];
+        let buffer = |key: &str| operand[key].as_u64().map(|number| number as usize);
+        let own: Vec<usize> = [buffer("binding"), buffer("scales")].into_iter().flatten().collect();
+        if pack & bit == 0 {
+            values[name]["binding"] = json!(bindings.len());
+            if own.len() > 1 {
+                values[name]["scales"] = json!(bindings.len() + 1);
+            }
+            bindings.extend(own.into_iter().map(reads));
+            continue;
+        }
+        let target = buffers.len();
+        buffers.push(Buffer::scratch(&format!("packed_{name}"), work.batch * to.len()));
+        values[name]["binding"] = json!(bindings.len());
+        bindings.push(reads(target));
+        let mut x = operand.clone();
+        x["name"] = json!("x");
+        x["binding"] = json!(0);
+        if own.len() > 1 {
+            x["scales"] = json!(1);
+        }
+        let (threads, per) = (variant.knob("threads"), 16);
+        let items = work.batch * to.len() / 4;
+        let wgsl = source.render(
+            "gemm/pack.wgsl",
+            json!({
+                "x": x,
+                "p": { "name": "p", "format": held(work), "binding": own.len(), "packed": false },
+                "value": held(work),
+                "runs": from.runs,
+                "run": from.run,
+                "p_runs": to.runs,
+                "p_run": to.run,
+                "turn": bit == A && work.layout.a_transposed(),
+                "items": items,
+                "threads": threads,
+                "per": per,
+                "scalar": false,
+            }),
+        )?;
+        let bindings = own.into_iter().map(reads).chain([writes(target)]).collect();
+        let groups = items.div_ceil(u64::from(threads * per));
+        steps.push(Step { wgsl, bindings, workgroups: spread(groups, device.limits.dispatch) });
+    }
+    values["c"]["binding"] = json!(bindings.len());
+    bindings.push(writes(output));
+    let wgsl = source.render(template, &values)?;
+    steps.push(Step { wgsl, bindings, workgroups: spread(groups, device.limits.dispatch) });
+    Ok(Plan { features: Plan::features(&steps), buffers, steps, variant: variant.clone(), tile })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(key: &str) -> Gemm {
+        gemm(&key.parse().unwrap()).clone()
+    }
+
+    #[test]
+    fn only_what_ends_inside_a_vec4_or_lies_the_wrong_way_is_packed() {
+        for (key, pack) in [
+            ("gemm f32 m5 n8 k8 nn", 0),
+            ("gemm f32 m8 n9 k8 nn", B),
+            ("gemm f32 m8 n8 k9 nn", A | B),
+            ("gemm f32 m5 n9 k8 nt", 0),
+            ("gemm f32 m5 n9 k7 nt", A | B),
+            ("gemm f32 m8 n8 k7 tn", 0),
+            ("gemm f32 m9 n8 k7 tn", A | B),
+            ("gemm f32 m9 n8 k8 tn", A),
+            ("gemm f32 m8 n9 k7 tn", B),
+            ("gemm f32 m8 n8 k8 tt", A),
+            ("gemm f32 m8 n8 k7 tt", A | B),
+        ] {
+            assert_eq!(with(&of(key), 0), pack, "{key}");
+        }
+    }
+
+    #[test]
+    fn packed_runs_are_whole_vec4s_and_k_agrees() {
+        let (a, b) = packed(&of("gemm f32 m5 n9 k7 nn"), A | B);
+        assert_eq!((a, b), (Shape { runs: 5, run: 8 }, Shape { runs: 8, run: 12 }));
+        let (a, b) = packed(&of("gemm f32 m5 n9 k8 tt"), A);
+        assert_eq!((a, b), (Shape { runs: 5, run: 8 }, Shape { runs: 9, run: 8 }));
+        let (a, b) = packed(&of("gemm f32 m5 n9 k7 tn"), B);
+        assert_eq!((a, b), (Shape { runs: 7, run: 5 }, Shape { runs: 7, run: 12 }));
+    }
+
+    #[test]
+    fn what_is_converted_before_use_can_be_packed_once() {
+        assert_eq!(wishes(&of("gemm f32 m8 n8 k8 nn")), [0, 0, 0, 0]);
+        assert_eq!(wishes(&of("gemm f16.f32 m8 n8 k8 tn")), [0, A | B, B, A]);
+        assert_eq!(wishes(&of("gemm f32xq4_0 m8 n8 k32 nt")), [0, B, B, 0]);
+        // A turned makes B's rows count in fours.
+        assert_eq!(with(&of("gemm f32 m8 n8 k7 tn"), A), A | B);
+    }
+}

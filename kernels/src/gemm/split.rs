@@ -1,0 +1,91 @@
+//! Plans of products in tiles, whose k may be split into parts.
+//!
+//! Each part is a product of its own and goes to partial sums, one C for each part; a second step
+//! adds them in the order of k. One step where one part is all.
+
+use super::sizes::{gemm, values};
+use super::space::part_of;
+use crate::error::PlanError;
+use crate::plan::{Binding, Buffer, Plan, Step, spread};
+use crate::source::KernelSource;
+use portamark_model::device::Capabilities;
+use portamark_model::variant::Variant;
+use portamark_model::workload::{Case, DType, Gemm, Tile};
+use serde_json::{Value, json};
+
+/// Invocations of a workgroup of the second step: few, since it mostly has few elements to spread.
+const REDUCE_THREADS: u64 = 64;
+
+/// Format of the partial sums of `work`: f16 would lose digits.
+pub(super) fn partial(work: &Gemm) -> DType {
+    if work.precision.accumulate == DType::I32 { DType::I32 } else { DType::F32 }
+}
+
+/// The plan of `variant` whose first step is `template`: a workgroup for each tile of C, each member
+/// of the batch and each part of k.
+pub(super) fn plan(
+    case: &Case,
+    device: &Capabilities,
+    variant: &Variant,
+    source: &KernelSource,
+    template: &str,
+    tile: Tile,
+    more: Value,
+) -> Result<Plan, PlanError> {
+    let work = gemm(case);
+    let knob = |name: &str| variant.knobs.get(name).copied();
+    let (split, bk) = (knob("split").unwrap_or(1), knob("bk").unwrap_or(1));
+    let part = part_of(work.k, split, bk)
+        .ok_or_else(|| PlanError::NoSuchVariant(format!("k{} has no {split} parts", work.k)))?;
+    let (row_tiles, column_tiles) = (work.m.div_ceil(tile.rows), work.n.div_ceil(tile.columns));
+    let groups = u64::from(split) * work.batch * row_tiles * column_tiles;
+    let mut values = values(case, device, variant, more);
+    let whole = |extent: u64, by: u64| extent.is_multiple_of(by);
+    for (name, value) in [
+        ("row_tiles", json!(row_tiles)),
+        ("column_tiles", json!(column_tiles)),
+        ("groups", json!(groups)),
+        ("parts", json!(split)),
+        ("part_k", json!(part)),
+        ("whole_a", json!(whole(work.m, tile.rows) && whole(work.k, bk.into()))),
+        ("whole_b", json!(whole(work.n, tile.columns) && whole(work.k, bk.into()))),
+    ] {
+        values[name] = value;
+    }
+    if split == 1 {
+        let wgsl = source.render(template, values)?;
+        return Ok(Plan::single(case, device, variant, wgsl, groups, tile));
+    }
+    let mut buffers = Buffer::all(case);
+    let (output, sums) = (buffers.len() - 1, buffers.len());
+    let elements = work.batch * work.m * work.n;
+    let sum = partial(work);
+    buffers.push(Buffer { dtype: sum, ..Buffer::scratch("sums", u64::from(split) * elements) });
+    // The first step finds the partial sums where C would be.
+    let c = values["c"].clone();
+    values["c"]["format"] = json!(sum.name());
+    values["c"]["packed"] = json!(false);
+    let bind = |buffer: usize, writes: bool| Binding { buffer, writes, range: None };
+    let mut bindings: Vec<Binding> = (0..output).map(|input| bind(input, false)).collect();
+    bindings.push(bind(sums, true));
+    let product = Step {
+        wgsl: source.render(template, &values)?,
+        bindings,
+        workgroups: spread(groups, device.limits.dispatch),
+    };
+    let threads = REDUCE_THREADS.min(device.limits.workgroup_size);
+    let vector = elements.is_multiple_of(4);
+    values["c"] = c;
+    values["c"]["binding"] = json!(1);
+    values["sum"] = json!(sum.name());
+    values["vector"] = json!(vector);
+    values["threads"] = json!(threads);
+    let items = if vector { elements / 4 } else { elements };
+    let reduce = Step {
+        wgsl: source.render("gemm/reduce.wgsl", &values)?,
+        bindings: vec![bind(sums, false), bind(output, true)],
+        workgroups: spread(items.div_ceil(threads), device.limits.dispatch),
+    };
+    let steps = vec![product, reduce];
+    Ok(Plan { buffers, features: Plan::features(&steps), steps, variant: variant.clone(), tile })
+}

@@ -1,0 +1,62 @@
+//! Kernels of the `latency` family.
+
+use super::entry::Kernel;
+use super::error::PlanError;
+use super::plan::{Binding, Buffer, Plan, Step};
+use super::source::KernelSource;
+use portamark_model::device::Capabilities;
+use portamark_model::variant::{Path, Variant};
+use portamark_model::workload::{Case, Latency, Tile, Workload};
+use serde_json::json;
+
+/// The one way to follow a chain.
+pub const KERNELS: &[Kernel] = &[Kernel {
+    family: Latency::FAMILY,
+    name: "chase",
+    summary: "one invocation, each load from the place that the last one named",
+    variants: chase_variants,
+    space: chase_variants,
+    plan: chase_plan,
+}];
+
+/// Steps of one dispatch: 2¹⁷ of a microsecond each, the slowest seen, are an eighth of a second.
+const STEPS_PER_DISPATCH: u64 = 1 << 17;
+
+fn chase_variants(_: &Case, _: &Capabilities) -> Result<Vec<Variant>, PlanError> {
+    Ok([16, 4].map(|unroll| Variant::new("chase", Path::Scalar).with("unroll", unroll)).to_vec())
+}
+
+fn chase_plan(
+    case: &Case,
+    _: &Capabilities,
+    variant: &Variant,
+    source: &KernelSource,
+) -> Result<Plan, PlanError> {
+    let Case::Latency(work) = case else { unreachable!("kernels are chosen by family") };
+    let mut buffers = Buffer::all(case);
+    // Two places to hand the state on, since a dispatch reads one and writes the other.
+    let dispatches = work.steps.div_ceil(STEPS_PER_DISPATCH);
+    let states: Vec<usize> = (0..2.min(dispatches - 1)).map(|i| 2 + i as usize).collect();
+    buffers.extend(states.iter().map(|i| Buffer::scratch(&format!("state{}", i - 2), 1)));
+    let mut steps = Vec::new();
+    for number in 0..dispatches {
+        let (first, last) = (number * STEPS_PER_DISPATCH, work.steps.min((number + 1) * STEPS_PER_DISPATCH));
+        let values = json!({
+            "lines": work.lines,
+            "first": first,
+            "last": last,
+            "from_start": number == 0,
+            "unroll": variant.knob("unroll"),
+        });
+        let state = |number: u64| states[(number % 2) as usize];
+        let mut bindings = vec![Binding { buffer: 0, writes: false, range: None }];
+        if number > 0 {
+            bindings.push(Binding { buffer: state(number - 1), writes: false, range: None });
+        }
+        let result = if number + 1 == dispatches { 1 } else { state(number) };
+        bindings.push(Binding { buffer: result, writes: true, range: None });
+        let wgsl = source.render("latency/chase.wgsl", values)?;
+        steps.push(Step { wgsl, bindings, workgroups: [1, 1, 1] });
+    }
+    Ok(Plan { features: Plan::features(&steps), steps, buffers, variant: variant.clone(), tile: Tile::ONE })
+}

@@ -1,0 +1,115 @@
+//! The plan of a layer: the dispatches of its parts one after the other.
+
+use super::entry::Kernel;
+use super::error::PlanError;
+use super::plan::{Buffer, Plan};
+use super::source::KernelSource;
+use super::tuning::choose;
+use portamark_model::device::Capabilities;
+use portamark_model::variant::Variant;
+use portamark_model::workload::{Case, Layer, Tile, Workload};
+
+/// The one way to run a layer.
+pub const KERNELS: &[Kernel] = &[Kernel {
+    family: Layer::FAMILY,
+    name: "chain",
+    summary: "the dispatches of each part by the kernel that the part alone would run",
+    variants: chains,
+    space: chains,
+    plan: untuned,
+}];
+
+fn parts(case: &Case) -> &[Case] {
+    let Case::Layer(layer) = case else { unreachable!("kernels are chosen by family") };
+    &layer.parts
+}
+
+fn chains(case: &Case, device: &Capabilities) -> Result<Vec<Variant>, PlanError> {
+    let choice = |part: &Case| choose(part, device, &[]).map_err(|error| of_part(part, error));
+    let choices = parts(case).iter().map(choice).collect::<Result<Vec<_>, _>>()?;
+    // Of the first part, which also says the formats.
+    Ok(vec![Variant::new("chain", choices[0].variant.path).with("parts", choices.len() as u32)])
+}
+
+fn untuned(
+    case: &Case,
+    device: &Capabilities,
+    variant: &Variant,
+    source: &KernelSource,
+) -> Result<Plan, PlanError> {
+    let plan = |part: &Case| {
+        let choice = choose(part, device, &[])?;
+        choice.kernel.plan(part, device, &choice.variant, source)
+    };
+    chain(case, variant, plan)
+}
+
+/// The plan of the layer `case` of the plans that `plan` makes for its parts.
+///
+/// # Errors
+/// The first error of a part, with its key.
+pub fn chain(
+    case: &Case,
+    variant: &Variant,
+    mut plan: impl FnMut(&Case) -> Result<Plan, PlanError>,
+) -> Result<Plan, PlanError> {
+    let (mut buffers, mut steps) = (Vec::new(), Vec::new());
+    for (number, part) in parts(case).iter().enumerate() {
+        let plan = plan(part).map_err(|error| of_part(part, error))?;
+        let first = buffers.len();
+        let prefix = Layer::prefix(number);
+        let named = |buffer: Buffer| Buffer { name: format!("{prefix}{}", buffer.name), ..buffer };
+        buffers.extend(plan.buffers.into_iter().map(named));
+        steps.extend(plan.steps.into_iter().map(|mut step| {
+            step.bindings.iter_mut().for_each(|binding| binding.buffer += first);
+            step
+        }));
+    }
+    // Tiles differ from part to part: each is verified at the edges of those of a single element.
+    Ok(Plan { features: Plan::features(&steps), buffers, steps, variant: variant.clone(), tile: Tile::ONE })
+}
+
+fn of_part(part: &Case, error: PlanError) -> PlanError {
+    let told = format!("{part}: {error}");
+    match error {
+        PlanError::Template(_) => PlanError::Template(told),
+        _ => PlanError::Unsupported(told),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Content, default_plan};
+
+    fn plan(key: &str) -> Plan {
+        default_plan(&key.parse().unwrap(), &Capabilities::example(), &KernelSource::embedded()).unwrap()
+    }
+
+    #[test]
+    fn steps_and_buffers_of_the_parts_follow_one_another() {
+        let keys = ["gemm f32 m64 n64 k64 nt", "softmax f32 r8 c64"];
+        let [a, b] = keys.map(plan);
+        let chained = plan(&format!("layer {} + {}", keys[0], keys[1]));
+        assert_eq!(chained.steps.len(), a.steps.len() + b.steps.len());
+        assert_eq!(chained.bytes(), a.bytes() + b.bytes());
+        let texts = |plan: &Plan| -> Vec<String> { plan.steps.iter().map(|s| s.wgsl.clone()).collect() };
+        assert_eq!(texts(&chained), [texts(&a), texts(&b)].concat());
+        // The last part's bindings are of its own buffers, which keep their order.
+        let last = chained.steps.last().unwrap();
+        for (binding, own) in last.bindings.iter().zip(&b.steps.last().unwrap().bindings) {
+            assert_eq!(binding.buffer, own.buffer + a.buffers.len());
+            assert!(chained.buffers[binding.buffer].name.starts_with("2."));
+        }
+        assert_eq!(chained.buffers.iter().filter(|b| b.content == Content::Output).count(), 2);
+    }
+
+    #[test]
+    fn a_part_that_cannot_run_is_named() {
+        let mut device = Capabilities::example();
+        device.features.retain(|feature| *feature != portamark_model::device::Feature::ShaderF16);
+        let case: Case = "layer gemm f32 m64 n64 k64 nt + gemm f16 m8 n8 k8 nt".parse().unwrap();
+        let error = default_plan(&case, &device, &KernelSource::embedded()).unwrap_err().to_string();
+        assert!(error.contains("gemm f16 m8 n8 k8 nt: needs"), "{error}");
+    }
+}

@@ -1,0 +1,57 @@
+//! How a case is computed: kernels in WGSL, their variants, pruning by the limits of a device, and the
+//! rendering of a text into a plan. A plan is data; no GPU library is named here.
+//!
+//! ```
+//! use portamark_kernels::{KernelSource, candidates, default_plan};
+//! use portamark_model::device::Capabilities;
+//! use portamark_model::workload::Case;
+//!
+//! let device = Capabilities::example();
+//! let case: Case = "gemm f32 m512 n512 k512 nn".parse()?;
+//! assert!(candidates(&case, &device)?.len() > 1);
+//!
+//! let plan = default_plan(&case, &device, &KernelSource::embedded())?;
+//! assert!(plan.steps[0].wgsl.contains("@compute"));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! A new kernel costs one WGSL file and one entry in the file of its family.
+
+mod attention;
+mod elements;
+mod entry;
+mod error;
+mod gather;
+mod gemm;
+mod gemv;
+mod latency;
+mod launch;
+mod layer;
+mod moe;
+mod operand;
+mod own;
+mod peak;
+mod plan;
+mod ranges;
+mod registry;
+mod rope;
+mod rows;
+mod source;
+mod source_lines;
+mod stream;
+mod swiglu;
+mod transpose;
+mod tuning;
+mod tuning_key;
+
+pub use entry::Kernel;
+pub use error::PlanError;
+pub use layer::chain;
+pub use operand::{is_packed, needs_f16, operands};
+pub use own::OwnKernel;
+pub use plan::{Binding, Buffer, ByteRange, Content, PARAMETER_STRIDE, Plan, READ_BACK, Step, spread};
+pub use registry::{candidates, default_plan, kernels, space};
+pub use source::KernelSource;
+pub use source_lines::EmbeddedTexts;
+pub use tuning::{Choice, TUNING_VERSION, TunedEntry, TuningTable, WGPU_VERSION, choose, named};
+pub use tuning_key::TuningKey;

@@ -1,0 +1,180 @@
+//! The kernel texts: embedded in the binary, or a folder given with `--kernels`.
+
+use super::error::PlanError;
+use super::source_lines::mark;
+use include_dir::{Dir, include_dir};
+use std::path::PathBuf;
+
+/// The folders of texts that are compiled in, by their names.
+static FOLDERS: [(&str, Dir<'static>); 16] = [
+    ("attention", include_dir!("$CARGO_MANIFEST_DIR/attention")),
+    ("elements", include_dir!("$CARGO_MANIFEST_DIR/elements")),
+    ("gather", include_dir!("$CARGO_MANIFEST_DIR/gather")),
+    ("gemm", include_dir!("$CARGO_MANIFEST_DIR/gemm")),
+    ("gemv", include_dir!("$CARGO_MANIFEST_DIR/gemv")),
+    ("generator", include_dir!("$CARGO_MANIFEST_DIR/generator")),
+    ("latency", include_dir!("$CARGO_MANIFEST_DIR/latency")),
+    ("launch", include_dir!("$CARGO_MANIFEST_DIR/launch")),
+    ("moe", include_dir!("$CARGO_MANIFEST_DIR/moe")),
+    ("peak", include_dir!("$CARGO_MANIFEST_DIR/peak")),
+    ("rmsnorm", include_dir!("$CARGO_MANIFEST_DIR/rmsnorm")),
+    ("rope", include_dir!("$CARGO_MANIFEST_DIR/rope")),
+    ("softmax", include_dir!("$CARGO_MANIFEST_DIR/softmax")),
+    ("stream", include_dir!("$CARGO_MANIFEST_DIR/stream")),
+    ("swiglu", include_dir!("$CARGO_MANIFEST_DIR/swiglu")),
+    ("transpose", include_dir!("$CARGO_MANIFEST_DIR/transpose")),
+];
+/// The text that all others include.
+const FORMAT: (&str, &str) = ("format.wgsl", include_str!("../format.wgsl"));
+static TUNED: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/tuned");
+
+/// The text `name` that was compiled in.
+fn embedded(name: &str) -> Option<&'static str> {
+    if name == FORMAT.0 {
+        return Some(FORMAT.1);
+    }
+    let (folder, file) = name.split_once('/')?;
+    let (_, texts) = FOLDERS.iter().find(|(known, _)| *known == folder)?;
+    texts.get_file(file)?.contents_utf8()
+}
+
+/// Where `*.wgsl` templates come from. Templates are minijinja with `{{ }}` for values and
+/// `{% %}` for loops and conditions; `{% include "family/part.wgsl" %}` and `import` work.
+#[derive(Debug, Clone, Default)]
+pub struct KernelSource {
+    folder: Option<PathBuf>,
+    /// Lines of code carry their names; see [`super::source_lines`].
+    marked: bool,
+}
+
+impl KernelSource {
+    /// The texts that were compiled in.
+    pub fn embedded() -> Self {
+        KernelSource::default()
+    }
+
+    /// The texts of a folder laid out like `kernels/`, read anew at each rendering.
+    pub fn folder(path: impl Into<PathBuf>) -> Self {
+        KernelSource { folder: Some(path.into()), marked: false }
+    }
+
+    /// The texts that were compiled in, with marks that say which lines come through.
+    pub(super) fn marked() -> Self {
+        KernelSource { folder: None, marked: true }
+    }
+
+    /// The raw text of `name`, e.g. `gemm/tiled.wgsl`.
+    pub fn read(&self, name: &str) -> Result<String, String> {
+        match &self.folder {
+            Some(folder) => std::fs::read_to_string(folder.join(name))
+                .map_err(|e| format!("kernel {name}: cannot read {}: {e}", folder.join(name).display())),
+            None => embedded(name).map(str::to_owned).ok_or_else(|| format!("kernel {name} is not embedded")),
+        }
+    }
+
+    /// The tables of tuned variants that ship with the texts: their names and what they hold.
+    pub fn tables(&self) -> Vec<(String, String)> {
+        let mut tables: Vec<(String, String)> = match &self.folder {
+            Some(folder) => std::fs::read_dir(folder.join("tuned"))
+                .into_iter()
+                .flatten()
+                .flatten()
+                .filter(|entry| entry.path().extension().is_some_and(|extension| extension == "toml"))
+                .filter_map(|entry| {
+                    let name = entry.file_name().to_string_lossy().into_owned();
+                    Some((name, std::fs::read_to_string(entry.path()).ok()?))
+                })
+                .collect(),
+            None => TUNED
+                .files()
+                .filter(|file| file.path().extension().is_some_and(|extension| extension == "toml"))
+                .filter_map(|file| {
+                    let name = file.path().file_name()?.to_string_lossy().into_owned();
+                    Some((name, file.contents_utf8()?.replace("\r\n", "\n")))
+                })
+                .collect(),
+        };
+        tables.sort();
+        tables
+    }
+
+    /// Renders template `name` with `values`.
+    pub fn render<S: serde::Serialize>(&self, name: &str, values: S) -> Result<String, PlanError> {
+        let values = minijinja::Value::from(minijinja::value::Serde(values));
+        let environment = self.environment();
+        let rendered = environment.get_template(name).and_then(|template| template.render(values));
+        rendered.map_err(|error| PlanError::Template(format!("{error:#}")))
+    }
+
+    /// Renders `text` with `values`; it may include and import the texts that are here.
+    pub(super) fn render_text(
+        &self,
+        name: &str,
+        text: &str,
+        values: &serde_json::Value,
+    ) -> Result<String, PlanError> {
+        let values = minijinja::Value::from(minijinja::value::Serde(values));
+        let rendered = self.environment().render_named_str(name, text, values);
+        rendered.map_err(|error| PlanError::Template(format!("{error:#}")))
+    }
+
+    /// The value of an expression of `values`, with `ceil` for whole numbers from quotients.
+    pub(super) fn evaluate(
+        &self,
+        expression: &str,
+        values: &serde_json::Value,
+    ) -> Result<serde_json::Value, minijinja::Error> {
+        let values = minijinja::Value::from(minijinja::value::Serde(values));
+        let mut environment = self.environment();
+        environment.add_function("ceil", |number: f64| number.ceil() as i64);
+        let value = environment.compile_expression(expression)?.eval(values)?;
+        serde_json::to_value(value)
+            .map_err(|error| minijinja::Error::new(minijinja::ErrorKind::BadSerialization, error.to_string()))
+    }
+
+    fn environment(&self) -> minijinja::Environment<'static> {
+        let mut environment = minijinja::Environment::new();
+        environment.set_undefined_behavior(minijinja::UndefinedBehavior::Strict);
+        let syntax = minijinja::syntax::SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build();
+        environment.set_syntax(syntax.expect("the default delimiters are valid"));
+        let source = self.clone();
+        environment.set_loader(move |name| {
+            let marks = |text: String| if source.marked { mark(name, &text) } else { text };
+            source
+                .read(name)
+                .map(|text| Some(marks(text)))
+                .map_err(|e| minijinja::Error::new(minijinja::ErrorKind::TemplateNotFound, e))
+        });
+        environment
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_text_of_the_folder_is_compiled_in() {
+        let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+        let folders = std::fs::read_dir(root).unwrap().map(|entry| entry.unwrap().path());
+        let mut texts = 0;
+        for folder in folders.filter(|path| path.is_dir()).chain([root.into()]) {
+            for file in std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()) {
+                if file.extension().is_none_or(|kind| kind != "wgsl") {
+                    continue;
+                }
+                let name = file.strip_prefix(root).unwrap().to_str().unwrap().replace('\\', "/");
+                let text = KernelSource::embedded().read(&name).unwrap();
+                assert_eq!(text, std::fs::read_to_string(&file).unwrap(), "{name}");
+                texts += 1;
+            }
+        }
+        assert!(texts > 20, "{texts}");
+    }
+
+    #[test]
+    fn a_missing_kernel_is_named() {
+        let error = KernelSource::embedded().render("no/such.wgsl", ()).unwrap_err();
+        assert!(error.to_string().contains("no/such.wgsl"), "{error}");
+    }
+}

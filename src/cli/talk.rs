@@ -1,0 +1,23 @@
+//! What the runner says, on stderr.
+
+use super::note;
+use portamark_model::error::Error;
+use portamark_runner::Events;
+
+/// Says it line by line; how far a run is, is not told.
+pub(super) struct Talk;
+
+impl Events for Talk {
+    fn note(&self, text: &str) {
+        note(text);
+    }
+
+    fn no_gpu(&self, error: Option<&Error>) {
+        match error {
+            Some(error) => note(&format!(
+                "note: no GPU driver can be used: {error}; `portamark doctor` looks for the cause"
+            )),
+            None => note("note: no GPU driver was found: the host's processor is measured"),
+        }
+    }
+}

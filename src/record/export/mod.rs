@@ -1,9 +1,0 @@
-//! Rows as flat tables: CSV, JSON lines and Parquet. `docs/export.md` has the columns.
-
-mod columns;
-mod parquet;
-mod text;
-
-pub use columns::{COLUMNS, Cell, Column, Kind};
-pub use parquet::write as write_parquet;
-pub use text::{write_csv, write_jsonl};

@@ -1,0 +1,42 @@
+//! The devices that a test runs on, and the proof of one plan there.
+
+use portamark_executors::{Executor, Fault};
+use portamark_kernels::Plan;
+use portamark_measure::{self as measure, Config, Verdict};
+use portamark_model::device::{Capabilities, DeviceType};
+use portamark_model::workload::Case;
+
+pub use crate::start::{DEADLINE, start};
+
+/// Reads a key.
+pub fn case(key: &str) -> Case {
+    key.parse().unwrap_or_else(|e| panic!("{e}"))
+}
+
+/// Settings of a proof.
+pub fn config() -> Config {
+    Config { seed: 7, timeout: DEADLINE, memory_limit: 2 << 30, ..Config::default() }
+}
+
+/// Proves one plan.
+pub fn prove(
+    executor: &mut dyn Executor,
+    device: &Capabilities,
+    case: &Case,
+    plan: Plan,
+) -> Result<Verdict, Fault> {
+    measure::prove(executor, device, &config(), case, Some(plan)).map(|(verdict, _)| verdict)
+}
+
+/// Whether the driver's compiler takes long over large texts and over loops with barriers, up to a
+/// minute each: Mesa 25 with LLVM 15. What is proven on three other drivers is not proven there again.
+pub fn compiles_slowly(device: &Capabilities) -> bool {
+    device.is_software() && device.driver_version.starts_with("Mesa 25.")
+}
+
+/// The same device as one that gets the kernels meant for GPUs: they must be right on every driver,
+/// however slow they are there.
+pub fn as_gpu(device: &Capabilities) -> Option<Capabilities> {
+    let gpu = || Capabilities { device_type: DeviceType::Discrete, ..device.clone() };
+    (!compiles_slowly(device)).then(gpu)
+}

@@ -1,0 +1,15 @@
+//! Kernels, measuring and whole runs on real drivers.
+//!
+//! `./test` runs this once for each software driver, chosen by the Vulkan loader's own variable.
+//! Without any device the tests pass with a note, unless PORTAMARK_REQUIRE_DEVICE is set.
+
+mod cache;
+mod device;
+mod every_variant;
+mod inputs;
+#[cfg(unix)]
+mod isolation;
+mod matrices;
+mod shapes;
+mod start;
+mod whole_runs;

@@ -1,0 +1,163 @@
+//! Matrix units that no driver here has: a text's cooperative matrices replaced by plain arithmetic.
+//!
+//! The lanes of a subgroup of any size share the elements of each sum, and read the operands where
+//! they lie in workgroup memory only when they multiply. So any driver proves what surrounds the
+//! matrices for edges and subgroups that only GPUs have: addresses, the shares of lanes, barriers and
+//! masks. Exchanges between neighbouring lanes must stay within a real subgroup, and operands must not
+//! be overwritten between load and multiplication, which leaves out texts that hold them in registers.
+
+use crate::device::{as_gpu, case, prove, start};
+use portamark_kernels::{Kernel, KernelSource, Plan, space};
+use portamark_model::device::{Capabilities, DeviceType, Feature, MatrixShape};
+use portamark_model::variant::Variant;
+use portamark_model::workload::DType;
+use std::time::Instant;
+
+/// A matrix unit to emulate.
+#[derive(Clone, Copy)]
+struct Unit {
+    edge: u32,
+    element: DType,
+    subgroup: u32,
+}
+
+impl Unit {
+    /// `device` as a GPU with this unit.
+    fn on(&self, device: &Capabilities) -> Capabilities {
+        let shape = MatrixShape { edge: self.edge, input: self.element, accumulate: DType::F32 };
+        let mut gpu = Capabilities {
+            device_type: DeviceType::Discrete,
+            subgroup_min: self.subgroup,
+            subgroup_max: self.subgroup,
+            matrix_shapes: vec![shape],
+            ..device.clone()
+        };
+        gpu.features.push(Feature::CooperativeMatrix);
+        gpu
+    }
+
+    /// `plan` of attention without cooperative matrices.
+    fn emulate(&self, mut plan: Plan) -> Plan {
+        for step in &mut plan.steps {
+            step.wgsl = self.plain(&step.wgsl);
+        }
+        plan.features = Plan::features(&plan.steps);
+        plan
+    }
+
+    fn plain(&self, text: &str) -> String {
+        let Unit { edge, element, subgroup } = self;
+        let mut plain = text.to_owned();
+        let mut turn = |what: &str, into: &str| {
+            assert!(plain.contains(what), "no {what} in\n{text}");
+            plain = plain.replace(what, into);
+        };
+        turn("enable wgpu_cooperative_matrix;", "");
+        let (e, f) = (edge, element.name());
+        turn(&format!("alias Left = coop_mat{e}x{e}<{f}, A>;"), "alias Left = Operand;");
+        turn(&format!("alias Right = coop_mat{e}x{e}<{f}, B>;"), "alias Right = Operand;");
+        turn(&format!("alias Sum = coop_mat{e}x{e}<f32, C>;"), &self.arithmetic());
+        turn("    @builtin(subgroup_invocation_id) lane: u32,\n", "");
+        turn("    @builtin(subgroup_id) own: u32,\n", "");
+        let lanes =
+            format!("let lane = local % {subgroup}u; let own = local / {subgroup}u; own_lane = lane;");
+        turn("    // Workgroups beyond the end", &format!("{lanes}\n// Workgroups beyond the end"));
+        turn("coopLoadT<Left>(&q_tile[", "Operand(0u, (");
+        turn("coopLoadT<Left>(&weights[", "Operand(1u, (");
+        turn("coopLoad<Right>(&kv_tile[", "Operand(2u, (");
+        turn("coopLoadT<Right>(&kv_tile[", "Operand(3u, (");
+        turn("coopLoadT<Sum>(&strips[", "load_sum((");
+        turn("coopStoreT(", "store_sum(");
+        turn(", &strips[", ", (");
+        turn("coopMultiplyAdd(", "multiply_add_matrices(");
+        for stride in ["STRIDE", "Q_STRIDE", "WEIGHT_STRIDE", "STRIP_STRIDE", "stride"] {
+            turn(&format!("], {stride}"), &format!("), {stride}"));
+        }
+        assert!(!plain.contains("coop"), "{plain}");
+        plain
+    }
+
+    /// What takes the place of the unit.
+    fn arithmetic(&self) -> String {
+        let Unit { edge, subgroup, .. } = self;
+        let count = edge * edge / subgroup;
+        // Of each element of a sum that a lane has.
+        let each = |statement: &str| -> String {
+            let of = |p: u32| {
+                let element = format!("let i = (own_lane + {}u) / {edge}u;", p * subgroup);
+                let element = element + &format!("let j = (own_lane + {}u) % {edge}u;", p * subgroup);
+                format!("    {{ {element} {} }}\n", statement.replace('#', &p.to_string()))
+            };
+            (0..count).map(of).collect()
+        };
+        let place = "at + i * stride + j / 4u";
+        let multiply = format!(
+            "for (var k = 0u; k < {edge}u; k++) {{ c[#] += element_of(left, i, k) * element_of(right, k, j); }}"
+        );
+        format!(
+            "// Which array, where in it, and how far apart its rows are.
+struct Operand {{ array: u32, at: u32, stride: u32 }}
+alias Sum = array<f32, {count}>;
+var<private> own_lane: u32;
+fn element_of(m: Operand, row: u32, column: u32) -> f32 {{
+    switch m.array {{
+        case 0u: {{ return f32(q_tile[m.at + row * m.stride + column / 4u][column % 4u]); }}
+        case 1u: {{ return f32(weights[m.at + row * m.stride + column / 4u][column % 4u]); }}
+        case 2u: {{ return f32(kv_tile[m.at + column * m.stride + row / 4u][row % 4u]); }}
+        default: {{ return f32(kv_tile[m.at + row * m.stride + column / 4u][column % 4u]); }}
+    }}
+}}
+fn multiply_add_matrices(left: Operand, right: Operand, sum: Sum) -> Sum {{
+    var c = sum;
+{}    return c;
+}}
+fn load_sum(at: u32, stride: u32) -> Sum {{
+    var c = Sum();
+{}    return c;
+}}
+fn store_sum(sum: Sum, at: u32, stride: u32) {{
+    var c = sum;
+{}}}
+",
+            each(&multiply),
+            each(&format!("c[#] = strips[{place}][j % 4u];")),
+            each(&format!("strips[{place}][j % 4u] = c[#];")),
+        )
+    }
+}
+
+#[test]
+fn attention_on_the_units_of_gpus_is_right() {
+    let Some((mut executor, devices)) = start() else { return };
+    let unit = |edge, element, subgroup| Unit { edge, element, subgroup };
+    // Lanes that share a row by two and by four, rows that a lane has alone, and both ways of summing.
+    let proofs = [
+        ("f16.f32 b1 hq4 hkv2 q50 kv70 d64 causal", unit(16, DType::F16, 32), "rm1 sg4 slack8"),
+        ("f16xq8_0.f32 b1 hq3 hkv1 q37 kv71 d96 causal w9", unit(16, DType::F16, 64), "rm1 sg2 slack8"),
+        ("f16.f32 b1 hq2 hkv2 q33 kv70 d64", unit(16, DType::F16, 64), "rm1 sg4 slack0"),
+        ("f32 b1 hq2 hkv1 q21 kv40 d64", unit(8, DType::F32, 32), "rm4 sg2 slack8"),
+        ("f32 b1 hq2 hkv1 q21 kv40 d64 causal", unit(8, DType::F32, 32), "rm1 sg4 slack0"),
+    ];
+    let gpus = devices.iter().filter(|device| as_gpu(device).is_some() && device.has(Feature::Subgroup));
+    for device in gpus {
+        for (key, unit, part) in &proofs {
+            if unit.element == DType::F16 && !device.has(Feature::ShaderF16) {
+                continue;
+            }
+            let (case, gpu) = (case(&format!("attention {key}")), unit.on(device));
+            let wanted = |(kernel, variant): &(&Kernel, Variant)| {
+                kernel.name == "flash_coopmat"
+                    && variant.to_string().contains(part)
+                    && variant.knob("hold") == 0
+            };
+            let (kernel, variant) = space(&case, &gpu).unwrap().into_iter().find(wanted).expect(part);
+            let plan = (kernel.plan)(&case, &gpu, &variant, &KernelSource::embedded()).unwrap();
+            let started = Instant::now();
+            let verdict = prove(&mut executor, device, &case, unit.emulate(plan)).unwrap();
+            assert!(verdict.passed(), "{case} {variant}: {}", verdict.reason().unwrap());
+            if started.elapsed().as_secs() >= 5 {
+                eprintln!("{case} {variant} took {:?}", started.elapsed());
+            }
+        }
+    }
+}

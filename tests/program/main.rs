@@ -1,0 +1,24 @@
+//! The program, and what its libraries come to together, where no device is needed.
+
+mod architecture;
+mod browser;
+#[cfg(unix)]
+mod chaos;
+mod cli;
+mod compare;
+mod executor_check;
+mod export;
+mod folder;
+mod host;
+mod imports;
+mod kernels;
+mod models;
+mod portability;
+mod protocol;
+mod repeats;
+mod reproducible;
+mod results;
+mod run;
+mod shipped;
+mod timers;
+mod tune;
