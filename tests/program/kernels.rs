@@ -7,7 +7,7 @@ use portamark_executors::fake::Script;
 use portamark_kernels::{KernelSource, Step, candidates, kernels, space};
 use portamark_model::device::{Capabilities, DeviceType, Feature, MatrixShape};
 use portamark_model::workload::{Case, DType};
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 /// Devices that differ in what kernels depend on.
 fn devices() -> Vec<Capabilities> {
@@ -160,58 +160,93 @@ fn decode_cases() -> Vec<Case> {
     keys.iter().map(|key| key.parse().unwrap()).collect()
 }
 
-/// What is wrong with one step, if anything.
-fn faults(step: &Step, device: &Capabilities) -> Vec<String> {
-    let module = match naga::front::wgsl::parse_str(&step.wgsl) {
-        Ok(module) => module,
-        Err(error) => return vec![error.emit_to_string(&step.wgsl)],
-    };
-    let validated = Validator::new(ValidationFlags::all(), NagaCapabilities::all()).validate(&module);
-    if let Err(error) = validated {
-        return vec![error.emit_to_string(&step.wgsl)];
-    }
-    let mut faults = Vec::new();
-    let mut check = |holds: bool, text: String| {
-        if !holds {
-            faults.push(text);
+/// What naga finds in a text.
+#[derive(Clone)]
+struct Facts {
+    threads: u64,
+    workgroup_bytes: u64,
+    /// Group, binding, and whether it is written.
+    storage: Vec<(u32, u32, bool)>,
+}
+
+/// What naga finds in texts, each of which it reads once: one text serves many devices and sizes.
+#[derive(Default)]
+struct Texts(HashMap<String, Result<Facts, String>>);
+
+impl Texts {
+    fn facts(&mut self, wgsl: &str) -> Result<Facts, String> {
+        if let Some(known) = self.0.get(wgsl) {
+            return known.clone();
         }
-    };
-    let limits = &device.limits;
-    let entry = module.entry_points.iter().find(|e| e.name == "main").expect("an entry point `main`");
-    let threads: u64 = entry.workgroup_size.iter().map(|n| u64::from(*n)).product();
-    check(threads <= limits.workgroup_size, format!("{threads} invocations"));
-    let memory: u64 = module
+        let found = read(wgsl);
+        self.0.insert(wgsl.into(), found.clone());
+        found
+    }
+
+    /// What is wrong with one step, if anything.
+    fn faults(&mut self, step: &Step, device: &Capabilities) -> Vec<String> {
+        let facts = match self.facts(&step.wgsl) {
+            Ok(facts) => facts,
+            Err(error) => return vec![error],
+        };
+        let mut faults = Vec::new();
+        let mut check = |holds: bool, text: String| {
+            if !holds {
+                faults.push(text);
+            }
+        };
+        let limits = &device.limits;
+        check(facts.threads <= limits.workgroup_size, format!("{} invocations", facts.threads));
+        let memory = facts.workgroup_bytes;
+        check(memory <= limits.workgroup_memory, format!("{memory} B of workgroup memory"));
+        for count in step.workgroups {
+            check(u64::from(count) <= limits.dispatch && count > 0, format!("{count} workgroups"));
+        }
+        let mut bound = BTreeSet::new();
+        for (group, binding, writes) in facts.storage {
+            let declared = step.bindings.get(binding as usize).map(|binding| binding.writes);
+            check(group == 0 && declared == Some(writes), format!("binding {binding} disagrees"));
+            bound.insert(binding);
+        }
+        check(
+            bound.len() == step.bindings.len(),
+            format!("{} of {} bindings used", bound.len(), step.bindings.len()),
+        );
+        check(step.bindings.len() as u64 <= limits.storage_buffers, "too many bindings".into());
+        faults
+    }
+}
+
+/// Parses and validates a text.
+fn read(wgsl: &str) -> Result<Facts, String> {
+    let module = naga::front::wgsl::parse_str(wgsl).map_err(|error| error.emit_to_string(wgsl))?;
+    Validator::new(ValidationFlags::all(), NagaCapabilities::all())
+        .validate(&module)
+        .map_err(|error| error.emit_to_string(wgsl))?;
+    let entry = module.entry_points.iter().find(|e| e.name == "main").ok_or("no entry point `main`")?;
+    let workgroup_bytes = module
         .global_variables
         .iter()
         .filter(|(_, variable)| variable.space == AddressSpace::WorkGroup)
         .map(|(_, variable)| u64::from(module.types[variable.ty].inner.size(module.to_ctx())))
         .sum();
-    check(memory <= limits.workgroup_memory, format!("{memory} B of workgroup memory"));
-    for count in step.workgroups {
-        check(u64::from(count) <= limits.dispatch && count > 0, format!("{count} workgroups"));
-    }
-    let mut bound = BTreeSet::new();
-    for (_, variable) in module.global_variables.iter() {
+    let storage = module.global_variables.iter().filter_map(|(_, variable)| {
         let (AddressSpace::Storage { access }, Some(place)) = (variable.space, variable.binding) else {
-            continue;
+            return None;
         };
-        let writes = access.contains(StorageAccess::STORE);
-        let declared = step.bindings.get(place.binding as usize).map(|binding| binding.writes);
-        check(place.group == 0 && declared == Some(writes), format!("binding {} disagrees", place.binding));
-        bound.insert(place.binding);
-    }
-    check(
-        bound.len() == step.bindings.len(),
-        format!("{} of {} bindings used", bound.len(), step.bindings.len()),
-    );
-    check(step.bindings.len() as u64 <= limits.storage_buffers, "too many bindings".into());
-    faults
+        Some((place.group, place.binding, access.contains(StorageAccess::STORE)))
+    });
+    Ok(Facts {
+        threads: entry.workgroup_size.iter().map(|n| u64::from(*n)).product(),
+        workgroup_bytes,
+        storage: storage.collect(),
+    })
 }
 
 #[test]
 fn every_variant_is_valid_and_keeps_to_the_limits_of_its_device() {
     let source = KernelSource::embedded();
-    let mut broken = Vec::new();
+    let (mut texts, mut broken) = (Texts::default(), Vec::new());
     let mut seen = BTreeSet::new();
     for device in devices() {
         for case in cases().into_iter().chain(decode_cases()) {
@@ -220,7 +255,7 @@ fn every_variant_is_valid_and_keeps_to_the_limits_of_its_device() {
                 seen.insert((kernel.family, kernel.name));
                 let plan = (kernel.plan)(&case, &device, &variant, &source).unwrap();
                 for step in &plan.steps {
-                    let faults = faults(step, &device);
+                    let faults = texts.faults(step, &device);
                     broken.extend(faults.iter().map(|f| format!("{} {case} {variant}: {f}", device.id)));
                 }
                 for feature in &plan.features {
@@ -266,7 +301,7 @@ fn every_dense_prefill_case_has_more_than_the_plain_kernel() {
 /// The whole space keeps to the limits that it is pruned by.
 #[test]
 fn the_space_of_attention_and_of_products_is_valid_too() {
-    let source = KernelSource::embedded();
+    let (mut texts, source) = (Texts::default(), KernelSource::embedded());
     for device in devices() {
         for key in [
             "attention f16.f32 b1 hq4 hkv4 q300 kv300 d192 dv128 causal w40",
@@ -280,7 +315,7 @@ fn the_space_of_attention_and_of_products_is_valid_too() {
             assert!(list.len() <= most, "{key} on {}: {} variants", device.id, list.len());
             for (kernel, variant) in list {
                 let plan = (kernel.plan)(&case, &device, &variant, &source).unwrap();
-                let faults: Vec<_> = plan.steps.iter().flat_map(|step| faults(step, &device)).collect();
+                let faults: Vec<_> = plan.steps.iter().flat_map(|step| texts.faults(step, &device)).collect();
                 assert!(faults.is_empty(), "{} {variant}: {}", device.id, faults.join("\n"));
             }
         }
