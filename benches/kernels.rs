@@ -78,8 +78,10 @@ fn prepare(executor: &mut ChildExecutor, device: &Capabilities, case: &Case) -> 
     let plan =
         default_plan(case, device, &KernelSource::embedded()).unwrap_or_else(|e| panic!("{case}: {e}"));
     let tile = plan.tile;
-    let request =
-        Prepare { seed: INPUTS.seed, memory_limit: 1 << 30, ..Prepare::new(device, case, Some(plan)) };
+    let request = Prepare::new(device, case, Some(plan)).but(|it| {
+        it.seed = INPUTS.seed;
+        it.memory_limit = 1 << 30;
+    });
     let proof = executor.prepare(request, DEADLINE).and_then(|Prepared { handle, .. }| {
         executor.sample(handle, 1, 0, DEADLINE)?;
         let verdict = Oracle::new(case, INPUTS, tile).check(executor, handle, DEADLINE)?;

@@ -113,7 +113,7 @@ fn measure(options: &Experiment, name: &str, other: &str, count: u32) -> Result<
         run.repeats = repeats;
         run.earlier = Earlier::Resume;
         let words = format!("device={},case={key}", options.device);
-        let ab = AbSide { side: side.into(), words };
+        let ab = AbSide::new(side, words);
         Ok(Side { options: run, place: place.clone(), present: found.present.clone(), ab })
     };
     let (a, b) = (side("A", CASE)?, side("B", other)?);

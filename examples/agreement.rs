@@ -103,7 +103,10 @@ fn prepared(
     plan: &Plan,
     sets: u32,
 ) -> Result<u32> {
-    let prepare = Prepare { sets, memory_limit: 4 << 30, ..Prepare::new(device, case, Some(plan.clone())) };
+    let prepare = Prepare::new(device, case, Some(plan.clone())).but(|it| {
+        it.sets = sets;
+        it.memory_limit = 4 << 30;
+    });
     Ok(executor.prepare(prepare, DEADLINE)?.handle)
 }
 

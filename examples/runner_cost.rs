@@ -40,7 +40,10 @@ struct Side<'a> {
 impl<'a> Side<'a> {
     fn new(executor: &'a mut dyn Executor, device: &Capabilities, case: &Case) -> Self {
         let plan = default_plan(case, device, &KernelSource::embedded()).unwrap_or_else(|e| panic!("{e}"));
-        let prepare = Prepare { sets: 2, memory_limit: 2 << 30, ..Prepare::new(device, case, Some(plan)) };
+        let prepare = Prepare::new(device, case, Some(plan)).but(|it| {
+            it.sets = 2;
+            it.memory_limit = 2 << 30;
+        });
         let handle = executor.prepare(prepare, DEADLINE).unwrap_or_else(|e| panic!("{e}")).handle;
         for _ in 0..20 {
             executor.sample(handle, 1, 0, DEADLINE).unwrap_or_else(|e| panic!("{e}"));

@@ -8,7 +8,7 @@ use portamark_executors::protocol::{Prepare, Prepared};
 use portamark_executors::{ChildExecutor, Executor, Program};
 use portamark_kernels::{KernelSource, candidates, space};
 use portamark_measure::Oracle;
-use portamark_model::device::{Capabilities, DeviceType};
+use portamark_model::device::DeviceType;
 use portamark_model::units;
 use portamark_model::workload::{Case, Inputs};
 use std::time::{Duration, Instant};
@@ -34,7 +34,7 @@ fn main() {
             device.id, device.features, device.subgroup_min, device.subgroup_max
         );
         let device_type = if passes_for_gpu { DeviceType::Discrete } else { device.device_type };
-        let device = &Capabilities { device_type, ..device.clone() };
+        let device = &device.clone().but(|it| it.device_type = device_type);
         let list = if whole_space { space(&case, device) } else { candidates(&case, device) };
         let list = match list {
             Ok(list) => list,
@@ -52,7 +52,7 @@ fn main() {
                 }
             };
             let tile = plan.tile;
-            let prepare = Prepare { memory_limit: 8 << 30, ..Prepare::new(device, &case, Some(plan)) };
+            let prepare = Prepare::new(device, &case, Some(plan)).but(|it| it.memory_limit = 8 << 30);
             let started = Instant::now();
             let Prepared { handle, compile_ns, .. } = match executor.prepare(prepare, deadline) {
                 Ok(prepared) => prepared,

@@ -12,6 +12,7 @@ pub const PROTOCOL: u32 = 1;
 /// What the runner asks.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(tag = "request", rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum Request {
     /// First message: agree on the version and list the devices.
     Hello {
@@ -54,6 +55,7 @@ pub enum Request {
 
 /// What is to be prepared.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+#[non_exhaustive]
 pub struct Prepare {
     /// [`Capabilities::id`] of the device.
     pub device: String,
@@ -78,6 +80,12 @@ pub struct Prepare {
 }
 
 impl Prepare {
+    /// The same with what `change` makes of it.
+    pub fn but(mut self, change: impl FnOnce(&mut Self)) -> Self {
+        change(&mut self);
+        self
+    }
+
     /// `case` on `device`, by `plan` where it takes plans: one set of uniform inputs of seed 1, and
     /// whatever memory it takes.
     pub fn new(device: &Capabilities, case: &Case, plan: Option<Plan>) -> Self {
@@ -97,6 +105,7 @@ impl Prepare {
 /// What an executor answers.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(tag = "response", rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum Response {
     /// To `hello`.
     Hello {
@@ -131,6 +140,7 @@ pub enum Response {
 
 /// A preparation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[non_exhaustive]
 pub struct Prepared {
     /// For later requests.
     pub handle: u32,
@@ -145,6 +155,7 @@ pub struct Prepared {
 
 /// One timed batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[non_exhaustive]
 pub struct Sampled {
     /// Time between the timestamps around the batch, if there are any and they are usable.
     pub device_ns: Option<u64>,
@@ -154,9 +165,17 @@ pub struct Sampled {
     pub invalid: u32,
 }
 
+impl Sampled {
+    /// What a batch took by the two clocks, with so many unusable pairs of timestamps.
+    pub fn new(device_ns: Option<u64>, host_ns: u64, invalid: u32) -> Self {
+        Sampled { device_ns, host_ns, invalid }
+    }
+}
+
 /// How an executor fails; each becomes the status of a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum Failure {
     /// The device or runtime lacks something.
     Unsupported,

@@ -127,8 +127,7 @@ fn dot4_plan(
 fn matrix_variants(case: &Case, device: &Capabilities) -> Result<Vec<Variant>, PlanError> {
     let work = peak(case);
     let PeakUnit::Matrix { edge, tiles } = work.unit else { return Ok(Vec::new()) };
-    let shape =
-        MatrixShape { edge: edge as u32, input: work.precision.input, accumulate: work.precision.accumulate };
+    let shape = MatrixShape::new(edge as u32, work.precision.input, work.precision.accumulate);
     if !device.has(Feature::CooperativeMatrix) || !device.matrix_shapes.contains(&shape) {
         return Err(PlanError::Unsupported(format!(
             "needs cooperative matrices of {shape}, which this device does not offer"

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 /// Where the contents of a plan's buffer come from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case", tag = "content")]
+#[non_exhaustive]
 pub enum Content {
     /// Made by the generator from this tensor number.
     Generated {
@@ -32,6 +33,7 @@ pub enum Content {
 /// A buffer of a plan. Elements are stored dense; the buffer is rounded up to 16 bytes so that
 /// kernels may read the last element with a vector load.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[non_exhaustive]
 pub struct Buffer {
     /// Name, for messages and `read`.
     pub name: String,
@@ -84,6 +86,7 @@ pub const PARAMETER_STRIDE: u64 = 256;
 
 /// A part of a buffer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[non_exhaustive]
 pub struct ByteRange {
     /// Where it begins, a multiple of 256.
     pub offset: u64,
@@ -93,6 +96,7 @@ pub struct ByteRange {
 
 /// One binding of a step: buffer number and access.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[non_exhaustive]
 pub struct Binding {
     /// Index into [`Plan::buffers`]; bound as `@group(0) @binding(position in the step)`.
     pub buffer: usize,
@@ -105,6 +109,7 @@ pub struct Binding {
 
 /// One dispatch of a plan. Steps run in order, each seeing what the one before wrote.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[non_exhaustive]
 pub struct Step {
     /// Complete WGSL text with an entry point `main`.
     pub wgsl: String,
@@ -116,6 +121,7 @@ pub struct Step {
 
 /// What an executor runs.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+#[non_exhaustive]
 pub struct Plan {
     /// Buffers; one set of them is made for each rotation.
     pub buffers: Vec<Buffer>,

@@ -58,8 +58,7 @@ fn source_lines(
     }
     // A variant by its name alone could lack a knob, so only what this version would run is rendered. The
     // untuned ones are few and tried first.
-    let is_it =
-        |found: &(&Kernel, Variant)| Variant { checks: variant.checks, ..found.1.clone() } == *variant;
+    let is_it = |found: &(&Kernel, Variant)| found.1.clone().but(|it| it.checks = variant.checks) == *variant;
     let untuned = candidates(case, device).ok().and_then(|list| list.into_iter().find(is_it));
     let Some((kernel, _)) = untuned.or_else(|| space(case, device).ok()?.into_iter().find(is_it)) else {
         return Err(format!("this version has no variant `{variant}` of the case"));
@@ -174,13 +173,10 @@ mod tests {
     #[test]
     fn every_kernel_can_be_traced_to_its_lines() {
         let plain = Capabilities::example();
-        let rich = Capabilities {
-            features: vec![Feature::ShaderF16, Feature::Subgroup, Feature::CooperativeMatrix],
-            matrix_shapes: [8, 16]
-                .map(|edge| MatrixShape { edge, input: DType::F16, accumulate: DType::F32 })
-                .to_vec(),
-            ..plain.clone()
-        };
+        let rich = plain.clone().but(|it| {
+            it.features = vec![Feature::ShaderF16, Feature::Subgroup, Feature::CooperativeMatrix];
+            it.matrix_shapes = [8, 16].map(|edge| MatrixShape::new(edge, DType::F16, DType::F32)).to_vec();
+        });
         let mut kernels = BTreeSet::new();
         for key in [
             "stream f32 triad n1048576",
@@ -245,7 +241,7 @@ mod tests {
         let (_, variant) = candidates(&case, &device).unwrap().remove(0);
         let said = source_lines(&case, &device, &variant, "0").unwrap_err();
         assert!(said.contains("not that of this version"), "{said}");
-        let bare = Variant { knobs: Default::default(), ..variant };
+        let bare = variant.but(|it| it.knobs = Default::default());
         let said = source_lines(&case, &device, &bare, "0").unwrap_err();
         assert!(said.contains("no variant"), "{said}");
     }

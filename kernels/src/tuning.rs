@@ -124,7 +124,7 @@ impl TuningTable {
                 return Err(wrong(format!("a ratio of {} is none", entry.ratio)));
             }
             let FileEntry { kernel, path, knobs, checks, case, default, ratio, .. } = entry;
-            let variant = Variant { kernel, path, knobs, checks };
+            let variant = Variant::new(&kernel, path).but(|it| (it.knobs, it.checks) = (knobs, checks));
             if entries.insert(key, TunedEntry { variant, case, default, ratio }).is_some() {
                 return Err(wrong(format!("the key `{}` is there twice", entry.key)));
             }
@@ -203,7 +203,7 @@ pub fn choose(case: &Case, device: &Capabilities, tables: &[TuningTable]) -> Res
     if !wanted.is_empty() {
         let space = space(case, device)?;
         for wanted in wanted {
-            let plain = Variant { checks: false, ..wanted.clone() };
+            let plain = wanted.clone().but(|it| it.checks = false);
             if let Some((kernel, _)) = space.iter().find(|(_, variant)| *variant == plain) {
                 return Ok(Choice { kernel, variant: wanted.clone(), tuned: true });
             }
@@ -242,7 +242,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn device() -> Capabilities {
-        Capabilities { device_type: DeviceType::Software, ..Capabilities::example() }
+        Capabilities::example().but(|it| it.device_type = DeviceType::Software)
     }
 
     fn case(key: &str) -> Case {
@@ -367,7 +367,7 @@ mod tests {
 
     #[test]
     fn a_variant_with_checks_is_found_as_such() {
-        let other = Variant { checks: true, ..last(&case(CASE)) };
+        let other = last(&case(CASE)).but(|it| it.checks = true);
         let choice = choose(&case(CASE), &device(), &[table(CASE, &other, &first(CASE))]).unwrap();
         assert_eq!(choice.variant, other);
     }
@@ -410,7 +410,7 @@ mod tests {
             checks: bool,
             ratio in 0.01f64..10.0,
         ) {
-            let variant = Variant { kernel: "k".into(), path: Path::Coopmat, knobs, checks };
+            let variant = Variant::new("k", Path::Coopmat).but(|it| (it.knobs, it.checks) = (knobs, checks));
             let mut table = table(CASE, &variant, "x");
             table.entries.values_mut().for_each(|entry| entry.ratio = ratio);
             prop_assert_eq!(TuningTable::from_toml(&table.to_toml()), Ok(table));

@@ -22,7 +22,7 @@ pub struct Arguments {
 
 /// The same without the PCI addresses, which a list that is passed on need not tell.
 fn without_slots(devices: &[Capabilities]) -> Vec<Capabilities> {
-    devices.iter().map(|device| Capabilities { pci_bus_id: None, ..device.clone() }).collect()
+    devices.iter().map(|device| device.clone().but(|it| it.pci_bus_id = None)).collect()
 }
 
 /// Prints the list.
@@ -52,7 +52,7 @@ fn table(devices: &[Capabilities]) -> String {
     for (number, device) in devices.iter().enumerate() {
         let kind = match (device.is_software(), device.takes) {
             (true, Takes::Plans) => "software driver: computes on the host's processor".to_string(),
-            (true, Takes::Cases) => "computes on the host's processor".to_string(),
+            (true, _) => "computes on the host's processor".to_string(),
             (false, _) => device.device_type.to_string(),
         };
         let features: Vec<_> = device.features.iter().map(ToString::to_string).collect();
@@ -65,7 +65,7 @@ fn table(devices: &[Capabilities]) -> String {
         let limits = &device.limits;
         let timer = match device.timer {
             portamark_model::device::TimerKind::PassTimestamps => "device timestamps",
-            portamark_model::device::TimerKind::Host => "host clock",
+            _ => "host clock",
         };
         let rows = [
             ("type", kind),

@@ -129,7 +129,7 @@ fn clock(device: &Capabilities, report: &TimerReport) -> Finding {
             format!("{id}: its clock is used, with care"),
         )
         .why(format!("{} ({}).", report.findings.join("; "), facts.join(", "))),
-        (TimerChoice::Host, _) => Finding::new(Severity::Note, format!("{id}: its clock is not used"))
+        _ => Finding::new(Severity::Note, format!("{id}: its clock is not used"))
             .why(format!("{}.", report.findings.join("; ")))
             .todo("nothing: the host's clock is used instead; a newer driver may do better"),
     }
@@ -409,7 +409,10 @@ mod tests {
         }
 
         fn device(mut self, id: &str, device_type: DeviceType) -> Self {
-            self.devices.push(Capabilities { id: id.into(), device_type, ..Script::device() });
+            self.devices.push(Script::device().but(|it| {
+                it.id = id.into();
+                it.device_type = device_type;
+            }));
             self
         }
 
@@ -502,7 +505,7 @@ mod tests {
         for findings in [macos(&[]), windows(&[])] {
             assert!(findings.iter().all(|finding| finding.todo.is_some()));
         }
-        let gpu = Capabilities { device_type: DeviceType::Discrete, ..Script::device() };
+        let gpu = Script::device().but(|it| it.device_type = DeviceType::Discrete);
         assert_eq!((macos(std::slice::from_ref(&gpu)), windows(&[gpu])), (vec![], vec![]));
         assert!(!examine(&Root::system(), &|_| None, &[]).is_empty());
     }
@@ -510,22 +513,20 @@ mod tests {
     #[test]
     fn a_clock_is_told_with_what_speaks_against_it() {
         use portamark_results::TimerFault;
-        let honest = TimerReport {
-            chosen: TimerChoice::Device,
-            findings: vec![],
-            faults: vec![],
-            tick_ns: Some(32.0),
-            empty_device_s: Some(2e-6),
-            ..TimerReport::untested(String::new())
-        };
+        let honest = TimerReport::untested(String::new()).but(|it| {
+            it.chosen = TimerChoice::Device;
+            it.findings = vec![];
+            it.faults = vec![];
+            it.tick_ns = Some(32.0);
+            it.empty_device_s = Some(2e-6);
+        });
         let finding = clock(&Script::device(), &honest);
         assert_eq!(finding.severity, Severity::Ok);
         assert!(finding.what.contains("passes every test (tick 32.0 ns, empty pass 2.00 µs)"), "{finding:?}");
-        let coarse = TimerReport {
-            faults: vec![TimerFault::CoarseTick],
-            findings: vec!["the timer ticks each 65.5 µs only".into()],
-            ..honest.clone()
-        };
+        let coarse = honest.clone().but(|it| {
+            it.faults = vec![TimerFault::CoarseTick];
+            it.findings = vec!["the timer ticks each 65.5 µs only".into()];
+        });
         let finding = clock(&Script::device(), &coarse);
         assert_eq!(finding.severity, Severity::Note);
         assert!(finding.why.unwrap().contains("65.5 µs"));

@@ -49,8 +49,8 @@ pub fn run(arguments: &Arguments) -> Result<()> {
 
 /// The run as the side of before (0) or after (1) of the report.
 fn on_side(mut run: RunFile, side: usize) -> RunFile {
-    let words = BEFORE_AND_AFTER[side].into();
-    run.header.ab = Some(AbSide { side: ["A", "B"][side].into(), words });
+    let words = BEFORE_AND_AFTER[side];
+    run.header.ab = Some(AbSide::new(["A", "B"][side], words));
     run
 }
 

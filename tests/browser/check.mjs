@@ -221,7 +221,7 @@ try {
   await conforms(browser);
   await disturbed(browser, "killed", "crashed", killed);
   const hang = (page) => page.evaluate(() => void (WebSocket.prototype.send = () => {}));
-  await disturbed(browser, "hanging", "timeout", hang, "--timeout", "5s");
+  await disturbed(browser, "hanging", "timeout", hang, "--timeout", "20s");
 } catch (error) {
   check("every step", [error.message]);
 } finally {

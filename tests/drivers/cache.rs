@@ -2,7 +2,8 @@
 //!
 //! `./test` runs this once for each software driver; without any device it passes with a note.
 
-use crate::device::{case, config, start};
+use crate::device::{case, config};
+use crate::start::start_alone;
 use portamark_executors::ChildExecutor;
 use portamark_kernels::{KernelSource, default_plan};
 use portamark_measure::{Config, Ended, Session, measure, measure_cache};
@@ -16,7 +17,10 @@ const CASE: &str = "latency i32 n16384 s16384";
 
 /// The host's clock, which every driver has.
 fn timer() -> TimerReport {
-    TimerReport { chosen: TimerChoice::Host, empty_host_s: 1e-4, ..TimerReport::untested(String::new()) }
+    TimerReport::untested(String::new()).but(|it| {
+        it.chosen = TimerChoice::Host;
+        it.empty_host_s = 1e-4;
+    })
 }
 
 /// Measures [`CASE`] as `config` says.
@@ -33,7 +37,7 @@ fn timing(executor: &mut ChildExecutor, device: &Capabilities, config: &Config) 
 
 #[test]
 fn a_working_set_that_fits_the_cache_is_faster_warm_than_rotated() {
-    let Some((mut executor, devices)) = start() else { return };
+    let Some((mut executor, devices)) = start_alone() else { return };
     for device in devices.iter().filter(|device| device.is_software()) {
         let rotated = Config {
             time_limit: Duration::from_secs(1),
@@ -59,7 +63,7 @@ fn a_working_set_that_fits_the_cache_is_faster_warm_than_rotated() {
 
 #[test]
 fn every_device_has_a_curve_and_a_cache_with_its_source() {
-    let Some((mut executor, devices)) = start() else { return };
+    let Some((mut executor, devices)) = start_alone() else { return };
     for device in &devices {
         let report = measure_cache(&mut executor, device, &timer(), &config(), &KernelSource::embedded());
         eprintln!("{}: {}", device.id, report.finding);

@@ -37,6 +37,6 @@ pub fn compiles_slowly(device: &Capabilities) -> bool {
 /// The same device as one that gets the kernels meant for GPUs: they must be right on every driver,
 /// however slow they are there.
 pub fn as_gpu(device: &Capabilities) -> Option<Capabilities> {
-    let gpu = || Capabilities { device_type: DeviceType::Discrete, ..device.clone() };
+    let gpu = || device.clone().but(|it| it.device_type = DeviceType::Discrete);
     (!compiles_slowly(device)).then(gpu)
 }

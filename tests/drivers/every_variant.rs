@@ -511,7 +511,10 @@ fn a_loop_without_end_is_ended_at_its_deadline_and_the_next_case_runs() {
         "var x = a[i]; while x.x < 2.0 { x = min(x + a[i] * 0.0, vec4<f32>(1.0)); } y[i] = x;",
     );
     plan.variant.checks = false;
-    let prepare = Prepare { seed: 7, memory_limit: 1 << 30, ..Prepare::new(device, &case, Some(plan)) };
+    let prepare = Prepare::new(device, &case, Some(plan)).but(|it| {
+        it.seed = 7;
+        it.memory_limit = 1 << 30;
+    });
     let handle = executor.prepare(prepare, DEADLINE).unwrap().handle;
     let fault = executor.sample(handle, 1, 0, Duration::from_secs(2)).unwrap_err();
     assert!(fault.reason.contains("no answer within 2.00 s"), "{fault}");
@@ -524,8 +527,11 @@ fn a_loop_without_end_is_ended_at_its_deadline_and_the_next_case_runs() {
 fn a_case_larger_than_its_memory_limit_is_out_of_memory() {
     let Some((mut executor, devices)) = start() else { return };
     let (case, plan) = copy_plan(&devices[0]);
-    let prepare =
-        Prepare { seed: 7, sets: 4, memory_limit: 1 << 20, ..Prepare::new(&devices[0], &case, Some(plan)) };
+    let prepare = Prepare::new(&devices[0], &case, Some(plan)).but(|it| {
+        it.seed = 7;
+        it.sets = 4;
+        it.memory_limit = 1 << 20;
+    });
     let fault = executor.prepare(prepare, DEADLINE).unwrap_err();
     assert_eq!(fault.kind, portamark_executors::FaultKind::OutOfMemory);
     assert_eq!(fault.reason, "needs 2.62 MB for 4 buffer sets, the limit is 1.05 MB");

@@ -64,12 +64,11 @@ fn a_device_makes_the_bits_of_the_oracle() {
     let case = case("stream f32 copy n4096");
     let device = &devices[0];
     for dist in Distribution::ALL {
-        let prepare = Prepare {
-            seed: 7,
-            dist,
-            memory_limit: 1 << 30,
-            ..Prepare::new(device, &case, plan(&case.key(), device))
-        };
+        let prepare = Prepare::new(device, &case, plan(&case.key(), device)).but(|it| {
+            it.seed = 7;
+            it.dist = dist;
+            it.memory_limit = 1 << 30;
+        });
         let handle = executor.prepare(prepare, DEADLINE).unwrap().handle;
         executor.sample(handle, 1, 0, DEADLINE).unwrap();
         let all: Vec<u64> = (0..4096).collect();
@@ -108,11 +107,10 @@ fn the_clock_of_the_driver_passes_its_self_test() {
     let Some((mut executor, devices)) = start() else { return };
     for device in &devices {
         let key = "stream f32 scale n262144";
-        let prepare = Prepare {
-            seed: 7,
-            memory_limit: 1 << 30,
-            ..Prepare::new(device, &key.parse().unwrap(), plan(key, device))
-        };
+        let prepare = Prepare::new(device, &key.parse().unwrap(), plan(key, device)).but(|it| {
+            it.seed = 7;
+            it.memory_limit = 1 << 30;
+        });
         let handle = executor.prepare(prepare, DEADLINE).unwrap().handle;
         // A machine that does other work can disturb one test, and hardly three.
         let mut reports = Vec::new();

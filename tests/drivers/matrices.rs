@@ -24,14 +24,13 @@ struct Unit {
 impl Unit {
     /// `device` as a GPU with this unit.
     fn on(&self, device: &Capabilities) -> Capabilities {
-        let shape = MatrixShape { edge: self.edge, input: self.element, accumulate: DType::F32 };
-        let mut gpu = Capabilities {
-            device_type: DeviceType::Discrete,
-            subgroup_min: self.subgroup,
-            subgroup_max: self.subgroup,
-            matrix_shapes: vec![shape],
-            ..device.clone()
-        };
+        let shape = MatrixShape::new(self.edge, self.element, DType::F32);
+        let mut gpu = device.clone().but(|it| {
+            it.device_type = DeviceType::Discrete;
+            it.subgroup_min = self.subgroup;
+            it.subgroup_max = self.subgroup;
+            it.matrix_shapes = vec![shape];
+        });
         gpu.features.push(Feature::CooperativeMatrix);
         gpu
     }

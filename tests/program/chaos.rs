@@ -66,7 +66,7 @@ impl Chaos {
         let program = env!("CARGO_BIN_EXE_portamark");
         Command::new(program)
             .current_dir(self.folder.path())
-            .args(["run", "chaos.toml", "-o", "results", "--timeout", "700ms", "--max-time", "50ms"])
+            .args(["run", "chaos.toml", "-o", "results", "--timeout", "1500ms", "--max-time", "50ms"])
             .args(more)
             .arg("--executor")
             .arg(format!("{program} executor fake --script script.toml"))

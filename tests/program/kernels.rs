@@ -13,17 +13,18 @@ use std::collections::{BTreeSet, HashMap};
 fn devices() -> Vec<Capabilities> {
     use Feature::{CooperativeMatrix, ShaderF16, Subgroup};
     let matrix = |edge| {
-        let shape = |accumulate| MatrixShape { edge, input: DType::F16, accumulate };
+        let shape = |accumulate| MatrixShape::new(edge, DType::F16, accumulate);
         [DType::F32, DType::F16].map(shape)
     };
-    let device = |id: &str, device_type, subgroup: u32, features: &[Feature], edges: &[u32]| Capabilities {
-        id: id.into(),
-        device_type,
-        subgroup_min: subgroup,
-        subgroup_max: subgroup,
-        features: features.to_vec(),
-        matrix_shapes: edges.iter().flat_map(|edge| matrix(*edge)).collect(),
-        ..Script::device()
+    let device = |id: &str, device_type, subgroup: u32, features: &[Feature], edges: &[u32]| {
+        Script::device().but(|it| {
+            it.id = id.into();
+            it.device_type = device_type;
+            it.subgroup_min = subgroup;
+            it.subgroup_max = subgroup;
+            it.features = features.to_vec();
+            it.matrix_shapes = edges.iter().flat_map(|edge| matrix(*edge)).collect();
+        })
     };
     let mut small = device("small", DeviceType::Integrated, 0, &[], &[]);
     small.limits.workgroup_size = 128;
@@ -32,7 +33,7 @@ fn devices() -> Vec<Capabilities> {
     varying.subgroup_max = 32;
     let mut small_matrix =
         device("small-matrix", DeviceType::Integrated, 32, &[Subgroup, CooperativeMatrix], &[]);
-    small_matrix.matrix_shapes = vec![MatrixShape { edge: 8, input: DType::F32, accumulate: DType::F32 }];
+    small_matrix.matrix_shapes = vec![MatrixShape::new(8, DType::F32, DType::F32)];
     vec![
         device("lavapipe", DeviceType::Software, 8, &[ShaderF16, Subgroup], &[]),
         device("lavapipe-matrix", DeviceType::Software, 8, &[ShaderF16, Subgroup, CooperativeMatrix], &[8]),

@@ -4,7 +4,7 @@ use portamark_executors::Executor;
 use portamark_executors::fake::{Fake, Script, Timer};
 use portamark_executors::protocol::Prepare;
 use portamark_measure::{Config, Session, measure, self_test};
-use portamark_model::device::{Capabilities, Takes, TimerKind};
+use portamark_model::device::{Takes, TimerKind};
 use portamark_results::{TimerChoice, TimerFault, TimerReport, Timing};
 use proptest::prelude::*;
 use std::time::Duration;
@@ -13,7 +13,7 @@ const SOON: Duration = Duration::from_secs(60);
 
 /// The self-test of the device that follows `script`, on `case`.
 fn report(script: Script, case: &str) -> TimerReport {
-    let device = Capabilities { takes: Takes::Cases, ..script.devices[0].clone() };
+    let device = script.devices[0].clone().but(|it| it.takes = Takes::Cases);
     let mut fake = Fake::from_script(Script { devices: vec![device.clone()], ..script });
     let prepare = Prepare::new(&device, &case.parse().unwrap(), None);
     let handle = fake.prepare(prepare, SOON).unwrap().handle;
@@ -79,7 +79,7 @@ fn one_pair_of_stamps_in_ten_that_is_unusable_forfeits_the_clock() {
 
 #[test]
 fn a_device_without_timestamps_is_measured_by_the_host() {
-    let device = Capabilities { timer: TimerKind::Host, ..Script::device() };
+    let device = Script::device().but(|it| it.timer = TimerKind::Host);
     let report = report(Script { devices: vec![device], ..Script::default() }, WORK);
     assert_eq!(report.faults, [TimerFault::NoTimestamps]);
     assert_eq!((report.chosen, report.tick_ns), (TimerChoice::Host, None));
@@ -102,7 +102,7 @@ fn an_honest_clock_passes_with_its_tick_and_empty_pass_measured() {
 /// What is measured of `WORK` on a device that follows `script`.
 fn timing(script: Script) -> Timing {
     let timer = report(script.clone(), WORK);
-    let device = Capabilities { takes: Takes::Cases, ..script.devices[0].clone() };
+    let device = script.devices[0].clone().but(|it| it.takes = Takes::Cases);
     let mut fake = Fake::from_script(Script { devices: vec![device.clone()], ..script });
     let mut session = Session {
         executor: &mut fake,

@@ -50,13 +50,12 @@ fn tuned(rules: Vec<Rule>, noise: f64, share: f64) -> (Result<Tuned, Untuned>, f
     let device = Script::device();
     let now = Rc::new(Cell::new(0));
     let mut executor = Clocked { fake: Fake::from_script(script), now: Rc::clone(&now) };
-    let timer = TimerReport {
-        chosen: TimerChoice::Device,
-        tick_ns: Some(1.0),
-        empty_host_s: 20e-6,
-        empty_device_s: Some(1e-6),
-        ..TimerReport::untested(String::new())
-    };
+    let timer = TimerReport::untested(String::new()).but(|it| {
+        it.chosen = TimerChoice::Device;
+        it.tick_ns = Some(1.0);
+        it.empty_host_s = 20e-6;
+        it.empty_device_s = Some(1e-6);
+    });
     let mut session = Session {
         executor: &mut executor,
         device: &device,

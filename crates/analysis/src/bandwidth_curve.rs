@@ -90,12 +90,7 @@ mod tests {
             fixture::ok_row("stream f32 copy n1024", 1.0),
         ];
         let mut header = fixture::h100_header();
-        header.cache = Some(CacheReport {
-            bytes: 64,
-            source: CacheSource::Measured,
-            finding: String::new(),
-            curve: vec![CurvePoint { bytes: 64, rate: 2.0 }],
-        });
+        header.cache = Some(CacheReport::new(64, CacheSource::Measured, "", vec![CurvePoint::new(64, 2.0)]));
         let runs = [fixture::file(header, rows)];
         let comparison = Comparison::new(&runs);
         assert_eq!(BandwidthCurve::of_cache(&comparison.devices[0]).points(), [(64, 2.0)]);

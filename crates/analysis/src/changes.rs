@@ -1,9 +1,7 @@
 //! What else differs between two sets of rows of a case, beside their times.
 
 use portamark_model::units;
-use portamark_results::{
-    Cache, Header, KernelUsed, Range, Row, RunFile, SentinelTimes, Telemetry, TimerChoice,
-};
+use portamark_results::{Header, KernelUsed, Range, Row, RunFile, SentinelTimes, Telemetry};
 use portamark_stats::median_of_unsorted;
 use serde::Serialize;
 use std::collections::BTreeSet;
@@ -44,8 +42,8 @@ const TEXTS: [(&str, Text); 17] = [
     ("variant", |_, row| row.kernel.as_ref().map(variant)),
     ("kernel", |_, row| row.kernel.as_ref().map(|kernel| kernel.sha256.chars().take(12).collect())),
     ("tuned", |_, row| row.kernel.as_ref().map(|k| if k.tuned { "yes" } else { "no" }.to_string())),
-    ("cache", |_, row| row.timing.as_ref().map(|timing| cache_word(timing.cache).to_string())),
-    ("clock", |_, row| row.timing.as_ref().map(|timing| clock_word(timing.timer).to_string())),
+    ("cache", |_, row| row.timing.as_ref().map(|timing| timing.cache.word().to_string())),
+    ("clock", |_, row| row.timing.as_ref().map(|timing| timing.timer.word().to_string())),
     ("sensors", |header, _| header.sensors.clone()),
     ("tags", |_, row| (!row.tags.is_empty()).then(|| row.tags.join(" "))),
 ];
@@ -95,23 +93,6 @@ fn variant(kernel: &KernelUsed) -> String {
     format!("{} ({})", kernel.variant, kernel.variant.path)
 }
 
-/// The state of the caches in a word.
-pub(crate) fn cache_word(cache: Cache) -> &'static str {
-    match cache {
-        Cache::Rotated => "rotated",
-        Cache::Partly => "partly",
-        Cache::Warm => "warm",
-    }
-}
-
-/// The clock in a word.
-pub(crate) fn clock_word(timer: TimerChoice) -> &'static str {
-    match timer {
-        TimerChoice::Device => "device",
-        TimerChoice::Host => "host",
-    }
-}
-
 fn telemetry(row: &Row, field: fn(&Telemetry) -> Option<Range>) -> Option<f64> {
     row.telemetry.as_deref().and_then(field).map(|range| range.median)
 }
@@ -124,6 +105,7 @@ fn sentinel(header: &Header, field: fn(&SentinelTimes) -> &Vec<f64>) -> Option<f
 mod tests {
     use super::*;
     use portamark_fixtures::fixture;
+    use portamark_results::Reading;
 
     const KEY: &str = "gemm f32 m64 n64 k64 nn";
 
@@ -155,12 +137,11 @@ mod tests {
         kernel.sha256 = "0123456789abcdef".into();
         let mut reference = run();
         for (file, hz, sentinel) in [(&mut new, 1.5e9, 1.2e-3), (&mut reference, 1.98e9, 1.195e-3)] {
-            let range = Range { min: hz, median: hz, max: hz };
-            let telemetry = Telemetry { readings: 1, clock_hz: Some(range), ..Telemetry::default() };
+            let reading = Reading { clock_hz: Some(hz), ..Reading::default() };
+            let telemetry = Telemetry::of(&[reading]).unwrap();
             file.rows[0].telemetry = Some(Box::new(telemetry));
             // Half a percent is nothing.
-            file.header.sentinels =
-                Some(SentinelTimes { arithmetic_s: vec![sentinel; 15], ..SentinelTimes::default() });
+            file.header.sentinels = Some(SentinelTimes::new(vec![sentinel; 15], Vec::new()));
         }
         assert_eq!(
             told(&[new], &[reference]),

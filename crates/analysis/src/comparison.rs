@@ -412,7 +412,7 @@ mod tests {
     fn the_newest_row_of_a_case_wins_and_the_others_are_counted() {
         let key = "gemm f32 m4 n4 k4 nn";
         let row =
-            |started: &str, seconds: f64| Row { started: started.into(), ..fixture::ok_row(key, seconds) };
+            |started: &str, seconds: f64| fixture::ok_row(key, seconds).but(|it| it.started = started.into());
         let mut old = fixture::h100_header();
         old.started = "2025-01-01T00:00:00Z".into();
         let runs = [
@@ -441,7 +441,7 @@ mod tests {
         // A newer file replaces all of them, slower as it may be.
         let mut newer = fixture::h100_header();
         newer.started = "2026-04-01T00:00:00Z".into();
-        let row = Row { started: newer.started.clone(), ..fixture::ok_row(fixture::MANY, 9.0) };
+        let row = fixture::ok_row(fixture::MANY, 9.0).but(|it| it.started = newer.started.clone());
         let runs = [fixture::variants(), fixture::file(newer, vec![row])];
         let comparison = Comparison::new(&runs);
         let device = &comparison.devices[0];

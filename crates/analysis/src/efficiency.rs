@@ -271,7 +271,7 @@ mod tests {
     }
 
     fn row_with_samples(seconds: f64, repeat: u32) -> Row {
-        let mut row = Row { repeat, ..fixture::ok_row(KEY, seconds) };
+        let mut row = fixture::ok_row(KEY, seconds).but(|it| it.repeat = repeat);
         let timing = row.timing.as_mut().unwrap();
         timing.k = 1;
         timing.device_ns = vec![(1e9 * seconds) as u64; 6];

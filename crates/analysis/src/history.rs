@@ -1,6 +1,6 @@
 //! One case on one device over all its runs, and where its time changed.
 
-use super::changes::{Change, cache_word, changes};
+use super::changes::{Change, changes};
 use super::label::clean;
 use super::sensitivity::distribution;
 use portamark_results::{Row, RunFile, Status};
@@ -75,7 +75,7 @@ fn points<'a>(file: &'a RunFile, case: &str) -> BTreeMap<Vec<String>, HistoryPoi
     let mut groups: BTreeMap<(&str, String), Vec<&Row>> = BTreeMap::new();
     for row in file.rows.iter().filter(|row| row.case == case && row.status == Status::Ok) {
         let Some(timing) = row.timing.as_ref().filter(|_| row.seconds().is_some()) else { continue };
-        groups.entry((cache_word(timing.cache), row.identity().1)).or_default().push(row);
+        groups.entry((timing.cache.word(), row.identity().1)).or_default().push(row);
     }
     let header = &file.header;
     let mut points: BTreeMap<Vec<String>, HistoryPoint> = BTreeMap::new();

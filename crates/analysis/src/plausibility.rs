@@ -203,12 +203,7 @@ mod tests {
         change(&mut row);
         let mut header = fixture::h100_header();
         header.device.name = "NVIDIA H20".into();
-        header.cache = Some(CacheReport {
-            bytes: 50_000_000,
-            source: CacheSource::Measured,
-            finding: String::new(),
-            curve: Vec::new(),
-        });
+        header.cache = Some(CacheReport::new(50_000_000, CacheSource::Measured, "", Vec::new()));
         let roofs = vec![roof("peak f32 fma c64 s32", 40e12), roof("stream f32 copy n33554432", 3.5e12)];
         let runs = [fixture::file(header, roofs.into_iter().chain([row]).collect())];
         let comparison = Comparison::new(&runs);

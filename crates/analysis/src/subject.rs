@@ -1,11 +1,11 @@
 //! What is compared: a case with the rows of both sides, or one variant of it.
 
-use super::changes::{Rows, cache_word, changes, clock_word};
+use super::changes::{Rows, changes};
 use super::matchup::DevicePair;
 use super::sensitivity::distribution;
 use super::verdict::{Absence, Judgement, Side, VerdictRule};
 use super::verdicts::{CaseVerdict, Difference};
-use portamark_results::{Row, RunFile, Status};
+use portamark_results::{Cache, Row, RunFile, Status, TimerChoice};
 use portamark_stats::{geometric_mean, median_of_unsorted};
 use std::collections::{BTreeSet, HashMap};
 
@@ -206,12 +206,12 @@ impl Subject<'_> {
             let inputs = |process: &Process| distribution(&process.file.header).to_string();
             note("distribution", process, [inputs(first), inputs(process)]);
             let state = |process: &Process| process.row.timing.as_ref().map(|timing| timing.cache);
-            let cache = |process: &Process| state(process).map_or("", cache_word).to_string();
+            let cache = |process: &Process| state(process).map_or("", Cache::word).to_string();
             note("cache", process, [cache(first), cache(process)]);
             // Across devices the clocks may differ, and so do times by more than launches add.
             if process.file.header.device.id == first.file.header.device.id {
                 let timer = |process: &Process| process.row.timing.as_ref().map(|timing| timing.timer);
-                let clock = |process: &Process| timer(process).map_or("", clock_word).to_string();
+                let clock = |process: &Process| timer(process).map_or("", TimerChoice::word).to_string();
                 note("clock", process, [clock(first), clock(process)]);
             }
         }

@@ -52,7 +52,7 @@ pub fn costs_of_checks<'a>(device: &Device<'a>) -> Vec<CostOfChecks<'a>> {
         let Some((variant, unchecked_s)) = timed(entry).filter(|(variant, _)| !variant.checks) else {
             continue;
         };
-        let twin = Variant { checks: true, ..variant.clone() };
+        let twin = variant.clone().but(|it| it.checks = true);
         let of_twin = |other: &&Entry| {
             other.row.case == entry.row.case && timed(other).is_some_and(|(v, _)| *v == twin)
         };

@@ -195,7 +195,7 @@ mod tests {
     fn file(seconds: f64, repeats: u32) -> RunFile {
         let row = |repeat: u32| {
             let own = seconds * (1.0 + 0.001 * f64::from(repeat % 3));
-            let mut row = Row { repeat, ..fixture::ok_row(KEY, own) };
+            let mut row = fixture::ok_row(KEY, own).but(|it| it.repeat = repeat);
             let timing = row.timing.as_mut().unwrap();
             let batch = |place: u32| own * (1.0 + 1e-4 * f64::from(place * 7 % 31)) * f64::from(timing.k);
             timing.device_ns = (0..31).map(|place| (1e9 * batch(place)) as u64).collect();
@@ -217,7 +217,7 @@ mod tests {
     }
 
     fn beside(mut file: RunFile, side: &str) -> RunFile {
-        file.header.ab = Some(AbSide { side: side.into(), words: "device 0".into() });
+        file.header.ab = Some(AbSide::new(side, "device 0"));
         file
     }
 
@@ -294,7 +294,8 @@ mod tests {
     #[test]
     fn rows_of_other_programs_are_never_judged_and_it_is_said() {
         let other = |key: &str| {
-            let rows = (0..5).map(|at| Row { repeat: at + 1, ..fixture::imported_row(key, 0.02) }).collect();
+            let rows =
+                (0..5).map(|at| fixture::imported_row(key, 0.02).but(|it| it.repeat = at + 1)).collect();
             fixture::file(fixture::imported_header(), rows)
         };
         let verdict = only(file(0.01, 5), other(KEY));
@@ -385,7 +386,7 @@ mod tests {
             let more: Vec<Row> = file(0.02, 5).rows;
             files[0]
                 .rows
-                .extend(more.into_iter().map(|row| Row { case: "stream f32 copy n64".into(), ..row }));
+                .extend(more.into_iter().map(|row| row.but(|it| it.case = "stream f32 copy n64".into())));
         }
         let verdicts = compared(&new, &reference, Matching::default()).unwrap();
         let words: Vec<&str> = verdicts.iter().map(|verdict| verdict.judgement.verdict.word()).collect();
@@ -433,7 +434,7 @@ mod tests {
     #[test]
     fn the_worst_of_several_processes_is_the_status_of_a_side() {
         let mut new = file(0.01, 6);
-        new.rows[2] = Row { repeat: 3, ..fixture::failed_row(KEY, Status::Wrong, Some("element 3")) };
+        new.rows[2] = fixture::failed_row(KEY, Status::Wrong, Some("element 3")).but(|it| it.repeat = 3);
         let verdict = only(new, file(0.01, 5));
         assert_eq!((verdict.new_status, verdict.reference_status), (Some(Status::Wrong), Some(Status::Ok)));
         assert_eq!(verdict.judgement.verdict, Verdict::Same);

@@ -39,7 +39,7 @@ const BATCH_S: f64 = 1e-3;
 pub fn assumed_cache(device: &Capabilities) -> CacheReport {
     let (bytes, source) = told_cache(device);
     let finding = format!("{} {}", words(source), units::bytes(bytes));
-    CacheReport { bytes, source, finding, curve: Vec::new() }
+    CacheReport::new(bytes, source, finding, Vec::new())
 }
 
 /// What `curve` says of `device`; `stopped` says why the curve ends early, if it does.
@@ -72,14 +72,14 @@ fn judged(device: &Capabilities, curve: Vec<CurvePoint>, stopped: Option<String>
     if let Some(stopped) = stopped {
         finding = format!("{finding}; {stopped}");
     }
-    CacheReport { bytes, source, finding, curve }
+    CacheReport::new(bytes, source, finding, curve)
 }
 
 fn words(source: CacheSource) -> &'static str {
     match source {
         CacheSource::Measured => "the curve says",
         CacheSource::Host => "the processor says",
-        CacheSource::Assumed => "taken to be",
+        _ => "taken to be",
     }
 }
 
@@ -128,7 +128,7 @@ pub fn measure_cache(
         }
         match read(bytes) {
             Ok(seconds) if seconds >= LAUNCHES * launch_s => {
-                curve.push(CurvePoint { bytes, rate: bytes as f64 / (seconds - launch_s) });
+                curve.push(CurvePoint::new(bytes, bytes as f64 / (seconds - launch_s)));
             }
             Ok(_) => {}
             Err(fault) => {
@@ -150,7 +150,7 @@ fn fastest(
 ) -> Result<f64, Fault> {
     let empty_s = match timer.chosen {
         TimerChoice::Device => 0.0,
-        TimerChoice::Host => timer.empty_host_s,
+        _ => timer.empty_host_s,
     };
     let mut batch = |k: u32| -> Result<f64, Fault> {
         let sampled = executor.sample(handle, k, 0, deadline)?;
@@ -177,11 +177,11 @@ mod tests {
     const MIB: u64 = 1 << 20;
 
     fn gpu() -> Capabilities {
-        Capabilities { device_type: DeviceType::Discrete, ..Script::device() }
+        Script::device().but(|it| it.device_type = DeviceType::Discrete)
     }
 
     fn curve(rates: &[f64]) -> Vec<CurvePoint> {
-        rates.iter().enumerate().map(|(i, rate)| CurvePoint { bytes: MIB << i, rate: *rate }).collect()
+        rates.iter().enumerate().map(|(i, rate)| CurvePoint::new(MIB << i, *rate)).collect()
     }
 
     #[test]
@@ -212,7 +212,7 @@ mod tests {
 
     #[test]
     fn a_device_whose_bandwidth_is_even_has_no_knee() {
-        let device = Capabilities { takes: Takes::Cases, ..gpu() };
+        let device = gpu().but(|it| it.takes = Takes::Cases);
         let mut fake =
             Fake::from_script(Script { devices: vec![device.clone()], pass_ns: 0.0, ..Script::default() });
         let timer = timer();
@@ -226,7 +226,7 @@ mod tests {
 
     #[test]
     fn a_fault_ends_the_curve_and_leaves_what_is_known() {
-        let device = Capabilities { takes: Takes::Cases, ..gpu() };
+        let device = gpu().but(|it| it.takes = Takes::Cases);
         let rule = Rule::new("stream f32 read n4194304", On::Prepare, Act::Error);
         let script = Script { devices: vec![device.clone()], rules: vec![rule], ..Script::default() };
         let mut fake = Fake::from_script(script);
@@ -237,13 +237,12 @@ mod tests {
     }
 
     fn timer() -> TimerReport {
-        TimerReport {
-            chosen: TimerChoice::Device,
-            findings: vec![],
-            tick_ns: Some(1.0),
-            empty_host_s: 2e-5,
-            empty_device_s: Some(1e-6),
-            ..TimerReport::untested(String::new())
-        }
+        TimerReport::untested(String::new()).but(|it| {
+            it.chosen = TimerChoice::Device;
+            it.findings = vec![];
+            it.tick_ns = Some(1.0);
+            it.empty_host_s = 2e-5;
+            it.empty_device_s = Some(1e-6);
+        })
     }
 }

@@ -98,16 +98,7 @@ impl Evidence {
     pub(super) fn judge(&self) -> TimerReport {
         let empty_host_s = self.median_host_s(0).unwrap_or(0.0);
         let empty_device_s = self.median_device_s(0);
-        let mut report = TimerReport {
-            chosen: TimerChoice::Device,
-            findings: Vec::new(),
-            faults: Vec::new(),
-            tick_ns: self.tick_ns(),
-            empty_host_s,
-            empty_device_s,
-            twice_over_once: None,
-            device_over_host: None,
-        };
+        let mut report = TimerReport::device_clock(self.tick_ns(), empty_host_s, empty_device_s);
         self.judge_stamps(&mut report);
         if !report.faults.iter().any(|fault| fault.forfeits()) {
             self.judge_times(&mut report);
@@ -191,7 +182,7 @@ mod tests {
     use super::*;
 
     fn batch(k: u32, device_ns: Option<u64>, host_ns: u64) -> Batch {
-        Batch { k, sampled: Sampled { device_ns, host_ns, invalid: 0 } }
+        Batch { k, sampled: Sampled::new(device_ns, host_ns, 0) }
     }
 
     /// Empty batches of 5 of the device's and 30 µs of the host's, then batches of 1, 2 and 8 times
@@ -260,7 +251,7 @@ mod tests {
             evidence.batches = more;
             let work = evidence.batches.iter_mut().filter(|batch| batch.k > 0);
             for batch in work.take(count) {
-                batch.sampled = Sampled { device_ns: None, host_ns: batch.sampled.host_ns, invalid: 1 };
+                batch.sampled = Sampled::new(None, batch.sampled.host_ns, 1);
             }
             evidence.judge()
         };

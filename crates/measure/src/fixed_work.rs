@@ -26,12 +26,14 @@ pub fn prepare_fixed_work(
     let case: Case = key.parse().expect("a valid key");
     let plan = match device.takes {
         Takes::Cases => None,
-        Takes::Plans => Some(
+        _ => Some(
             default_plan(&case, device, source)
                 .map_err(|error| Fault::new(FaultKind::Unsupported, error.to_string()))?,
         ),
     };
-    let prepare =
-        Prepare { seed: config.seed, memory_limit: config.memory_limit, ..Prepare::new(device, &case, plan) };
+    let prepare = Prepare::new(device, &case, plan).but(|it| {
+        it.seed = config.seed;
+        it.memory_limit = config.memory_limit;
+    });
     executor.prepare(prepare, config.timeout).map(|prepared| prepared.handle)
 }

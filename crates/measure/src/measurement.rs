@@ -152,14 +152,13 @@ pub(super) fn prepare(
         if config.rotate { rotation::sets(set_bytes, config.cache_bytes, room) } else { (1, Cache::Warm) };
     let tile = plan.map_or(Tile::ONE, |plan| plan.tile);
     let started = Instant::now();
-    let prepare = Prepare {
-        seed: config.seed,
-        dist: config.dist,
-        sets,
-        memory_limit: config.memory_limit,
-        ..Prepare::new(session.device, case, plan.cloned())
-    };
-    let Prepared { handle, compile_ns, held_bytes, kernel } =
+    let prepare = Prepare::new(session.device, case, plan.cloned()).but(|it| {
+        it.seed = config.seed;
+        it.dist = config.dist;
+        it.sets = sets;
+        it.memory_limit = config.memory_limit;
+    });
+    let Prepared { handle, compile_ns, held_bytes, kernel, .. } =
         session.executor.prepare(prepare, config.timeout)?;
     measurement.kernel = kernel;
     *handle_out = Some(handle);
@@ -241,17 +240,15 @@ pub(super) fn conclude(
 
 fn verification(case: &Case, oracle_sha256: &str, verdicts: &[&Verdict]) -> Verification {
     let worst = verdicts.iter().max_by(|a, b| a.worst_ratio.total_cmp(&b.worst_ratio)).expect("at least one");
-    Verification {
-        passed: verdicts.iter().all(|v| v.passed()),
-        checked: verdicts.iter().map(|v| v.checked).sum(),
-        total: worst.total,
-        unwritten: verdicts.iter().map(|v| v.unwritten).sum(),
-        worst_ratio: Some(worst.worst_ratio).filter(|r| r.is_finite()),
-        worst_error: Some(worst.worst_error).filter(|e| e.is_finite()),
-        worst_element: Some(worst.worst_element),
-        bound_factor: case.bound_factor(),
-        oracle_sha256: Some(oracle_sha256.to_string()),
-    }
+    let checked = verdicts.iter().map(|v| v.checked).sum();
+    let mut proof = Verification::new(checked, worst.total, case.bound_factor());
+    proof.passed = verdicts.iter().all(|v| v.passed());
+    proof.unwritten = verdicts.iter().map(|v| v.unwritten).sum();
+    proof.worst_ratio = Some(worst.worst_ratio).filter(|r| r.is_finite());
+    proof.worst_error = Some(worst.worst_error).filter(|e| e.is_finite());
+    proof.worst_element = Some(worst.worst_element);
+    proof.oracle_sha256 = Some(oracle_sha256.to_string());
+    proof
 }
 
 /// Half-width of the median's interval that is called noisy.

@@ -22,7 +22,7 @@ pub fn memory_limit(device: &Capabilities) -> u64 {
     match device.device_type {
         DeviceType::Software => host(),
         DeviceType::Integrated => [own(), host()].into_iter().flatten().min(),
-        DeviceType::Discrete | DeviceType::Virtual | DeviceType::Other => own(),
+        _ => own(),
     }
     .unwrap_or(UNKNOWN)
 }

@@ -25,13 +25,12 @@ pub fn prove(
     plan: Option<Plan>,
 ) -> Result<(Verdict, f64), Fault> {
     let tile = plan.as_ref().map_or(Tile::ONE, |plan| plan.tile);
-    let prepare = Prepare {
-        seed: config.seed,
-        dist: config.dist,
-        sets: SETS,
-        memory_limit: config.memory_limit,
-        ..Prepare::new(device, case, plan)
-    };
+    let prepare = Prepare::new(device, case, plan).but(|it| {
+        it.seed = config.seed;
+        it.dist = config.dist;
+        it.sets = SETS;
+        it.memory_limit = config.memory_limit;
+    });
     let handle = executor.prepare(prepare, config.timeout)?.handle;
     let set = SETS - 1;
     let proven = executor.sample(handle, 1, set, config.timeout).and_then(|sampled| {

@@ -6,8 +6,7 @@ use portamark_executors::protocol::Sampled;
 use portamark_executors::{Executor, Fault};
 use portamark_results::{Cache, SentinelTimes, Slowdowns, TimerChoice, TimerReport, Timing};
 use portamark_stats::{
-    AffineFit, Line, Noise, QUANTILE_DEFINITION, StopReason, StoppingRule, Summary, agrees, least_squares,
-    theil_sen,
+    AffineFit, Line, Noise, StopReason, StoppingRule, Summary, agrees, least_squares, theil_sen,
 };
 use std::time::{Duration, Instant};
 
@@ -33,7 +32,7 @@ pub fn batch_size(seconds: f64, timer: &TimerReport) -> u32 {
     let tick_s = timer.tick_ns.unwrap_or(1.0) * 1e-9;
     let empty_s = match timer.chosen {
         TimerChoice::Device => timer.empty_device_s.unwrap_or(0.0),
-        TimerChoice::Host => timer.empty_host_s,
+        _ => timer.empty_host_s,
     };
     let least_s = (LEAST_TICKS * tick_s).max(LEAST_EMPTY_PASSES * empty_s).min(LONGEST_BATCH_S);
     (least_s / seconds.max(1e-9)).ceil().clamp(1.0, MOST_EXECUTIONS) as u32
@@ -43,7 +42,7 @@ pub fn batch_size(seconds: f64, timer: &TimerReport) -> u32 {
 pub(super) fn chosen_s(sampled: &Sampled, choice: TimerChoice) -> Option<f64> {
     match choice {
         TimerChoice::Host => Some(sampled.host_ns as f64 * 1e-9),
-        TimerChoice::Device => sampled.device_ns.filter(|ns| *ns > 0).map(|ns| ns as f64 * 1e-9),
+        _ => sampled.device_ns.filter(|ns| *ns > 0).map(|ns| ns as f64 * 1e-9),
     }
 }
 
@@ -55,7 +54,7 @@ const IMPOSSIBLE: f64 = 1.05;
 fn possible(sampled: Sampled) -> Sampled {
     let most = IMPOSSIBLE * sampled.host_ns as f64 + 1000.0;
     match sampled.device_ns {
-        Some(ns) if ns as f64 > most => Sampled { device_ns: None, invalid: sampled.invalid + 1, ..sampled },
+        Some(ns) if ns as f64 > most => Sampled::new(None, sampled.host_ns, sampled.invalid + 1),
         _ => sampled,
     }
 }
@@ -267,26 +266,22 @@ impl Sampler {
         let slowdowns = session.sentinel_start.map(|start| Slowdowns::between(start, &self.sentinels));
         let line = self.fit.map(|(line, _)| line);
         let summary = Summary::from_samples(&self.samples, self.config.stopping.level);
-        let timing = summary.map(|summary| Timing {
-            timer: self.timer.chosen,
-            k: self.k,
-            sets: self.sets,
-            cache: self.cache,
-            warmup_batches: self.warm.len() as u32,
-            warmup_agreed: agrees(&self.warm, AGREEMENT),
-            stop,
-            device_ns: self.device_ns,
-            host_ns: self.host_ns,
-            invalid: self.invalid,
-            summary,
-            overhead_s: line.map(|line| line.intercept),
-            slope_s: line.map(|line| line.slope),
-            fit: self.fit.map(|(_, fit)| fit),
-            taken_off_s: self.taken_off_s,
-            quantiles: QUANTILE_DEFINITION.into(),
-            slowdowns: slowdowns.unwrap_or_default(),
-            sentinel_s: self.sentinels.arithmetic_s,
-            bandwidth_sentinel_s: self.sentinels.bandwidth_s,
+        let timing = summary.map(|summary| {
+            let timing = Timing::new(self.timer.chosen, self.k, self.sets, self.cache, stop, summary);
+            timing.but(|it| {
+                it.warmup_batches = self.warm.len() as u32;
+                it.warmup_agreed = agrees(&self.warm, AGREEMENT);
+                it.device_ns = self.device_ns;
+                it.host_ns = self.host_ns;
+                it.invalid = self.invalid;
+                it.overhead_s = line.map(|line| line.intercept);
+                it.slope_s = line.map(|line| line.slope);
+                it.fit = self.fit.map(|(_, fit)| fit);
+                it.taken_off_s = self.taken_off_s;
+                it.slowdowns = slowdowns.unwrap_or_default();
+                it.sentinel_s = self.sentinels.arithmetic_s;
+                it.bandwidth_sentinel_s = self.sentinels.bandwidth_s;
+            })
         });
         Sampling {
             timing,
@@ -342,20 +337,19 @@ mod tests {
     use super::*;
 
     fn timer(chosen: TimerChoice) -> TimerReport {
-        TimerReport {
-            chosen,
-            tick_ns: Some(10.0),
-            empty_host_s: 50e-6,
-            empty_device_s: Some(1e-6),
-            ..TimerReport::untested(String::new())
-        }
+        TimerReport::untested(String::new()).but(|it| {
+            it.chosen = chosen;
+            it.tick_ns = Some(10.0);
+            it.empty_host_s = 50e-6;
+            it.empty_device_s = Some(1e-6);
+        })
     }
 
     #[test]
     fn a_device_s_time_above_the_host_s_is_counted_as_invalid() {
-        let sample = |ns| Sampled { device_ns: Some(ns), host_ns: 1_000_000, invalid: 0 };
+        let sample = |ns| Sampled::new(Some(ns), 1_000_000, 0);
         assert_eq!(possible(sample(1_040_000)), sample(1_040_000));
-        assert_eq!(possible(sample(1_060_000)), Sampled { device_ns: None, invalid: 1, ..sample(0) });
+        assert_eq!(possible(sample(1_060_000)), Sampled::new(None, 1_000_000, 1));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //! one that gets warm slows down.
 
 use super::sampling::chosen_s;
-use portamark_executors::{Executor, Fault};
+use portamark_executors::{Executor, Fault, FaultKind};
 use portamark_results::{Settled, TimerChoice};
 use portamark_stats::{agrees, median_of_unsorted};
 use std::time::Duration;
@@ -38,8 +38,9 @@ pub fn settle(
         batches.extend(median_of_unsorted(&mut times));
         let steady = agrees(&batches, AGREEMENT);
         if steady || waited_s >= limit.as_secs_f64() {
-            let (first_s, last_s) = (batches[0], batches[batches.len() - 1]);
-            return Ok(Settled { steady, batches: batches.len() as u32, waited_s, first_s, last_s });
+            // A batch has at least one time, so there is one.
+            let settled = Settled::of(&batches, steady, waited_s);
+            return settled.ok_or_else(|| Fault::new(FaultKind::Failed, "no time was taken"));
         }
     }
 }
@@ -49,7 +50,7 @@ mod tests {
     use super::*;
     use portamark_executors::fake::{Act, Fake, On, Rule, Script};
     use portamark_executors::protocol::Prepare;
-    use portamark_model::device::{Capabilities, Takes};
+    use portamark_model::device::Takes;
 
     const KEY: &str = "peak f32 fma c16384 s2048";
     const SOON: Duration = Duration::from_secs(60);
@@ -57,7 +58,7 @@ mod tests {
     /// Settles on a fake whose first `slow` samples take twice as long, for at most `limit` seconds.
     /// Its arithmetic is so slow that a sample takes 2·16384·2048 FLOP · 0.1 ns = 6.7 ms.
     fn settled(slow: u32, limit: u64) -> Settled {
-        let device = Capabilities { takes: Takes::Cases, ..Script::device() };
+        let device = Script::device().but(|it| it.takes = Takes::Cases);
         let rule = Rule { count: Some(slow), factor: 2.0, ..Rule::new("peak*", On::Sample, Act::Slow) };
         let script = Script {
             devices: vec![device.clone()],

@@ -276,13 +276,13 @@ impl<'p> Search<'_, '_, '_> {
         let memory = config.memory_limit.min(self.effort.memory);
         let (sets, _) = rotation::sets(plan.bytes(), config.cache_bytes, memory);
         let sets = sets.clamp(1, MOST_SETS);
-        let prepare = Prepare {
-            seed: config.seed,
-            dist: config.dist,
-            sets,
-            memory_limit: config.memory_limit,
-            ..Prepare::new(self.session.device, self.case, Some(plan.clone().into_owned()))
-        };
+        let prepare =
+            Prepare::new(self.session.device, self.case, Some(plan.clone().into_owned())).but(|it| {
+                it.seed = config.seed;
+                it.dist = config.dist;
+                it.sets = sets;
+                it.memory_limit = config.memory_limit;
+            });
         let (compile, before) = (self.effort.compile, (self.effort.clock)());
         // What takes twice the cap may take for ever. The default is given all the time that it has
         // in a run.
@@ -364,7 +364,7 @@ impl<'p> Search<'_, '_, '_> {
         let sampled = self.session.executor.sample(runner.handle, runner.k, first, self.config.timeout)?;
         let ns = match self.session.timer.chosen {
             TimerChoice::Device => sampled.device_ns.filter(|ns| *ns > 0).unwrap_or(sampled.host_ns),
-            TimerChoice::Host => sampled.host_ns,
+            _ => sampled.host_ns,
         };
         let seconds = ns as f64 * 1e-9 / f64::from(runner.k);
         runner.samples.push(seconds);

@@ -6,6 +6,7 @@ use std::fmt;
 /// Kind of device behind an adapter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum DeviceType {
     /// A card of its own.
     Discrete,
@@ -34,6 +35,7 @@ impl fmt::Display for DeviceType {
 /// How a device can be timed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum TimerKind {
     /// Timestamps written by the device at the boundaries of a compute pass.
     PassTimestamps,
@@ -43,6 +45,7 @@ pub enum TimerKind {
 
 /// One cooperative-matrix shape that WGSL can express: square, f16 or f32.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[non_exhaustive]
 pub struct MatrixShape {
     /// Edge of the tile, 8 or 16.
     pub edge: u32,
@@ -52,14 +55,22 @@ pub struct MatrixShape {
     pub accumulate: crate::workload::DType,
 }
 
+impl MatrixShape {
+    /// Square tiles of `edge`, operands in `input`, sums in `accumulate`.
+    pub fn new(edge: u32, input: crate::workload::DType, accumulate: crate::workload::DType) -> Self {
+        MatrixShape { edge, input, accumulate }
+    }
+}
+
 impl fmt::Display for MatrixShape {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{e}x{e}x{e} {}.{}", self.input, self.accumulate, e = self.edge)
     }
 }
 
-/// The limits that shape a plan, as the device reports them.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+/// The limits that shape a plan, as the device reports them; 0 where they are not known.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[non_exhaustive]
 pub struct DeviceLimits {
     /// Bytes of workgroup memory.
     pub workgroup_memory: u64,
@@ -83,6 +94,7 @@ pub struct DeviceLimits {
     Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema,
 )]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum Feature {
     /// f16 in shaders and storage.
     ShaderF16,
@@ -105,6 +117,7 @@ impl fmt::Display for Feature {
 /// Whether an executor is given plans to run or cases to compute in its own way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
+#[non_exhaustive]
 pub enum Takes {
     /// WGSL plans.
     Plans,
@@ -114,6 +127,7 @@ pub enum Takes {
 
 /// One device through one API and driver.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+#[non_exhaustive]
 pub struct Capabilities {
     /// `api/name/driver version`, unique within an executor; what `-d` matches.
     pub id: String,
@@ -156,7 +170,14 @@ pub struct Capabilities {
 }
 
 impl Capabilities {
+    /// The same with what `change` makes of it.
+    pub fn but(mut self, change: impl FnOnce(&mut Self)) -> Self {
+        change(&mut self);
+        self
+    }
+
     /// A device that brings its own kernels: what plans depend on is nothing, and its clock the host's.
+    /// For one that takes plans it is the start, with all limits 0.
     pub fn without_plans(id: String, name: String, api: &str, device_type: DeviceType) -> Self {
         Capabilities {
             id,
@@ -171,15 +192,7 @@ impl Capabilities {
             features: Vec::new(),
             subgroup_min: 0,
             subgroup_max: 0,
-            limits: DeviceLimits {
-                workgroup_memory: 0,
-                workgroup_size: 0,
-                dispatch: 0,
-                binding_bytes: 0,
-                buffer_bytes: 0,
-                storage_buffers: 0,
-                memory_bytes: None,
-            },
+            limits: DeviceLimits::default(),
             matrix_shapes: Vec::new(),
             timer: TimerKind::Host,
             always_checked: false,

@@ -9,6 +9,7 @@ use std::fmt;
     Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema,
 )]
 #[serde(rename_all = "lowercase")]
+#[non_exhaustive]
 pub enum Path {
     /// One element per operation.
     Scalar,
@@ -42,6 +43,7 @@ pub const OWN_PREFIX: &str = "own/";
 
 /// One kernel with its knobs set.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[non_exhaustive]
 pub struct Variant {
     /// Name of the kernel within its family, e.g. `tiled`.
     pub kernel: String,
@@ -54,6 +56,12 @@ pub struct Variant {
 }
 
 impl Variant {
+    /// The same with what `change` makes of it.
+    pub fn but(mut self, change: impl FnOnce(&mut Self)) -> Self {
+        change(&mut self);
+        self
+    }
+
     /// A variant without run-time checks and with no knobs set.
     pub fn new(kernel: &str, path: Path) -> Self {
         Variant { kernel: kernel.into(), path, knobs: BTreeMap::new(), checks: false }

@@ -130,7 +130,7 @@ mod tests {
 
     fn side(mut run: RunFile, place: usize) -> RunFile {
         let words = BEFORE_AND_AFTER[place].to_string();
-        run.header.ab = Some(AbSide { side: ["A", "B"][place].into(), words });
+        run.header.ab = Some(AbSide::new(["A", "B"][place], words));
         run
     }
 

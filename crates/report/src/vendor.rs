@@ -107,6 +107,7 @@ fn spread(import: &ImportedRow) -> String {
         SpreadKind::Quartiles => "quartiles",
         SpreadKind::Deviation => "deviation",
         SpreadKind::Range => "range",
+        other => &other.to_string(),
     };
     format!("{} ({what})", ends(import.imported.value, spread.lo, spread.hi))
 }
@@ -118,6 +119,7 @@ fn source(import: &ImportedRow) -> String {
         Statistic::Mean => ", mean",
         Statistic::Best => ", best",
         Statistic::Unknown => ", statistic not told",
+        other => &format!(", {other}"),
     };
     format!("{}{statistic}", import.source())
 }

@@ -98,6 +98,7 @@ pub fn stop(reason: StopReason) -> &'static str {
         StopReason::StableNoise => "stable noise",
         StopReason::TimeLimit => "time limit",
         StopReason::MaxSamples => "most samples",
+        _ => "another reason",
     }
 }
 
@@ -105,7 +106,7 @@ pub fn stop(reason: StopReason) -> &'static str {
 pub fn timer(timer: TimerChoice) -> &'static str {
     match timer {
         TimerChoice::Device => "device timestamps",
-        TimerChoice::Host => "host clock",
+        _ => "host clock",
     }
 }
 
@@ -115,7 +116,7 @@ pub fn cache(report: Option<&CacheReport>) -> String {
     let source = match report.source {
         CacheSource::Measured => "measured",
         CacheSource::Host => "as the processor says",
-        CacheSource::Assumed => "assumed",
+        _ => "assumed",
     };
     format!("at most {}, {source}: {}", units::bytes(report.bytes), clean(&report.finding))
 }
@@ -198,7 +199,7 @@ pub fn note(entry: &Entry) -> String {
             Cache::Rotated => {}
             Cache::Partly => parts.push("partly rotated".into()),
             Cache::Warm if row.tags.iter().any(|tag| tag == "warm") => {}
-            Cache::Warm => parts.push("warm".into()),
+            other => parts.push(other.word().into()),
         }
         if !timing.warmup_agreed {
             parts.push("warm-up did not settle".into());
@@ -250,7 +251,7 @@ pub fn lead(comparison: &Comparison, lead: &Lead) -> String {
 mod tests {
     use super::*;
     use portamark_fixtures::fixture;
-    use portamark_results::Energy;
+    use portamark_results::{Energy, Reading};
 
     #[test]
     fn a_chain_is_read_as_the_time_of_a_step() {
@@ -291,15 +292,10 @@ mod tests {
         let run = &mut runs[0];
         run.header.sensors = Some("NVML".into());
         for (row, (hz, watts)) in run.rows.iter_mut().zip([(1.5e9, 400.0), (1.98e9, 650.0)]) {
-            let clock_hz = Some(Range { min: hz, median: hz, max: hz });
-            row.telemetry = Some(Box::new(Telemetry {
-                readings: 3,
-                clock_hz,
-                power_w: Some(watts),
-                ..Telemetry::default()
-            }));
+            let reading = Reading { clock_hz: Some(hz), power_w: Some(watts), ..Reading::default() };
+            row.telemetry = Telemetry::of(&[reading; 3]).map(Box::new);
         }
-        let energy = Energy { joules: 35_200.0, source: "NVML energy counter".into() };
+        let energy = Energy::new(35_200.0, "NVML energy counter");
         run.end.as_mut().expect("the run is complete").energy = Some(energy);
         assert_eq!(
             sensors(&Comparison::new(&runs).devices[0]),

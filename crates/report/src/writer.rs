@@ -72,8 +72,8 @@ fn replace(path: &Path, text: &str) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use portamark_model::kernel_text::NoTexts;
     use portamark_fixtures::fixture;
+    use portamark_model::kernel_text::NoTexts;
 
     #[test]
     fn all_files_are_written_and_a_second_time_replaced() {

@@ -5,10 +5,29 @@ use crate::{
     SCHEMA_VERSION, Spent, Spread, SpreadKind, Statistic, Status, TimerChoice, TimerReport, Timing,
     Verification,
 };
-use portamark_model::device::{Capabilities, DeviceLimits, DeviceType, Feature, Takes, TimerKind};
+use portamark_model::device::{Capabilities, DeviceType, Feature, Takes, TimerKind};
 use portamark_model::variant::{Path, Variant};
 use portamark_stats::{StopReason, Summary};
 use std::collections::BTreeMap;
+
+fn device() -> Capabilities {
+    let (id, name) = ("vulkan/Example GPU/1.2.3".into(), "Example GPU".into());
+    Capabilities::without_plans(id, name, "vulkan", DeviceType::Discrete).but(|it| {
+        it.driver = "Example driver".into();
+        it.driver_version = "1.2.3".into();
+        (it.vendor_id, it.device_id) = (4660, 22_136);
+        it.takes = Takes::Plans;
+        it.features = vec![Feature::ShaderF16, Feature::Subgroup];
+        (it.subgroup_min, it.subgroup_max) = (32, 32);
+        it.limits.workgroup_memory = 49_152;
+        it.limits.workgroup_size = 1024;
+        it.limits.dispatch = 65_535;
+        it.limits.binding_bytes = 2_147_483_644;
+        it.limits.buffer_bytes = 2_147_483_644;
+        it.limits.storage_buffers = 8;
+        it.timer = TimerKind::PassTimestamps;
+    })
+}
 
 /// A header.
 pub(crate) fn header() -> Header {
@@ -20,33 +39,7 @@ pub(crate) fn header() -> Header {
         started: "2026-11-24T08:15:30Z".into(),
         suite: "quick".into(),
         seed: 42,
-        device: Capabilities {
-            id: "vulkan/Example GPU/1.2.3".into(),
-            name: "Example GPU".into(),
-            api: "vulkan".into(),
-            driver: "Example driver".into(),
-            driver_version: "1.2.3".into(),
-            vendor_id: 4660,
-            device_id: 22_136,
-            device_type: DeviceType::Discrete,
-            takes: Takes::Plans,
-            features: vec![Feature::ShaderF16, Feature::Subgroup],
-            subgroup_min: 32,
-            subgroup_max: 32,
-            limits: DeviceLimits {
-                workgroup_memory: 49_152,
-                workgroup_size: 1024,
-                dispatch: 65_535,
-                binding_bytes: 2_147_483_644,
-                buffer_bytes: 2_147_483_644,
-                storage_buffers: 8,
-                memory_bytes: None,
-            },
-            matrix_shapes: vec![],
-            timer: TimerKind::PassTimestamps,
-            always_checked: false,
-            pci_bus_id: None,
-        },
+        device: device(),
         platform: "linux x86_64 (debian 12)".into(),
         executor: "wgpu 30.0.1".into(),
         timer: TimerReport {

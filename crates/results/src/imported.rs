@@ -8,6 +8,7 @@ use std::fmt;
 
 /// A number of another program, as it told it. Nothing of it was checked by an oracle.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[non_exhaustive]
 pub struct Imported {
     /// The program, and with it the method: `llama-bench`, `nvbench`, ….
     pub method: String,
@@ -41,6 +42,7 @@ pub struct Imported {
 
 /// What an imported number is in, without prefixes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[non_exhaustive]
 pub enum ImportUnit {
     /// Seconds of one execution.
     #[serde(rename = "s")]
@@ -57,6 +59,33 @@ pub enum ImportUnit {
     /// Tokens of a language model per second.
     #[serde(rename = "token/s")]
     TokenRate,
+}
+
+impl Imported {
+    /// What `method` measured of the benchmark `name`: `value` in `unit`, of one measurement, by nothing
+    /// else that is known.
+    pub fn new(method: &str, name: impl Into<String>, unit: ImportUnit, value: f64) -> Self {
+        Imported {
+            method: method.into(),
+            version: None,
+            name: name.into(),
+            library: None,
+            unit,
+            statistic: Statistic::Mean,
+            value,
+            spread: None,
+            samples: None,
+            values: Vec::new(),
+            parameters: Default::default(),
+        }
+    }
+}
+
+impl Spread {
+    /// From `lo` to `hi`.
+    pub fn new(what: SpreadKind, lo: f64, hi: f64) -> Self {
+        Spread { what, lo, hi }
+    }
 }
 
 impl ImportUnit {
@@ -85,6 +114,7 @@ impl fmt::Display for ImportUnit {
 /// Which statistic of its samples a program tells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum Statistic {
     /// The middle of the samples.
     Median,
@@ -119,6 +149,7 @@ impl fmt::Display for Statistic {
 
 /// Two values around an imported number.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[non_exhaustive]
 pub struct Spread {
     /// What the two ends are.
     pub what: SpreadKind,
@@ -131,6 +162,7 @@ pub struct Spread {
 /// What the ends of a spread are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum SpreadKind {
     /// A confidence interval of the number, of 95 % where it was computed here.
     Interval,

@@ -1,6 +1,7 @@
 //! The lines of a result file. Additive changes keep the version; unknown fields are ignored.
 
 use super::imported::Imported;
+use super::provenance::{now, platform};
 use crate::{CacheReport, SentinelTimes, Settled, Spent, TimerReport, Timing, Verification};
 use crate::{Energy, Telemetry};
 use portamark_model::device::Capabilities;
@@ -16,6 +17,7 @@ pub const SCHEMA_VERSION: u32 = 1;
 /// How a case ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum Status {
     /// Verified and timed.
     Ok,
@@ -91,6 +93,7 @@ impl fmt::Display for Status {
 /// One line of a file.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "type", rename_all = "lowercase")]
+#[non_exhaustive]
 pub enum Line {
     /// First.
     Header(Box<Header>),
@@ -102,6 +105,7 @@ pub enum Line {
 
 /// What holds for all rows of a file: one device, one suite, one method.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[non_exhaustive]
 pub struct Header {
     /// [`SCHEMA_VERSION`] of the writer.
     pub schema: u32,
@@ -151,6 +155,7 @@ pub struct Header {
 
 /// One of two sides that were measured in turns, batch by batch.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[non_exhaustive]
 pub struct AbSide {
     /// `A`, the reference, or `B`, what is judged.
     pub side: String,
@@ -158,8 +163,43 @@ pub struct AbSide {
     pub words: String,
 }
 
+impl Header {
+    /// The header of a run of `suite` by `method` that begins now on this machine; what is not known yet
+    /// is left open.
+    pub fn new(method: u32, run: &str, suite: &str, device: Capabilities, timer: TimerReport) -> Self {
+        Header {
+            schema: SCHEMA_VERSION,
+            method,
+            portamark: env!("CARGO_PKG_VERSION").into(),
+            run: run.into(),
+            started: now(),
+            suite: suite.into(),
+            seed: 0,
+            device,
+            platform: platform(),
+            executor: String::new(),
+            timer,
+            cache: None,
+            sentinels: None,
+            settled: None,
+            sensors: None,
+            labels: BTreeMap::new(),
+            options: BTreeMap::new(),
+            ab: None,
+        }
+    }
+}
+
+impl AbSide {
+    /// The side that is called `side`, as `words` ask for it.
+    pub fn new(side: impl Into<String>, words: impl Into<String>) -> Self {
+        AbSide { side: side.into(), words: words.into() }
+    }
+}
+
 /// The record of one case on one device.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[non_exhaustive]
 pub struct Row {
     /// Key of the case, e.g. `gemm f32 m512 n512 k512 nn`.
     pub case: String,
@@ -221,6 +261,36 @@ fn is_first(repeat: &u32) -> bool {
 }
 
 impl Row {
+    /// The same with what `change` makes of it.
+    pub fn but(mut self, change: impl FnOnce(&mut Self)) -> Self {
+        change(&mut self);
+        self
+    }
+
+    /// A row of the case with the key `case` that begins now; an execution of it is `flop` operations and
+    /// must move `bytes`. Nothing else is known: it stands as `ok`.
+    pub fn new(case: impl Into<String>, flop: u64, bytes: u64) -> Self {
+        Row {
+            case: case.into(),
+            repeat: 1,
+            status: Status::Ok,
+            reason: None,
+            flop,
+            bytes,
+            started: now(),
+            spent: Spent::default(),
+            kernel: None,
+            verification: None,
+            timing: None,
+            imported: None,
+            telemetry: None,
+            predicted_s: None,
+            tags: Vec::new(),
+            retry: 0,
+            kills: 0,
+        }
+    }
+
     /// What the row is of: its case, the text of its variant, and the repeat. A file has one row of
     /// each.
     pub fn identity(&self) -> Identity {
@@ -249,6 +319,7 @@ impl Row {
 
 /// Which kernel ran.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[non_exhaustive]
 pub struct KernelUsed {
     /// Kernel and knobs.
     pub variant: Variant,
@@ -264,6 +335,11 @@ pub struct KernelUsed {
 }
 
 impl KernelUsed {
+    /// `variant` with `steps` dispatches; `sha256` is of the exact WGSL and the sizes of dispatches.
+    pub fn new(variant: Variant, sha256: String, steps: u32, held_bytes: u64) -> Self {
+        KernelUsed { variant, sha256, steps, held_bytes, tuned: false }
+    }
+
     /// What an executor that brings its own kernels says of the one that ran, e.g. `torch.matmul`.
     pub fn of_library(kernel: &str, held_bytes: u64) -> Self {
         let kernel: String = kernel.chars().filter(|c| !c.is_control()).take(120).collect();
@@ -274,6 +350,7 @@ impl KernelUsed {
 
 /// The closing line.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[non_exhaustive]
 pub struct End {
     /// Rows in the file.
     pub rows: u64,
@@ -286,9 +363,17 @@ pub struct End {
     pub energy: Option<Energy>,
 }
 
+impl End {
+    /// A file with so many rows, after `wall_s` seconds of the whole run.
+    pub fn new(rows: u64, wall_s: f64, outcome: Outcome) -> Self {
+        End { rows, wall_s, outcome, energy: None }
+    }
+}
+
 /// How a run ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
+#[non_exhaustive]
 pub enum Outcome {
     /// Every case has a row.
     Done,

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 /// What waiting came to.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[non_exhaustive]
 pub struct Settled {
     /// Whether the clock was steady in the end: three batches in a row agreed within 2 %.
     pub steady: bool,
@@ -19,6 +20,13 @@ pub struct Settled {
 }
 
 impl Settled {
+    /// What batches of `times` seconds each, in order, say after `waited_s` seconds of work; of none
+    /// there is nothing to say.
+    pub fn of(times: &[f64], steady: bool, waited_s: f64) -> Option<Self> {
+        let (first_s, last_s) = (*times.first()?, *times.last()?);
+        Some(Settled { steady, batches: times.len() as u32, waited_s, first_s, last_s })
+    }
+
     /// In words.
     pub fn describe(&self) -> String {
         let change = portamark_model::units::percent((self.last_s - self.first_s).abs() / self.first_s);

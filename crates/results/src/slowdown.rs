@@ -13,6 +13,7 @@ const FEWEST: usize = 3;
 
 /// Times of the sentinels in order, in seconds.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[non_exhaustive]
 pub struct SentinelTimes {
     /// Of the one that is bound by arithmetic.
     #[serde(default)]
@@ -22,8 +23,16 @@ pub struct SentinelTimes {
     pub bandwidth_s: Vec<f64>,
 }
 
+impl SentinelTimes {
+    /// Times of the two sentinels, in seconds.
+    pub fn new(arithmetic_s: Vec<f64>, bandwidth_s: Vec<f64>) -> Self {
+        SentinelTimes { arithmetic_s, bandwidth_s }
+    }
+}
+
 /// How much longer a sentinel takes than when the run began.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[non_exhaustive]
 pub struct Slowdown {
     /// g: the median now over the median then.
     pub factor: f64,
@@ -69,6 +78,7 @@ impl Middle {
 
 /// What both sentinels say of a row.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[non_exhaustive]
 pub struct Slowdowns {
     /// Of arithmetic.
     #[serde(skip_serializing_if = "Option::is_none", default)]

@@ -28,6 +28,7 @@ impl Reading {
 
 /// The least, middle and greatest of some readings.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[non_exhaustive]
 pub struct Range {
     /// The least.
     pub min: f64,
@@ -49,6 +50,7 @@ impl Range {
 
 /// What the sensors said while a case ran.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[non_exhaustive]
 pub struct Telemetry {
     /// How often they were read.
     pub readings: u32,
@@ -86,11 +88,19 @@ impl Telemetry {
 
 /// Energy that a device took.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[non_exhaustive]
 pub struct Energy {
     /// Joules.
     pub joules: f64,
     /// Where the number is from, e.g. `NVML energy counter`.
     pub source: String,
+}
+
+impl Energy {
+    /// So many joules, by `source`.
+    pub fn new(joules: f64, source: impl Into<String>) -> Self {
+        Energy { joules, source: source.into() }
+    }
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 /// A way in which the clock of a device is not to be trusted, or only with care.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum TimerFault {
     /// The self-test did not come to its end.
     Untested,

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 /// Outcome of the timer self-test.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[non_exhaustive]
 pub struct TimerReport {
     /// Which timer the rows use: `device` or `host`.
     pub chosen: TimerChoice,
@@ -32,6 +33,26 @@ pub struct TimerReport {
 }
 
 impl TimerReport {
+    /// The same with what `change` makes of it.
+    pub fn but(mut self, change: impl FnOnce(&mut Self)) -> Self {
+        change(&mut self);
+        self
+    }
+
+    /// The device's clock, against which nothing was found so far.
+    pub fn device_clock(tick_ns: Option<f64>, empty_host_s: f64, empty_device_s: Option<f64>) -> Self {
+        TimerReport {
+            chosen: TimerChoice::Device,
+            findings: Vec::new(),
+            faults: Vec::new(),
+            tick_ns,
+            empty_host_s,
+            empty_device_s,
+            twice_over_once: None,
+            device_over_host: None,
+        }
+    }
+
     /// The host's clock, since `finding` kept the device's from being tested.
     pub fn untested(finding: String) -> Self {
         TimerReport {
@@ -56,6 +77,7 @@ impl TimerReport {
 /// Which clock the rows use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
+#[non_exhaustive]
 pub enum TimerChoice {
     /// Timestamps of the device.
     Device,
@@ -65,6 +87,7 @@ pub enum TimerChoice {
 
 /// Wall time of a case by what it was spent on, in seconds.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[non_exhaustive]
 pub struct Spent {
     /// Whole case.
     pub total_s: f64,
@@ -82,6 +105,7 @@ pub struct Spent {
 
 /// What the oracle found.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[non_exhaustive]
 pub struct Verification {
     /// Whether every checked element is within its bound and none is unwritten.
     pub passed: bool,
@@ -105,8 +129,27 @@ pub struct Verification {
     pub oracle_sha256: Option<String>,
 }
 
+impl Verification {
+    /// `checked` of `total` elements compared by bounds with the factor `bound_factor`; nothing is wrong
+    /// with them yet.
+    pub fn new(checked: u64, total: u64, bound_factor: f64) -> Self {
+        Verification {
+            passed: true,
+            checked,
+            total,
+            unwritten: 0,
+            worst_ratio: None,
+            worst_error: None,
+            worst_element: None,
+            bound_factor,
+            oracle_sha256: None,
+        }
+    }
+}
+
 /// Samples and what follows from them.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[non_exhaustive]
 pub struct Timing {
     /// Which clock the summary uses.
     pub timer: TimerChoice,
@@ -164,6 +207,45 @@ fn quantiles() -> String {
 }
 
 impl Timing {
+    /// The same with what `change` makes of it.
+    pub fn but(mut self, change: impl FnOnce(&mut Self)) -> Self {
+        change(&mut self);
+        self
+    }
+
+    /// Batches of `k` executions over `sets` buffer sets, summed up by `summary`; sampling ended for
+    /// the reason `stop`. The rest is left open.
+    pub fn new(
+        timer: TimerChoice,
+        k: u32,
+        sets: u32,
+        cache: Cache,
+        stop: StopReason,
+        summary: Summary,
+    ) -> Self {
+        Timing {
+            timer,
+            k,
+            sets,
+            cache,
+            warmup_batches: 0,
+            warmup_agreed: true,
+            stop,
+            device_ns: Vec::new(),
+            host_ns: Vec::new(),
+            invalid: 0,
+            summary,
+            overhead_s: None,
+            slope_s: None,
+            fit: None,
+            taken_off_s: None,
+            quantiles: quantiles(),
+            sentinel_s: Vec::new(),
+            bandwidth_sentinel_s: Vec::new(),
+            slowdowns: Slowdowns::default(),
+        }
+    }
+
     /// Seconds of one execution by each batch, in order: what the summary is of.
     pub fn seconds(&self) -> Vec<f64> {
         let ns = match self.timer {
@@ -183,6 +265,7 @@ impl Timing {
 /// State of the caches when an execution begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
+#[non_exhaustive]
 pub enum Cache {
     /// Buffers rotate over at least twice the last-level cache.
     Rotated,
@@ -190,4 +273,25 @@ pub enum Cache {
     Partly,
     /// The same buffers each time, or so few that all of them fit the cache.
     Warm,
+}
+
+impl Cache {
+    /// As in files.
+    pub fn word(self) -> &'static str {
+        match self {
+            Cache::Rotated => "rotated",
+            Cache::Partly => "partly",
+            Cache::Warm => "warm",
+        }
+    }
+}
+
+impl TimerChoice {
+    /// As in files.
+    pub fn word(self) -> &'static str {
+        match self {
+            TimerChoice::Device => "device",
+            TimerChoice::Host => "host",
+        }
+    }
 }

@@ -101,25 +101,10 @@ fn contestant<'a>(
 fn blank(track: &Track, case: &Case, repeat: u32) -> Row {
     // What the sensors said between the cases is of none of them.
     track.sensors.take();
-    Row {
-        case: case.key(),
-        repeat,
-        status: Status::Ok,
-        reason: None,
-        flop: case.flop(),
-        bytes: case.bytes(),
-        started: results::now(),
-        spent: Default::default(),
-        kernel: None,
-        verification: None,
-        timing: None,
-        telemetry: None,
-        predicted_s: track.predictor.predict(case),
-        tags: Vec::new(),
-        retry: 0,
-        kills: 0,
-        imported: None,
-    }
+    Row::new(case.key(), case.flop(), case.bytes()).but(|it| {
+        it.repeat = repeat;
+        it.predicted_s = track.predictor.predict(case);
+    })
 }
 
 /// The plan of a case that fits the device, the memory and the budget; `row` says which kernel.
@@ -243,11 +228,8 @@ fn fill(row: &mut Row, measured: Measurement) {
 }
 
 fn used(plan: &Plan, job: &Job, held_bytes: u64) -> KernelUsed {
-    KernelUsed {
-        variant: plan.variant.clone(),
-        sha256: plan.hash(),
-        steps: plan.steps.len() as u32,
-        held_bytes,
-        tuned: job.tuned(),
-    }
+    let (variant, steps) = (plan.variant.clone(), plan.steps.len() as u32);
+    let mut kernel = KernelUsed::new(variant, plan.hash(), steps, held_bytes);
+    kernel.tuned = job.tuned();
+    kernel
 }

@@ -261,7 +261,7 @@ mod tests {
     #[test]
     fn where_checks_cannot_be_left_out_every_row_has_them() {
         let case: Case = "gemm f32 m64 n64 k64 nn".parse().unwrap();
-        let browser = Capabilities { always_checked: true, ..Script::device() };
+        let browser = Script::device().but(|it| it.always_checked = true);
         for (given, native) in
             [(None, vec![false]), (Some(Checks::Off), vec![false]), (Some(Checks::Both), vec![false, true])]
         {

@@ -42,7 +42,8 @@ impl Conditions {
             None if !config.rotate => None,
             None => {
                 let found = measure_cache(executor, device, timer, config, source);
-                Some(CacheReport { finding: results::redact(&found.finding), ..found })
+                let finding = results::redact(&found.finding);
+                Some(CacheReport::new(found.bytes, found.source, finding, found.curve))
             }
         };
         if let Some(cache) = &cache {

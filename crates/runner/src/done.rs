@@ -102,25 +102,10 @@ mod tests {
     const KEY: &str = "gemm f32 m8 n8 k8 nn";
 
     fn ended(status: Status) -> Row {
-        Row {
-            case: KEY.into(),
-            repeat: 1,
-            status,
-            reason: Some("no answer".into()),
-            flop: 1024,
-            bytes: 768,
-            started: "2026-01-01T00:00:00Z".into(),
-            spent: Default::default(),
-            kernel: None,
-            verification: None,
-            timing: None,
-            predicted_s: None,
-            telemetry: None,
-            tags: Vec::new(),
-            retry: 0,
-            kills: 0,
-            imported: None,
-        }
+        Row::new(KEY, 1024, 768).but(|it| {
+            it.status = status;
+            it.reason = Some("no answer".into());
+        })
     }
 
     #[test]

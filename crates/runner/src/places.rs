@@ -338,7 +338,7 @@ mod tests {
     fn places(ids: &[&str]) -> Vec<Place> {
         let launcher = Launcher::Program(Program::new("none", Vec::new()));
         let place = |id: &&str| Place {
-            device: Capabilities { id: id.to_string(), ..Script::device() },
+            device: Script::device().but(|it| it.id = id.to_string()),
             executor: "test 1".into(),
             launcher: launcher.clone(),
         };

@@ -92,12 +92,10 @@ pub(crate) fn finish(
         paths.push(track.writer.path().to_path_buf());
         defects += track.done.defects();
         let energy = track.sensors.energy();
-        track.writer.finish(End {
-            rows: track.done.len() as u64,
-            wall_s: track.earlier_s + wall_s,
-            outcome: if interrupted { Outcome::Interrupted } else { Outcome::Done },
-            energy,
-        })?;
+        let outcome = if interrupted { Outcome::Interrupted } else { Outcome::Done };
+        let mut end = End::new(track.done.len() as u64, track.earlier_s + wall_s, outcome);
+        end.energy = energy;
+        track.writer.finish(end)?;
     }
     Ok(Finished { paths, defects, interrupted })
 }

@@ -13,8 +13,7 @@ use portamark_model::device::Capabilities;
 use portamark_model::error::{Error, Hint, Result};
 use portamark_model::workload::Case;
 use portamark_results::{
-    self as results, AbSide, Earlier, Header, Row, RunFile, RunWriter, SCHEMA_VERSION, TimerChoice,
-    TimerReport, find_earlier,
+    self as results, AbSide, Earlier, Header, Row, RunFile, RunWriter, TimerChoice, TimerReport, find_earlier,
 };
 use std::collections::BTreeMap;
 
@@ -62,35 +61,21 @@ impl Track {
         for line in timer_talk(&device, &timer) {
             events.note(&line);
         }
-        let mut header = Header {
-            schema: SCHEMA_VERSION,
-            method: METHOD,
-            portamark: env!("CARGO_PKG_VERSION").into(),
-            run: setup.run_id.clone(),
-            started: results::now(),
-            suite: suite.name.clone(),
-            seed: options.settings.seed,
-            device: device.clone(),
-            platform: results::platform(),
-            executor: place.executor.clone(),
-            timer: timer.clone(),
-            sensors: None,
-            cache: None,
-            sentinels: None,
-            settled: None,
-            labels: options.labels.clone(),
-            options: BTreeMap::from([
-                ("budget_s".to_string(), budget.map_or("none".to_string(), |b| b.as_secs_f64().to_string())),
-                ("max_noise".to_string(), options.settings.max_noise.to_string()),
-                ("cache".to_string(), if config.rotate { "rotated" } else { "warm" }.to_string()),
-                ("dist".to_string(), config.dist.to_string()),
-                ("memory_bytes".to_string(), config.memory_limit.to_string()),
-                ("isolate".to_string(), options.isolation.name().to_string()),
-                ("tuning_tables".to_string(), chooser.tables().to_string()),
-                ("repeats".to_string(), options.repeats.to_string()),
-            ]),
-            ab: setup.ab.clone(),
-        };
+        let mut header = Header::new(METHOD, &setup.run_id, &suite.name, device.clone(), timer.clone());
+        header.seed = options.settings.seed;
+        header.executor = place.executor.clone();
+        header.labels = options.labels.clone();
+        header.ab = setup.ab.clone();
+        header.options = BTreeMap::from([
+            ("budget_s".to_string(), budget.map_or("none".to_string(), |b| b.as_secs_f64().to_string())),
+            ("max_noise".to_string(), options.settings.max_noise.to_string()),
+            ("cache".to_string(), if config.rotate { "rotated" } else { "warm" }.to_string()),
+            ("dist".to_string(), config.dist.to_string()),
+            ("memory_bytes".to_string(), config.memory_limit.to_string()),
+            ("isolate".to_string(), options.isolation.name().to_string()),
+            ("tuning_tables".to_string(), chooser.tables().to_string()),
+            ("repeats".to_string(), options.repeats.to_string()),
+        ]);
         let earlier = reopen_file(options, setup, &header, events)?;
         let conditions = Conditions::find(
             &mut *executor,
@@ -191,7 +176,7 @@ pub(crate) fn learn(predictor: &mut Predictor, rows: &[Row]) {
 fn timer_talk(device: &Capabilities, timer: &TimerReport) -> Vec<String> {
     let clock = match timer.chosen {
         TimerChoice::Device => "its clock is used all the same",
-        TimerChoice::Host => "the host's clock is used",
+        _ => "the host's clock is used",
     };
     timer.findings.iter().map(|finding| format!("note: {}: {finding}; {clock}", device.id)).collect()
 }

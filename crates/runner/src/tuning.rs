@@ -259,7 +259,7 @@ impl<'a> Tuner<'a> {
 
     /// Writes down what was found for `key`.
     fn keep(&mut self, key: &TuningKey, case: &Case, tried: &[Variant], found: &Tuned) -> Result<String> {
-        let variant = Variant { checks: found.checks, ..tried[found.winner].clone() };
+        let variant = tried[found.winner].clone().but(|it| it.checks = found.checks);
         let default = tried[0].to_string();
         // Three digits are more than the noise leaves.
         let ratio = (found.ratio * 1000.0).round() / 1000.0;

@@ -22,6 +22,7 @@ pub struct Line {
 /// A least-squares line with the uncertainty of its coefficients, in the unit of the times
 /// (seconds).
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+#[non_exhaustive]
 pub struct AffineFit {
     /// The overhead of a batch, a.
     pub intercept: Coefficient,

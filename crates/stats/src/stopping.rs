@@ -18,6 +18,7 @@ use serde::{Deserialize, Serialize};
 /// Why sampling stopped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum StopReason {
     /// The interval of the median is as narrow as was asked.
     Target,

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 /// headline is the median with its interval and quartiles; the mean is for totals, and the least
 /// time is for ceilings.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+#[non_exhaustive]
 pub struct Summary {
     /// The number of samples.
     pub n: usize,

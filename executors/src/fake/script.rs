@@ -1,7 +1,7 @@
 //! What a fake executor is told to be: its devices, its speed, and what goes wrong when.
 
 use crate::protocol::{Failure, PROTOCOL, Prepare, Request};
-use portamark_model::device::{Capabilities, DeviceLimits, DeviceType, Feature, Takes, TimerKind};
+use portamark_model::device::{Capabilities, DeviceType, Feature, Takes, TimerKind};
 use portamark_model::suite::Pattern;
 use serde::{Deserialize, Deserializer};
 
@@ -83,34 +83,23 @@ impl Default for Script {
 impl Script {
     /// The device that is there when a script names none: `fake/Fake device/1.0`.
     pub fn device() -> Capabilities {
-        Capabilities {
-            id: "fake/Fake device/1.0".into(),
-            name: "Fake device".into(),
-            api: "fake".into(),
-            driver: "fake".into(),
-            driver_version: "1.0".into(),
-            vendor_id: 0,
-            device_id: 0,
-            device_type: DeviceType::Software,
-            takes: Takes::Plans,
-            features: vec![Feature::ShaderF16, Feature::Subgroup],
-            subgroup_min: 8,
-            subgroup_max: 8,
-            limits: DeviceLimits {
-                workgroup_memory: 32_768,
-                workgroup_size: 1024,
-                dispatch: 65_535,
-                binding_bytes: 128 << 20,
-                buffer_bytes: 1 << 30,
-                storage_buffers: 8,
-                memory_bytes: None,
-            },
-            matrix_shapes: vec![],
-            timer: TimerKind::PassTimestamps,
-            always_checked: false,
-            // Made up, so that a test sees it if a file ever holds one.
-            pci_bus_id: Some("0000:65:00.0".into()),
-        }
+        let (id, name) = ("fake/Fake device/1.0".into(), "Fake device".into());
+        let mut device = Capabilities::without_plans(id, name, "fake", DeviceType::Software);
+        device.takes = Takes::Plans;
+        device.driver = "fake".into();
+        device.driver_version = "1.0".into();
+        device.features = vec![Feature::ShaderF16, Feature::Subgroup];
+        (device.subgroup_min, device.subgroup_max) = (8, 8);
+        device.limits.workgroup_memory = 32_768;
+        device.limits.workgroup_size = 1024;
+        device.limits.dispatch = 65_535;
+        device.limits.binding_bytes = 128 << 20;
+        device.limits.buffer_bytes = 1 << 30;
+        device.limits.storage_buffers = 8;
+        device.timer = TimerKind::PassTimestamps;
+        // Made up, so that a test sees it if a file ever holds one.
+        device.pci_bus_id = Some("0000:65:00.0".into());
+        device
     }
 
     /// Reads a script; the error names the line.
@@ -331,7 +320,7 @@ mod tests {
         .unwrap();
         assert_eq!((script.seconds_per_flop, script.timer), (1e-9, Timer::AboveHost));
         assert_eq!((&*script.devices[0].id, script.devices[0].subgroup_max), ("fake/Big/2.0", 8));
-        assert_eq!(script.devices[1], Capabilities { takes: Takes::Cases, ..Script::device() });
+        assert_eq!(script.devices[1], Script::device().but(|it| it.takes = Takes::Cases));
         assert!(script.rules[0].case.matches("gemm f32 m32 n32 k16 nn"));
         assert_eq!((script.rules[0].act, script.rules[0].after), (Act::HalfLine, 3));
         for (text, part) in [

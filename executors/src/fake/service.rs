@@ -180,7 +180,7 @@ impl Fake {
         let set_bytes = match (device.takes, &prepare.plan) {
             (Takes::Plans, None) => return Err(failed("this device takes plans, and there is none".into())),
             (_, Some(plan)) => plan.bytes(),
-            (Takes::Cases, None) => case.tensors().iter().map(Tensor::bytes).sum(),
+            (_, None) => case.tensors().iter().map(Tensor::bytes).sum(),
         };
         if prepare.sets == 0 {
             return Err(failed("there must be a buffer set".into()));
@@ -358,7 +358,7 @@ mod tests {
 
     /// A fake that takes cases and does `rules`.
     fn fake(rules: Vec<Rule>) -> Fake {
-        let device = Capabilities { takes: Takes::Cases, ..Script::device() };
+        let device = Script::device().but(|it| it.takes = Takes::Cases);
         Fake::from_script(Script { devices: vec![device], rules, ..Script::default() })
     }
 

@@ -146,6 +146,7 @@ fn make(case: &Case, inputs: Inputs) -> Result<Set, String> {
                 Content::Generated { .. } => set.push(Array::generated(part, inputs)?),
                 Content::Table { words } => set.push(Array::table(words)),
                 Content::Output | Content::Scratch => {}
+                other => return Err(format!("a buffer of this kind is not known here: {other:?}")),
             }
         }
     }

@@ -1,8 +1,6 @@
 //! Adapters as capabilities.
 
-use portamark_model::device::{
-    Capabilities, DeviceLimits, DeviceType, Feature, MatrixShape, Takes, TimerKind,
-};
+use portamark_model::device::{Capabilities, DeviceType, Feature, MatrixShape, Takes, TimerKind};
 use portamark_model::workload::DType;
 use std::collections::HashMap;
 
@@ -70,40 +68,35 @@ fn describe(adapter: &wgpu::Adapter) -> Capabilities {
     if !version.is_empty() {
         id = format!("{id}/{}", clean(&version));
     }
-    Capabilities {
-        id,
-        name: clean(&info.name),
-        api,
-        driver: clean(&info.driver),
-        driver_version,
-        vendor_id: info.vendor,
-        device_id: info.device,
-        device_type: match info.device_type {
-            wgpu::DeviceType::DiscreteGpu => DeviceType::Discrete,
-            wgpu::DeviceType::IntegratedGpu => DeviceType::Integrated,
-            wgpu::DeviceType::VirtualGpu => DeviceType::Virtual,
-            wgpu::DeviceType::Cpu => DeviceType::Software,
-            wgpu::DeviceType::Other => DeviceType::Other,
-        },
-        takes: Takes::Plans,
-        features: offered,
-        subgroup_min: if subgroups { info.subgroup_min_size } else { 0 },
-        subgroup_max: if subgroups { info.subgroup_max_size } else { 0 },
-        limits: DeviceLimits {
-            workgroup_memory: u64::from(limits.max_compute_workgroup_storage_size),
-            workgroup_size: u64::from(limits.max_compute_invocations_per_workgroup)
-                .min(u64::from(limits.max_compute_workgroup_size_x)),
-            dispatch: u64::from(limits.max_compute_workgroups_per_dimension),
-            binding_bytes: limits.max_storage_buffer_binding_size,
-            buffer_bytes: limits.max_buffer_size,
-            storage_buffers: u64::from(limits.max_storage_buffers_per_shader_stage),
-            memory_bytes: device_memory(adapter),
-        },
-        matrix_shapes,
-        timer: if timestamps { TimerKind::PassTimestamps } else { TimerKind::Host },
-        always_checked: false,
-        pci_bus_id: Some(info.device_pci_bus_id).filter(|id| !id.is_empty()),
+    let device_type = match info.device_type {
+        wgpu::DeviceType::DiscreteGpu => DeviceType::Discrete,
+        wgpu::DeviceType::IntegratedGpu => DeviceType::Integrated,
+        wgpu::DeviceType::VirtualGpu => DeviceType::Virtual,
+        wgpu::DeviceType::Cpu => DeviceType::Software,
+        wgpu::DeviceType::Other => DeviceType::Other,
+    };
+    let mut device = Capabilities::without_plans(id, clean(&info.name), &api, device_type);
+    device.takes = Takes::Plans;
+    device.driver = clean(&info.driver);
+    device.driver_version = driver_version;
+    device.vendor_id = info.vendor;
+    device.device_id = info.device;
+    device.features = offered;
+    if subgroups {
+        (device.subgroup_min, device.subgroup_max) = (info.subgroup_min_size, info.subgroup_max_size);
     }
+    device.limits.workgroup_memory = u64::from(limits.max_compute_workgroup_storage_size);
+    device.limits.workgroup_size = u64::from(limits.max_compute_invocations_per_workgroup)
+        .min(u64::from(limits.max_compute_workgroup_size_x));
+    device.limits.dispatch = u64::from(limits.max_compute_workgroups_per_dimension);
+    device.limits.binding_bytes = limits.max_storage_buffer_binding_size;
+    device.limits.buffer_bytes = limits.max_buffer_size;
+    device.limits.storage_buffers = u64::from(limits.max_storage_buffers_per_shader_stage);
+    device.limits.memory_bytes = device_memory(adapter);
+    device.matrix_shapes = matrix_shapes;
+    device.timer = if timestamps { TimerKind::PassTimestamps } else { TimerKind::Host };
+    device.pci_bus_id = Some(info.device_pci_bus_id).filter(|id| !id.is_empty());
+    device
 }
 
 /// Bytes of the largest heap of the device's own memory. wgpu has no word for it, Vulkan has.
@@ -141,7 +134,7 @@ fn matrix_shapes(adapter: &wgpu::Adapter, features: wgpu::Features) -> Vec<Matri
     for p in adapter.cooperative_matrix_properties() {
         let square = p.m_size == p.n_size && p.n_size == p.k_size && [8, 16].contains(&p.m_size);
         if let (true, Some(input), Some(accumulate)) = (square, dtype(p.ab_type), dtype(p.cr_type)) {
-            let shape = MatrixShape { edge: p.m_size, input, accumulate };
+            let shape = MatrixShape::new(p.m_size, input, accumulate);
             if !p.saturating_accumulation && !shapes.contains(&shape) {
                 shapes.push(shape);
             }

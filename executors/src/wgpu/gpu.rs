@@ -72,6 +72,8 @@ fn wgpu_features(features: &[Feature]) -> wgpu::Features {
             Feature::ShaderF16 => wgpu::Features::SHADER_F16,
             Feature::Subgroup => wgpu::Features::SUBGROUP,
             Feature::CooperativeMatrix => wgpu::Features::EXPERIMENTAL_COOPERATIVE_MATRIX,
+            // The driver refuses what needs one that is not known here.
+            _ => wgpu::Features::empty(),
         }
     })
 }

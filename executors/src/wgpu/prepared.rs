@@ -129,6 +129,10 @@ impl Prepared {
                             .guarded("writing a table", |gpu| gpu.queue.write_buffer(buffer, 0, &bytes))?;
                     }
                     Content::Output | Content::Scratch => {}
+                    other => {
+                        let reason = format!("a buffer of this kind is not known here: {other:?}");
+                        return Err(Problem::new(Failure::Failed, reason));
+                    }
                 }
             }
         }

@@ -61,9 +61,7 @@ fn units(work: &Attention, device: &Capabilities) -> Vec<Unit> {
         return Vec::new();
     }
     let input = if half { DType::F16 } else { DType::F32 };
-    let offered = |edge: &u32| {
-        device.matrix_shapes.contains(&MatrixShape { edge: *edge, input, accumulate: DType::F32 })
-    };
+    let offered = |edge: &u32| device.matrix_shapes.contains(&MatrixShape::new(*edge, input, DType::F32));
     let edges = [16, 8].into_iter().filter(offered);
     edges.map(|edge| Unit { edge, element: input, subgroup }).collect()
 }
@@ -298,7 +296,7 @@ mod tests {
         device.features = vec![Feature::ShaderF16, Feature::Subgroup, Feature::CooperativeMatrix];
         (device.subgroup_min, device.subgroup_max) = (subgroup, subgroup);
         device.limits.workgroup_memory = memory;
-        device.matrix_shapes = vec![MatrixShape { edge, input: DType::F16, accumulate: DType::F32 }];
+        device.matrix_shapes = vec![MatrixShape::new(edge, DType::F16, DType::F32)];
         device
     }
 
@@ -359,8 +357,8 @@ mod tests {
             };
             assert!(texts(&key, &device).is_empty(), "{key}");
         }
-        let varying = Capabilities { subgroup_min: 16, ..device.clone() };
-        let without = Capabilities { features: vec![Feature::ShaderF16, Feature::Subgroup], ..device };
+        let varying = device.clone().but(|it| it.subgroup_min = 16);
+        let without = device.but(|it| it.features = vec![Feature::ShaderF16, Feature::Subgroup]);
         assert!(texts(key, &varying).is_empty() && texts(key, &without).is_empty());
     }
 
@@ -368,7 +366,7 @@ mod tests {
     fn matrices_of_f32_take_what_is_no_f16() {
         let mut device = gpu(8, 32, 32 << 10);
         device.features.retain(|feature| *feature != Feature::ShaderF16);
-        device.matrix_shapes = vec![MatrixShape { edge: 8, input: DType::F32, accumulate: DType::F32 }];
+        device.matrix_shapes = vec![MatrixShape::new(8, DType::F32, DType::F32)];
         for format in ["f32", "bf16.f32", "f32xq8_0"] {
             let found = texts(&format!("{format} b1 hq8 hkv8 q512 kv512 d128"), &device);
             assert!(!found.is_empty(), "{format}");

@@ -69,8 +69,7 @@ fn units(work: &Gemm, device: &Capabilities) -> Vec<Unit> {
     let half = fits_f16(work.precision.input) && fits_f16(work.precision.right);
     let element = if half { DType::F16 } else { DType::F32 };
     let accumulate = work.precision.accumulate;
-    let offered =
-        |edge: &u32| device.matrix_shapes.contains(&MatrixShape { edge: *edge, input: element, accumulate });
+    let offered = |edge: &u32| device.matrix_shapes.contains(&MatrixShape::new(*edge, element, accumulate));
     let edges = [16, 8].into_iter().filter(offered);
     edges.map(|edge| Unit { edge, element, subgroup }).collect()
 }

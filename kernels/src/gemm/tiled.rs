@@ -179,7 +179,10 @@ mod tests {
     use super::*;
 
     fn gpu() -> Capabilities {
-        let mut device = Capabilities { subgroup_min: 32, subgroup_max: 32, ..Capabilities::example() };
+        let mut device = Capabilities::example().but(|it| {
+            it.subgroup_min = 32;
+            it.subgroup_max = 32;
+        });
         device.limits.workgroup_memory = 48 << 10;
         device.limits.workgroup_size = 1024;
         device
@@ -218,7 +221,7 @@ mod tests {
 
     #[test]
     fn a_software_driver_has_one_shape_to_compare_with() {
-        let device = Capabilities { device_type: portamark_model::device::DeviceType::Software, ..gpu() };
+        let device = gpu().but(|it| it.device_type = portamark_model::device::DeviceType::Software);
         let case = "gemm f32 m16 n1024 k4096 nn".parse().unwrap();
         let space = tiled_space(&case, &device).unwrap();
         assert_eq!(space, [SOFTWARE.variant()]);

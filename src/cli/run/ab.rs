@@ -86,7 +86,7 @@ fn contender(command: &Command, executors: &Executors, side: &Side, name: &str) 
         .into());
     }
     let place = chosen.swap_remove(0);
-    let ab = AbSide { side: name.into(), words: side.words() };
+    let ab = AbSide::new(name, side.words());
     Ok(runner::Side { options, place, present, ab })
 }
 

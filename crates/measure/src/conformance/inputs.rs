@@ -48,7 +48,10 @@ fn of_case(subject: &mut Subject, case: &Case) -> Result<(), Wrong> {
         for dist in Distribution::ALL {
             let request = subject.request(case, SETS).map_err(wrong)?;
             let handle = subject
-                .prepare(portamark_executors::protocol::Prepare { seed, dist, ..request })
+                .prepare(request.but(|it| {
+                    it.seed = seed;
+                    it.dist = dist;
+                }))
                 .map_err(wrong)?;
             let words = compare(subject, case, handle, seed, dist);
             subject.release(handle).map_err(Wrong::Words)?;

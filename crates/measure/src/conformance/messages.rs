@@ -36,7 +36,7 @@ pub(super) fn devices(subject: &mut Subject) -> Finding {
     }
     let takes = match device.takes {
         Takes::Plans => "plans",
-        Takes::Cases => "cases",
+        _ => "cases",
     };
     Finding::passed(CHECK, format!("{name}: {} takes {takes}", device.id))
 }
@@ -135,15 +135,15 @@ fn refused(subject: &mut Subject) -> Result<String, String> {
     let (executor, deadline) = (&mut *subject.executor, subject.deadline);
     let failed = [FaultKind::Failed];
     let mut prepare = |prepare: Prepare| executor.prepare(prepare, deadline).map(|_| ());
-    let other = Prepare { device: "no/such device".into(), ..base.clone() };
+    let other = base.clone().but(|it| it.device = "no/such device".into());
     expect("an unknown device", prepare(other), &failed)?;
-    let path = Prepare { device: "../../../etc/passwd".into(), ..base.clone() };
+    let path = base.clone().but(|it| it.device = "../../../etc/passwd".into());
     expect("a device like a path", prepare(path), &failed)?;
-    let small = Prepare { memory_limit: 1, ..base.clone() };
+    let small = base.clone().but(|it| it.memory_limit = 1);
     expect("a memory limit of one byte", prepare(small), &[FaultKind::OutOfMemory])?;
-    expect("no buffer set", prepare(Prepare { sets: 0, ..base.clone() }), &failed)?;
+    expect("no buffer set", prepare(base.clone().but(|it| it.sets = 0)), &failed)?;
     if subject.device.takes == Takes::Cases {
-        let unknown = Prepare { case: "frobnicate f32 n4".into(), ..base };
+        let unknown = base.but(|it| it.case = "frobnicate f32 n4".into());
         expect("an unknown family", prepare(unknown), &[FaultKind::Unsupported, FaultKind::Failed])?;
     }
     let none = u32::MAX;

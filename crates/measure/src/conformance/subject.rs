@@ -48,12 +48,15 @@ impl Subject<'_> {
     pub(super) fn request(&self, case: &Case, sets: u32) -> Result<Prepare, Refused> {
         let plan = match self.device.takes {
             Takes::Cases => None,
-            Takes::Plans => Some(
+            _ => Some(
                 default_plan(case, self.device, self.source)
                     .map_err(|error| Refused::Unsupported(error.to_string()))?,
             ),
         };
-        Ok(Prepare { sets, memory_limit: 1 << 30, ..Prepare::new(self.device, case, plan) })
+        Ok(Prepare::new(self.device, case, plan).but(|it| {
+            it.sets = sets;
+            it.memory_limit = 1 << 30;
+        }))
     }
 
     /// Prepares `request`.

@@ -60,14 +60,10 @@ mod tests {
     #[test]
     fn the_probe_and_the_rows_are_lines_and_the_cache_is_named() {
         let mut runs = fixture::two_devices();
-        runs[0].header.cache = Some(CacheReport {
-            bytes: 50_000_000,
-            source: CacheSource::Measured,
-            finding: String::new(),
-            curve: [(1 << 20, 9e12), (1 << 24, 9e12), (1 << 28, 3e12)]
-                .map(|(bytes, rate)| CurvePoint { bytes, rate })
-                .to_vec(),
-        });
+        let points = [(1 << 20, 9e12), (1 << 24, 9e12), (1 << 28, 3e12)]
+            .map(|(bytes, rate)| CurvePoint::new(bytes, rate))
+            .to_vec();
+        runs[0].header.cache = Some(CacheReport::new(50_000_000, CacheSource::Measured, "", points));
         let figure = curve(&Comparison::new(&runs)).unwrap();
         let said = &figure.description;
         assert!(said.contains("again and again: 9.00 TB/s at 1048576 to 3.00 TB/s at 268435456"), "{said}");

@@ -176,8 +176,7 @@ mod tests {
     #[test]
     fn each_sentinel_is_a_line_over_the_rows() {
         let mut runs = vec![fixture::two_devices().remove(0)];
-        runs[0].header.sentinels =
-            Some(SentinelTimes { arithmetic_s: vec![1e-3; 15], bandwidth_s: vec![2e-3; 15] });
+        runs[0].header.sentinels = Some(SentinelTimes::new(vec![1e-3; 15], vec![2e-3; 15]));
         for (number, row) in runs[0].rows.iter_mut().enumerate() {
             let Some(timing) = &mut row.timing else { continue };
             timing.sentinel_s = vec![1e-3 * (1.0 + 0.01 * number as f64); 3];

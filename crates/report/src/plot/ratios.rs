@@ -139,7 +139,7 @@ fn mark(device: usize) -> Mark {
 mod tests {
     use super::*;
     use portamark_fixtures::fixture;
-    use portamark_results::{AbSide, Row, RunFile};
+    use portamark_results::{AbSide, RunFile};
 
     const KEY: &str = "gemm f32 m64 n64 k64 nn";
 
@@ -150,7 +150,7 @@ mod tests {
 
     fn file(side: &str, seconds: f64) -> RunFile {
         let row = |repeat: u32| {
-            let mut row = Row { repeat, ..fixture::ok_row(KEY, seconds) };
+            let mut row = fixture::ok_row(KEY, seconds).but(|it| it.repeat = repeat);
             let timing = row.timing.as_mut().unwrap();
             let batch = |place: u32| seconds * (1.0 + 1e-4 * f64::from(place % 7)) * f64::from(timing.k);
             timing.device_ns = (0..30).map(|place| (1e9 * batch(place)) as u64).collect();
@@ -158,7 +158,7 @@ mod tests {
             row
         };
         let mut header = fixture::h100_header();
-        header.ab = Some(AbSide { side: side.into(), words: format!("side {side}") });
+        header.ab = Some(AbSide::new(side, format!("side {side}")));
         fixture::file(header, (1..=5).map(row).collect())
     }
 

@@ -69,15 +69,13 @@ fn header(
         started: started.into(),
         suite: method.into(),
         seed: 0,
-        device: Capabilities {
-            driver_version: device.driver_version.clone(),
-            ..Capabilities::without_plans(
-                id.trim_end_matches('/').into(),
-                name.into(),
-                api,
-                DeviceType::Other,
-            )
-        },
+        device: Capabilities::without_plans(
+            id.trim_end_matches('/').into(),
+            name.into(),
+            api,
+            DeviceType::Other,
+        )
+        .but(|it| it.driver_version = device.driver_version.clone()),
         platform: "not told".into(),
         executor: version.map_or(method.into(), |version| format!("{method} {version}")),
         timer: TimerReport::untested(format!("{method} took the times")),

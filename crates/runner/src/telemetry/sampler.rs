@@ -92,7 +92,7 @@ impl Sampler {
         let log = self.log.lock().ok()?;
         log.energy.last?;
         let how = if log.energy.counted { "energy counter" } else { "power over time" };
-        Some(Energy { joules: log.energy.joules, source: format!("{} {how}", self.source) })
+        Some(Energy::new(log.energy.joules, format!("{} {how}", self.source)))
     }
 }
 
