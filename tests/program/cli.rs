@@ -1,7 +1,7 @@
 //! The command line as its users see it: help, version, completions, manual pages, closed pipes.
 //!
 //! Help is compared with `tests/snapshots`. After a change that is meant:
-//! `INSTA_UPDATE=always cargo test --test cli`.
+//! `INSTA_UPDATE=always cargo test --test program cli::`.
 
 use assert_cmd::Command;
 use predicates::prelude::*;

@@ -407,7 +407,7 @@ mod tests {
             stored == json_schema(),
             "results/schema.json is not the schema of the types in crates/results/src/schema.rs. A field that \
              is added keeps the version; one that is renamed or gone needs a new SCHEMA_VERSION. If \
-             the change is meant: UPDATE_SCHEMA=1 cargo test --lib the_stored_schema"
+             the change is meant: UPDATE_SCHEMA=1 cargo test -p portamark-results the_stored_schema"
         );
     }
 

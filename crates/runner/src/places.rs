@@ -3,16 +3,15 @@
 use crate::events::Events;
 #[cfg(feature = "browser")]
 use portamark_executors::{BrowserExecutor, BrowserServer};
-use portamark_executors::{
-    ChildExecutor, Executor, Fault, FaultKind, InProcessExecutor, MakeService, Program, Runtime,
-};
+use portamark_executors::{ChildExecutor, Executor, Fault, FaultKind, Program, Runtime};
+#[cfg(any(feature = "host", feature = "wgpu"))]
+use portamark_executors::{InProcessExecutor, MakeService};
 use portamark_model::device::Capabilities;
 use portamark_model::error::{Error, Hint, Result};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
-use std::sync::Arc;
 #[cfg(feature = "browser")]
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 /// A driver or a runtime may load for seconds at its first use.
@@ -34,6 +33,7 @@ enum Launcher {
     /// A child process of its own.
     Program(Program),
     /// A service in this process.
+    #[cfg(any(feature = "host", feature = "wgpu"))]
     InProcess(MakeService),
     /// The page that is connected to this process.
     #[cfg(feature = "browser")]
@@ -44,6 +44,7 @@ impl Launcher {
     fn start(&self) -> Box<dyn Executor> {
         match self {
             Launcher::Program(program) => Box::new(ChildExecutor::new(program.clone())),
+            #[cfg(any(feature = "host", feature = "wgpu"))]
             Launcher::InProcess(make) => Box::new(InProcessExecutor::new(make.clone())),
             #[cfg(feature = "browser")]
             Launcher::Browser(server) => Box::new(BrowserExecutor::new(Arc::clone(server))),

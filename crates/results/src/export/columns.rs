@@ -272,7 +272,7 @@ mod tests {
         assert!(
             table == documented(),
             "docs/export.md does not have the columns of crates/results/src/export/columns.rs. If the change is \
-             meant: UPDATE_DOCS=1 cargo test --lib the_documentation_has_the_columns"
+             meant: UPDATE_DOCS=1 cargo test -p portamark-results the_documentation_has_the_columns"
         );
     }
 }

@@ -1,6 +1,5 @@
 //! Which sensors a device has.
 
-use super::nvml::{Library, NvmlSensor};
 use super::sysfs::{Cpu, GpuFolder};
 use portamark_model::device::Capabilities;
 use portamark_results::Reading;
@@ -26,8 +25,7 @@ pub fn sensor_of(device: &Capabilities, slot: Option<&str>, root: &Path) -> Resu
     let mut sensor: Box<dyn Sensor> = if device.is_software() {
         Box::new(Cpu::at(root))
     } else if device.vendor_id == NVIDIA {
-        let library = nvml_wrapper::Nvml::init().map_err(|error| format!("NVML cannot be used: {error}"))?;
-        Box::new(NvmlSensor::find(Library::Real(Box::new(library)), slot, &device.name)?)
+        nvml(device, slot)?
     } else if cfg!(target_os = "linux") || root != Path::new("/") {
         Box::new(GpuFolder::find(root, slot, device.vendor_id, device.device_id)?)
     } else {
@@ -37,4 +35,16 @@ pub fn sensor_of(device: &Capabilities, slot: Option<&str>, root: &Path) -> Resu
         return Err(format!("{} shows no clock, power or temperature here", sensor.source()));
     }
     Ok(sensor)
+}
+
+#[cfg(feature = "nvml")]
+fn nvml(device: &Capabilities, slot: Option<&str>) -> Result<Box<dyn Sensor>, String> {
+    use super::nvml::{Library, NvmlSensor};
+    let library = nvml_wrapper::Nvml::init().map_err(|error| format!("NVML cannot be used: {error}"))?;
+    Ok(Box::new(NvmlSensor::find(Library::Real(Box::new(library)), slot, &device.name)?))
+}
+
+#[cfg(not(feature = "nvml"))]
+fn nvml(_: &Capabilities, _: Option<&str>) -> Result<Box<dyn Sensor>, String> {
+    Err("reading NVML was left out of this build".into())
 }
