@@ -68,7 +68,7 @@ impl fmt::Display for MatrixShape {
     }
 }
 
-/// The limits that shape a plan, as the device reports them; 0 where they are not known.
+/// The limits that shape a plan, as the device reports them.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[non_exhaustive]
 pub struct DeviceLimits {

@@ -11,7 +11,8 @@
 //!
 //! let case: Case = "gemm f16.f32 m4096 n4096 k4096 nt".parse()?;
 //! assert_eq!(case.flop(), 2 * 4096 * 4096 * 4096);
-//! assert_eq!(case.bytes(), 2 * 4096 * 4096 * 2 + 4096 * 4096 * 4);
+//! // Operands and result in two bytes each; only the sums are f32.
+//! assert_eq!(case.bytes(), 3 * 4096 * 4096 * 2);
 //!
 //! let suite = Suite::resolve("quick")?;
 //! assert!(suite.cases.iter().any(|case| case.family() == "attention"));
