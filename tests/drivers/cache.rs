@@ -65,9 +65,12 @@ fn a_working_set_that_fits_the_cache_is_faster_warm_than_rotated() {
 fn every_device_has_a_curve_and_a_cache_with_its_source() {
     let Some((mut executor, devices)) = start_alone() else { return };
     for device in &devices {
-        let report = measure_cache(&mut executor, device, &timer(), &config(), &KernelSource::embedded());
+        let mut curve =
+            || measure_cache(&mut executor, device, &timer(), &config(), &KernelSource::embedded());
+        // On a machine that does other work the kernel may be compiled when the curve's time is over.
+        let report = (0..3).map(|_| curve()).find(|report| !report.curve.is_empty());
+        let report = report.unwrap_or_else(|| panic!("no curve in three tries on {}", device.id));
         eprintln!("{}: {}", device.id, report.finding);
-        assert!(!report.curve.is_empty(), "{}: {report:?}", device.id);
         assert!(report.curve.is_sorted_by(|a, b| a.bytes < b.bytes), "{}: {report:?}", device.id);
         assert!(report.bytes >= 256 << 10, "{}: {report:?}", device.id);
         // A processor's own word is not undercut.
