@@ -19,7 +19,7 @@ pub trait KernelTexts {
     /// The lines that `variant` of `case` on `device` uses.
     ///
     /// # Errors
-    /// In words, where the text whose hash with the dispatches is `sha256` is not at hand.
+    /// A sentence on why, where the text whose hash with the dispatches is `sha256` is not at hand.
     fn lines(
         &self,
         case: &Case,

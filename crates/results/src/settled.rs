@@ -27,7 +27,7 @@ impl Settled {
         Some(Settled { steady, batches: times.len() as u32, waited_s, first_s, last_s })
     }
 
-    /// In words.
+    /// A sentence on how long the device worked and how far its sentinel moved meanwhile.
     pub fn describe(&self) -> String {
         let change = portamark_model::units::percent((self.last_s - self.first_s).abs() / self.first_s);
         let way = if self.last_s > self.first_s { "longer" } else { "shorter" };
