@@ -12,9 +12,10 @@
 use criterion::{Criterion, PlottingBackend};
 use portamark_executors::protocol::Prepare;
 use portamark_executors::{ChildExecutor, Executor, Program};
-use portamark_kernels::{KernelSource, Plan, default_plan};
+use portamark_kernels::{KernelSource, default_plan};
 use portamark_measure::{Config, Ended, Session, measure, self_test};
 use portamark_model::device::Capabilities;
+use portamark_model::plan::Plan;
 use portamark_model::units;
 use portamark_model::workload::Case;
 use portamark_results::{TimerReport, Timing};

@@ -21,6 +21,8 @@
 mod browser;
 mod child;
 pub mod fake;
+#[cfg(any(feature = "browser", feature = "wgpu"))]
+mod generator;
 #[cfg(feature = "host")]
 mod host;
 mod in_process;

@@ -1,8 +1,8 @@
 //! The messages between the runner and an executor: one JSON object per line, requests on the
 //! executor's stdin, exactly one response to each on its stdout. Its stderr is kept for messages.
 
-use portamark_kernels::Plan;
 use portamark_model::device::{Capabilities, Takes};
+use portamark_model::plan::Plan;
 use portamark_model::workload::{Case, Distribution, Tensor};
 use serde::{Deserialize, Serialize};
 

@@ -3,9 +3,9 @@
 
 use super::error::PlanError;
 use super::operand::{is_packed, template_values};
-use super::plan::Plan;
 use super::source::KernelSource;
 use portamark_model::device::Capabilities;
+use portamark_model::plan::Plan;
 use portamark_model::variant::{Path, Variant};
 use portamark_model::workload::{Case, Tile};
 use serde_json::{Value, json};

@@ -1,10 +1,10 @@
 //! What the entry of a kernel consists of.
 
 use super::error::PlanError;
-use super::plan::Plan;
 use super::ranges::in_ranges;
 use super::source::KernelSource;
 use portamark_model::device::Capabilities;
+use portamark_model::plan::Plan;
 use portamark_model::variant::Variant;
 use portamark_model::workload::Case;
 

@@ -2,9 +2,9 @@
 
 use super::entry::Kernel;
 use super::error::PlanError;
-use super::plan::{Binding, Buffer, Plan, Step};
 use super::source::KernelSource;
 use portamark_model::device::Capabilities;
+use portamark_model::plan::{Binding, Buffer, Plan, Step};
 use portamark_model::variant::{Path, Variant};
 use portamark_model::workload::{Case, Latency, Tile, Workload};
 use serde_json::json;
@@ -49,14 +49,14 @@ fn chase_plan(
             "unroll": variant.knob("unroll"),
         });
         let state = |number: u64| states[(number % 2) as usize];
-        let mut bindings = vec![Binding { buffer: 0, writes: false, range: None }];
+        let mut bindings = vec![Binding::read(0)];
         if number > 0 {
-            bindings.push(Binding { buffer: state(number - 1), writes: false, range: None });
+            bindings.push(Binding::read(state(number - 1)));
         }
         let result = if number + 1 == dispatches { 1 } else { state(number) };
-        bindings.push(Binding { buffer: result, writes: true, range: None });
+        bindings.push(Binding::write(result));
         let wgsl = source.render("latency/chase.wgsl", values)?;
-        steps.push(Step { wgsl, bindings, workgroups: [1, 1, 1] });
+        steps.push(Step::new(wgsl, bindings, [1, 1, 1]));
     }
-    Ok(Plan { features: Plan::features(&steps), steps, buffers, variant: variant.clone(), tile: Tile::ONE })
+    Ok(Plan::new(buffers, steps, variant, Tile::ONE))
 }

@@ -2,9 +2,9 @@
 
 use super::entry::Kernel;
 use super::error::PlanError;
-use super::plan::{Binding, Buffer, Plan, Step};
 use super::source::KernelSource;
 use portamark_model::device::Capabilities;
+use portamark_model::plan::{Binding, Buffer, Plan, Step};
 use portamark_model::variant::{Path, Variant};
 use portamark_model::workload::{Case, Launch, Tile, Workload};
 use serde_json::json;
@@ -27,12 +27,10 @@ fn chain_plan(
 ) -> Result<Plan, PlanError> {
     let Case::Launch(work) = case else { unreachable!("kernels are chosen by family") };
     let text = |first: bool| source.render("launch/launch.wgsl", json!({ "first": first }));
-    let (x, y) =
-        (Binding { buffer: 0, writes: false, range: None }, Binding { buffer: 1, writes: true, range: None });
-    let first = Step { wgsl: text(true)?, bindings: vec![x, y], workgroups: [1, 1, 1] };
-    let other = Step { wgsl: text(false)?, bindings: vec![y], workgroups: [1, 1, 1] };
+    let (x, y) = (Binding::read(0), Binding::write(1));
+    let first = Step::new(text(true)?, vec![x, y], [1, 1, 1]);
+    let other = Step::new(text(false)?, vec![y], [1, 1, 1]);
     let mut steps = vec![other; work.dispatches as usize];
     steps[0] = first;
-    let buffers = Buffer::all(case);
-    Ok(Plan { features: Plan::features(&steps), steps, buffers, variant: variant.clone(), tile: Tile::ONE })
+    Ok(Plan::new(Buffer::all(case), steps, variant, Tile::ONE))
 }

@@ -2,10 +2,10 @@
 
 use super::entry::Kernel;
 use super::error::PlanError;
-use super::plan::{Buffer, Plan};
 use super::source::KernelSource;
 use super::tuning::choose;
 use portamark_model::device::Capabilities;
+use portamark_model::plan::Plan;
 use portamark_model::variant::Variant;
 use portamark_model::workload::{Case, Layer, Tile, Workload};
 
@@ -58,15 +58,17 @@ pub fn chain(
         let plan = plan(part).map_err(|error| of_part(part, error))?;
         let first = buffers.len();
         let prefix = Layer::prefix(number);
-        let named = |buffer: Buffer| Buffer { name: format!("{prefix}{}", buffer.name), ..buffer };
-        buffers.extend(plan.buffers.into_iter().map(named));
+        buffers.extend(plan.buffers.into_iter().map(|mut buffer| {
+            buffer.name.insert_str(0, &prefix);
+            buffer
+        }));
         steps.extend(plan.steps.into_iter().map(|mut step| {
             step.bindings.iter_mut().for_each(|binding| binding.buffer += first);
             step
         }));
     }
     // Tiles differ from part to part: each is verified at the edges of those of a single element.
-    Ok(Plan { features: Plan::features(&steps), buffers, steps, variant: variant.clone(), tile: Tile::ONE })
+    Ok(Plan::new(buffers, steps, variant, Tile::ONE))
 }
 
 fn of_part(part: &Case, error: PlanError) -> PlanError {
@@ -80,7 +82,8 @@ fn of_part(part: &Case, error: PlanError) -> PlanError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Content, default_plan};
+    use crate::default_plan;
+    use portamark_model::plan::Content;
 
     fn plan(key: &str) -> Plan {
         default_plan(&key.parse().unwrap(), &Capabilities::example(), &KernelSource::embedded()).unwrap()

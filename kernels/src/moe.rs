@@ -4,11 +4,11 @@ use super::elements::{self, Items};
 use super::entry::Kernel;
 use super::error::PlanError;
 use super::operand::template_values;
-use super::plan::{Binding, Buffer, Content, Plan};
 use super::source::KernelSource;
 use portamark_model::device::Capabilities;
+use portamark_model::plan::{Binding, Buffer, Plan};
 use portamark_model::variant::{Path, Variant};
-use portamark_model::workload::{Case, DType, Moe, Tile, Workload};
+use portamark_model::workload::{Case, Moe, Tile, Workload};
 use serde_json::{Value, json};
 
 /// Preferred first.
@@ -77,15 +77,9 @@ fn tiles(work: &Moe, height: u64) -> Vec<[u32; 3]> {
 /// `plan` with a table bound after everything else.
 fn with_table(mut plan: Plan, name: &str, words: Vec<u32>) -> Plan {
     let buffer = plan.buffers.len();
-    let len = words.len() as u64;
-    plan.buffers.push(Buffer {
-        name: name.into(),
-        dtype: DType::I32,
-        len,
-        content: Content::Table { words },
-    });
+    plan.buffers.push(Buffer::table(name, words));
     for step in &mut plan.steps {
-        step.bindings.push(Binding { buffer, writes: false, range: None });
+        step.bindings.push(Binding::read(buffer));
     }
     plan
 }

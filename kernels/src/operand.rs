@@ -1,7 +1,7 @@
 //! The tensors of a case as `kernels/format.wgsl` wants to be told of them.
 
-use super::plan::Buffer;
 use portamark_model::device::{Capabilities, Feature};
+use portamark_model::plan::Buffer;
 use portamark_model::variant::Variant;
 use portamark_model::workload::{Case, DType, Role, Tensor};
 use serde_json::{Map, Value, json};

@@ -3,10 +3,10 @@
 
 use super::error::PlanError;
 use super::operand::case_values;
-use super::plan::{Binding, Buffer, Content, Plan, Step};
 use super::source::KernelSource;
 use super::tuning_key::sizes;
 use portamark_model::device::Capabilities;
+use portamark_model::plan::{Binding, Buffer, Content, Plan, Step};
 use portamark_model::variant::{OWN_PREFIX, Path, Variant};
 use portamark_model::workload::{Case, Tile};
 use serde::Deserialize;
@@ -105,19 +105,17 @@ impl OwnKernel {
         let wgsl = source.render_text(&self.name, &self.text, &values)?;
         let workgroups = self.workgroups(source, &values, device)?;
         let buffers = Buffer::all(case);
-        let bind = |(buffer, b): (usize, &Buffer)| Binding {
-            buffer,
-            writes: b.content == Content::Output,
-            range: None,
+        let bind = |(buffer, b): (usize, &Buffer)| match b.content {
+            Content::Output => Binding::write(buffer),
+            _ => Binding::read(buffer),
         };
         let bindings = buffers.iter().enumerate().map(bind).collect();
-        let steps = vec![Step { wgsl, bindings, workgroups }];
-        let features = Plan::features(&steps);
-        if let Some(lacking) = features.iter().find(|feature| !device.has(**feature)) {
+        let plan = Plan::new(buffers, vec![Step::new(wgsl, bindings, workgroups)], variant, self.tile);
+        if let Some(lacking) = plan.features.iter().find(|feature| !device.has(**feature)) {
             let text = format!("needs {lacking}, which this device does not offer");
             return Err(PlanError::Unsupported(text));
         }
-        Ok(Plan { features, steps, buffers, variant: variant.clone(), tile: self.tile })
+        Ok(plan)
     }
 
     fn workgroups(

@@ -5,8 +5,8 @@
 //! them bound, and then the next ones. What each dispatch sees is a smaller case.
 
 use super::error::PlanError;
-use super::plan::{Buffer, ByteRange, Content, Plan, Step};
 use portamark_model::device::Capabilities;
+use portamark_model::plan::{Buffer, ByteRange, Content, Plan, Step};
 use portamark_model::workload::{Case, DType, Gemm, StreamOp};
 
 /// Ranges begin at multiples of this: no device asks for more.
@@ -113,7 +113,7 @@ pub(super) fn in_ranges(
         // The plan as it is: what it needs will be told from it.
         return Ok(whole);
     };
-    let mut plan = Plan { buffers: tensors, steps: Vec::new(), ..whole };
+    let mut plan = Plan::new(tensors, Vec::new(), &whole.variant, whole.tile);
     let mut from = 0;
     while from < cut.length {
         let length = units.min(cut.length - from);
@@ -133,8 +133,8 @@ pub(super) fn in_ranges(
                     plan.buffers.len() - 1
                 });
                 let offset = (cut.elements)(buffer, from).filter(|_| buffer.content != Content::Scratch);
-                binding.range = offset
-                    .map(|offset| ByteRange { offset: buffer.dtype.bytes(offset), bytes: buffer.bytes() });
+                binding.range =
+                    offset.map(|offset| ByteRange::new(buffer.dtype.bytes(offset), buffer.bytes()));
             }
             plan.steps.push(step);
         }

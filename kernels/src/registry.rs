@@ -2,12 +2,12 @@
 
 use super::entry::Kernel;
 use super::error::PlanError;
-use super::plan::Plan;
 use super::source::KernelSource;
 use super::{
     attention, gather, gemm, gemv, latency, launch, layer, moe, peak, rope, rows, stream, swiglu, transpose,
 };
 use portamark_model::device::{Capabilities, Feature};
+use portamark_model::plan::Plan;
 use portamark_model::variant::{Path, Variant};
 use portamark_model::workload::{Case, DType};
 

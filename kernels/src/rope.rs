@@ -3,9 +3,9 @@
 use super::elements::{self, Items};
 use super::entry::Kernel;
 use super::error::PlanError;
-use super::plan::Plan;
 use super::source::KernelSource;
 use portamark_model::device::Capabilities;
+use portamark_model::plan::Plan;
 use portamark_model::variant::Variant;
 use portamark_model::workload::{Case, Rope, Workload};
 use serde_json::json;

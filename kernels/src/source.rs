@@ -6,13 +6,12 @@ use include_dir::{Dir, include_dir};
 use std::path::PathBuf;
 
 /// The folders of texts that are compiled in, by their names.
-static FOLDERS: [(&str, Dir<'static>); 16] = [
+static FOLDERS: [(&str, Dir<'static>); 15] = [
     ("attention", include_dir!("$CARGO_MANIFEST_DIR/attention")),
     ("elements", include_dir!("$CARGO_MANIFEST_DIR/elements")),
     ("gather", include_dir!("$CARGO_MANIFEST_DIR/gather")),
     ("gemm", include_dir!("$CARGO_MANIFEST_DIR/gemm")),
     ("gemv", include_dir!("$CARGO_MANIFEST_DIR/gemv")),
-    ("generator", include_dir!("$CARGO_MANIFEST_DIR/generator")),
     ("latency", include_dir!("$CARGO_MANIFEST_DIR/latency")),
     ("launch", include_dir!("$CARGO_MANIFEST_DIR/launch")),
     ("moe", include_dir!("$CARGO_MANIFEST_DIR/moe")),

@@ -2,9 +2,9 @@
 
 use super::entry::Kernel;
 use super::error::PlanError;
-use super::plan::Plan;
 use super::source::KernelSource;
 use portamark_model::device::Capabilities;
+use portamark_model::plan::Plan;
 use portamark_model::variant::{Path, Variant};
 use portamark_model::workload::{Case, READ_BLOCK, Stream, StreamOp, Tile, Workload};
 use serde_json::json;

@@ -1,9 +1,9 @@
 //! The devices that a test runs on, and the proof of one plan there.
 
 use portamark_executors::{Executor, Fault};
-use portamark_kernels::Plan;
 use portamark_measure::{self as measure, Config, Verdict};
 use portamark_model::device::{Capabilities, DeviceType};
+use portamark_model::plan::Plan;
 use portamark_model::workload::Case;
 
 pub use crate::start::{DEADLINE, start};

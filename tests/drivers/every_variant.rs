@@ -6,8 +6,9 @@
 use crate::device::{DEADLINE, as_gpu, case, compiles_slowly, prove, start};
 use portamark_executors::Executor;
 use portamark_executors::protocol::Prepare;
-use portamark_kernels::{Kernel, KernelSource, Plan, PlanError, candidates, default_plan, space};
+use portamark_kernels::{Kernel, KernelSource, PlanError, candidates, default_plan, space};
 use portamark_model::device::{Capabilities, Feature};
+use portamark_model::plan::Plan;
 use portamark_model::variant::Variant;
 use portamark_model::workload::Case;
 use std::collections::HashSet;

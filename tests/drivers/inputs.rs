@@ -6,9 +6,10 @@
 use crate::device::{DEADLINE, case, start};
 use portamark_executors::Executor;
 use portamark_executors::protocol::Prepare;
-use portamark_kernels::{KernelSource, Plan, default_plan};
+use portamark_kernels::{KernelSource, default_plan};
 use portamark_measure::{Config, prove};
 use portamark_model::device::Capabilities;
+use portamark_model::plan::Plan;
 use portamark_model::workload::{Distribution, Inputs};
 
 fn config(dist: Distribution) -> Config {

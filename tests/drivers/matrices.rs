@@ -7,8 +7,9 @@
 //! be overwritten between load and multiplication, which leaves out texts that hold them in registers.
 
 use crate::device::{as_gpu, case, prove, start};
-use portamark_kernels::{Kernel, KernelSource, Plan, space};
+use portamark_kernels::{Kernel, KernelSource, space};
 use portamark_model::device::{Capabilities, DeviceType, Feature, MatrixShape};
+use portamark_model::plan::Plan;
 use portamark_model::variant::Variant;
 use portamark_model::workload::DType;
 use std::time::Instant;

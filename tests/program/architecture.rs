@@ -13,7 +13,7 @@ const CRATES: &[(&str, &str, &[&str])] = &[
     ("stats", "crates/stats", &[]),
     ("kernels", "kernels", &["model"]),
     ("results", "crates/results", &["model", "stats"]),
-    ("executors", "executors", &["kernels", "model"]),
+    ("executors", "executors", &["model"]),
     ("analysis", "crates/analysis", &["model", "results", "stats"]),
     ("report", "crates/report", &["analysis", "model", "results", "stats"]),
     ("measure", "crates/measure", &["executors", "kernels", "model", "results", "stats"]),
@@ -31,6 +31,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("device", &["workload"]),
     ("variant", &[]),
     ("kernel_text", &["workload", "device", "variant"]),
+    ("plan", &["workload", "device", "variant"]),
     ("suite", &["workload", "catalog", "error"]),
 ];
 

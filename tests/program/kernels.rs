@@ -4,8 +4,9 @@
 use naga::valid::{Capabilities as NagaCapabilities, ValidationFlags, Validator};
 use naga::{AddressSpace, StorageAccess};
 use portamark_executors::fake::Script;
-use portamark_kernels::{KernelSource, Step, candidates, kernels, space};
+use portamark_kernels::{KernelSource, candidates, kernels, space};
 use portamark_model::device::{Capabilities, DeviceType, Feature, MatrixShape};
+use portamark_model::plan::Step;
 use portamark_model::workload::{Case, DType};
 use std::collections::{BTreeSet, HashMap};
 

@@ -3,9 +3,10 @@
 use portamark_executors::fake::{Act, Fake, On, Rule, Script};
 use portamark_executors::protocol::{Request, Response};
 use portamark_executors::{Executor, Fault};
-use portamark_kernels::{KernelSource, Plan, candidates};
+use portamark_kernels::{KernelSource, candidates};
 use portamark_measure::{Config, Effort, Fate, Session, Tuned, Untuned, tune};
 use portamark_model::device::Capabilities;
+use portamark_model::plan::Plan;
 use portamark_model::suite::Pattern;
 use portamark_model::workload::Case;
 use portamark_results::{TimerChoice, TimerReport};

@@ -10,7 +10,7 @@ use super::measurement::{Measurement, Ready, conclude, prepare};
 use super::sampling::{Sampler, Sampling, sample};
 use super::session::Session;
 use portamark_executors::Fault;
-use portamark_kernels::Plan;
+use portamark_model::plan::Plan;
 use portamark_model::workload::Case;
 use portamark_stats::{StopReason, rank_interval, sorted_finite};
 use std::array::from_fn;

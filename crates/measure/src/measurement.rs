@@ -8,7 +8,7 @@ use super::session::Session;
 use super::verify::{Oracle, Verdict};
 use portamark_executors::protocol::{Prepare, Prepared, Sampled};
 use portamark_executors::{Fault, FaultKind};
-use portamark_kernels::Plan;
+use portamark_model::plan::Plan;
 use portamark_model::workload::{Case, Inputs, Tile};
 use portamark_results::{Cache, Spent, Timing, Verification};
 use portamark_stats::is_drifting;

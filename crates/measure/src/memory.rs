@@ -1,7 +1,7 @@
 //! What a case may take of memory, and why it may not.
 
-use portamark_kernels::Plan;
 use portamark_model::device::{Capabilities, DeviceType};
+use portamark_model::plan::Plan;
 use portamark_model::units;
 use portamark_model::workload::Case;
 

@@ -4,8 +4,8 @@ use super::config::Config;
 use super::verify::{Oracle, Verdict};
 use portamark_executors::protocol::Prepare;
 use portamark_executors::{Executor, Fault};
-use portamark_kernels::Plan;
 use portamark_model::device::Capabilities;
+use portamark_model::plan::Plan;
 use portamark_model::workload::{Case, Inputs, Tile};
 
 /// Two sets are made and the second one is checked: a kernel cannot get by with the first one's

@@ -11,7 +11,7 @@ use super::session::Session;
 use super::verify::Oracle;
 use portamark_executors::protocol::{Prepare, Prepared};
 use portamark_executors::{Fault, FaultKind};
-use portamark_kernels::Plan;
+use portamark_model::plan::Plan;
 use portamark_model::units;
 use portamark_model::workload::{Case, Inputs};
 use portamark_results::TimerChoice;

@@ -31,6 +31,7 @@ pub mod catalog;
 pub mod device;
 pub mod error;
 pub mod kernel_text;
+pub mod plan;
 pub mod schema;
 pub mod suite;
 pub mod units;

@@ -3,10 +3,11 @@
 use super::choice::Job;
 use super::track::Track;
 use portamark_executors::FaultKind;
-use portamark_kernels::{KernelSource, Plan, PlanError};
+use portamark_kernels::{KernelSource, PlanError};
 use portamark_measure::{
     Contestant, Ended, Measurement, Sentinels, Session, TooLarge, fits, measure, measure_interleaved,
 };
+use portamark_model::plan::Plan;
 use portamark_model::units;
 use portamark_model::workload::Case;
 use portamark_results::{self as results, KernelUsed, Row, Status};

@@ -3,10 +3,11 @@
 use crate::events::Events;
 use crate::tuned::{load_tuned, tuned_path};
 use portamark_kernels::{
-    Choice, KernelSource, OwnKernel, Plan, PlanError, TuningTable, candidates, chain, choose, named,
+    Choice, KernelSource, OwnKernel, PlanError, TuningTable, candidates, chain, choose, named,
 };
 use portamark_model::device::{Capabilities, Takes};
 use portamark_model::error::{Error, Result};
+use portamark_model::plan::Plan;
 use portamark_model::suite::Pattern;
 use portamark_model::variant::Variant;
 use portamark_model::workload::Case;

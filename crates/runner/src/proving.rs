@@ -3,9 +3,10 @@
 use crate::options::Settings;
 use crate::places::Place;
 use portamark_executors::{Executor, Fault, FaultKind};
-use portamark_kernels::{KernelSource, Plan, candidates};
+use portamark_kernels::{KernelSource, candidates};
 use portamark_measure::{Config, Predictor, prove};
 use portamark_model::device::{Capabilities, Takes};
+use portamark_model::plan::Plan;
 use portamark_model::suite::Suite;
 use portamark_model::workload::Case;
 use portamark_results::redact;

@@ -5,13 +5,14 @@ use crate::options::Settings;
 use crate::places::Place;
 use crate::tuned::{load_tuned, save_tuned};
 use portamark_executors::Executor;
-use portamark_kernels::{KernelSource, Plan, TunedEntry, TuningKey, TuningTable, space};
+use portamark_kernels::{KernelSource, TunedEntry, TuningKey, TuningTable, space};
 use portamark_measure::{
     Config, Effort, Experience, FINAL, Fate, Predictor, Session, TooLarge, Tuned, Untuned, fits, test_timer,
     tune,
 };
 use portamark_model::device::Capabilities;
 use portamark_model::error::{Error, Result};
+use portamark_model::plan::Plan;
 use portamark_model::suite::Suite;
 use portamark_model::units;
 use portamark_model::variant::Variant;

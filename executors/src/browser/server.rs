@@ -97,7 +97,7 @@ impl BrowserServer {
             hub: Arc::default(),
             gate: Gate::new(address.port())?,
             refusals: Refusals::new(Arc::clone(&say)),
-            writers: writers().map_err(io::Error::other)?,
+            writers: writers(),
         });
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let (stop, stopped) = oneshot::channel();

@@ -5,7 +5,7 @@ use super::processor::{describe, pool, usual_threads};
 use super::work::{Work, work};
 use crate::protocol::{Failure, PROTOCOL, Prepare, Prepared, Request, Response, Sampled, encode_values};
 use crate::serve::Service;
-use portamark_kernels::{Buffer, Content};
+use portamark_model::plan::{Buffer, Content};
 use portamark_model::workload::{Case, Inputs, Tensor};
 use rayon::ThreadPool;
 use std::collections::BTreeMap;

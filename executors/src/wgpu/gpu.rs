@@ -1,12 +1,12 @@
 //! An open device: guarded calls, waiting, and the kernels of the generator.
 
 use super::adapters::Found;
+use crate::generator;
 use crate::protocol::Failure;
-use portamark_kernels::KernelSource;
 use portamark_model::device::Feature;
 use portamark_model::workload::DType;
 use std::cell::RefCell;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -178,15 +178,18 @@ impl Gpu {
     /// The pipeline that fills buffers of `dtype` with generated values, or any with the poison when
     /// there is none; compiled at first use.
     pub fn writer(&self, dtype: Option<DType>) -> Result<wgpu::ComputePipeline, Problem> {
-        let file = if dtype.is_some() { "generator/fill.wgsl" } else { "generator/poison.wgsl" };
         let format = dtype.map(DType::name).unwrap_or_default();
         if let Some(pipeline) = self.writers.borrow().get(format) {
             return Ok(pipeline.clone());
         }
-        let text = KernelSource::embedded()
-            .render(file, BTreeMap::from([("format", format)]))
-            .map_err(|e| Problem::new(Failure::Failed, e.to_string()))?;
-        let pipeline = self.guarded(file, |gpu| gpu.pipeline(&text, None, true))?;
+        let text = match dtype {
+            None => generator::POISON.to_owned(),
+            Some(dtype) => generator::fill(dtype).ok_or_else(|| {
+                Problem::new(Failure::Failed, format!("nothing fills a buffer of {format}"))
+            })?,
+        };
+        let pipeline =
+            self.guarded("the kernel that fills a buffer", |gpu| gpu.pipeline(&text, None, true))?;
         self.writers.borrow_mut().insert(format.into(), pipeline.clone());
         Ok(pipeline)
     }

@@ -2,7 +2,7 @@
 
 use super::gpu::{Gpu, Problem, buffer};
 use crate::protocol::{Failure, Prepare, Sampled, poison};
-use portamark_kernels::{Buffer, Content, PARAMETER_STRIDE, Plan, READ_BACK, spread};
+use portamark_model::plan::{Buffer, Content, PARAMETER_STRIDE, Plan, READ_BACK, spread};
 use portamark_model::units;
 use portamark_model::workload::generator::Keys;
 use portamark_model::workload::{DType, Distribution, Inputs, dist_of};

@@ -5,9 +5,9 @@ use super::sizes::{attention, rows};
 use super::{lanes, split};
 use crate::entry::Kernel;
 use crate::error::PlanError;
-use crate::plan::{Binding, Buffer, Content, Plan, Step, spread};
 use crate::source::KernelSource;
 use portamark_model::device::Capabilities;
+use portamark_model::plan::{Binding, Buffer, Content, Plan, Step, spread};
 use portamark_model::variant::Variant;
 use portamark_model::workload::{Attention, Case, Tile, Workload};
 use serde_json::json;
@@ -72,35 +72,33 @@ fn plan(
     let bind = |buffers: &[usize], writes: &[usize]| -> Vec<Binding> {
         buffers
             .iter()
-            .map(|&buffer| Binding { buffer, writes: writes.contains(&buffer), range: None })
+            .map(
+                |&buffer| {
+                    if writes.contains(&buffer) { Binding::write(buffer) } else { Binding::read(buffer) }
+                },
+            )
             .collect()
     };
     let inputs: Vec<usize> = (0..output).collect();
     let results = if split.parts > 1 { vec![output + 1, output + 2] } else { vec![output] };
-    let mut steps = vec![Step {
-        wgsl: source.render(template, &values)?,
-        bindings: bind(&[inputs, results.clone()].concat(), &results),
-        workgroups: spread(split.groups, device.limits.dispatch),
-    }];
+    let mut steps = vec![Step::new(
+        source.render(template, &values)?,
+        bind(&[inputs, results.clone()].concat(), &results),
+        spread(split.groups, device.limits.dispatch),
+    )];
     if split.parts > 1 {
         // A workgroup combines a row, with as many invocations as find a vector of it to do.
         let most = if device.is_software() { threads } else { 64.min(device.limits.workgroup_size as u32) };
         values["threads"] = json!(most);
         values["o"]["binding"] = json!(2);
-        steps.push(Step {
-            wgsl: source.render("attention/combine.wgsl", &values)?,
-            bindings: bind(&[output + 1, output + 2, output], &[output]),
-            workgroups: spread(rows(work), device.limits.dispatch),
-        });
+        steps.push(Step::new(
+            source.render("attention/combine.wgsl", &values)?,
+            bind(&[output + 1, output + 2, output], &[output]),
+            spread(rows(work), device.limits.dispatch),
+        ));
         buffers.push(Buffer::scratch("sums", rows(work) * split.parts * work.value_dim));
         buffers.push(Buffer::scratch("states", rows(work) * split.parts * 2));
     }
     debug_assert!(buffers[output].content == Content::Output);
-    Ok(Plan {
-        buffers,
-        features: Plan::features(&steps),
-        steps,
-        variant: variant.clone(),
-        tile: Tile { rows: 1, columns: work.value_dim },
-    })
+    Ok(Plan::new(buffers, steps, variant, Tile { rows: 1, columns: work.value_dim }))
 }

@@ -7,9 +7,9 @@ use super::prefill::is_dense_prefill;
 use super::sizes::{attention, check_operands, head_rows, values};
 use crate::entry::Kernel;
 use crate::error::PlanError;
-use crate::plan::{Binding, Buffer, Content, Plan, Step, spread};
 use crate::source::KernelSource;
 use portamark_model::device::Capabilities;
+use portamark_model::plan::{Binding, Buffer, Content, Plan, Step, spread};
 use portamark_model::variant::{Path, Variant};
 use portamark_model::workload::{Attention, Case, Tile, Workload};
 use serde_json::{Value, json};
@@ -114,15 +114,11 @@ fn plan(
     let step =
         |template: &str, mut values: Value, rows: Value, reads: Vec<usize>, writes: Vec<usize>, groups| {
             values["rows"] = rows;
-            let bindings = reads.into_iter().map(|buffer| Binding { buffer, writes: false, range: None });
-            let bindings = bindings.chain(writes.into_iter().map(|buffer| Binding {
-                buffer,
-                writes: true,
-                range: None,
-            }));
+            let bindings = reads.into_iter().map(Binding::read);
+            let bindings = bindings.chain(writes.into_iter().map(Binding::write));
             let wgsl = source.render(template, &values)?;
             let workgroups = spread(groups, device.limits.dispatch);
-            Ok::<Step, PlanError>(Step { wgsl, bindings: bindings.collect(), workgroups })
+            Ok::<Step, PlanError>(Step::new(wgsl, bindings.collect(), workgroups))
         };
     let rows = json!(variant.knob("rows"));
     let (q, q_buffers) = operand("q", "a", 0);
@@ -144,5 +140,5 @@ fn plan(
     let second = step("attention/weigh.wgsl", second, rows, reads, vec![output], groups)?;
     let steps = vec![first, second];
     let tile = Tile { rows: tile_rows, columns: 4 * knob("vcols") };
-    Ok(Plan { features: Plan::features(&steps), buffers, steps, variant: variant.clone(), tile })
+    Ok(Plan::new(buffers, steps, variant, tile))
 }

@@ -3,9 +3,9 @@
 use super::sizes::{gemm, values};
 use crate::entry::Kernel;
 use crate::error::PlanError;
-use crate::plan::Plan;
 use crate::source::KernelSource;
 use portamark_model::device::Capabilities;
+use portamark_model::plan::Plan;
 use portamark_model::variant::{Path, Variant};
 use portamark_model::workload::{Case, DType, Gemm, Layout, Tile, Workload};
 use serde_json::json;

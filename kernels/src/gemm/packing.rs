@@ -2,9 +2,9 @@
 
 use super::sizes::{gemm, runs, values};
 use crate::error::PlanError;
-use crate::plan::{Binding, Buffer, Content, Plan, Step, spread};
 use crate::source::KernelSource;
 use portamark_model::device::Capabilities;
+use portamark_model::plan::{Binding, Buffer, Content, Plan, Step, spread};
 use portamark_model::variant::Variant;
 use portamark_model::workload::{Case, DType, Gemm, Layout, Tile};
 use serde_json::{Value, json};
@@ -162,8 +162,6 @@ pub(super) fn plan(
     let output = buffers.iter().position(|b| b.content == Content::Output).expect("a product is written");
     let mut steps = Vec::new();
     let mut bindings = Vec::new();
-    let reads = |buffer: usize| Binding { buffer, writes: false, range: None };
-    let writes = |buffer: usize| Binding { buffer, writes: true, range: None };
     for (name, from, to, bit) in [("a", a, a_packed, A), ("b", b, b_packed, B)] {
         let operand = &plain[name];
         let buffer = |key: &str| operand[key].as_u64().map(|number| number as usize);
@@ -173,13 +171,13 @@ pub(super) fn plan(
             if own.len() > 1 {
                 values[name]["scales"] = json!(bindings.len() + 1);
             }
-            bindings.extend(own.into_iter().map(reads));
+            bindings.extend(own.into_iter().map(Binding::read));
             continue;
         }
         let target = buffers.len();
         buffers.push(Buffer::scratch(&format!("packed_{name}"), work.batch * to.len()));
         values[name]["binding"] = json!(bindings.len());
-        bindings.push(reads(target));
+        bindings.push(Binding::read(target));
         let mut x = operand.clone();
         x["name"] = json!("x");
         x["binding"] = json!(0);
@@ -205,15 +203,15 @@ pub(super) fn plan(
                 "scalar": false,
             }),
         )?;
-        let bindings = own.into_iter().map(reads).chain([writes(target)]).collect();
+        let bindings = own.into_iter().map(Binding::read).chain([Binding::write(target)]).collect();
         let groups = items.div_ceil(u64::from(threads * per));
-        steps.push(Step { wgsl, bindings, workgroups: spread(groups, device.limits.dispatch) });
+        steps.push(Step::new(wgsl, bindings, spread(groups, device.limits.dispatch)));
     }
     values["c"]["binding"] = json!(bindings.len());
-    bindings.push(writes(output));
+    bindings.push(Binding::write(output));
     let wgsl = source.render(template, &values)?;
-    steps.push(Step { wgsl, bindings, workgroups: spread(groups, device.limits.dispatch) });
-    Ok(Plan { features: Plan::features(&steps), buffers, steps, variant: variant.clone(), tile })
+    steps.push(Step::new(wgsl, bindings, spread(groups, device.limits.dispatch)));
+    Ok(Plan::new(buffers, steps, variant, tile))
 }
 
 #[cfg(test)]

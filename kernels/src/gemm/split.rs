@@ -6,9 +6,9 @@
 use super::sizes::{gemm, values};
 use super::space::part_of;
 use crate::error::PlanError;
-use crate::plan::{Binding, Buffer, Plan, Step, spread};
 use crate::source::KernelSource;
 use portamark_model::device::Capabilities;
+use portamark_model::plan::{Binding, Buffer, Plan, Step, spread};
 use portamark_model::variant::Variant;
 use portamark_model::workload::{Case, DType, Gemm, Tile};
 use serde_json::{Value, json};
@@ -60,19 +60,16 @@ pub(super) fn plan(
     let (output, sums) = (buffers.len() - 1, buffers.len());
     let elements = work.batch * work.m * work.n;
     let sum = partial(work);
-    buffers.push(Buffer { dtype: sum, ..Buffer::scratch("sums", u64::from(split) * elements) });
+    let mut scratch = Buffer::scratch("sums", u64::from(split) * elements);
+    scratch.dtype = sum;
+    buffers.push(scratch);
     // The first step finds the partial sums where C would be.
     let c = values["c"].clone();
     values["c"]["format"] = json!(sum.name());
     values["c"]["packed"] = json!(false);
-    let bind = |buffer: usize, writes: bool| Binding { buffer, writes, range: None };
-    let mut bindings: Vec<Binding> = (0..output).map(|input| bind(input, false)).collect();
-    bindings.push(bind(sums, true));
-    let product = Step {
-        wgsl: source.render(template, &values)?,
-        bindings,
-        workgroups: spread(groups, device.limits.dispatch),
-    };
+    let bindings = (0..output).map(Binding::read).chain([Binding::write(sums)]).collect();
+    let product =
+        Step::new(source.render(template, &values)?, bindings, spread(groups, device.limits.dispatch));
     let threads = REDUCE_THREADS.min(device.limits.workgroup_size);
     let vector = elements.is_multiple_of(4);
     values["c"] = c;
@@ -81,11 +78,10 @@ pub(super) fn plan(
     values["vector"] = json!(vector);
     values["threads"] = json!(threads);
     let items = if vector { elements / 4 } else { elements };
-    let reduce = Step {
-        wgsl: source.render("gemm/reduce.wgsl", &values)?,
-        bindings: vec![bind(sums, false), bind(output, true)],
-        workgroups: spread(items.div_ceil(threads), device.limits.dispatch),
-    };
-    let steps = vec![product, reduce];
-    Ok(Plan { buffers, features: Plan::features(&steps), steps, variant: variant.clone(), tile })
+    let reduce = Step::new(
+        source.render("gemm/reduce.wgsl", &values)?,
+        vec![Binding::read(sums), Binding::write(output)],
+        spread(items.div_ceil(threads), device.limits.dispatch),
+    );
+    Ok(Plan::new(buffers, vec![product, reduce], variant, tile))
 }

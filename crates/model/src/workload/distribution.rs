@@ -55,7 +55,7 @@ impl Distribution {
         }
     }
 
-    /// Its number in `kernels/generator/fill.wgsl`.
+    /// Its number in `executors/generator/fill.wgsl`.
     pub fn number(self) -> u32 {
         match self {
             Distribution::Uniform => 0,

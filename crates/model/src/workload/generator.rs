@@ -15,7 +15,7 @@
 //!
 //! Other distributions make another k of the same bits and of those of a group of four elements, g(i) =
 //! mix(mix(⌊i/4⌋ ^ key2) + key1); see [`Distribution::integer`](super::Distribution::integer). `limit` and `shift` come from the tensor's [`Grid`]: every format holds its values exactly.
-//! The WGSL text is `kernels/generator/fill.wgsl`; test vectors are below.
+//! The WGSL text is `executors/generator/fill.wgsl`; test vectors are below.
 
 use super::distribution::Distribution;
 use super::dtype::Grid;

@@ -1,8 +1,9 @@
-//! A plan: what an executor runs. A pure function of (case, capabilities, variant); only data.
+//! A plan: what an executor runs. A pure function of (case, capabilities, variant), made
+//! by the crate of the kernels; only data, which executors, methods and the protocol share.
 
-use portamark_model::device::{Capabilities, Feature};
-use portamark_model::variant::Variant;
-use portamark_model::workload::{Case, DType, Grid, Role, Tensor, Tile};
+use crate::device::{Capabilities, Feature};
+use crate::variant::Variant;
+use crate::workload::{Case, DType, Grid, Role, Tensor, Tile};
 use serde::{Deserialize, Serialize};
 
 /// Where the contents of a plan's buffer come from.
@@ -71,6 +72,12 @@ impl Buffer {
         case.tensors().iter().flat_map(Buffer::of).collect()
     }
 
+    /// `words`, one for each element.
+    pub fn table(name: &str, words: Vec<u32>) -> Self {
+        let len = words.len() as u64;
+        Buffer { name: name.into(), dtype: DType::I32, len, content: Content::Table { words } }
+    }
+
     /// Partial results: `len` elements of f32.
     pub fn scratch(name: &str, len: u64) -> Self {
         Buffer { name: name.into(), dtype: DType::F32, len, content: Content::Scratch }
@@ -135,7 +142,38 @@ pub struct Plan {
     pub tile: Tile,
 }
 
+impl Binding {
+    /// All of buffer number `buffer`, read by the kernel.
+    pub fn read(buffer: usize) -> Self {
+        Binding { buffer, writes: false, range: None }
+    }
+
+    /// All of buffer number `buffer`, written by the kernel.
+    pub fn write(buffer: usize) -> Self {
+        Binding { buffer, writes: true, range: None }
+    }
+}
+
+impl ByteRange {
+    /// `bytes` bytes from `offset` on, a multiple of 256.
+    pub fn new(offset: u64, bytes: u64) -> Self {
+        ByteRange { offset, bytes }
+    }
+}
+
+impl Step {
+    /// A dispatch of the entry point `main` of `wgsl` with `workgroups` in x, y, z.
+    pub fn new(wgsl: String, bindings: Vec<Binding>, workgroups: [u32; 3]) -> Self {
+        Step { wgsl, bindings, workgroups }
+    }
+}
+
 impl Plan {
+    /// `steps` on `buffers`; `tile` is the part of the output that one workgroup writes.
+    pub fn new(buffers: Vec<Buffer>, steps: Vec<Step>, variant: &Variant, tile: Tile) -> Self {
+        Plan { features: Self::features(&steps), steps, buffers, variant: variant.clone(), tile }
+    }
+
     /// One dispatch that has the buffers of `case` bound in their order. `groups` workgroups are
     /// spread over x and y.
     pub fn single(
@@ -153,7 +191,7 @@ impl Plan {
             .collect();
         let workgroups = spread(groups, device.limits.dispatch);
         let steps = vec![Step { wgsl, bindings, workgroups }];
-        Plan { features: Self::features(&steps), steps, buffers, variant: variant.clone(), tile }
+        Self::new(buffers, steps, variant, tile)
     }
 
     /// What a device must be opened with for the texts of `steps`.

@@ -4,7 +4,8 @@
 // One invocation writes one 32-bit word: as many elements as it holds, the first in the lowest bits
 // (of 4-bit integers, byte j holds element j below and element j + 4 above). Elements beyond the end
 // are zero, so that vector loads may read the padding.
-// Bindings: 0 the tensor as words, 1 the parameters.
+// Bindings: 0 the tensor as words, 1 the parameters. A text of each format follows, which packs the elements
+// of one word.
 
 struct Parameters {
     first_key: u32,
@@ -66,34 +67,5 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) g
     if word >= parameters.words {
         return;
     }
-{% if format == "f32" %}
-    words[word] = bitcast<u32>(element(word));
-{% elif format == "i32" %}
-    words[word] = bitcast<u32>(i32(element(word)));
-{% elif format == "f16" %}
-    words[word] = pack2x16float(vec2<f32>(element(2u * word), element(2u * word + 1u)));
-{% elif format == "bf16" %}
-    // Exact values: the lower half of the f32 is zero.
-    let low = bitcast<u32>(element(2u * word)) >> 16u;
-    words[word] = low | (bitcast<u32>(element(2u * word + 1u)) & 0xffff0000u);
-{% else %}
-{% set count = 8 if format == "i4" else 4 %}
-    var packed = 0u;
-{% for j in range(count) %}
-    {
-        let value = element({{ count }}u * word + {{ j }}u);
-{% if format == "i8" %}
-        packed |= (bitcast<u32>(i32(value)) & 0xffu) << {{ 8 * j }}u;
-{% elif format == "i4" %}
-        packed |= u32(i32(value) + 8) << {{ 8 * (j % 4) + 4 * (j // 4) }}u;
-{% else %}
-        // e4m3: the exponent's bias is 7 instead of 127, and 20 bits of the fraction are zero.
-        let bits = bitcast<u32>(value);
-        let small = ((bits >> 24u) & 0x80u) | (((bits >> 20u) & 0x7ffu) - (120u << 3u));
-        packed |= select(small, 0u, value == 0.0) << {{ 8 * j }}u;
-{% endif %}
-    }
-{% endfor %}
-    words[word] = packed;
-{% endif %}
+    words[word] = packed(word);
 }

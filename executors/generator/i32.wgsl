@@ -1,0 +1,3 @@
+fn packed(word: u32) -> u32 {
+    return bitcast<u32>(i32(element(word)));
+}
