@@ -5,6 +5,7 @@ use portamark_measure::{self as measure, Config, Verdict};
 use portamark_model::device::{Capabilities, DeviceType};
 use portamark_model::plan::Plan;
 use portamark_model::workload::Case;
+use portamark_runner::this_host;
 
 pub use crate::start::{DEADLINE, start};
 
@@ -15,7 +16,7 @@ pub fn case(key: &str) -> Case {
 
 /// Settings of a proof.
 pub fn config() -> Config {
-    Config { seed: 7, timeout: DEADLINE, memory_limit: 2 << 30, ..Config::default() }
+    Config { seed: 7, timeout: DEADLINE, memory_limit: 2 << 30, host: this_host(), ..Config::default() }
 }
 
 /// Proves one plan.

@@ -4,6 +4,7 @@
 //! Without any device the tests pass with a note, unless PORTAMARK_REQUIRE_DEVICE is set.
 
 use crate::device::{DEADLINE, as_gpu, case, compiles_slowly, prove, start};
+use crate::proofs::proven;
 use portamark_executors::Executor;
 use portamark_executors::protocol::Prepare;
 use portamark_kernels::{Kernel, KernelSource, PlanError, candidates, default_plan, space};
@@ -50,7 +51,7 @@ fn prove_all(depth: Depth, keys: &[String]) {
     let Some((mut executor, devices)) = start() else { return };
     let source = KernelSource::embedded();
     let mut failures = Vec::new();
-    let mut proven = 0;
+    let mut count = 0;
     for device in &devices {
         for key in keys {
             let case = case(key);
@@ -67,10 +68,9 @@ fn prove_all(depth: Depth, keys: &[String]) {
                 let started = Instant::now();
                 let plan =
                     (kernel.plan)(&case, device, &variant, &source).unwrap_or_else(|e| panic!("{key}: {e}"));
-                match prove(&mut executor, device, &case, plan) {
-                    Ok(verdict) if verdict.passed() => proven += 1,
-                    Ok(verdict) => failures.push(format!("{key} {variant}: {}", verdict.reason().unwrap())),
-                    Err(fault) => failures.push(format!("{key} {variant}: {fault}")),
+                match proven(&mut executor, device, &case, plan) {
+                    Ok(()) => count += 1,
+                    Err(reason) => failures.push(format!("{key} {variant}: {reason}")),
                 }
                 if started.elapsed().as_secs() >= 5 {
                     eprintln!("{key} {variant} took {:?}", started.elapsed());
@@ -81,8 +81,8 @@ fn prove_all(depth: Depth, keys: &[String]) {
     assert!(failures.is_empty(), "{}", failures.join("\n"));
     // A device without f16 proves nothing of a list that needs it, and that is right.
     let needless = keys.iter().all(|key| key.contains("f16"));
-    assert!(proven > 0 || needless, "nothing was proven");
-    eprintln!("{proven} variants proven");
+    assert!(count > 0 || needless, "nothing was proven");
+    eprintln!("{count} variants proven");
 }
 
 /// Every combination of the parts, joined by spaces.
@@ -238,21 +238,21 @@ fn every_matrix_unit_variant_is_right() {
         "gemm f16xq4_0.f32 m65 n44 k64 nt",
     ];
     for device in &devices {
-        let mut proven = 0;
+        let mut count = 0;
         for case in keys.map(case) {
             // A device without f16 has no variants at all.
             let mut list = variants(&case, device, Depth::All).unwrap_or_default();
             list.retain(|(_, variant)| variant.path == portamark_model::variant::Path::Coopmat);
             for (kernel, variant) in list {
                 let plan = (kernel.plan)(&case, device, &variant, &KernelSource::embedded()).unwrap();
-                let verdict = prove(&mut executor, device, &case, plan).unwrap();
-                assert!(verdict.passed(), "{case} {variant}: {}", verdict.reason().unwrap());
-                proven += 1;
+                let proof = proven(&mut executor, device, &case, plan);
+                proof.unwrap_or_else(|reason| panic!("{case} {variant}: {reason}"));
+                count += 1;
             }
         }
         let able = !device.matrix_shapes.is_empty() && device.fixed_subgroup().is_some();
-        assert_eq!(proven > 0, able, "{proven} variants on {}", device.id);
-        eprintln!("{proven} variants proven on {}", device.id);
+        assert_eq!(count > 0, able, "{count} variants on {}", device.id);
+        eprintln!("{count} variants proven on {}", device.id);
     }
 }
 
@@ -278,17 +278,17 @@ fn prove_settings(keys: &[&str], knobs: &[&str], wanted: fn(&Variant) -> bool) {
     let Some((mut executor, devices)) = start() else { return };
     let mut failures = Vec::new();
     for device in &devices {
-        let mut proven = 0;
+        let mut count = 0;
         for case in keys.iter().map(|key| case(key)) {
             for (kernel, variant) in settings(&case, device, knobs, wanted) {
                 let plan = (kernel.plan)(&case, device, &variant, &KernelSource::embedded()).unwrap();
-                let verdict = prove(&mut executor, device, &case, plan).unwrap();
-                failures.extend(verdict.reason().map(|reason| format!("{case} {variant}: {reason}")));
-                proven += 1;
+                let proof = proven(&mut executor, device, &case, plan);
+                failures.extend(proof.err().map(|reason| format!("{case} {variant}: {reason}")));
+                count += 1;
             }
         }
-        assert!(proven > 0 || as_gpu(device).is_none(), "nothing was proven on {}", device.id);
-        eprintln!("{proven} variants proven on {}", device.id);
+        assert!(count > 0 || as_gpu(device).is_none(), "nothing was proven on {}", device.id);
+        eprintln!("{count} variants proven on {}", device.id);
     }
     assert!(failures.is_empty(), "{}", failures.join("\n"));
 }
@@ -350,8 +350,8 @@ fn every_prefill_variant_on_the_matrix_unit_is_right() {
             }
             for (kernel, variant) in list {
                 let plan = (kernel.plan)(&case, device, &variant, &KernelSource::embedded()).unwrap();
-                let verdict = prove(&mut executor, device, &case, plan).unwrap();
-                assert!(verdict.passed(), "{case} {variant}: {}", verdict.reason().unwrap());
+                let proof = proven(&mut executor, device, &case, plan);
+                proof.unwrap_or_else(|reason| panic!("{case} {variant}: {reason}"));
             }
         }
         eprintln!("{} on {}", if able { "proven" } else { "no matrices" }, device.id);

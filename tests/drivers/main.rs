@@ -10,6 +10,7 @@ mod inputs;
 #[cfg(unix)]
 mod isolation;
 mod matrices;
+mod proofs;
 mod shapes;
 mod start;
 mod whole_runs;

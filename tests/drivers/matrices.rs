@@ -6,7 +6,8 @@
 //! masks. Exchanges between neighbouring lanes must stay within a real subgroup, and operands must not
 //! be overwritten between load and multiplication, which leaves out texts that hold them in registers.
 
-use crate::device::{as_gpu, case, prove, start};
+use crate::device::{as_gpu, case, start};
+use crate::proofs::proven;
 use portamark_kernels::{Kernel, KernelSource, space};
 use portamark_model::device::{Capabilities, DeviceType, Feature, MatrixShape};
 use portamark_model::plan::Plan;
@@ -153,8 +154,8 @@ fn attention_on_the_units_of_gpus_is_right() {
             let (kernel, variant) = space(&case, &gpu).unwrap().into_iter().find(wanted).expect(part);
             let plan = (kernel.plan)(&case, &gpu, &variant, &KernelSource::embedded()).unwrap();
             let started = Instant::now();
-            let verdict = prove(&mut executor, device, &case, unit.emulate(plan)).unwrap();
-            assert!(verdict.passed(), "{case} {variant}: {}", verdict.reason().unwrap());
+            let proof = proven(&mut executor, device, &case, unit.emulate(plan));
+            proof.unwrap_or_else(|reason| panic!("{case} {variant}: {reason}"));
             if started.elapsed().as_secs() >= 5 {
                 eprintln!("{case} {variant} took {:?}", started.elapsed());
             }

@@ -6,7 +6,8 @@
 //! kernels meant for one are drawn too. The seed is fixed; PORTAMARK_SHAPES_SEED draws others and
 //! PORTAMARK_SHAPES sets how many.
 
-use crate::device::{as_gpu, case, compiles_slowly, prove, start};
+use crate::device::{as_gpu, case, compiles_slowly, start};
+use crate::proofs::proven;
 use portamark_executors::ChildExecutor;
 use portamark_kernels::{Kernel, KernelSource, candidates, space};
 use portamark_model::device::Capabilities;
@@ -58,20 +59,20 @@ fn prove_shapes(keys: impl Strategy<Value = String>, label: u8, usual: usize) {
     let usual = if devices.iter().any(compiles_slowly) { usual / 2 } else { usual };
     let mut runner = runner(label);
     let strategy = (keys, any::<Index>());
-    let (mut proven, mut failures) = (0, Vec::new());
+    let (mut proofs, mut failures) = (0, Vec::new());
     for _ in 0..count(usual) {
         let (key, index) = strategy.new_tree(&mut runner).expect("every draw is a shape").current();
         let case = case(&key);
         for device in &devices {
             for (kernel, variant) in one_of_each(&case, device, &index) {
-                proven += 1;
+                proofs += 1;
                 failures.extend(failure(&mut executor, device, &case, kernel, &variant));
             }
         }
     }
     assert!(failures.is_empty(), "{}", failures.join("\n"));
-    assert!(proven >= count(usual), "only {proven} proofs");
-    eprintln!("{proven} variants proven");
+    assert!(proofs >= count(usual), "only {proofs} proofs");
+    eprintln!("{proofs} variants proven");
 }
 
 /// What is wrong with one variant on one shape, if anything.
@@ -85,14 +86,11 @@ fn failure(
     let started = Instant::now();
     let plan = (kernel.plan)(case, device, variant, &KernelSource::embedded());
     let plan = plan.unwrap_or_else(|e| panic!("{case} {variant}: {e}"));
-    let failure = match prove(executor, device, case, plan) {
-        Ok(verdict) => verdict.reason(),
-        Err(fault) => Some(fault.to_string()),
-    };
+    let proof = proven(executor, device, case, plan);
     if started.elapsed().as_secs() >= 5 {
         eprintln!("{case} {variant} took {:?}", started.elapsed());
     }
-    failure.map(|reason| format!("{case} [{variant}]: {reason}"))
+    proof.err().map(|reason| format!("{case} [{variant}]: {reason}"))
 }
 
 fn size() -> impl Strategy<Value = u64> {

@@ -2,9 +2,10 @@
 
 use super::changes::Change;
 use super::matchup::{DevicePair, pair_devices};
-use super::subject::{Subject, subjects, variant};
+use super::subject::{subjects, variant};
 use super::verdict::{Absence, Judgement, Verdict, VerdictRule, judge_together};
 use portamark_results::{Row, RunFile, Status};
+use rayon::prelude::*;
 use serde::Serialize;
 use std::fmt;
 
@@ -171,15 +172,7 @@ pub fn verdicts(new: &[RunFile], reference: &[RunFile], rule: &VerdictRule) -> V
 /// Each case by itself. The work is divided among the processor's cores.
 fn judge_pair(pair: &DevicePair, matching: Matching, rule: &VerdictRule) -> Vec<CaseVerdict> {
     let subjects = subjects(pair, matching.by_variant);
-    let workers = std::thread::available_parallelism().map_or(1, usize::from);
-    let share = subjects.len().div_ceil(workers).max(1);
-    std::thread::scope(|scope| {
-        let judge = |part: &[Subject]| -> Vec<CaseVerdict> {
-            part.iter().map(|subject| subject.judge(matching.force, rule)).collect()
-        };
-        let parts: Vec<_> = subjects.chunks(share).map(|part| scope.spawn(move || judge(part))).collect();
-        parts.into_iter().flat_map(|part| part.join().expect("judging does not panic")).collect()
-    })
+    subjects.par_iter().map(|subject| subject.judge(matching.force, rule)).collect()
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@
 
 use super::config::Config;
 use super::fixed_work::prepare_fixed_work;
+use super::host::Host;
 use super::rotation::told_cache;
 use super::sampling::{batch_size, chosen_s};
 use portamark_executors::{Executor, Fault};
@@ -16,7 +17,8 @@ use portamark_model::units;
 use portamark_model::workload::READ_BLOCK;
 use portamark_results::{CacheReport, CacheSource, CurvePoint, TimerChoice, TimerReport};
 use portamark_stats::last_knee;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+use web_time::Instant;
 
 /// No new working set is begun after this.
 const BUDGET: Duration = Duration::from_millis(2500);
@@ -36,16 +38,21 @@ const BATCHES: usize = 5;
 const BATCH_S: f64 = 1e-3;
 
 /// What is taken for granted of `device` when its curve is not measured.
-pub fn assumed_cache(device: &Capabilities) -> CacheReport {
-    let (bytes, source) = told_cache(device);
+pub fn assumed_cache(device: &Capabilities, host: &Host) -> CacheReport {
+    let (bytes, source) = told_cache(device, host);
     let finding = format!("{} {}", words(source), units::bytes(bytes));
     CacheReport::new(bytes, source, finding, Vec::new())
 }
 
 /// What `curve` says of `device`; `stopped` says why the curve ends early, if it does.
-fn judged(device: &Capabilities, curve: Vec<CurvePoint>, stopped: Option<String>) -> CacheReport {
+fn judged(
+    device: &Capabilities,
+    host: &Host,
+    curve: Vec<CurvePoint>,
+    stopped: Option<String>,
+) -> CacheReport {
     let rates: Vec<f64> = curve.iter().map(|point| point.rate).collect();
-    let (told, told_by) = told_cache(device);
+    let (told, told_by) = told_cache(device, host);
     let (bytes, source, mut finding) = match last_knee(&rates) {
         Some(knee) => {
             let (fits, outgrown) = (curve[knee.before].bytes, curve[knee.after].bytes);
@@ -95,7 +102,7 @@ pub fn measure_cache(
     config: &Config,
     source: &KernelSource,
 ) -> CacheReport {
-    let (told, _) = told_cache(device);
+    let (told, _) = told_cache(device, &config.host);
     let most = if device.is_software() { HOST_CACHES * told } else { LARGEST };
     let largest = most.min(device.limits.binding_bytes).min(config.memory_limit / 2);
     let mut read = |bytes: u64| -> Result<f64, Fault> {
@@ -117,7 +124,7 @@ pub fn measure_cache(
         Ok(seconds) => seconds,
         Err(fault) => {
             let stopped = format!("the curve was not measured: {}", fault.reason);
-            return judged(device, curve, Some(stopped));
+            return judged(device, &config.host, curve, Some(stopped));
         }
     };
     let mut bytes = SMALLEST;
@@ -138,7 +145,7 @@ pub fn measure_cache(
         }
         bytes *= 2;
     }
-    judged(device, curve, stopped)
+    judged(device, &config.host, curve, stopped)
 }
 
 /// Seconds of one execution in the fastest of a few batches.
@@ -188,14 +195,14 @@ mod tests {
     fn the_cache_is_at_most_the_smallest_working_set_that_memory_serves() {
         // 1 to 16 MiB at 4 TB/s, 32 MiB between, 64 and 128 MiB at 2 TB/s.
         let rates = [4e12, 4.1e12, 4e12, 3.9e12, 4e12, 3e12, 2e12, 2.1e12];
-        let report = judged(&gpu(), curve(&rates), None);
+        let report = judged(&gpu(), &Host::default(), curve(&rates), None);
         assert_eq!((report.bytes, report.source), (64 * MIB, CacheSource::Measured));
         assert_eq!(report.finding, "reads of 16.8 MB are 1.95 times as fast as those of 67.1 MB");
     }
 
     #[test]
     fn without_a_knee_the_size_is_assumed_and_the_finding_says_so() {
-        let report = judged(&gpu(), curve(&[1e12, 1e12, 1e12]), Some("out of time".into()));
+        let report = judged(&gpu(), &Host::default(), curve(&[1e12, 1e12, 1e12]), Some("out of time".into()));
         assert_eq!((report.bytes, report.source), (64 * MIB, CacheSource::Assumed));
         assert_eq!(report.finding, "no knee in reads of up to 4.19 MB; taken to be 67.1 MB; out of time");
     }
@@ -203,10 +210,11 @@ mod tests {
     #[test]
     fn a_processor_that_says_more_than_the_curve_is_believed() {
         let software = Script::device();
-        let told = assumed_cache(&software).bytes;
-        let report = judged(&software, curve(&[9e9, 2e9, 2e9]), None);
-        // The knee is at 2 MiB; every machine that runs this has more or says nothing.
-        assert_eq!(report.bytes, told.max(2 * MIB));
+        // The knee is at 2 MiB.
+        let told = |bytes| judged(&software, &Host::new(None, bytes), curve(&[9e9, 2e9, 2e9]), None);
+        let report = told(Some(32 * MIB));
+        assert_eq!((report.bytes, report.source), (32 * MIB, CacheSource::Host));
+        assert_eq!((told(Some(MIB)).bytes, told(None).bytes), (2 * MIB, 2 * MIB));
         assert!(report.finding.starts_with("reads of 1.05 MB are 4.50 times as fast"), "{}", report.finding);
     }
 

@@ -1,5 +1,6 @@
 //! The settings of the method.
 
+use super::host::Host;
 use portamark_model::workload::Distribution;
 use portamark_stats::StoppingConfig;
 use std::time::Duration;
@@ -33,6 +34,8 @@ pub struct Config {
     pub cache_bytes: u64,
     /// Whether buffers rotate at all.
     pub rotate: bool,
+    /// What the machine says of itself.
+    pub host: Host,
 }
 
 impl Default for Config {
@@ -49,6 +52,7 @@ impl Default for Config {
             memory_limit: 4 << 30,
             cache_bytes: 64 << 20,
             rotate: true,
+            host: Host::default(),
         }
     }
 }

@@ -14,7 +14,7 @@ use portamark_model::plan::Plan;
 use portamark_model::workload::Case;
 use portamark_stats::{StopReason, rank_interval, sorted_finite};
 use std::array::from_fn;
-use std::time::Instant;
+use web_time::Instant;
 
 /// One side: what it runs, and where.
 pub struct Contestant<'a, 'b> {

@@ -12,7 +12,7 @@ use portamark_model::plan::Plan;
 use portamark_model::workload::{Case, Inputs, Tile};
 use portamark_results::{Cache, Spent, Timing, Verification};
 use portamark_stats::is_drifting;
-use std::time::Instant;
+use web_time::Instant;
 
 /// How a measurement ended.
 #[derive(Debug, Clone, PartialEq)]

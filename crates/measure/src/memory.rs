@@ -1,5 +1,6 @@
 //! What a case may take of memory, and why it may not.
 
+use super::host::Host;
 use portamark_model::device::{Capabilities, DeviceType};
 use portamark_model::plan::Plan;
 use portamark_model::units;
@@ -16,8 +17,8 @@ const UNKNOWN: u64 = 4 << 30;
 
 /// Bytes that one case may hold on `device`, unless the user says otherwise: a share of the card's
 /// memory, and of the host's for devices that have none of their own.
-pub fn memory_limit(device: &Capabilities) -> u64 {
-    let host = || host_memory().map(|(total, free)| share(total, OF_HOST).min(share(free, OF_FREE)));
+pub fn memory_limit(device: &Capabilities, host: &Host) -> u64 {
+    let host = || host.memory.map(|memory| share(memory.total, OF_HOST).min(share(memory.free, OF_FREE)));
     let own = || device.limits.memory_bytes.map(|bytes| share(bytes, OF_DEVICE));
     match device.device_type {
         DeviceType::Software => host(),
@@ -29,24 +30,6 @@ pub fn memory_limit(device: &Capabilities) -> u64 {
 
 fn share(bytes: u64, part: f64) -> u64 {
     (bytes as f64 * part) as u64
-}
-
-/// Bytes of the host's memory, all and free; within a container those of the container.
-fn host_memory() -> Option<(u64, u64)> {
-    let (total, free) = meminfo(&std::fs::read_to_string("/proc/meminfo").ok()?)?;
-    let number = |path: &str| std::fs::read_to_string(path).ok()?.trim().parse::<u64>().ok();
-    let most = number("/sys/fs/cgroup/memory.max").unwrap_or(u64::MAX);
-    let used = number("/sys/fs/cgroup/memory.current").unwrap_or(0);
-    Some((total.min(most), free.min(most.saturating_sub(used))))
-}
-
-/// `MemTotal` and `MemAvailable` in bytes.
-fn meminfo(text: &str) -> Option<(u64, u64)> {
-    let field = |name: &str| {
-        let line = text.lines().find_map(|line| line.strip_prefix(name))?;
-        line.split_whitespace().next()?.parse::<u64>().ok().map(|kib| kib << 10)
-    };
-    Some((field("MemTotal:")?, field("MemAvailable:")?))
 }
 
 /// Why a case cannot be held, and whether by the device or by the user's wish.
@@ -96,6 +79,7 @@ pub fn fits(case: &Case, plan: Option<&Plan>, device: &Capabilities, limit: u64)
 
 #[cfg(test)]
 mod tests {
+    use super::super::host::HostMemory;
     use super::*;
     use portamark_kernels::{KernelSource, default_plan};
 
@@ -131,20 +115,16 @@ mod tests {
 
     #[test]
     fn a_software_device_has_a_share_of_the_host_and_a_card_of_its_own_memory() {
+        let host = |total, free| Host::new(Some(HostMemory { total, free }), None);
         let mut device = Capabilities::example();
-        assert_eq!(memory_limit(&device), UNKNOWN);
+        assert_eq!(memory_limit(&device, &host(10, 10)), UNKNOWN);
         device.limits.memory_bytes = Some(80_000_000_000);
-        assert_eq!(memory_limit(&device), 64_000_000_000);
+        assert_eq!(memory_limit(&device, &Host::default()), 64_000_000_000);
         device.device_type = DeviceType::Software;
-        if let Some((total, _)) = host_memory() {
-            assert!(memory_limit(&device) <= total / 2);
-        }
-    }
-
-    #[test]
-    fn the_host_s_memory_is_read_as_linux_writes_it() {
-        let text = "MemTotal:       24689764 kB\nMemFree:         1000 kB\nMemAvailable:   23000000 kB\n";
-        assert_eq!(meminfo(text), Some((24_689_764 << 10, 23_000_000 << 10)));
-        assert_eq!(meminfo("MemTotal: x\n"), None);
+        assert_eq!(memory_limit(&device, &host(1000, 900)), 500);
+        assert_eq!(memory_limit(&device, &host(1000, 100)), 80);
+        assert_eq!(memory_limit(&device, &Host::default()), UNKNOWN);
+        device.device_type = DeviceType::Integrated;
+        assert_eq!(memory_limit(&device, &host(1000, 900)), 500);
     }
 }

@@ -1,6 +1,7 @@
 //! Buffer rotation: consecutive executions use other buffers until the caches have forgotten the
 //! first ones.
 
+use super::host::Host;
 use portamark_model::device::Capabilities;
 use portamark_results::{Cache, CacheSource};
 
@@ -29,28 +30,14 @@ pub fn sets(set_bytes: u64, cache_bytes: u64, memory_limit: u64) -> (u32, Cache)
 /// Bytes of the last-level cache that `device` is taken to have before its bandwidth curve is
 /// known, and who says so.
 ///
-/// A software device uses the host's cache, which Linux tells. Vulkan, Metal and DX12 do not tell
+/// A software device uses the cache of `host`. Vulkan, Metal and DX12 do not tell
 /// a GPU's: 64 MiB covers what most have (H100 50 MB, RTX 4090 72 MB of which half is reachable
 /// from one side).
-pub fn told_cache(device: &Capabilities) -> (u64, CacheSource) {
-    let host = || {
-        let text = std::fs::read_to_string("/sys/devices/system/cpu/cpu0/cache/index3/size").ok()?;
-        parse_size(text.trim())
-    };
-    match host().filter(|_| device.is_software()) {
+pub fn told_cache(device: &Capabilities, host: &Host) -> (u64, CacheSource) {
+    match host.cache_bytes.filter(|_| device.is_software()) {
         Some(bytes) => (bytes, CacheSource::Host),
         None => (64 << 20, CacheSource::Assumed),
     }
-}
-
-/// Reads `32768K` or `32M`.
-fn parse_size(text: &str) -> Option<u64> {
-    let (digits, factor) = match text.as_bytes().last()? {
-        b'K' => (&text[..text.len() - 1], 1 << 10),
-        b'M' => (&text[..text.len() - 1], 1 << 20),
-        _ => (text, 1),
-    };
-    digits.parse::<u64>().ok().map(|size| size * factor)
 }
 
 #[cfg(test)]
@@ -69,13 +56,5 @@ mod tests {
         // One large set is read again from its beginning: what is left of it in the cache counts.
         assert_eq!(sets(100, 32, 100), (1, Cache::Warm));
         assert_eq!(sets(1, 1 << 20, 1 << 30), (256, Cache::Warm));
-    }
-
-    #[test]
-    fn cache_sizes_are_read_as_linux_writes_them() {
-        assert_eq!(parse_size("32768K"), Some(32 << 20));
-        assert_eq!(parse_size("32M"), Some(32 << 20));
-        assert_eq!(parse_size(""), None);
-        assert_eq!(parse_size("x"), None);
     }
 }

@@ -8,7 +8,8 @@ use portamark_results::{Cache, SentinelTimes, Slowdowns, TimerChoice, TimerRepor
 use portamark_stats::{
     AffineFit, Line, Noise, StopReason, StoppingRule, Summary, agrees, least_squares, theil_sen,
 };
-use std::time::{Duration, Instant};
+use std::time::Duration;
+use web_time::Instant;
 
 /// A batch lasts at least this many ticks: quantisation then errs by 0.2 % at most.
 const LEAST_TICKS: f64 = 1000.0;

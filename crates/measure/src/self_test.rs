@@ -7,7 +7,8 @@ use portamark_executors::{Executor, Fault};
 use portamark_kernels::KernelSource;
 use portamark_model::device::{Capabilities, TimerKind};
 use portamark_results::TimerReport;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+use web_time::Instant;
 
 /// Empty passes, from which the tick is estimated.
 const EMPTY: usize = 1000;

@@ -1,6 +1,7 @@
 //! What a run is to do, resolved: nothing here knows how it was typed.
 
 use crate::choice::KernelChoice;
+use crate::host::this_host;
 use portamark_kernels::KernelSource;
 use portamark_measure::{Config, assumed_cache, memory_limit};
 use portamark_model::device::Capabilities;
@@ -52,12 +53,14 @@ impl Default for Settings {
 impl Settings {
     /// The settings of the method on `device`. Times of a case are divided by its repeats.
     pub fn config(&self, device: &Capabilities, repeats: u32) -> Config {
+        let host = this_host();
         Config {
+            host,
             seed: self.seed,
             dist: self.dist,
             timeout: self.timeout,
-            cache_bytes: assumed_cache(device).bytes,
-            memory_limit: self.memory.unwrap_or_else(|| memory_limit(device)),
+            cache_bytes: assumed_cache(device, &host).bytes,
+            memory_limit: self.memory.unwrap_or_else(|| memory_limit(device, &host)),
             min_time: self.min_time / repeats,
             time_limit: self.max_time.max(self.min_time) / repeats,
             rotate: self.rotate,

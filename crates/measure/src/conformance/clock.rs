@@ -8,7 +8,7 @@ use portamark_executors::protocol::Sampled;
 use portamark_model::units;
 use portamark_results::TimerChoice;
 use portamark_stats::median_of_unsorted;
-use std::time::Instant;
+use web_time::Instant;
 
 /// The first that a device does is used.
 const CASES: [&str; 3] =
