@@ -16,19 +16,25 @@ pub fn replace_file(
 ) -> Result<()> {
     let error = |source: io::Error| Error::io("write", path, source);
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut builder = tempfile::Builder::new();
-    #[cfg(unix)]
-    {
-        // The default is for its writer alone. The umask still holds.
-        use std::os::unix::fs::PermissionsExt;
-        builder.permissions(std::fs::Permissions::from_mode(0o666));
-    }
-    let mut file = builder.tempfile_in(folder).map_err(error)?;
+    let mut file = create_in(folder).map_err(error)?;
     let mut buffer = BufWriter::new(file.as_file_mut());
     write(&mut buffer).and_then(|()| buffer.flush()).map_err(error)?;
     drop(buffer);
     file.persist(path).map_err(|failure| error(failure.error))?;
     Ok(())
+}
+
+#[cfg(unix)]
+fn create_in(folder: &Path) -> io::Result<tempfile::NamedTempFile> {
+    // The default is for its writer alone. The umask still holds.
+    use std::os::unix::fs::PermissionsExt;
+    let everyone = std::fs::Permissions::from_mode(0o666);
+    tempfile::Builder::new().permissions(everyone).tempfile_in(folder)
+}
+
+#[cfg(not(unix))]
+fn create_in(folder: &Path) -> io::Result<tempfile::NamedTempFile> {
+    tempfile::NamedTempFile::new_in(folder)
 }
 
 #[cfg(test)]
