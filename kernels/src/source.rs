@@ -3,7 +3,9 @@
 use super::error::PlanError;
 use super::source_lines::mark;
 use include_dir::{Dir, include_dir};
+use minijinja::Environment;
 use std::path::PathBuf;
+use std::sync::OnceLock;
 
 /// The folders of texts that are compiled in, by their names.
 static FOLDERS: [(&str, Dir<'static>); 15] = [
@@ -100,8 +102,8 @@ impl KernelSource {
     /// Renders template `name` with `values`.
     pub fn render<S: serde::Serialize>(&self, name: &str, values: S) -> Result<String, PlanError> {
         let values = minijinja::Value::from(minijinja::value::Serde(values));
-        let environment = self.environment();
-        let rendered = environment.get_template(name).and_then(|template| template.render(values));
+        let render = |all: &Environment| all.get_template(name).and_then(|template| template.render(values));
+        let rendered = self.with_environment(render);
         rendered.map_err(|error| PlanError::Template(format!("{error:#}")))
     }
 
@@ -113,7 +115,7 @@ impl KernelSource {
         values: &serde_json::Value,
     ) -> Result<String, PlanError> {
         let values = minijinja::Value::from(minijinja::value::Serde(values));
-        let rendered = self.environment().render_named_str(name, text, values);
+        let rendered = self.with_environment(|all| all.render_named_str(name, text, values));
         rendered.map_err(|error| PlanError::Template(format!("{error:#}")))
     }
 
@@ -124,15 +126,26 @@ impl KernelSource {
         values: &serde_json::Value,
     ) -> Result<serde_json::Value, minijinja::Error> {
         let values = minijinja::Value::from(minijinja::value::Serde(values));
-        let mut environment = self.environment();
-        environment.add_function("ceil", |number: f64| number.ceil() as i64);
-        let value = environment.compile_expression(expression)?.eval(values)?;
+        let value = self.with_environment(|all| all.compile_expression(expression)?.eval(values))?;
         serde_json::to_value(value)
             .map_err(|error| minijinja::Error::new(minijinja::ErrorKind::BadSerialization, error.to_string()))
     }
 
-    fn environment(&self) -> minijinja::Environment<'static> {
-        let mut environment = minijinja::Environment::new();
+    /// Calls `render` with the texts. Those that were compiled in are parsed once, those of a folder
+    /// each time.
+    fn with_environment<T>(&self, render: impl FnOnce(&Environment) -> T) -> T {
+        static EMBEDDED: OnceLock<Environment> = OnceLock::new();
+        static MARKED: OnceLock<Environment> = OnceLock::new();
+        match (&self.folder, self.marked) {
+            (Some(_), _) => render(&self.environment()),
+            (None, false) => render(EMBEDDED.get_or_init(|| self.environment())),
+            (None, true) => render(MARKED.get_or_init(|| self.environment())),
+        }
+    }
+
+    fn environment(&self) -> Environment<'static> {
+        let mut environment = Environment::new();
+        environment.add_function("ceil", |number: f64| number.ceil() as i64);
         environment.set_undefined_behavior(minijinja::UndefinedBehavior::Strict);
         let syntax = minijinja::syntax::SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build();
         environment.set_syntax(syntax.expect("the default delimiters are valid"));

@@ -5,6 +5,7 @@
 
 use crate::device::{DEADLINE, as_gpu, case, compiles_slowly, prove, start};
 use crate::proofs::proven;
+use crate::shares::Shares;
 use portamark_executors::Executor;
 use portamark_executors::protocol::Prepare;
 use portamark_kernels::{Kernel, KernelSource, PlanError, candidates, default_plan, space};
@@ -24,14 +25,17 @@ enum Depth {
 }
 
 /// The variants to prove on `device`. Kernels meant for GPUs must be right on every driver too,
-/// however slow they are there, so at full depth the device also passes for one. Where compiling takes
-/// long, one variant of each kernel shows what that driver makes of it; three other drivers have them all.
+/// however slow they are there, so at full depth the device also passes for one. Of variants that are alike
+/// for all drivers it has the preferred one of each kernel and its share of the others; where compiling takes
+/// long, it has the preferred ones alone.
 fn variants(
     case: &Case,
     device: &Capabilities,
     depth: Depth,
 ) -> Result<Vec<(&'static Kernel, Variant)>, PlanError> {
     let mut found = candidates(case, device)?;
+    let shares = Shares::of_this_run();
+    let mut kernels = HashSet::new();
     if depth == Depth::All && !compiles_slowly(device) {
         let gpu = as_gpu(device);
         for candidate in gpu.iter().flat_map(|gpu| candidates(case, gpu).unwrap_or_default()) {
@@ -39,8 +43,8 @@ fn variants(
                 found.push(candidate);
             }
         }
+        found.retain(|(kernel, variant)| kernels.insert(kernel.name) || shares.has(case, device, variant));
     } else {
-        let mut kernels = HashSet::new();
         found.retain(|(kernel, _)| kernels.insert(kernel.name));
     }
     Ok(found)
@@ -270,6 +274,8 @@ fn settings(
         let setting: Option<Vec<u32>> = knobs.iter().map(|knob| variant.knobs.get(*knob).copied()).collect();
         setting.is_some_and(|setting| wanted(variant) && seen.insert((kernel.name, setting)))
     });
+    let (shares, mut kernels) = (Shares::of_this_run(), HashSet::new());
+    found.retain(|(kernel, variant)| kernels.insert(kernel.name) || shares.has(case, device, variant));
     found
 }
 

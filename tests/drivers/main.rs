@@ -12,5 +12,6 @@ mod isolation;
 mod matrices;
 mod proofs;
 mod shapes;
+mod shares;
 mod start;
 mod whole_runs;

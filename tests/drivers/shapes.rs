@@ -3,11 +3,13 @@
 //! Sizes are drawn from what index arithmetic gets wrong: one, primes, and one more and one less
 //! than what tiles are made of. Each shape is proven with one variant of each kernel that serves it,
 //! drawn from the whole space that tuning may search (but where compiling takes long); the device also passes for a GPU, so that
-//! kernels meant for one are drawn too. The seed is fixed; PORTAMARK_SHAPES_SEED draws others and
-//! PORTAMARK_SHAPES sets how many.
+//! kernels meant for one are drawn too. Where `./test` goes through several drivers, each draws its part, and
+//! others than the rest. The seed is fixed; PORTAMARK_SHAPES_SEED draws others and PORTAMARK_SHAPES sets how
+//! many.
 
 use crate::device::{as_gpu, case, compiles_slowly, start};
 use crate::proofs::proven;
+use crate::shares::Shares;
 use portamark_executors::ChildExecutor;
 use portamark_kernels::{Kernel, KernelSource, candidates, space};
 use portamark_model::device::Capabilities;
@@ -27,6 +29,7 @@ const LONG: &[u64] = &[512, 769, 1023, 1024, 1031, 2047, 2052];
 /// Draws: fixed unless the environment says otherwise.
 fn runner(label: u8) -> TestRunner {
     let seed: u64 = std::env::var("PORTAMARK_SHAPES_SEED").ok().and_then(|s| s.parse().ok()).unwrap_or(1);
+    let seed = seed + Shares::of_this_run().place() as u64;
     let mut bytes = [label; 32];
     bytes[..8].copy_from_slice(&seed.to_le_bytes());
     TestRunner::new_with_rng(Config::default(), TestRng::from_seed(RngAlgorithm::ChaCha, &bytes))
@@ -55,8 +58,7 @@ fn one_of_each(case: &Case, device: &Capabilities, index: &Index) -> Vec<(&'stat
 
 fn prove_shapes(keys: impl Strategy<Value = String>, label: u8, usual: usize) {
     let Some((mut executor, devices)) = start() else { return };
-    // A driver that compiles for long gets half of them.
-    let usual = if devices.iter().any(compiles_slowly) { usual / 2 } else { usual };
+    let usual = Shares::of_this_run().part(usual);
     let mut runner = runner(label);
     let strategy = (keys, any::<Index>());
     let (mut proofs, mut failures) = (0, Vec::new());
