@@ -66,7 +66,18 @@ impl Chaos {
         let program = env!("CARGO_BIN_EXE_portamark");
         Command::new(program)
             .current_dir(self.folder.path())
-            .args(["run", "chaos.toml", "-o", "results", "--timeout", "1500ms", "--max-time", "50ms"])
+            .args([
+                "run",
+                "chaos.toml",
+                "-o",
+                "results",
+                "--timeout",
+                "1500ms",
+                "--max-time",
+                "50ms",
+                "--warmup",
+                "5ms",
+            ])
             .args(more)
             .arg("--executor")
             .arg(format!("{program} executor fake --script script.toml"))
@@ -142,7 +153,7 @@ fn no_row_is_lost_and_none_comes_twice_whatever_befalls_executors_and_runner() {
         if !runs_until(&mut child, &chaos, next) {
             break;
         }
-        std::thread::sleep(Duration::from_millis(u64::from(random.next_u32() % 300)));
+        std::thread::sleep(Duration::from_millis(u64::from(random.next_u32() % 50)));
         // SIGKILL: nothing can be tidied up.
         let _ = child.kill();
         child.wait().unwrap();

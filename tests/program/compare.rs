@@ -64,6 +64,8 @@ impl Bench {
             folder,
             "--min-time",
             "1ms",
+            "--warmup",
+            "5ms",
             "--executor",
             &executor,
         ]);
@@ -212,7 +214,18 @@ fn few_processes_are_unclear_and_say_what_to_do() {
     bench.run("base", &pace(1), &[]).assert().success();
     let executor = bench.scripted(&slow(2, 2.0));
     bench
-        .portamark(&["run", "small.toml", "-o", "new", "--min-time", "1ms", "--executor", &executor])
+        .portamark(&[
+            "run",
+            "small.toml",
+            "-o",
+            "new",
+            "--min-time",
+            "1ms",
+            "--warmup",
+            "5ms",
+            "--executor",
+            &executor,
+        ])
         .assert()
         .success();
     bench
@@ -266,7 +279,18 @@ fn sides_are_chosen_by_words_among_the_files_of_a_folder() {
     // Both sides of a run in turns.
     let sides = [bench.scripted(&pace(1)), bench.scripted(&slow(2, 1.1))].map(|e| format!("executor={e}"));
     bench
-        .portamark(&["run", "small.toml", "-o", "ab", "--min-time", "1ms", "--repeats", "5"])
+        .portamark(&[
+            "run",
+            "small.toml",
+            "-o",
+            "ab",
+            "--min-time",
+            "1ms",
+            "--warmup",
+            "5ms",
+            "--repeats",
+            "5",
+        ])
         .args(["--ab", &sides[0], "--ab", &sides[1]])
         .assert()
         .success()
@@ -361,7 +385,16 @@ mod recipe {
     fn gate(bench: &Bench, mode: &str, script: &str) -> Command {
         let executor = bench.scripted(script);
         let mut command = Command::new("sh");
-        command.current_dir(bench.path("")).args([GATE, mode, "--min-time", "1ms", "--executor", &executor]);
+        command.current_dir(bench.path("")).args([
+            GATE,
+            mode,
+            "--min-time",
+            "1ms",
+            "--warmup",
+            "5ms",
+            "--executor",
+            &executor,
+        ]);
         command.env("PORTAMARK", env!("CARGO_BIN_EXE_portamark"));
         command.env("SUITE", "small.toml").env("REPEATS", "5");
         command

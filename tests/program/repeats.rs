@@ -42,7 +42,8 @@ impl Bench {
     }
 
     fn run(&self, folder: &str, arguments: &[&str]) -> Command {
-        let mut command = self.portamark(&["run", "small.toml", "-o", folder, "--min-time", "1ms"]);
+        let mut command =
+            self.portamark(&["run", "small.toml", "-o", folder, "--min-time", "1ms", "--warmup", "5ms"]);
         command.args(arguments);
         command
     }

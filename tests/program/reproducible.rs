@@ -44,7 +44,7 @@ fn run(folder: &Path, more: &[&str]) -> RunFile {
     let _ = fs::remove_dir_all(&results);
     let status = Command::new(program)
         .current_dir(folder)
-        .args(["run", "small.toml", "-o", "results", "--max-time", "100ms"])
+        .args(["run", "small.toml", "-o", "results", "--max-time", "100ms", "--warmup", "5ms"])
         .args(["--executor", &format!("{program} executor fake --script script.toml")])
         .args(more)
         .output()

@@ -44,7 +44,8 @@ impl Bench {
     }
 
     fn run(&self, arguments: &[&str]) -> Command {
-        let mut command = self.portamark(&["run", "small.toml", "-d", "all", "-o", "results"]);
+        let mut command =
+            self.portamark(&["run", "small.toml", "-d", "all", "-o", "results", "--warmup", "5ms"]);
         command.args(["--executor", &self.executor]).args(arguments);
         command
     }
@@ -54,7 +55,19 @@ impl Bench {
         let program = env!("CARGO_BIN_EXE_portamark");
         let child = std::process::Command::new(program)
             .current_dir(self.path(""))
-            .args(["run", "small.toml", "-d", "all", "-o", "results", "--timeout", timeout, "--executor"])
+            .args([
+                "run",
+                "small.toml",
+                "-d",
+                "all",
+                "-o",
+                "results",
+                "--warmup",
+                "5ms",
+                "--timeout",
+                timeout,
+                "--executor",
+            ])
             .arg(format!("{program} executor fake --script {}", self.path("script.toml").display()))
             .stdout(std::process::Stdio::null())
             .stderr(std::process::Stdio::piped())

@@ -28,6 +28,8 @@ pub struct Settings {
     pub min_time: Duration,
     /// No case is sampled longer than this, in all its repeats together.
     pub max_time: Duration,
+    /// The least warm-up of a case.
+    pub warmup: Duration,
     /// Sampling stops when the half-width of the median's interval is within this part of the median.
     pub max_noise: f64,
     /// Whether buffers rotate over twice the last-level cache; otherwise the caches are warm.
@@ -44,6 +46,7 @@ impl Default for Settings {
             memory: None,
             min_time: method.min_time,
             max_time: method.time_limit,
+            warmup: method.warmup,
             max_noise: method.stopping.relative_half_width,
             rotate: method.rotate,
         }
@@ -63,6 +66,7 @@ impl Settings {
             memory_limit: self.memory.unwrap_or_else(|| memory_limit(device, &host)),
             min_time: self.min_time / repeats,
             time_limit: self.max_time.max(self.min_time) / repeats,
+            warmup: self.warmup,
             rotate: self.rotate,
             stopping: StoppingConfig { relative_half_width: self.max_noise, ..Default::default() },
             ..Config::default()

@@ -76,6 +76,10 @@ impl Track {
             ("tuning_tables".to_string(), chooser.tables().to_string()),
             ("repeats".to_string(), options.repeats.to_string()),
         ]);
+        // What is usual goes without saying, as it did before there was a choice.
+        if config.warmup != Config::default().warmup {
+            header.options.insert("warmup_s".to_string(), config.warmup.as_secs_f64().to_string());
+        }
         let earlier = reopen_file(options, setup, &header, events)?;
         let conditions = Conditions::find(
             &mut *executor,

@@ -38,6 +38,9 @@ pub struct Arguments {
     /// Sample no case longer than this, even when its median is not known.
     #[arg(long, value_name = "TIME", value_parser = parse_time, default_value = "5s")]
     pub(super) max_time: Duration,
+    /// Run each case at least so long before it is sampled, and until two batches agree.
+    #[arg(long, value_name = "TIME", value_parser = parse_time, default_value = "200ms")]
+    pub(super) warmup: Duration,
     /// Stop sampling when the median is known within this fraction.
     #[arg(long, value_name = "FRACTION", default_value_t = 0.005)]
     pub(super) max_noise: f64,
@@ -92,6 +95,7 @@ impl Arguments {
         Settings {
             min_time: self.min_time.unwrap_or_default(),
             max_time: self.max_time,
+            warmup: self.warmup,
             max_noise: self.max_noise,
             rotate: self.cache == CacheState::Rotated,
             ..self.subject.settings()
