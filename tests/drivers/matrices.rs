@@ -8,6 +8,7 @@
 
 use crate::device::{as_gpu, case, start};
 use crate::proofs::proven;
+use crate::shares::Shares;
 use portamark_kernels::{Kernel, KernelSource, space};
 use portamark_model::device::{Capabilities, DeviceType, Feature, MatrixShape};
 use portamark_model::plan::Plan;
@@ -129,6 +130,9 @@ fn store_sum(sum: Sum, at: u32, stride: u32) {{
 
 #[test]
 fn attention_on_the_units_of_gpus_is_right() {
+    if !Shares::of_this_run().is_first() {
+        return;
+    }
     let Some((mut executor, devices)) = start() else { return };
     let unit = |edge, element, subgroup| Unit { edge, element, subgroup };
     // Lanes that share a row by two and by four, rows that a lane has alone, and both ways of summing.

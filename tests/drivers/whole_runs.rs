@@ -2,6 +2,7 @@
 //!
 //! As for `tests/drivers/every_variant.rs`, `./test` runs this once for each software driver.
 
+use crate::shares::Shares;
 use crate::start::start;
 use std::fs;
 use std::path::Path;
@@ -52,7 +53,7 @@ fn portamark(folder: &Path, arguments: &[&str]) -> std::process::Output {
 
 #[test]
 fn the_example_of_an_own_kernel_is_right_and_measured_beside_the_built_in_one() {
-    if start().is_none() {
+    if !Shares::of_this_run().is_first() || start().is_none() {
         return;
     }
     let folder = tempfile::tempdir().unwrap();
@@ -80,7 +81,7 @@ fn the_example_of_an_own_kernel_is_right_and_measured_beside_the_built_in_one() 
 
 #[test]
 fn a_case_is_tuned_and_a_run_uses_what_was_found() {
-    if start().is_none() {
+    if !Shares::of_this_run().is_first() || start().is_none() {
         return;
     }
     let folder = tempfile::tempdir().unwrap();
@@ -98,7 +99,7 @@ fn a_case_is_tuned_and_a_run_uses_what_was_found() {
 
 #[test]
 fn sides_of_a_comparison_may_differ_by_driver_variant_kernel_texts_and_program() {
-    if start().is_none() {
+    if !Shares::of_this_run().is_first() || start().is_none() {
         return;
     }
     let folder = tempfile::tempdir().unwrap();
@@ -140,7 +141,7 @@ fn sides_of_a_comparison_may_differ_by_driver_variant_kernel_texts_and_program()
 
 #[test]
 fn repeats_are_processes_of_their_own_and_each_has_its_row() {
-    if start().is_none() {
+    if !Shares::of_this_run().is_first() || start().is_none() {
         return;
     }
     let folder = tempfile::tempdir().unwrap();
