@@ -1,4 +1,4 @@
-//! The error that reaches a user: what happened, to what, and what to do next; and the exit code.
+//! Errors of commands: message, hint and exit code.
 
 use portamark_model::error::{Error as Library, Hint};
 use std::io::ErrorKind;
@@ -23,10 +23,10 @@ pub enum Exit {
 /// Any failure of a command. The `Display` text is the one line a user reads.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// A library's.
+    /// An error of a library.
     #[error(transparent)]
     Library(#[from] Library),
-    /// Something that was to hold does not.
+    /// A gate failed.
     #[error("{0}")]
     Gate(String),
     /// The user asked to stop.
@@ -38,27 +38,27 @@ pub enum Error {
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 impl Error {
-    /// A usage error without a hint.
+    /// Returns a usage error without a hint.
     pub fn usage(message: impl Into<String>) -> Self {
         Library::refused(message).into()
     }
 
-    /// A usage error with advice.
+    /// Returns a usage error with a hint.
     pub fn usage_hint(message: impl Into<String>, hint: impl Into<Hint>) -> Self {
         Library::refused_hint(message, hint).into()
     }
 
-    /// An unusable input file.
+    /// Returns the error for an unusable input file.
     pub fn input(path: impl Into<PathBuf>, message: impl Into<String>) -> Self {
         Library::input(path, message).into()
     }
 
-    /// An input/output failure on `path`.
+    /// Returns the error for an input or output failure on `path`.
     pub fn io(action: &'static str, path: &Path, source: std::io::Error) -> Self {
         Library::io(action, path, source).into()
     }
 
-    /// The exit code that goes with this error.
+    /// Returns the exit code for this error.
     pub fn exit(&self) -> Exit {
         match self {
             Error::Library(Library::NoDevice { .. } | Library::Executor { .. }) => Exit::NoDevice,
@@ -68,7 +68,7 @@ impl Error {
         }
     }
 
-    /// What to do next, where there is something to say.
+    /// Returns the hint on what to do next, if there is one.
     pub fn hint(&self) -> Option<String> {
         let Error::Library(error) = self else { return None };
         let of_program = match error {
@@ -86,7 +86,7 @@ impl Error {
     }
 }
 
-/// A hint by the flags of this program.
+/// Words a hint in terms of the options of this program.
 fn by_flags(hint: &Hint) -> String {
     match hint {
         Hint::SaveBaseline(name) => format!("`portamark run --save-baseline {name}` makes it"),

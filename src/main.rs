@@ -1,4 +1,4 @@
-//! Parse, run, say what went wrong, exit.
+//! The program: parses the command line, runs the command, prints an error, exits.
 
 mod cli;
 mod error;

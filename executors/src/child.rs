@@ -1,6 +1,6 @@
-//! An executor in a child process: spawn, deadline, kill, restart.
+//! An executor in a child process: starts it, waits for its answers with a timeout, kills and restarts it.
 //!
-//! A driver that crashes, hangs or aborts ends the child and never the run.
+//! A driver that crashes, hangs or aborts ends only the child process; the run continues.
 
 use super::post_mortem::{describe, kind_of_death, memory_kills, tail};
 use super::protocol::{Request, Response};
@@ -13,28 +13,29 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// Lines of the child's stderr that are kept to explain its death.
+/// Number of the last lines of the child's stderr that are kept, to explain why it exited.
 const KEPT_LINES: usize = 20;
-/// A response may carry the sampled elements of an output, never more.
+/// Largest accepted response, in bytes. The largest legitimate one carries sampled elements of an output.
 const LONGEST_RESPONSE: u64 = 64 << 20;
-/// Time that an executor has to end by itself after `bye`.
+/// Time that an executor gets to exit by itself after `bye`.
 const FAREWELL: Duration = Duration::from_millis(500);
 
-/// How to start an executor.
+/// Command that starts an executor.
 #[derive(Debug, Clone)]
 pub struct Program {
-    /// Path of the program.
+    /// Path or name of the program.
     pub program: std::path::PathBuf,
-    /// Its arguments.
+    /// Arguments of the program.
     pub arguments: Vec<String>,
-    /// Environment variables to set.
+    /// Environment variables to set, in addition to those of this process.
     pub environment: Vec<(String, String)>,
-    /// A folder with files of its own, which is removed when nothing can start it any more.
+    /// Temporary folder with the program's own files, removed when the last clone is dropped. `None` if it
+    /// needs no such folder.
     pub folder: Option<Arc<tempfile::TempDir>>,
 }
 
 impl Program {
-    /// `program` with `arguments`, in the environment of this process.
+    /// Creates a command that runs `program` with `arguments` in the environment of this process.
     pub fn new(program: impl Into<std::path::PathBuf>, arguments: Vec<String>) -> Self {
         Program { program: program.into(), arguments, environment: Vec::new(), folder: None }
     }
@@ -42,17 +43,17 @@ impl Program {
 
 struct Running {
     child: Child,
-    /// To the thread that writes the child's stdin: a child that reads nothing blocks a pipe, and
-    /// must not block the runner.
+    /// Queue to the thread that writes to the child's stdin. A child that does not read blocks the pipe; with
+    /// a thread of its own, it does not block the runner.
     requests: Sender<Vec<u8>>,
     lines: Receiver<std::io::Result<String>>,
     stderr: Arc<Mutex<VecDeque<String>>>,
-    /// Processes that the system had ended for want of memory when the child started.
+    /// Number of processes that the OOM killer had ended when the child started.
     memory_kills: Option<u64>,
 }
 
-/// An [`Executor`] behind a child's stdin and stdout. It starts at the first request and starts
-/// anew at the first request after a fatal fault.
+/// [`Executor`] in a child process, connected through stdin and stdout. The first request starts the child;
+/// the first request after a fatal fault starts a new one.
 pub struct ChildExecutor {
     program: Program,
     running: Option<Running>,
@@ -60,19 +61,19 @@ pub struct ChildExecutor {
 }
 
 impl ChildExecutor {
-    /// Prepares to start `program`; nothing is started yet.
+    /// Creates an executor without starting `program`. The first request starts it.
     pub fn new(program: Program) -> Self {
         ChildExecutor { program, running: None, starts: 0 }
     }
 
-    /// This binary's own wgpu executor.
+    /// Creates an executor that runs this program as a child with the arguments `executor wgpu`.
     pub fn wgpu() -> std::io::Result<Self> {
         let program = std::env::current_exe()?;
         let arguments = vec!["executor".into(), "wgpu".into()];
         Ok(Self::new(Program::new(program, arguments)))
     }
 
-    /// How often a child was started.
+    /// Number of child processes started so far.
     pub fn starts(&self) -> u32 {
         self.starts
     }
@@ -85,7 +86,7 @@ impl ChildExecutor {
         Ok(self.running.as_mut().expect("just set"))
     }
 
-    /// Sends a line and waits for the answer to it.
+    /// Sends one line and waits for its answer, for at most `deadline`.
     fn exchange(&mut self, mut text: Vec<u8>, deadline: Duration) -> Result<Response, Fault> {
         text.push(b'\n');
         let running = self.start()?;
@@ -103,14 +104,15 @@ impl ChildExecutor {
                 let what = format!("no answer within {deadline}; the executor was ended");
                 Err(self.post_mortem(FaultKind::Timeout, &what))
             }
-            Err(RecvTimeoutError::Disconnected) => Err(self.post_mortem(crashed, "the executor died")),
+            Err(RecvTimeoutError::Disconnected) => Err(self.post_mortem(crashed, "the executor exited")),
         }
     }
 
-    /// Ends a child that misbehaved. The fault says how it ended and what it said last.
+    /// Kills a child that failed. Returns a fault with the child's exit status and its last stderr lines.
     fn post_mortem(&mut self, kind: FaultKind, what: &str) -> Fault {
         let Some(mut running) = self.running.take() else { return Fault::fatal(kind, what) };
-        // A dying child may need a moment to be reaped; a live one is ended.
+        // A crashed child may take a moment to exit; waiting yields its own exit status. After a timeout
+        // there is nothing to wait for.
         let patience = if kind == FaultKind::Crashed { Duration::from_millis(200) } else { Duration::ZERO };
         let until = Instant::now() + patience;
         let status = loop {
@@ -122,7 +124,7 @@ impl ChildExecutor {
         };
         let _ = running.child.kill();
         let _ = running.child.wait();
-        // Readers of stderr end with the pipe, so what the driver said last is complete by now.
+        // The thread that reads stderr ends with the pipe; give it time to store the last lines.
         thread::sleep(Duration::from_millis(10));
         let said = running.stderr.lock().map(|lines| tail(&lines)).unwrap_or_default();
         let ended = status.map_or(String::new(), |status| format!(" ({})", describe(status)));
@@ -145,8 +147,8 @@ fn spawn(program: &Program) -> Result<Running, Fault> {
     let mut command = Command::new(&program.program);
     command.args(&program.arguments).envs(program.environment.iter().cloned());
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    // Ctrl-C reaches the whole foreground group: the child must outlive it, so that the runner can
-    // finish the row it is on.
+    // Ctrl-C signals the whole foreground process group. The child gets its own group and survives, so
+    // that the runner can finish the current row.
     #[cfg(unix)]
     std::os::unix::process::CommandExt::process_group(&mut command, 0);
     let mut child = command.spawn().map_err(|e| {
@@ -159,7 +161,7 @@ fn spawn(program: &Program) -> Result<Running, Fault> {
 
     let (requests, to_write) = channel::<Vec<u8>>();
     thread::spawn(move || {
-        // A child that is gone shows where its answer is awaited.
+        // A write error needs no report: whoever waits for the answer notices that the child is gone.
         while let Ok(request) = to_write.recv() {
             if stdin.write_all(&request).and_then(|()| stdin.flush()).is_err() {
                 break;
@@ -204,7 +206,7 @@ impl Executor for ChildExecutor {
     fn call(&mut self, request: &Request, deadline: Duration) -> Result<Response, Fault> {
         let text = serde_json::to_vec(request).expect("requests are plain data");
         if matches!(request, Request::Prepare(_)) {
-            // What was said about earlier cases explains no later one.
+            // stderr lines of earlier cases must not be reported for this one.
             self.start()?.stderr.lock().map(|mut lines| lines.clear()).unwrap_or_default();
         }
         self.exchange(text, deadline)
@@ -225,7 +227,7 @@ impl Executor for ChildExecutor {
         }
     }
 
-    /// The child has a moment to end by itself, so that the driver writes its caches.
+    /// Gives the child a moment to exit by itself, so that the driver can write its caches.
     fn end(&mut self) {
         self.leave(FAREWELL);
     }

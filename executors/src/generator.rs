@@ -1,12 +1,13 @@
-//! The kernels that fill buffers, compiled in: inputs by the generator, outputs with a poison.
+//! WGSL sources of the kernels that fill buffers: inputs with generated values, outputs with the poison
+//! pattern. The sources are compiled into the program.
 
 use portamark_model::workload::DType;
 
-/// Fills any output with a value that no kernel produces.
+/// Source of the kernel that fills an output with the poison pattern, which no kernel produces.
 pub(crate) const POISON: &str = include_str!("../generator/poison.wgsl");
 
-/// The text that fills a buffer of `dtype` with generated values; `None` for formats that are stored as
-/// buffers of integers and buffers of scales.
+/// Returns the source of the kernel that fills a buffer of `dtype` with generated values. `None` if the format
+/// is stored in two buffers, one of integers and one of scales; each is then filled by its own format.
 pub(crate) fn fill(dtype: DType) -> Option<String> {
     let packing = match dtype {
         DType::F32 => include_str!("../generator/f32.wgsl"),

@@ -1,4 +1,4 @@
-//! A service in the runner's own process: nothing has to be started, and nothing is kept apart.
+//! An executor in the runner's own process: it needs no child process, but does not isolate crashes.
 
 use super::protocol::{Failure, Request, Response};
 use super::remote::{Executor, Fault, FaultKind};
@@ -7,12 +7,12 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Makes a service.
+/// Factory of services, called for each start of an [`InProcessExecutor`].
 #[derive(Clone)]
 pub struct MakeService(Arc<dyn Fn() -> Box<dyn Service> + Send + Sync>);
 
 impl MakeService {
-    /// By `make`.
+    /// Creates a factory that calls `make` for each new service.
     pub fn new(make: impl Fn() -> Box<dyn Service> + Send + Sync + 'static) -> Self {
         MakeService(Arc::new(make))
     }
@@ -24,8 +24,8 @@ impl fmt::Debug for MakeService {
     }
 }
 
-/// An executor in the runner's own process. A deadline cannot be kept here: a driver that hangs, hangs the
-/// process, and one that dies ends it. [`ChildExecutor`](super::ChildExecutor) keeps both apart.
+/// Executor in the runner's own process. It ignores timeouts: a driver that hangs blocks the whole process, and
+/// one that crashes ends it. [`ChildExecutor`](super::ChildExecutor) protects the runner from both.
 #[derive(Debug)]
 pub struct InProcessExecutor {
     make: MakeService,
@@ -42,7 +42,7 @@ impl fmt::Debug for Running {
 }
 
 impl InProcessExecutor {
-    /// The service starts at the first request.
+    /// Creates an executor without starting a service. The first request starts it.
     pub fn new(make: MakeService) -> Self {
         InProcessExecutor { make, service: None, generation: 0 }
     }

@@ -1,7 +1,9 @@
-//! Where a plan or a case runs: the protocol, and the executors that speak it.
+//! Executors run plans and cases on devices. This crate defines the protocol between the runner and an
+//! executor, and contains the built-in executors.
 //!
-//! [`Executor`] is the runner's side: a child process ([`ChildExecutor`]), a browser's page, or a service in
-//! this process ([`InProcessExecutor`]). [`Service`] is the other side: what answers requests.
+//! [`Executor`] is the runner's side. It sends requests to a child process ([`ChildExecutor`]), to a page in
+//! a browser, or to a service in this process ([`InProcessExecutor`]). [`Service`] is the executor's side: it
+//! answers the requests.
 //!
 //! ```
 //! use portamark_executors::fake::{Fake, Script};
@@ -15,7 +17,8 @@
 //! # Ok::<(), portamark_executors::Fault>(())
 //! ```
 //!
-//! Features: `wgpu` for GPU drivers, `host` for the processor, `browser` for pages with WebGPU.
+//! Cargo features: `wgpu` for GPUs through Vulkan, Metal or DX12, `host` for the CPU, `browser` for WebGPU in
+//! a browser.
 
 #[cfg(feature = "browser")]
 mod browser;

@@ -1,14 +1,14 @@
-//! What stands between a program and a Vulkan driver on Linux: the loader's library, the files that
-//! name drivers, the drivers' libraries, and the device nodes. Looked at without loading anything.
+//! Inspects what a Vulkan program needs on Linux to find a driver: driver manifests, the libraries that they
+//! name, and device nodes. It only looks at files and loads no library.
 //!
-//! The places and their order are those of the Khronos loader ("Driver interface to the Vulkan
+//! The search folders and their order are those of the Khronos loader ("Driver interface to the Vulkan
 //! Loader", section "Driver Discovery on Linux").
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-/// The folder that stands for `/`; another one in tests.
+/// Root of the file system to inspect: `/`, or another folder in tests.
 #[derive(Debug, Clone)]
 pub struct Root {
     base: PathBuf,
@@ -16,17 +16,17 @@ pub struct Root {
 }
 
 impl Root {
-    /// This machine.
+    /// Returns the root of this machine's file system.
     pub fn system() -> Self {
         Root::at("/")
     }
 
-    /// The files under `base`.
+    /// Uses the folder `base` in place of `/`.
     pub fn at(base: impl Into<PathBuf>) -> Self {
         Root { base: base.into(), refused: Vec::new() }
     }
 
-    /// The same, but `path` may not be opened, whoever asks.
+    /// Returns this root with `path` treated as not accessible, for tests.
     pub fn refusing(mut self, path: &str) -> Self {
         self.refused.push(path.into());
         self
@@ -36,12 +36,12 @@ impl Root {
         self.base.join(path.strip_prefix("/").unwrap_or(path))
     }
 
-    /// Whether there is something at `path`.
+    /// Returns whether a file or folder exists at `path`.
     pub fn exists(&self, path: impl AsRef<Path>) -> bool {
         self.place(path.as_ref()).exists()
     }
 
-    /// The names in a folder, sorted; none when it cannot be read.
+    /// Returns the sorted names of the entries of a folder; empty if it cannot be read.
     pub fn names(&self, folder: impl AsRef<Path>) -> Vec<String> {
         let entries = std::fs::read_dir(self.place(folder.as_ref())).into_iter().flatten();
         let mut names: Vec<String> =
@@ -50,14 +50,14 @@ impl Root {
         names
     }
 
-    /// The first megabytes of a file.
+    /// Reads the first 16 MiB of a file.
     fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
         let mut bytes = Vec::new();
         File::open(self.place(path))?.take(16 << 20).read_to_end(&mut bytes)?;
         Ok(bytes)
     }
 
-    /// Whether this user may read and write a device node.
+    /// Returns whether the permissions allow this user to read and write a device node.
     pub fn may_open(&self, path: impl AsRef<Path>) -> bool {
         let path = path.as_ref();
         let opened = || OpenOptions::new().read(true).write(true).open(self.place(path));
@@ -66,35 +66,36 @@ impl Root {
     }
 }
 
-/// Reads environment variables.
+/// Function that returns the value of an environment variable, or `None` if it is not set.
 pub type Env<'a> = &'a dyn Fn(&str) -> Option<String>;
 
-/// A file that names a driver.
+/// Driver manifest: a JSON file that names the library of a Vulkan driver.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Manifest {
-    /// Where it is.
+    /// Path of the manifest.
     pub path: PathBuf,
-    /// The driver's library as it names it, or why it does not.
+    /// Library of the driver as written in the manifest, or the reason why there is none.
     pub library: Result<String, String>,
-    /// Whether that library is there.
+    /// Whether that library exists.
     pub found: bool,
 }
 
-/// What the loader would see.
+/// Vulkan drivers that the loader would find.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Drivers {
-    /// The variable that replaces all places, if one does.
+    /// Name of the environment variable that replaces all search folders. `None` if none is set.
     pub forced_by: Option<&'static str>,
-    /// The places looked at, in order.
+    /// Searched folders, in order. Empty if a variable replaces them.
     pub places: Vec<PathBuf>,
-    /// Files that a variable names and that do not exist.
+    /// Paths in environment variables that do not exist.
     pub missing: Vec<PathBuf>,
-    /// The files found.
+    /// Manifests found, in search order.
     pub manifests: Vec<Manifest>,
 }
 
 impl Drivers {
-    /// Looks for the files that name drivers.
+    /// Searches for driver manifests like the loader: in the paths given by environment variables and in the
+    /// standard folders.
     pub fn find(root: &Root, env: Env) -> Self {
         let set = |name: &'static str| Some((name, paths(&env(name).filter(|text| !text.is_empty())?)));
         let forced = set("VK_DRIVER_FILES").or_else(|| set("VK_ICD_FILENAMES"));
@@ -108,7 +109,7 @@ impl Drivers {
         let mut drivers = Drivers { forced_by, places, missing: Vec::new(), manifests: Vec::new() };
         let mut files = Vec::new();
         for path in named {
-            // A variable may name folders too.
+            // A variable may list folders as well as files.
             let inside = root.names(&path);
             if !root.exists(&path) {
                 drivers.missing.push(path);
@@ -127,7 +128,7 @@ impl Drivers {
         drivers
     }
 
-    /// Whether a driver file of that vendor is there, by its name.
+    /// Returns whether the file name of any manifest contains `vendor`.
     pub fn has(&self, vendor: &str) -> bool {
         self.manifests.iter().any(|manifest| {
             let name = manifest.path.file_name().unwrap_or_default().to_string_lossy();
@@ -140,7 +141,7 @@ fn paths(list: &str) -> Vec<PathBuf> {
     list.split(':').filter(|path| !path.is_empty()).map(PathBuf::from).collect()
 }
 
-/// Where drivers are looked for when no variable names them.
+/// Returns the folders that the loader searches if no variable replaces them.
 fn places(env: Env) -> Vec<PathBuf> {
     let set = |name: &str| env(name).filter(|text| !text.is_empty());
     let home = |rest: &str| set("HOME").map(|home| format!("{home}/{rest}"));
@@ -150,7 +151,7 @@ fn places(env: Env) -> Vec<PathBuf> {
         Some("/usr/local/etc:/etc".into()),
         set("XDG_DATA_HOME").or_else(|| home(".local/share")),
         Some(set("XDG_DATA_DIRS").unwrap_or("/usr/local/share:/usr/share".into())),
-        // Built into the loaders of some distributions.
+        // Some distributions build this folder into their loader.
         Some("/run/opengl-driver/share".into()),
     ];
     let mut found: Vec<PathBuf> = Vec::new();
@@ -163,7 +164,7 @@ fn places(env: Env) -> Vec<PathBuf> {
     found
 }
 
-/// Reads a driver file; none when it is for another width of pointers.
+/// Reads a manifest. `None` if it is for a different pointer width than that of this program.
 fn manifest(root: &Root, path: PathBuf, libraries: &Libraries) -> Option<Manifest> {
     let library = match root.read(&path) {
         Err(error) => Err(format!("it cannot be read: {}", error.kind())),
@@ -185,7 +186,7 @@ fn manifest(root: &Root, path: PathBuf, libraries: &Libraries) -> Option<Manifes
     Some(Manifest { path, library, found })
 }
 
-/// Where the dynamic linker looks.
+/// Search paths and cache of the dynamic linker.
 #[derive(Debug)]
 pub struct Libraries {
     folders: Vec<PathBuf>,
@@ -193,7 +194,8 @@ pub struct Libraries {
 }
 
 impl Libraries {
-    /// The usual folders, those of `LD_LIBRARY_PATH`, and those of the linker's configuration.
+    /// Collects the folders of `LD_LIBRARY_PATH`, the standard folders and those in the linker's configuration,
+    /// and reads its cache.
     pub fn find(root: &Root, env: Env) -> Self {
         let arch = std::env::consts::ARCH;
         let mut folders = paths(&env("LD_LIBRARY_PATH").unwrap_or_default());
@@ -213,35 +215,36 @@ impl Libraries {
         Libraries { folders, cache }
     }
 
-    /// Whether `library` is there: a path, one relative to `beside`, or a name to be searched for.
+    /// Returns whether `library` exists. It may be an absolute path, a path relative to the folder `beside`, or
+    /// a plain name to search for.
     pub fn has(&self, root: &Root, library: &str, beside: Option<&Path>) -> bool {
         if library.contains('/') {
             return root.exists(beside.unwrap_or(Path::new("/")).join(library));
         }
         let cached = [b"\0", library.as_bytes(), b"\0"].concat();
         self.folders.iter().any(|folder| root.exists(folder.join(library)))
-            // The cache lists names and paths as zero-terminated text.
+            // The cache stores names and paths as zero-terminated strings.
             || self.cache.windows(cached.len()).any(|window| window == cached)
     }
 }
 
-/// Device nodes and surroundings.
+/// GPU device nodes, and the environment of this process.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Nodes {
-    /// Render nodes that this user may use.
+    /// Paths of the render nodes that this user may open.
     pub usable: Vec<String>,
-    /// Device nodes that this user may not use.
+    /// Paths of the render and NVIDIA nodes that this user may not open.
     pub refused: Vec<String>,
-    /// `/dev/nvidia0` and so on.
+    /// Paths of the nodes of NVIDIA GPUs: `/dev/nvidia0` and so on.
     pub nvidia: Vec<String>,
-    /// Inside a container.
+    /// Whether this process runs in a container.
     pub container: bool,
-    /// Inside the Windows Subsystem for Linux, with its paravirtual GPU.
+    /// Whether this process runs in the Windows Subsystem for Linux with its paravirtual GPU.
     pub wsl: bool,
 }
 
 impl Nodes {
-    /// Looks at `/dev`.
+    /// Searches `/dev` for GPU device nodes and checks their permissions.
     pub fn find(root: &Root) -> Self {
         let numbered = |folder: &str, prefix: &str| -> Vec<String> {
             let is = |name: &String| {

@@ -1,13 +1,14 @@
-//! What a dead executor died of: how it ended, what it said last, and whether memory ran out.
+//! Explains why an executor process exited: its exit status, its last stderr lines, and whether it ran out of
+//! memory.
 
 use super::remote::FaultKind;
 use std::collections::VecDeque;
 use std::process::ExitStatus;
 
-/// Characters of stderr that a fault tells, counted from its end.
+/// Number of characters that a fault quotes from the end of stderr.
 const TOLD: usize = 1000;
 
-/// Signals by name on Unix; the plain code elsewhere.
+/// Describes an exit status: the name of the signal on Unix, otherwise the exit code.
 pub(super) fn describe(status: ExitStatus) -> String {
     if let Some(signal) = signal(status) {
         let name = match signal {
@@ -35,14 +36,15 @@ fn signal(status: ExitStatus) -> Option<i32> {
     return Option::<i32>::None.filter(|_| status.success());
 }
 
-/// The end of what was said on stderr, on one line.
+/// Joins the last stderr lines into one line of at most [`TOLD`] characters, plus an ellipsis if cut.
 pub(super) fn tail(lines: &VecDeque<String>) -> String {
     let text = lines.iter().filter(|line| !line.is_empty()).cloned().collect::<Vec<_>>().join(" | ");
     let length = text.chars().count();
     if length <= TOLD { text } else { format!("…{}", text.chars().skip(length - TOLD).collect::<String>()) }
 }
 
-/// Processes that Linux has ended for want of memory since it started; none where it doesn't tell.
+/// Returns how many processes the Linux OOM killer has ended since boot. `None` if the system has no such
+/// counter.
 pub(super) fn memory_kills() -> Option<u64> {
     oom_kills(&std::fs::read_to_string("/proc/vmstat").ok()?)
 }
@@ -51,7 +53,7 @@ fn oom_kills(vmstat: &str) -> Option<u64> {
     vmstat.lines().find_map(|line| line.strip_prefix("oom_kill ")?.trim().parse().ok())
 }
 
-/// What drivers, allocators and runtimes say when memory runs out, in lower case.
+/// Phrases in the error messages of drivers, allocators and runtimes when memory runs out, in lower case.
 const MEMORY_WORDS: [&str; 6] = [
     "out of memory",
     "out_of_device_memory",
@@ -61,8 +63,8 @@ const MEMORY_WORDS: [&str; 6] = [
     "bad_alloc",
 ];
 
-/// Whether an executor that ended with `status` ran out of memory or just crashed. `starved` says
-/// that the system has ended a process for want of memory meanwhile, which it does by SIGKILL.
+/// Decides whether an executor that exited with `status` ran out of memory or crashed otherwise. `starved`:
+/// the OOM killer, which sends SIGKILL, has ended some process in the meantime. `said`: the error message.
 pub(super) fn kind_of_death(status: Option<ExitStatus>, starved: bool, said: &str) -> FaultKind {
     let killed = status.and_then(signal) == Some(9);
     let said = said.to_lowercase();

@@ -1,93 +1,98 @@
-//! The messages between the runner and an executor: one JSON object per line, requests on the
-//! executor's stdin, exactly one response to each on its stdout. Its stderr is kept for messages.
+//! Messages between the runner and an executor. Each message is one JSON object on one line. The runner writes
+//! requests to the executor's stdin; the executor writes exactly one response to each on its stdout. The
+//! runner keeps the last lines of stderr to explain a crash.
 
 use portamark_model::device::{Capabilities, Takes};
 use portamark_model::plan::Plan;
 use portamark_model::workload::{Case, Distribution, Tensor};
 use serde::{Deserialize, Serialize};
 
-/// Version of the messages; an executor that speaks another one is refused.
+/// Version of the protocol. The runner refuses an executor that uses another version.
 pub const PROTOCOL: u32 = 1;
 
-/// What the runner asks.
+/// Request from the runner to an executor. The executor answers each with exactly one response.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(tag = "request", rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Request {
-    /// First message: agree on the version and list the devices.
+    /// Asks for the protocol version and the list of devices. This is the first request.
     Hello {
-        /// [`PROTOCOL`] of the runner.
+        /// Protocol version of the runner.
         protocol: u32,
     },
-    /// Make buffers, inputs and pipelines for a case.
+    /// Creates the buffers, inputs and pipelines of a case. Nothing is timed yet.
     Prepare(Box<Prepare>),
-    /// Run k executions back to back and time them.
+    /// Runs `k` executions of a prepared case back to back and times the whole batch.
     Sample {
-        /// Which preparation.
+        /// Handle of the preparation, from the `prepared` response.
         handle: u32,
-        /// Executions in the batch; 0 times an empty pass.
+        /// Number of executions in the batch. 0 times an empty batch, which measures the overhead.
         k: u32,
-        /// Execution i uses buffer set (first_set + i) mod sets.
+        /// Buffer set of the first execution. Execution i, counted from 0, uses buffer set
+        /// (first_set + i) mod sets.
         first_set: u32,
     },
-    /// Read elements of the output.
+    /// Reads elements of the output of one buffer set.
     Read {
-        /// Which preparation.
+        /// Handle of the preparation.
         handle: u32,
-        /// Which buffer set.
+        /// Index of the buffer set, from 0 to sets − 1.
         set: u32,
-        /// Element indices, ascending.
+        /// Indices of the output elements to read, counted from 0, in ascending order.
         elements: Vec<u64>,
     },
-    /// Fill the outputs of every set with the poison.
+    /// Fills the outputs of all buffer sets with the poison pattern: 0x7fc0dead in each 32-bit element,
+    /// 0x7ead in each 16-bit element.
     Poison {
-        /// Which preparation.
+        /// Handle of the preparation.
         handle: u32,
     },
-    /// Free a preparation.
+    /// Frees all buffers and pipelines of a preparation.
     Release {
-        /// Which preparation.
+        /// Handle of the preparation; not valid afterwards.
         handle: u32,
     },
-    /// End.
+    /// Ends the session: the executor answers `done` and exits.
     Bye,
 }
 
-/// What is to be prepared.
+/// Case to prepare on a device, with its inputs and its number of buffer sets.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[non_exhaustive]
 pub struct Prepare {
-    /// [`Capabilities::id`] of the device.
+    /// Identifier of the device: the `id` that the executor listed in its `hello` response.
     pub device: String,
-    /// Key of the case.
+    /// Key of the case, e.g. `gemm f32 m1024 n1024 k1024 nn`.
     pub case: String,
-    /// The plan, for executors that take plans.
+    /// Plan to run, for executors that take plans.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub plan: Option<Plan>,
-    /// The tensors of the case in their order, for executors that take cases: the inputs that they
-    /// are to generate, and the output.
+    /// Tensors of the case in order, for executors that take cases: the inputs, which the executor
+    /// generates, and the output. Empty for executors that take plans.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub tensors: Vec<Tensor>,
-    /// Seed of the inputs.
+    /// Seed of the generator that produces the values of the inputs.
     pub seed: u32,
-    /// What the inputs are drawn from.
+    /// Distribution of the input values; `uniform` if absent.
     #[serde(default)]
     pub dist: Distribution,
-    /// Number of buffer sets to rotate through, at least 1.
+    /// Number of buffer sets, at least 1. Each set has its own inputs and output. Consecutive executions
+    /// rotate through the sets, so that caches do not serve them.
     pub sets: u32,
-    /// Refuse to hold more than so many bytes.
+    /// Largest allowed size of all buffers together, in bytes. If the case needs more, the executor answers
+    /// with the error `out-of-memory`.
     pub memory_limit: u64,
 }
 
 impl Prepare {
-    /// The same with what `change` makes of it.
+    /// Returns this request after `change` has modified it.
     pub fn but(mut self, change: impl FnOnce(&mut Self)) -> Self {
         change(&mut self);
         self
     }
 
-    /// `case` on `device`, by `plan` where it takes plans: one set of uniform inputs of seed 1, and
-    /// whatever memory it takes.
+    /// Creates a request for `case` on `device`, with `plan` if the device takes plans. Defaults: one buffer
+    /// set, uniform inputs of seed 1, no memory limit.
     pub fn new(device: &Capabilities, case: &Case, plan: Option<Plan>) -> Self {
         Prepare {
             device: device.id.clone(),
@@ -102,122 +107,130 @@ impl Prepare {
     }
 }
 
-/// What an executor answers.
+/// Response of an executor to one request.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(tag = "response", rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Response {
-    /// To `hello`.
+    /// Answer to `hello`.
     Hello {
-        /// Version that the executor speaks.
+        /// Protocol version of the executor.
         protocol: u32,
-        /// Name and version of the executor.
+        /// Name and version of the executor, e.g. `wgpu 0.1.0`.
         executor: String,
-        /// Its devices.
+        /// Devices that the executor offers.
         devices: Vec<Capabilities>,
     },
-    /// To `prepare`.
+    /// Answer to `prepare`.
     Prepared(Prepared),
-    /// To `sample`.
+    /// Answer to `sample`.
     Sampled(Sampled),
-    /// To `read`.
+    /// Answer to `read`.
     Values {
-        /// Little-endian f64 of the elements asked for, base64: exact for every format.
+        /// Values of the requested elements, in the requested order: little-endian f64, encoded in base64.
+        /// f64 represents every output format exactly.
         values: String,
-        /// Elements of the whole output that still hold the poison.
+        /// Number of elements in the whole output that still hold the poison pattern, compared bit by bit.
         poisoned: u64,
     },
-    /// To `poison`, `release` and `bye`.
+    /// Answer to `poison`, `release` and `bye`.
     Done,
-    /// To anything that did not work.
+    /// Answer to a request that failed.
     Error {
-        /// What kind of failure.
+        /// Kind of failure.
         status: Failure,
-        /// In words.
+        /// Error message for people, with the driver's or runtime's own message where there is one.
         reason: String,
     },
 }
 
-/// A preparation.
+/// Prepared case, ready to be sampled.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[non_exhaustive]
 pub struct Prepared {
-    /// For later requests.
+    /// Number that identifies this preparation in later requests.
     pub handle: u32,
-    /// Time to compile all pipelines.
+    /// Time taken to compile all pipelines, in nanoseconds; 0 if nothing is compiled.
     pub compile_ns: u64,
-    /// Bytes of all buffers.
+    /// Total size of all buffers of this preparation, in bytes.
     pub held_bytes: u64,
-    /// What computes the case where the executor brings its own kernels, e.g. `torch.matmul`.
+    /// Name of the kernel or library function that computes the case, e.g. `torch.matmul`. Absent if the
+    /// executor runs a plan.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub kernel: Option<String>,
 }
 
-/// One timed batch.
+/// Measured times of one batch of executions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[non_exhaustive]
 pub struct Sampled {
-    /// Time between the timestamps around the batch, if there are any and they are usable.
+    /// Time of the whole batch by the device's own clock, in nanoseconds: the difference of the timestamps
+    /// around the batch. Absent or null if the device has no timestamps or they are unusable.
     pub device_ns: Option<u64>,
-    /// Host time from submission to completion.
+    /// Time of the whole batch by the host's clock, in nanoseconds: from just before the first execution is
+    /// submitted to just after the last one completes.
     pub host_ns: u64,
-    /// Timestamp pairs that were zero or went backwards.
+    /// Number of timestamp pairs of the batch that were unusable: zero, or going backwards.
     pub invalid: u32,
 }
 
 impl Sampled {
-    /// What a batch took by the two clocks, with so many unusable pairs of timestamps.
+    /// Creates the result of a batch from its two times in nanoseconds and its number of unusable timestamp
+    /// pairs.
     pub fn new(device_ns: Option<u64>, host_ns: u64, invalid: u32) -> Self {
         Sampled { device_ns, host_ns, invalid }
     }
 }
 
-/// How an executor fails; each becomes the status of a row.
+/// Kind of failure of a request. It determines the status of the result row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Failure {
-    /// The device or runtime lacks something.
+    /// The device or runtime lacks a feature that the case needs. This is not a defect.
     Unsupported,
-    /// Not enough memory, or more than the limit.
+    /// The memory does not suffice, or `memory_limit` would be exceeded.
     OutOfMemory,
-    /// Anything else; the device may go on.
+    /// Any other failure. The device remains usable.
     Failed,
-    /// The device is lost; a new child is needed.
+    /// The device is lost. The runner starts a new executor.
     DeviceLost,
 }
 
-/// The JSON schema of both kinds of messages, as in `docs/executor-protocol/schema.json`.
+/// Returns the JSON schema of all requests and responses, as in `docs/executor-protocol/schema.json`.
 pub fn json_schema() -> String {
     /// Messages of portamark's executor protocol.
     #[derive(schemars::JsonSchema)]
     #[allow(dead_code)]
     struct Messages {
-        /// From the runner to the executor.
+        /// Message from the runner to the executor.
         request: Request,
-        /// From the executor to the runner.
+        /// Message from the executor to the runner.
         response: Response,
     }
     portamark_model::schema::json::<Messages>()
 }
 
-/// The pattern an output is filled with before it is checked: a NaN, huge bf16 or i32 that no kernel
-/// produces.
+/// Bit patterns that fill an output before it is computed. An element that still holds the pattern afterwards
+/// was not written: no kernel produces these values (a NaN in f32 and f16, a huge number in bf16 and i32).
 pub mod poison {
-    /// For 32-bit elements.
+    /// Pattern of each 32-bit element.
     pub const BITS_32: u32 = 0x7fc0_dead;
-    /// For 16-bit elements.
+    /// Pattern of each 16-bit element.
     pub const BITS_16: u16 = 0x7ead;
 }
 
-/// Little-endian f64 as base64.
+/// Encodes `values` as little-endian f64 in base64.
 pub fn encode_values(values: &[f64]) -> String {
     use base64::Engine;
     let bytes: Vec<u8> = values.iter().flat_map(|v| v.to_le_bytes()).collect();
     base64::engine::general_purpose::STANDARD.encode(bytes)
 }
 
-/// Reads [`encode_values`] back.
+/// Decodes the output of [`encode_values`].
+///
+/// # Errors
+/// Fails if `text` is not base64 or its length in bytes is not a multiple of 8.
 pub fn decode_values(text: &str) -> Result<Vec<f64>, String> {
     use base64::Engine;
     let bytes = base64::engine::general_purpose::STANDARD

@@ -1,50 +1,50 @@
-//! The runner's side of the protocol.
+//! The runner's side of the protocol: the [`Executor`] trait and its faults.
 
 use super::protocol::{Failure, PROTOCOL, Prepare, Prepared, Request, Response, Sampled, decode_values};
 use portamark_model::device::Capabilities;
 use std::time::Duration;
 
-/// What went wrong with an executor.
+/// Kind of fault of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FaultKind {
-    /// It answered that the device lacks something.
+    /// The executor answered that the device or runtime lacks a feature.
     Unsupported,
-    /// It answered that memory does not suffice.
+    /// Memory does not suffice: the executor answered so, or died of it.
     OutOfMemory,
-    /// It answered with another error and can go on.
+    /// The executor answered with another error and remains usable.
     Failed,
-    /// It did not answer in time and was ended.
+    /// The executor did not answer before the timeout and was killed.
     Timeout,
-    /// It died, lost the device, or broke the protocol; it was ended.
+    /// The executor exited, lost the device, or violated the protocol. It is no longer running.
     Crashed,
 }
 
-/// A failed request.
+/// Error of a failed request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fault {
-    /// What kind.
+    /// Kind of fault.
     pub kind: FaultKind,
-    /// In words, with what the driver said.
+    /// Error message, including what the driver reported.
     pub reason: String,
-    /// The executor was ended with it, and all handles are gone.
+    /// Whether the executor has ended because of the fault, so that all handles are invalid.
     ended: bool,
 }
 
 impl std::error::Error for Fault {}
 
 impl Fault {
-    /// A fault of `kind`.
+    /// Creates a fault of `kind`. It is fatal if `kind` is `Timeout` or `Crashed`.
     pub fn new(kind: FaultKind, reason: impl Into<String>) -> Self {
         let ended = matches!(kind, FaultKind::Timeout | FaultKind::Crashed);
         Fault { kind, reason: reason.into(), ended }
     }
 
-    /// A fault of `kind` that ended the executor, whatever the kind.
+    /// Creates a fault of `kind` that ended the executor, whatever the kind.
     pub fn fatal(kind: FaultKind, reason: impl Into<String>) -> Self {
         Fault { ended: true, ..Fault::new(kind, reason) }
     }
 
-    /// Whether all handles are gone because the executor was ended.
+    /// Whether the executor has ended, so that all handles are invalid.
     pub fn is_fatal(&self) -> bool {
         self.ended
     }
@@ -56,38 +56,40 @@ impl std::fmt::Display for Fault {
     }
 }
 
-/// Anything that answers requests. After a fatal fault all handles are gone and the next request
-/// goes to a fresh executor.
+/// Connection of the runner to an executor, which answers its requests. After a fatal fault all handles are
+/// invalid, and the next request goes to a new executor.
 pub trait Executor {
-    /// Sends one request and waits for the response, at most `deadline`.
+    /// Sends one request and waits for the response, for at most `deadline`.
     fn call(&mut self, request: &Request, deadline: Duration) -> Result<Response, Fault>;
 
-    /// Sends `line` as it is, and waits for the response to it; none where requests are no lines.
+    /// Sends `line` unchanged, even if it is not a valid request, and waits for the response. Returns `None`
+    /// if this executor does not receive requests as lines of text.
     fn line(&mut self, _line: &str, _deadline: Duration) -> Option<Result<Response, Fault>> {
         None
     }
 
-    /// Lets the executor end by itself, and says whether it did within `patience`; none where it is no
-    /// process. The next request starts a new one.
+    /// Asks the executor to exit by itself and returns whether it did within `patience`. Returns `None` if the
+    /// executor is not a process. The next request starts a new one.
     fn leave(&mut self, _patience: Duration) -> Option<bool> {
         self.end();
         None
     }
 
-    /// Which executor answers the next request: a handle of an earlier one is worth nothing.
+    /// Returns the number of the executor that answers the next request. It changes with each restart;
+    /// handles of an earlier executor are invalid.
     fn generation(&self) -> u32 {
         0
     }
 
-    /// Ends the executor at once; the next request starts a new one.
+    /// Kills the executor at once. The next request starts a new one.
     fn stop(&mut self) {}
 
-    /// Lets the executor end by itself; the next request starts a new one.
+    /// Ends the executor, letting it exit by itself where that is possible. The next request starts a new one.
     fn end(&mut self) {
         self.stop();
     }
 
-    /// Agrees on the protocol and lists the devices. Returns the executor's name and its devices.
+    /// Checks the protocol version. Returns the name and version of the executor, and its devices.
     fn hello(&mut self, deadline: Duration) -> Result<(String, Vec<Capabilities>), Fault> {
         match self.call(&Request::Hello { protocol: PROTOCOL }, deadline)? {
             Response::Hello { protocol: PROTOCOL, executor, devices } => Ok((executor, devices)),
@@ -99,7 +101,7 @@ pub trait Executor {
         }
     }
 
-    /// Makes buffers and pipelines.
+    /// Creates the buffers, inputs and pipelines of a case.
     fn prepare(&mut self, prepare: Prepare, deadline: Duration) -> Result<Prepared, Fault> {
         match self.call(&Request::Prepare(Box::new(prepare)), deadline)? {
             Response::Prepared(prepared) => Ok(prepared),
@@ -107,7 +109,7 @@ pub trait Executor {
         }
     }
 
-    /// Times k executions.
+    /// Times a batch of `k` executions. Execution i uses buffer set (`first_set` + i) mod sets.
     fn sample(&mut self, handle: u32, k: u32, first_set: u32, deadline: Duration) -> Result<Sampled, Fault> {
         match self.call(&Request::Sample { handle, k, first_set }, deadline)? {
             Response::Sampled(sampled) => Ok(sampled),
@@ -115,7 +117,8 @@ pub trait Executor {
         }
     }
 
-    /// Reads output elements, and how many of the whole output are still poisoned.
+    /// Reads the output elements with the given indices from one buffer set. Also returns how many elements of
+    /// the whole output still hold the poison pattern.
     fn read(
         &mut self,
         handle: u32,
@@ -137,18 +140,19 @@ pub trait Executor {
         }
     }
 
-    /// Fills the outputs with the poison.
+    /// Fills the outputs of all buffer sets with the poison pattern.
     fn poison(&mut self, handle: u32, deadline: Duration) -> Result<(), Fault> {
         done("poison", self.call(&Request::Poison { handle }, deadline)?)
     }
 
-    /// Frees a preparation.
+    /// Frees the buffers and pipelines of a preparation.
     fn release(&mut self, handle: u32, deadline: Duration) -> Result<(), Fault> {
         done("release", self.call(&Request::Release { handle }, deadline)?)
     }
 }
 
-/// The response in what an executor answered; what is wrong with it where the executor cannot go on.
+/// Parses the answer of an executor. Returns an error message if the answer is not a response or reports a lost
+/// device: in both cases the executor cannot continue.
 pub(super) fn understood(answer: &str, whose: &str) -> Result<Response, String> {
     match serde_json::from_str::<Response>(answer) {
         Ok(Response::Error { status: Failure::DeviceLost, reason }) => Err(reason),

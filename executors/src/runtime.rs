@@ -1,4 +1,4 @@
-//! Foreign runtimes, whose own kernels are the vendor's: the Python executor that is built in.
+//! Foreign runtimes such as PyTorch, which bring vendor kernels. The built-in Python executor drives them.
 
 use super::child::Program;
 use include_dir::{Dir, include_dir};
@@ -6,24 +6,25 @@ use portamark_model::error::{Error, Result};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// The executor: a folder that Python runs, which needs nothing but the runtime.
+/// The Python executor: a folder that `python` can run. It needs no package except the runtime.
 static FOLDER: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/python/portamark_executor");
-/// What the folder is called, wherever it is unpacked.
+/// Name of the folder, wherever it is unpacked.
 const NAME: &str = "portamark_executor";
-/// The runtimes that it drives.
+/// Runtimes that the Python executor supports.
 pub const RUNTIMES: [&str; 4] = ["numpy", "torch", "jax", "onnx"];
-/// Names the Python to use, where no flag does.
+/// Environment variable with the path of the Python interpreter, used if no flag names one.
 const PYTHON: &str = "PORTAMARK_PYTHON";
 
-/// A runtime and the device that it is asked for, e.g. `torch:npu:1`.
+/// Name of a runtime with an optional device, e.g. `torch:npu:1`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Runtime(String);
 
 impl Runtime {
-    /// Reads `numpy`, `torch:cuda`, `onnx:CANN` or `torch:npu:1`; none of another name.
+    /// Parses a runtime such as `numpy`, `torch:cuda`, `onnx:CANN` or `torch:npu:1`. Returns `None` if the
+    /// name is not one of [`RUNTIMES`].
     ///
     /// # Errors
-    /// When it begins like a runtime and goes on like no device.
+    /// Fails if the name is a runtime but the text after the colon is not a valid device.
     pub fn parse(text: &str) -> Result<Option<Self>> {
         let (name, device) = text.split_once(':').map_or((text, None), |(name, rest)| (name, Some(rest)));
         if !RUNTIMES.contains(&name) {
@@ -44,10 +45,11 @@ impl Runtime {
         ))
     }
 
-    /// How its executor is started: by `python`, or the one that PORTAMARK_PYTHON names, or `python3`.
+    /// Unpacks the executor and returns the command that starts it. The interpreter is `python` if given, else
+    /// the value of PORTAMARK_PYTHON, else `python3` (`python` on Windows).
     ///
     /// # Errors
-    /// When the executor's file cannot be written.
+    /// Fails if the executor's files cannot be written to a temporary folder.
     pub fn program(&self, python: Option<&Path>) -> Result<Program> {
         let named = || std::env::var_os(PYTHON).filter(|name| !name.is_empty()).map(PathBuf::from);
         let usual = if cfg!(windows) { "python" } else { "python3" };
@@ -56,7 +58,7 @@ impl Runtime {
         let folder = tempfile::Builder::new().prefix("portamark-").tempdir().map_err(failed)?;
         let unpacked = folder.path().join(NAME);
         std::fs::create_dir(&unpacked).map_err(failed)?;
-        // Only the modules: a folder that was run from may hold compiled ones of another Python.
+        // Only `.py` files: the folder may also contain bytecode that another Python version compiled.
         for module in FOLDER.files().filter(|file| file.path().extension().is_some_and(|kind| kind == "py")) {
             std::fs::write(unpacked.join(module.path()), module.contents()).map_err(failed)?;
         }

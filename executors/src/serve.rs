@@ -1,21 +1,21 @@
-//! The executor's side of the protocol: one request a line in, one response a line out.
+//! The executor's side of the protocol: reads one request per line and writes one response per line.
 
 use super::protocol::{Failure, Request, Response};
 use std::io::{self, BufRead, Write};
 
-/// What answers requests.
+/// The executor's side of the protocol: answers requests.
 pub trait Service {
-    /// The response to one request. Whatever goes wrong is a [`Response::Error`].
+    /// Returns the response to one request. Every failure becomes a [`Response::Error`].
     fn handle(&mut self, request: Request) -> Response;
 
-    /// Writes the response to one request; to be replaced only by what breaks the protocol on
-    /// purpose.
+    /// Answers one request and writes the response to `writer`. Override this only to break the protocol on
+    /// purpose, in tests.
     fn answer(&mut self, request: Request, writer: &mut dyn Write) -> io::Result<()> {
         write_response(&self.handle(request), writer)
     }
 }
 
-/// Writes one response as a line and flushes it.
+/// Writes one response as a line of JSON and flushes the writer.
 pub fn write_response(response: &Response, writer: &mut dyn Write) -> io::Result<()> {
     let mut line = serde_json::to_vec(response)?;
     line.push(b'\n');
@@ -25,11 +25,11 @@ pub fn write_response(response: &Response, writer: &mut dyn Write) -> io::Result
 
 /// Answers requests until `bye` or the end of `reader`.
 ///
-/// A line that is no request is answered with an error, and the next one is read. A runner that has
-/// gone away is an end like any other.
+/// A line that is not a request is answered with an error, and reading continues. If the runner has closed
+/// its end of the pipe, this returns without an error.
 ///
 /// # Errors
-/// When `reader` or `writer` fails.
+/// Fails if `reader` or `writer` fails.
 pub fn serve(service: &mut dyn Service, mut reader: impl BufRead, mut writer: impl Write) -> io::Result<()> {
     let mut line = Vec::new();
     loop {
@@ -65,7 +65,7 @@ pub fn serve(service: &mut dyn Service, mut reader: impl BufRead, mut writer: im
 mod tests {
     use super::*;
 
-    /// Answers everything with `done`.
+    /// Answers every request with `done` and counts them.
     struct Yes(u32);
 
     impl Service for Yes {

@@ -1,5 +1,5 @@
-//! What kernels that make each element of the output from a few of the inputs have in common: their
-//! variants and their plan. The texts are those of `kernels/elements` and of each family.
+//! Variants and plan shared by kernels that compute each output element from a few input elements. Their
+//! sources are in `kernels/elements` and in the folder of each family.
 
 use super::error::PlanError;
 use super::operand::{is_packed, template_values};
@@ -10,14 +10,14 @@ use portamark_model::variant::{Path, Variant};
 use portamark_model::workload::{Case, Tile};
 use serde_json::{Value, json};
 
-/// Variants of the kernel `vector`, which makes four elements at a time.
+/// Untuned variants of the kernel `vector`, which computes four elements at a time.
 pub(super) fn vector_variants(device: &Capabilities) -> Vec<Variant> {
     let (threads, per): (&[u32], &[u32]) =
         if device.is_software() { (&[8, 16], &[64, 16]) } else { (&[256, 128], &[1, 4]) };
     vector_shapes(device, threads, per)
 }
 
-/// Those worth trying when tuning.
+/// Variants of the kernel `vector` that tuning tries.
 pub(super) fn vector_space(device: &Capabilities) -> Vec<Variant> {
     if device.is_software() {
         vector_shapes(device, &[4, 8, 16, 32], &[8, 16, 64, 256])
@@ -33,21 +33,22 @@ fn vector_shapes(device: &Capabilities, threads: &[u32], per: &[u32]) -> Vec<Var
     per.iter().flat_map(|&per| threads.iter().filter(fits).map(move |&t| variant(t, per))).collect()
 }
 
-/// The plain variant, one element an invocation, or the two of a word.
+/// The plain variant: one element per invocation, or two if they share a word.
 pub(super) fn reference_variants(_: &Case, device: &Capabilities) -> Result<Vec<Variant>, PlanError> {
     let threads = if device.is_software() { 8 } else { 64.min(device.limits.workgroup_size as u32) };
     Ok(vec![Variant::new("reference", Path::Scalar).with("threads", threads).with("per", 1)])
 }
 
-/// How the work of a vector kernel is divided.
+/// Division of the work of a vector kernel into items.
 pub(super) struct Items {
-    /// How many there are.
+    /// Number of items.
     pub count: u64,
-    /// Columns of the output that one writes.
+    /// Output columns that one item writes.
     pub columns: u64,
 }
 
-/// The plan of `template` for `variant`, of which the plain one takes single elements.
+/// Renders `template` into the plan of `variant`. The plain variant ignores `items` and takes single
+/// elements.
 pub(super) fn plan(
     case: &Case,
     device: &Capabilities,

@@ -1,4 +1,4 @@
-//! What the entry of a kernel consists of.
+//! Description of a kernel: its variants and how each becomes a plan.
 
 use super::error::PlanError;
 use super::ranges::in_ranges;
@@ -8,30 +8,30 @@ use portamark_model::plan::Plan;
 use portamark_model::variant::Variant;
 use portamark_model::workload::Case;
 
-/// One kernel of a family: how it is chosen and how it becomes a plan.
+/// One kernel of a workload family, with functions that list its variants and render them.
 #[derive(Clone, Copy)]
 pub struct Kernel {
-    /// The workload family that it serves.
+    /// Name of the workload family that it serves, e.g. `gemm`.
     pub family: &'static str,
-    /// Name within the family.
+    /// Name of the kernel, unique within the family.
     pub name: &'static str,
-    /// One sentence on how it works, for `portamark devices --kernels` and the documentation.
+    /// Short description of how it works, for `portamark devices --kernels` and the documentation.
     pub summary: &'static str,
-    /// A few variants to run untuned, best first; an error says what the device lacks. Variants that
-    /// break a limit of the device are left out.
+    /// Returns a few variants to run untuned, best first, without those that exceed a limit of the device.
+    /// Fails if the device lacks something; the message names it.
     pub variants: fn(&Case, &Capabilities) -> Result<Vec<Variant>, PlanError>,
-    /// Every variant worth trying when tuning, pruned by the limits of the device.
+    /// Returns every variant that tuning tries, without those that exceed a limit of the device.
     pub space: fn(&Case, &Capabilities) -> Result<Vec<Variant>, PlanError>,
-    /// Renders one variant.
+    /// Renders one variant into a plan, assuming that every tensor can be bound whole.
     pub plan: fn(&Case, &Capabilities, &Variant, &KernelSource) -> Result<Plan, PlanError>,
 }
 
 impl Kernel {
-    /// Renders one variant, in ranges of the tensors where the device cannot bind them whole and the
-    /// case can be cut.
+    /// Renders one variant into a plan. If a tensor exceeds the binding size of the device and the case
+    /// can be split, the plan binds the tensors in ranges.
     ///
     /// # Errors
-    /// When the device lacks something or the template is broken.
+    /// Fails if the device lacks something or if the template cannot be rendered.
     pub fn plan(
         &self,
         case: &Case,

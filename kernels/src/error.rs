@@ -1,15 +1,15 @@
-//! Why a case has no plan.
+//! Error type of planning.
 
-/// Why there is no plan.
+/// Reason why a case has no plan.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PlanError {
-    /// The device lacks something; the text names it.
+    /// The device lacks something that the case needs; the message names it.
     #[error("{0}")]
     Unsupported(String),
-    /// A kernel template is broken.
+    /// A kernel template cannot be rendered; the message comes from the template engine.
     #[error("kernel template: {0}")]
     Template(String),
-    /// A variant was asked for that does not exist.
+    /// The requested variant does not exist for this case.
     #[error("{0}")]
     NoSuchVariant(String),
 }

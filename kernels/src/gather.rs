@@ -10,7 +10,7 @@ use portamark_model::variant::Variant;
 use portamark_model::workload::{Case, Gather, Workload};
 use serde_json::json;
 
-/// Preferred first.
+/// Kernels of the `gather` family, in order of preference.
 pub const KERNELS: &[Kernel] = &[
     Kernel {
         family: Gather::FAMILY,
@@ -37,7 +37,7 @@ fn gather(case: &Case) -> &Gather {
     }
 }
 
-/// Whether a row is whole vectors of four.
+/// Whether a row consists of whole vectors of four elements.
 fn whole(case: &Case) -> bool {
     gather(case).columns.is_multiple_of(4)
 }

@@ -1,4 +1,5 @@
-//! Kernels of the `gemv` family: one text, in which invocations lie along K or own whole rows.
+//! Kernels of the `gemv` family. `lanes` and `rows` share one template, in which invocations are spread
+//! along K or own whole rows.
 
 use super::entry::Kernel;
 use super::error::PlanError;
@@ -12,7 +13,7 @@ use portamark_model::variant::{Path, Variant};
 use portamark_model::workload::{Case, DType, Gemv, Tile, Workload};
 use serde_json::json;
 
-/// Preferred first.
+/// Kernels of the `gemv` family, in order of preference.
 pub const KERNELS: &[Kernel] = &[
     Kernel {
         family: Gemv::FAMILY,
@@ -40,21 +41,21 @@ pub const KERNELS: &[Kernel] = &[
     },
 ];
 
-/// How the sums of a workgroup are added; the numbers are the knob `finish`.
+/// How the partial sums of a workgroup are added; the discriminants are the values of knob `finish`.
 #[derive(Clone, Copy, PartialEq)]
 enum Finish {
-    /// Each invocation has whole sums.
+    /// Not at all: each invocation has complete sums.
     Own = 0,
-    /// The workgroup is one subgroup.
+    /// By a subgroup operation: the workgroup is one subgroup.
     Subgroup = 1,
-    /// Within subgroups, then through workgroup memory.
+    /// By subgroup operations, then through workgroup memory.
     Subgroups = 2,
     /// By a tree in workgroup memory.
     Tree = 3,
 }
 
-/// Words of one load of W, the widest first, 0 for single elements: a row has to be a whole number of
-/// loads, and so has the row of X that belongs to it.
+/// Possible widths of a load of W in 32-bit words, widest first, or just 0 for loads of single elements.
+/// K must be a whole number of loads, and the elements of X that belong to a load must fill whole words.
 fn words(case: &Case) -> Vec<u32> {
     let work = gemm(case);
     let (x, w) = (work.precision.input.bits(), work.precision.right.bits());
@@ -65,7 +66,8 @@ fn words(case: &Case) -> Vec<u32> {
     if found.is_empty() { vec![0] } else { found }
 }
 
-/// A shape of the kernel: invocations, rows of each, words of a load, loads ahead, sums of an output.
+/// Knobs of a variant: invocations per workgroup, rows of W per invocation, words per load, loads issued
+/// ahead, and independent sums per output.
 struct Shape {
     threads: u32,
     rows: u32,
@@ -75,11 +77,11 @@ struct Shape {
 }
 
 impl Shape {
-    /// The variant, where the device and the case allow it.
+    /// The variant; `None` if the device or the case does not allow it.
     fn variant(&self, case: &Case, device: &Capabilities, finish: Finish) -> Option<Variant> {
         let work = gemm(case);
         let Shape { threads, rows, words, unroll, sums } = *self;
-        // Two values of a word of Y are written together, so they have to be of one invocation.
+        // Two values of Y that share a word are written together, so one invocation must compute both.
         let paired = is_packed(&case.output(), device);
         let kept = u64::from(rows) * work.m;
         let memory = match finish {
@@ -109,7 +111,7 @@ impl Shape {
     }
 }
 
-/// The finish that the subgroups of the device allow.
+/// Best way to add partial sums that the subgroups of the device allow.
 fn finish(device: &Capabilities, threads: u32) -> Finish {
     if device.fixed_subgroup() == Some(threads) {
         Finish::Subgroup
@@ -120,7 +122,8 @@ fn finish(device: &Capabilities, threads: u32) -> Finish {
     }
 }
 
-/// Loads ahead for a GPU: as many as the row has for each invocation, and eight at most in flight.
+/// Loads issued ahead on a GPU: at most as many as an invocation makes per row, and at most eight in
+/// flight over all its rows.
 fn loads_ahead(case: &Case, threads: u32, rows: u32, words: u32) -> u32 {
     let work = gemm(case);
     let elements = (u64::from(words) * 32 / work.precision.right.bits()).max(1);
@@ -136,9 +139,9 @@ fn lanes_variants(case: &Case, device: &Capabilities) -> Result<Vec<Variant>, Pl
         variants.extend(variant.filter(|new| !variants.contains(new)));
     };
     if device.is_software() {
-        // Without a subgroup that is a workgroup there would be barriers, which are slow there.
+        // Barriers are slow on software drivers; only a workgroup of exactly one subgroup needs none.
         let Some(threads) = device.fixed_subgroup() else { return Ok(variants) };
-        // (rows, words). A conversion from f16 costs SwiftShader, with its four lanes, more than a load.
+        // (rows, words). On SwiftShader (four lanes), a conversion from f16 costs more than a load.
         let shapes: &[(u32, u32)] = match gemm(case).precision.right.bits() {
             16 if threads <= 4 => &[(2, 2), (4, 1), (8, 4)],
             _ if threads <= 4 => &[(8, 4), (4, 4), (2, 2)],
@@ -151,7 +154,7 @@ fn lanes_variants(case: &Case, device: &Capabilities) -> Result<Vec<Variant>, Pl
         return Ok(variants);
     }
     let size = if device.subgroup_max > 0 { device.subgroup_max } else { 32 };
-    // (subgroups of a workgroup, rows)
+    // (subgroups per workgroup, rows)
     for (subgroups, rows) in [(1, 2), (4, 1), (2, 2), (4, 2), (1, 4), (1, 1)] {
         let (threads, words) = (subgroups * size, at_most(4));
         let unroll = loads_ahead(case, threads, rows, words);
@@ -179,7 +182,7 @@ fn lanes_space(case: &Case, device: &Capabilities) -> Result<Vec<Variant>, PlanE
             for rows in [1, 2, 4, 8] {
                 for (unroll, sums) in [(1, 1), (1, 2), (2, 1), (4, 1)] {
                     let shape = Shape { threads, rows, words, unroll, sums };
-                    // Loads ahead and sums have to fit the registers.
+                    // Loads in flight and sums must fit into registers.
                     let kept = u64::from(rows * sums) * gemm(case).m;
                     if rows * unroll > 16 || kept > 64 || words == 0 && sums > 1 {
                         continue;
@@ -192,7 +195,8 @@ fn lanes_space(case: &Case, device: &Capabilities) -> Result<Vec<Variant>, PlanE
     Ok(variants)
 }
 
-/// Lanes that own rows touch as many lines of memory at once, which only software drivers forgive.
+/// The variant on software drivers; none on GPUs, because lanes that own rows access one cache line each
+/// at a time, which is slow there.
 fn rows_variants(case: &Case, device: &Capabilities) -> Result<Vec<Variant>, PlanError> {
     let threads = device.fixed_subgroup().unwrap_or(8);
     let shape = Shape { threads, rows: 2, words: words(case)[0], unroll: 1, sums: 1 };
@@ -225,7 +229,7 @@ fn gemv_plan(
     let (threads, rows, words) = (variant.knob("threads"), variant.knob("rows"), variant.knob("words"));
     let (x, w) = (work.precision.input.bits(), work.precision.right.bits());
     let elements = if words == 0 { 1 } else { u64::from(words) * 32 / w };
-    // The words of X that belong to a load of W, and how many loads of them that takes.
+    // Words of X that belong to one load of W; they are read by `a_loads` loads of `a_words` words.
     let x_words = elements * x / 32;
     let a_words = x_words.min(4);
     let integers = work.precision.accumulate == DType::I32;

@@ -9,7 +9,7 @@ use portamark_model::variant::{Path, Variant};
 use portamark_model::workload::{Case, Latency, Tile, Workload};
 use serde_json::json;
 
-/// The one way to follow a chain.
+/// The only kernel of the `latency` family.
 pub const KERNELS: &[Kernel] = &[Kernel {
     family: Latency::FAMILY,
     name: "chase",
@@ -19,7 +19,8 @@ pub const KERNELS: &[Kernel] = &[Kernel {
     plan: chase_plan,
 }];
 
-/// Steps of one dispatch: 2¹⁷ of a microsecond each, the slowest seen, are an eighth of a second.
+/// Steps of the chain per kernel launch. At 1 µs per step, the slowest that was observed, 2¹⁷ steps take an
+/// eighth of a second.
 const STEPS_PER_DISPATCH: u64 = 1 << 17;
 
 fn chase_variants(_: &Case, _: &Capabilities) -> Result<Vec<Variant>, PlanError> {
@@ -34,7 +35,7 @@ fn chase_plan(
 ) -> Result<Plan, PlanError> {
     let Case::Latency(work) = case else { unreachable!("kernels are chosen by family") };
     let mut buffers = Buffer::all(case);
-    // Two places to hand the state on, since a dispatch reads one and writes the other.
+    // Two buffers for the state, since each launch reads one and writes the other.
     let dispatches = work.steps.div_ceil(STEPS_PER_DISPATCH);
     let states: Vec<usize> = (0..2.min(dispatches - 1)).map(|i| 2 + i as usize).collect();
     buffers.extend(states.iter().map(|i| Buffer::scratch(&format!("state{}", i - 2), 1)));

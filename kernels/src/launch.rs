@@ -9,7 +9,7 @@ use portamark_model::variant::{Path, Variant};
 use portamark_model::workload::{Case, Launch, Tile, Workload};
 use serde_json::json;
 
-/// The one way to launch.
+/// The only kernel of the `launch` family.
 pub const KERNELS: &[Kernel] = &[Kernel {
     family: Launch::FAMILY,
     name: "chain",

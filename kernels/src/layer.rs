@@ -1,53 +1,19 @@
-//! The plan of a layer: the dispatches of its parts one after the other.
+//! Plan of a layer: the kernel launches of its parts, one after the other.
 
-use super::entry::Kernel;
 use super::error::PlanError;
-use super::source::KernelSource;
-use super::tuning::choose;
-use portamark_model::device::Capabilities;
 use portamark_model::plan::Plan;
 use portamark_model::variant::Variant;
-use portamark_model::workload::{Case, Layer, Tile, Workload};
+use portamark_model::workload::{Case, Layer, Tile};
 
-/// The one way to run a layer.
-pub const KERNELS: &[Kernel] = &[Kernel {
-    family: Layer::FAMILY,
-    name: "chain",
-    summary: "the dispatches of each part by the kernel that the part alone would run",
-    variants: chains,
-    space: chains,
-    plan: untuned,
-}];
-
-fn parts(case: &Case) -> &[Case] {
+pub(super) fn parts(case: &Case) -> &[Case] {
     let Case::Layer(layer) = case else { unreachable!("kernels are chosen by family") };
     &layer.parts
 }
 
-fn chains(case: &Case, device: &Capabilities) -> Result<Vec<Variant>, PlanError> {
-    let choice = |part: &Case| choose(part, device, &[]).map_err(|error| of_part(part, error));
-    let choices = parts(case).iter().map(choice).collect::<Result<Vec<_>, _>>()?;
-    // Of the first part, which also says the formats.
-    Ok(vec![Variant::new("chain", choices[0].variant.path).with("parts", choices.len() as u32)])
-}
-
-fn untuned(
-    case: &Case,
-    device: &Capabilities,
-    variant: &Variant,
-    source: &KernelSource,
-) -> Result<Plan, PlanError> {
-    let plan = |part: &Case| {
-        let choice = choose(part, device, &[])?;
-        choice.kernel.plan(part, device, &choice.variant, source)
-    };
-    chain(case, variant, plan)
-}
-
-/// The plan of the layer `case` of the plans that `plan` makes for its parts.
+/// Concatenates the plans that `plan` makes for the parts of the layer `case` into one plan.
 ///
 /// # Errors
-/// The first error of a part, with its key.
+/// Returns the first error of a part, prefixed with the key of that part.
 pub fn chain(
     case: &Case,
     variant: &Variant,
@@ -67,11 +33,11 @@ pub fn chain(
             step
         }));
     }
-    // Tiles differ from part to part: each is verified at the edges of those of a single element.
+    // Parts have different tiles, so each is verified at the edges of one-element tiles.
     Ok(Plan::new(buffers, steps, variant, Tile::ONE))
 }
 
-fn of_part(part: &Case, error: PlanError) -> PlanError {
+pub(super) fn of_part(part: &Case, error: PlanError) -> PlanError {
     let told = format!("{part}: {error}");
     match error {
         PlanError::Template(_) => PlanError::Template(told),
@@ -82,7 +48,8 @@ fn of_part(part: &Case, error: PlanError) -> PlanError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::default_plan;
+    use crate::{KernelSource, default_plan};
+    use portamark_model::device::Capabilities;
     use portamark_model::plan::Content;
 
     fn plan(key: &str) -> Plan {
@@ -98,7 +65,7 @@ mod tests {
         assert_eq!(chained.bytes(), a.bytes() + b.bytes());
         let texts = |plan: &Plan| -> Vec<String> { plan.steps.iter().map(|s| s.wgsl.clone()).collect() };
         assert_eq!(texts(&chained), [texts(&a), texts(&b)].concat());
-        // The last part's bindings are of its own buffers, which keep their order.
+        // The bindings of the last part refer to its own buffers, in the same order.
         let last = chained.steps.last().unwrap();
         for (binding, own) in last.bindings.iter().zip(&b.steps.last().unwrap().bindings) {
             assert_eq!(binding.buffer, own.buffer + a.buffers.len());

@@ -1,5 +1,5 @@
-//! How a case is computed: kernels in WGSL, their variants, pruning by the limits of a device, and the
-//! rendering of a text into a plan. A plan is data; no GPU library is named here.
+//! WGSL kernels of portamark: the variants of each kernel, which of them a device can run, and the
+//! rendering of a variant into a plan. A plan is plain data; this crate uses no GPU library.
 //!
 //! ```
 //! use portamark_kernels::{KernelSource, candidates, default_plan};
@@ -15,7 +15,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! A new kernel costs one WGSL file and one entry in the file of its family.
+//! To add a kernel, write one WGSL file and one entry in the file of its family.
 
 mod attention;
 mod elements;
@@ -27,6 +27,7 @@ mod gemv;
 mod latency;
 mod launch;
 mod layer;
+mod marks;
 mod moe;
 mod operand;
 mod own;

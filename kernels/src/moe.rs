@@ -11,7 +11,7 @@ use portamark_model::variant::{Path, Variant};
 use portamark_model::workload::{Case, Moe, Tile, Workload};
 use serde_json::{Value, json};
 
-/// Preferred first.
+/// Kernels of the `moe` family, in order of preference.
 pub const KERNELS: &[Kernel] = &[
     Kernel {
         family: Moe::FAMILY,
@@ -53,13 +53,13 @@ fn moe(case: &Case) -> &Moe {
     }
 }
 
-/// Whether rows of all three tensors are whole vectors of four.
+/// Whether rows of all three tensors consist of whole vectors of four elements.
 fn whole(work: &Moe) -> bool {
     work.n.is_multiple_of(4) && work.dim.is_multiple_of(4)
 }
 
-/// Tiles of up to `height` rows, none of which has rows of two experts: expert, first row and end of
-/// each.
+/// Splits the rows of each expert into tiles of up to `height` rows; no tile holds rows of two experts.
+/// Each tile is given as expert, first row, and end of its rows (exclusive).
 fn tiles(work: &Moe, height: u64) -> Vec<[u32; 3]> {
     let mut tiles = Vec::new();
     let mut first = 0;
@@ -74,7 +74,7 @@ fn tiles(work: &Moe, height: u64) -> Vec<[u32; 3]> {
     tiles
 }
 
-/// `plan` with a table bound after everything else.
+/// Returns `plan` with a table as an additional buffer, bound last in every step.
 fn with_table(mut plan: Plan, name: &str, words: Vec<u32>) -> Plan {
     let buffer = plan.buffers.len();
     plan.buffers.push(Buffer::table(name, words));
@@ -84,13 +84,13 @@ fn with_table(mut plan: Plan, name: &str, words: Vec<u32>) -> Plan {
     plan
 }
 
-/// The binding of the table: after the buffers of the case.
+/// Sizes for the templates, and the binding of the table, which follows the buffers of the case.
 fn sizes(case: &Case) -> Value {
     let work = moe(case);
     json!({ "n": work.n, "dim": work.dim, "table": Buffer::all(case).len() })
 }
 
-/// The plan of a kernel that takes tiles of rows of one expert.
+/// Plan of a kernel each of whose tiles holds rows of one expert only.
 fn tile_plan(
     case: &Case,
     device: &Capabilities,
@@ -115,7 +115,7 @@ fn direct_variants(case: &Case, device: &Capabilities, heights: &[u32]) -> Resul
     let threads = device.fixed_subgroup().unwrap_or(8);
     let variant =
         |&rows: &u32| Variant::new("direct", Path::Vector).with("threads", threads).with("rows", rows);
-    // Higher tiles than the rows of an expert only multiply rows twice.
+    // Tiles with more rows than the largest expert would only multiply rows twice.
     let most = moe(case).rows_of().into_iter().max().unwrap_or(1);
     let least = heights.iter().copied().min();
     Ok(heights.iter().filter(|h| u64::from(**h) <= most || Some(**h) == least).map(variant).collect())
@@ -140,7 +140,7 @@ fn tiled_variants(
     if !whole(work) {
         return Ok(Vec::new());
     }
-    // A software driver keeps one shape for comparison.
+    // Software drivers get a single shape, for comparison.
     let shapes = if device.is_software() { &shapes[shapes.len() - 1..] } else { shapes };
     let size = work.precision.accumulate.bytes(1);
     let fits = |&&[bm, bn, bk]: &&[u32; 3]| {
@@ -148,7 +148,7 @@ fn tiled_variants(
             && u64::from((bm + bn) * (bk + 4)) * size <= device.limits.workgroup_memory
     };
     let mut shapes: Vec<[u32; 3]> = shapes.iter().filter(fits).copied().collect();
-    // The height that pads the least comes first; of those the higher one, which reads weights less.
+    // The height with the least padding comes first; among equals the larger, which reads weights less often.
     let padded = |bm: u32| tiles(work, bm.into()).len() as u64 * u64::from(bm);
     shapes.sort_by_key(|[bm, ..]| (padded(*bm).div_ceil(work.rows().max(1)), u32::MAX - bm));
     let variant = |[bm, bn, bk]: [u32; 3]| {
@@ -187,7 +187,7 @@ mod tests {
 
     #[test]
     fn no_tile_has_rows_of_two_experts() {
-        // Rows 6, 3, 2, 1 of the experts in tiles of 4.
+        // Experts with 6, 3, 2 and 1 rows, in tiles of 4.
         let work = Moe::parse("f32 e4 k1 t12 n1 d1 skewed").unwrap();
         assert_eq!(tiles(&work, 4), [[0, 0, 4], [0, 4, 6], [1, 6, 9], [2, 9, 11], [3, 11, 12]]);
     }

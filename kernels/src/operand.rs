@@ -1,4 +1,4 @@
-//! The tensors of a case as `kernels/format.wgsl` wants to be told of them.
+//! Descriptions of the tensors of a case, in the form that `kernels/format.wgsl` expects.
 
 use portamark_model::device::{Capabilities, Feature};
 use portamark_model::plan::Buffer;
@@ -6,9 +6,9 @@ use portamark_model::variant::Variant;
 use portamark_model::workload::{Case, DType, Role, Tensor};
 use serde_json::{Map, Value, json};
 
-/// Whether 16-bit floats of `tensor` are read and written as words: bf16 always, f16 where the device
-/// has no such type, and inputs of f16 where it is a processor, whose drivers take as long to load a
-/// half as to load a word of two.
+/// Whether the 16-bit floats of `tensor` are read and written as 32-bit words of two: bf16 always, f16 if
+/// the device lacks that type, and f16 inputs on software drivers, which take as long to load one f16 as
+/// to load a word of two.
 pub fn is_packed(tensor: &Tensor, device: &Capabilities) -> bool {
     match tensor.dtype {
         DType::F16 => !device.has(Feature::ShaderF16) || device.is_software() && tensor.role == Role::Input,
@@ -17,8 +17,8 @@ pub fn is_packed(tensor: &Tensor, device: &Capabilities) -> bool {
     }
 }
 
-/// By name, what the templates need of each tensor of `case`: `{name, format, binding, packed}`, and
-/// `{scales, group}` where groups of elements have a scale. Bindings count the buffers of
+/// Returns what templates need to know of each tensor of `case`, by tensor name: `{name, format, binding,
+/// packed}`, plus `{scales, group}` if groups of elements have a scale. Bindings are indices into
 /// [`Buffer::all`].
 pub fn operands(case: &Case, device: &Capabilities) -> Map<String, Value> {
     let mut operands = Map::new();
@@ -41,22 +41,21 @@ pub fn operands(case: &Case, device: &Capabilities) -> Map<String, Value> {
     operands
 }
 
-/// Whether a text that computes `case` needs `enable f16;`.
+/// Whether the WGSL that computes `case` needs `enable f16;`.
 pub fn needs_f16(case: &Case, device: &Capabilities) -> bool {
     let native = |tensor: &Tensor| tensor.dtype == DType::F16 && !is_packed(tensor, device);
     let computes = case.precision().accumulate == DType::F16 && case.flop() > 0;
     computes || case.tensors().iter().any(native)
 }
 
-/// Whether every value of `dtype` that the generator makes is an f16. A scale of a real model may
-/// need more digits than that: its products would be rounded once.
+/// Whether f16 can represent every value of `dtype` that the input generator makes. A scale of a real
+/// model may need more digits; its products would then be rounded once.
 pub(super) fn fits_f16(dtype: DType) -> bool {
     matches!(dtype, DType::F16 | DType::E4m3) || dtype.group().is_some()
 }
 
-/// What every template is told of `case`: the scalar type of its arithmetic, whether it needs
-/// `enable f16;`, and its tensors. What only moves elements does so through f32, which every format
-/// fits into.
+/// Values that every template gets for `case`: the scalar type of its arithmetic, whether it needs
+/// `enable f16;`, and its tensors. Cases that only move elements use f32, which can hold every format.
 pub fn case_values(case: &Case, device: &Capabilities) -> Map<String, Value> {
     let value = if case.flop() == 0 { "f32" } else { case.precision().accumulate.name() };
     let mut values = operands(case, device);
@@ -65,7 +64,8 @@ pub fn case_values(case: &Case, device: &Capabilities) -> Map<String, Value> {
     values
 }
 
-/// [`case_values`], the knobs of `variant`, and `more` on top, an object.
+/// Merges [`case_values`], the knobs of `variant` and the object `more`; later ones replace earlier ones of
+/// the same name.
 pub(super) fn template_values(case: &Case, device: &Capabilities, variant: &Variant, more: Value) -> Value {
     let mut values = case_values(case, device);
     values.extend(variant.knobs.iter().map(|(knob, value)| (knob.clone(), json!(value))));

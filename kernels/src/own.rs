@@ -1,10 +1,9 @@
-//! A user's kernel: a WGSL template whose header says what it computes and how it is dispatched.
-//! `docs/kernels.md` describes the form.
+//! A user's kernel: a WGSL template whose header says what it computes and how many workgroups it needs.
+//! `docs/kernels.md` describes the format.
 
 use super::error::PlanError;
 use super::operand::case_values;
 use super::source::KernelSource;
-use super::tuning_key::sizes;
 use portamark_model::device::Capabilities;
 use portamark_model::plan::{Binding, Buffer, Content, Plan, Step};
 use portamark_model::variant::{OWN_PREFIX, Path, Variant};
@@ -12,15 +11,15 @@ use portamark_model::workload::{Case, Tile};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-/// What each line of a header begins with.
+/// Prefix of each line of a header.
 const MARK: &str = "// portamark:";
 
-/// A user's kernel.
+/// A user's kernel, given with `--kernel FILE.wgsl`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct OwnKernel {
-    /// Name of its variants: `own/` and that of the file.
+    /// Name of its variants: `own/` followed by the file name without extension.
     pub name: String,
-    /// Keys, or patterns on keys, of the cases that it computes.
+    /// Keys of the cases that it computes, or patterns that match such keys.
     pub cases: Vec<String>,
     text: String,
     workgroups: String,
@@ -46,7 +45,7 @@ enum Cases {
     Several(Vec<String>),
 }
 
-/// Reads `64x64`, rows and columns.
+/// Parses a tile such as `64x32` (rows, then columns).
 fn tile(text: &str) -> Result<Tile, String> {
     let wrong = || format!("tile = \"{text}\": expected rows and columns, e.g. \"64x64\"");
     let (rows, columns) = text.split_once('x').ok_or_else(wrong)?;
@@ -57,10 +56,10 @@ fn tile(text: &str) -> Result<Tile, String> {
 }
 
 impl OwnKernel {
-    /// Reads the text of a file called `stem`.
+    /// Parses `text`, the contents of the file whose name without extension is `stem`.
     ///
     /// # Errors
-    /// In words, when its header is missing or wrong.
+    /// Returns a message if the header is missing or invalid.
     pub fn parse(stem: &str, text: &str) -> Result<Self, String> {
         let lines: Vec<&str> = text.lines().filter_map(|line| line.trim().strip_prefix(MARK)).collect();
         if lines.is_empty() {
@@ -85,15 +84,16 @@ impl OwnKernel {
         })
     }
 
-    /// Its only variant, but for the run-time checks.
+    /// Returns its only variant, apart from the choice of run-time checks.
     pub fn variant(&self) -> Variant {
         Variant::new(&self.name, self.path)
     }
 
-    /// Renders it for `case`. All buffers of the case are bound in their order.
+    /// Renders the kernel for `case`, with all buffers of the case bound in their order.
     ///
     /// # Errors
-    /// When the template or the number of workgroups is broken, or the device lacks what it needs.
+    /// Fails if the template cannot be rendered, if the number of workgroups is invalid, or if the device
+    /// lacks a feature that the kernel needs.
     pub fn plan(
         &self,
         case: &Case,
@@ -146,14 +146,15 @@ impl OwnKernel {
     }
 }
 
-/// What a template is given: the sizes of the case by name, its words, the scalar type of its
-/// arithmetic, and its tensors as `format.wgsl` wants them.
+/// Values for the template: the sizes of the case by name, the words of its key, the scalar type of its
+/// arithmetic, and its tensors in the form that `format.wgsl` expects.
 fn values(case: &Case, device: &Capabilities) -> Value {
-    let size: Map<String, Value> = sizes(case).into_iter().map(|(name, n)| (name, json!(n))).collect();
+    let parameters = case.parameters();
+    let size: Map<String, Value> = parameters.sizes().map(|(name, n)| (name.into(), json!(n))).collect();
     let mut values = size.clone();
     values.insert("size".into(), Value::Object(size));
-    let parameters = case.parameters();
-    values.insert("words".into(), json!(parameters.split(' ').collect::<Vec<_>>()));
+    let words: Vec<String> = parameters.iter().map(|parameter| parameter.to_string()).collect();
+    values.insert("words".into(), json!(words));
     values.extend(case_values(case, device));
     Value::Object(values)
 }

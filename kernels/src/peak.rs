@@ -9,7 +9,7 @@ use portamark_model::variant::{Path, Variant};
 use portamark_model::workload::{Case, DType, Peak, PeakUnit, STEPS_PER_ROUND, Tile, Workload};
 use serde_json::json;
 
-/// Preferred first.
+/// Kernels of the `peak` family, in order of preference.
 pub const KERNELS: &[Kernel] = &[
     Kernel {
         family: Peak::FAMILY,
@@ -49,7 +49,7 @@ fn fma_variants(case: &Case, device: &Capabilities) -> Result<Vec<Variant>, Plan
     let variant = |threads: u32, per: u32, fused: u32| {
         Variant::new("fma", Path::Vector).with("threads", threads).with("per", per).with("fused", fused)
     };
-    // A software driver has 16 vector registers and a vec4 takes four of them.
+    // Software drivers have 16 vector registers, and a vec4 takes four of them.
     let (threads, pers): (&[u32], &[u32]) =
         if device.is_software() { (&[8, 64], &[3, 2, 4]) } else { (&[256, 64], &[8, 4]) };
     let mut variants = Vec::new();

@@ -1,34 +1,35 @@
-//! Tensors larger than one binding: the same kernel on ranges of them, a dispatch each.
+//! Tensors larger than one binding: the same kernel is launched once for each range of them.
 //!
-//! Devices bind less of a buffer at a time than they hold: often 128 MiB of 2 GiB. Where the rows of a
-//! case are independent, a kernel can do some of them with the parts of the tensors that belong to
-//! them bound, and then the next ones. What each dispatch sees is a smaller case.
+//! The largest binding of a device is often smaller than its largest buffer, e.g. 128 MiB and 2 GiB. If the
+//! rows of a case are independent, a launch can process some of them, with only the matching parts of the
+//! tensors bound, and the next launch the next ones. Each launch then computes a smaller case.
 
 use super::error::PlanError;
 use portamark_model::device::Capabilities;
 use portamark_model::plan::{Buffer, ByteRange, Content, Plan, Step};
 use portamark_model::workload::{Case, DType, Gemm, StreamOp};
 
-/// Ranges begin at multiples of this: no device asks for more.
+/// Alignment of the start of a range, in bytes; no device requires more.
 const ALIGNMENT: u64 = 256;
 
-/// Elements of a buffer that belong to the first so many units; none where all units share it.
+/// Function of a buffer and a number `n` of units: how many elements of the buffer belong to the first `n`
+/// units. `None` if all units share the buffer.
 type Elements = Box<dyn Fn(&Buffer, u64) -> Option<u64>>;
 
-/// How a case is cut: its length by the name it has in the key, and what each buffer has for a unit
-/// of it.
+/// How a case is cut into ranges along one of its sizes, whose single rows or elements are called units.
 struct Cut {
-    /// The letter of the length in the key.
-    letter: char,
-    /// The length.
+    /// Name of that size in the key, e.g. `n`.
+    name: &'static str,
+    /// Value of that size: the number of units.
     length: u64,
-    /// Elements of a buffer that belong to the first so many units; none where all units share it.
+    /// Elements of a buffer that belong to the first units.
     elements: Elements,
 }
 
-/// The cut of `case`, where its rows are independent and lie one after the other in every tensor.
+/// The cut of `case`; `None` unless its rows are independent and follow one another in every tensor that
+/// they do not share.
 fn cut(case: &Case) -> Option<Cut> {
-    // Scales lie in a buffer of their own, one for a group of elements.
+    // Scales lie in a separate buffer, one per group of elements.
     let of = |name: &'static str, each: u64, group: Option<u64>| {
         move |buffer: &Buffer, units: u64| match buffer.name.strip_suffix("_scales") {
             Some(owner) if owner == name => Some(units * each / group.unwrap_or(1)),
@@ -45,26 +46,26 @@ fn cut(case: &Case) -> Option<Cut> {
                 "y" => Some(units / per_block),
                 _ => None,
             };
-            Some(Cut { letter: 'n', length: stream.n, elements: Box::new(elements) })
+            Some(Cut { name: "n", length: stream.n, elements: Box::new(elements) })
         }
         Case::Gemv(gemv) if gemv.product.m == 1 => {
             let Gemm { n, k, precision, .. } = gemv.product;
             let (weights, output) = (of("b", k, group(precision.right)), of("c", 1, None));
             let elements = move |b: &Buffer, units: u64| weights(b, units).or_else(|| output(b, units));
-            Some(Cut { letter: 'n', length: n, elements: Box::new(elements) })
+            Some(Cut { name: "n", length: n, elements: Box::new(elements) })
         }
         Case::Gemm(Gemm { m, n, k, precision, layout, batch: 1, .. }) if !layout.a_transposed() => {
             let (rows, output) = (of("a", *k, group(precision.input)), of("c", *n, None));
             let elements = move |b: &Buffer, units: u64| rows(b, units).or_else(|| output(b, units));
-            Some(Cut { letter: 'm', length: *m, elements: Box::new(elements) })
+            Some(Cut { name: "m", length: *m, elements: Box::new(elements) })
         }
         _ => None,
     }
 }
 
 impl Cut {
-    /// The largest number of units whose parts can be bound and after which every part of every buffer
-    /// begins at a multiple of [`ALIGNMENT`].
+    /// The largest number of units per range such that each part of a buffer fits into `binding_bytes` and
+    /// starts at a multiple of [`ALIGNMENT`]; `None` if there is no such number.
     fn units(&self, buffers: &[Buffer], binding_bytes: u64) -> Option<u64> {
         let bytes = |units: u64| {
             let parts =
@@ -74,29 +75,18 @@ impl Cut {
         let aligned =
             |units: &u64| bytes(*units).iter().all(|bytes| bytes.is_multiple_of(ALIGNMENT) && *bytes > 0);
         let step = (0..24).map(|power| 1u64 << power).find(aligned)?;
-        // Bytes grow in proportion: what one step takes tells how many fit.
+        // Bytes are proportional to units, so the bytes of one step tell how many steps fit.
         let largest = bytes(step).into_iter().max()?;
         let steps = binding_bytes / largest;
         (steps > 0).then_some(steps * step)
     }
 }
 
-/// The case with another length.
-fn resized(case: &Case, letter: char, length: u64) -> Option<Case> {
-    let is_length = |word: &str| {
-        word.strip_prefix(letter)
-            .is_some_and(|rest| !rest.is_empty() && rest.chars().all(|c| c.is_ascii_digit()))
-    };
-    let word = |word: &str| if is_length(word) { format!("{letter}{length}") } else { word.to_string() };
-    let words: Vec<String> = case.key().split(' ').map(word).collect();
-    words.join(" ").parse().ok()
-}
-
-/// A plan for `case` by `make`, which plans a case whose tensors can be bound whole: of one dispatch
-/// where they can, else of one for each range.
+/// Plans `case` with `make`, which plans a case whose tensors can be bound whole. If they cannot, the plan
+/// contains the steps of `make` once for each range.
 ///
 /// # Errors
-/// Those of `make`.
+/// Returns the errors of `make`, and fails if `case` cannot be reduced to one of the ranges.
 pub(super) fn in_ranges(
     case: &Case,
     device: &Capabilities,
@@ -110,14 +100,14 @@ pub(super) fn in_ranges(
     }
     let Some((cut, units)) = cut(case).and_then(|cut| cut.units(&tensors, most).map(|units| (cut, units)))
     else {
-        // The plan as it is: what it needs will be told from it.
+        // Return the plan unchanged: its needs are checked against the device elsewhere.
         return Ok(whole);
     };
     let mut plan = Plan::new(tensors, Vec::new(), &whole.variant, whole.tile);
     let mut from = 0;
     while from < cut.length {
         let length = units.min(cut.length - from);
-        let Some(part) = resized(case, cut.letter, length) else {
+        let Ok(part) = case.with_size(cut.name, length) else {
             return Err(PlanError::Unsupported(format!(
                 "{case} cannot be cut into parts that a binding holds"
             )));
@@ -165,7 +155,7 @@ mod tests {
 
     #[test]
     fn arrays_are_bound_in_ranges_of_the_size_that_fits() {
-        // 10 240 f32 in bindings of 16 KiB: 4096, 4096 and 2048 of them.
+        // 10 240 f32 in bindings of 16 KiB: ranges of 4096, 4096 and 2048 elements.
         let plan = plan("stream f32 triad n10240", 16_384);
         assert_eq!(plan.steps.len(), 3);
         let expected = [Some((0, 16_384)), Some((16_384, 16_384)), Some((32_768, 8192))];

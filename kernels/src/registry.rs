@@ -1,4 +1,4 @@
-//! The list of kernels and the choice among them.
+//! List of all kernels, and the selection of variants for a case on a device.
 
 use super::entry::Kernel;
 use super::error::PlanError;
@@ -9,9 +9,9 @@ use super::{
 use portamark_model::device::{Capabilities, Feature};
 use portamark_model::plan::Plan;
 use portamark_model::variant::{Path, Variant};
-use portamark_model::workload::{Case, DType};
+use portamark_model::workload::{Case, DType, Layer, Workload};
 
-/// All kernels; within a family the preferred ones come first.
+/// Returns all kernels, ordered by preference within each family.
 pub fn kernels() -> impl Iterator<Item = &'static Kernel> {
     let families = [
         stream::KERNELS,
@@ -36,13 +36,13 @@ pub fn kernels() -> impl Iterator<Item = &'static Kernel> {
         swiglu::KERNELS,
         gather::KERNELS,
         transpose::KERNELS,
-        layer::KERNELS,
+        LAYER,
     ];
     families.into_iter().flatten()
 }
 
-/// The feature that the formats of `case` need and `device` lacks. Inputs of f16 can be read from
-/// words; arithmetic in it can not. What moves elements does no arithmetic.
+/// Error if the formats of `case` need a feature that `device` lacks. f16 inputs can be read as 32-bit words
+/// without that feature, but arithmetic in f16 needs it. Cases that only move elements do no arithmetic.
 fn missing_format(case: &Case, device: &Capabilities) -> Option<PlanError> {
     let precision = case.precision();
     let words_do = !matches!(case, Case::Peak(_));
@@ -53,12 +53,12 @@ fn missing_format(case: &Case, device: &Capabilities) -> Option<PlanError> {
     })
 }
 
-/// The untuned variants of every kernel that can run `case` on `device`, preferred first.
+/// Returns the untuned variants of every kernel that can run `case` on `device`, in order of preference.
 pub fn candidates(case: &Case, device: &Capabilities) -> Result<Vec<(&'static Kernel, Variant)>, PlanError> {
     collect(case, device, |kernel| kernel.variants)
 }
 
-/// Every variant of every kernel that is worth trying for `case` on `device`, the untuned ones first.
+/// Returns all variants of all kernels that tuning tries for `case` on `device`, the untuned ones first.
 pub fn space(case: &Case, device: &Capabilities) -> Result<Vec<(&'static Kernel, Variant)>, PlanError> {
     let mut found = candidates(case, device)?;
     for candidate in collect(case, device, |kernel| kernel.space)? {
@@ -87,8 +87,8 @@ fn collect(
             Err(error) => first_error = first_error.or(Some(error)),
         }
     }
-    // A processor has no matrix unit. Its drivers emulate one with a reduction for each element, an
-    // order of magnitude slower than vectors, though faster than the plain kernel.
+    // Software drivers emulate the matrix unit with a reduction for each element, an order of magnitude
+    // slower than vectors, though faster than the plain kernel.
     let emulated = |variant: &Variant| device.is_software() && variant.path == Path::Coopmat;
     found.sort_by_key(|(kernel, variant)| (kernel.name == "reference", emulated(variant)));
     if found.is_empty() {
@@ -98,8 +98,34 @@ fn collect(
     Ok(found)
 }
 
-/// The plan that `run` uses: the first candidate.
+/// Returns the plan of the first candidate, which `run` uses if no variant is named or tuned.
 pub fn default_plan(case: &Case, device: &Capabilities, source: &KernelSource) -> Result<Plan, PlanError> {
     let (kernel, variant) = candidates(case, device)?.remove(0);
     kernel.plan(case, device, &variant, source)
+}
+
+/// The only kernel of the `layer` family.
+const LAYER: &[Kernel] = &[Kernel {
+    family: Layer::FAMILY,
+    name: "chain",
+    summary: "the dispatches of each part by the kernel that the part alone would run",
+    variants: chains,
+    space: chains,
+    plan: untuned,
+}];
+
+fn chains(case: &Case, device: &Capabilities) -> Result<Vec<Variant>, PlanError> {
+    let choice = |part: &Case| candidates(part, device).map_err(|error| layer::of_part(part, error));
+    let choices = layer::parts(case).iter().map(choice).collect::<Result<Vec<_>, _>>()?;
+    // The path is that of the first part, which also defines the formats.
+    Ok(vec![Variant::new("chain", choices[0][0].1.path).with("parts", choices.len() as u32)])
+}
+
+fn untuned(
+    case: &Case,
+    device: &Capabilities,
+    variant: &Variant,
+    source: &KernelSource,
+) -> Result<Plan, PlanError> {
+    layer::chain(case, variant, |part| default_plan(part, device, source))
 }

@@ -10,7 +10,7 @@ use portamark_model::variant::Variant;
 use portamark_model::workload::{Case, Rope, Workload};
 use serde_json::json;
 
-/// Preferred first.
+/// Kernels of the `rope` family, in order of preference.
 pub const KERNELS: &[Kernel] = &[
     Kernel {
         family: Rope::FAMILY,
@@ -37,7 +37,7 @@ fn rope(case: &Case) -> &Rope {
     }
 }
 
-/// Whether half a head is whole vectors of four.
+/// Whether half a head consists of whole vectors of four elements.
 fn whole(case: &Case) -> bool {
     rope(case).dim.is_multiple_of(8)
 }

@@ -1,5 +1,5 @@
-//! Kernels of the families that reduce the rows of a matrix: `softmax` and `rmsnorm`. They differ in
-//! their texts alone.
+//! Kernels of the families that reduce the rows of a matrix: `softmax` and `rmsnorm`. Only their sources
+//! differ.
 
 use super::elements::reference_variants;
 use super::entry::Kernel;
@@ -12,7 +12,7 @@ use portamark_model::variant::{Path, Variant};
 use portamark_model::workload::{Case, Matrix, RMSNORM_EPSILON, RmsNorm, Softmax, Tile, Workload};
 use serde_json::json;
 
-/// For each family, preferred first.
+/// Kernels of `softmax` and `rmsnorm`, in order of preference within each family.
 pub const KERNELS: &[Kernel] =
     &[rows(Softmax::FAMILY), reference(Softmax::FAMILY), rows(RmsNorm::FAMILY), reference(RmsNorm::FAMILY)];
 
@@ -46,10 +46,10 @@ fn matrix(case: &Case) -> &Matrix {
     }
 }
 
-/// Vec4s of a row that an invocation holds in registers at most.
+/// Maximum number of vec4s of a row that an invocation holds in registers.
 const MOST_HELD: u64 = 8;
 
-/// How partial results are joined, the knob `way`; the names are those of `elements/reduce.wgsl`.
+/// How partial results are combined, indexed by knob `way`; the names are those of `elements/reduce.wgsl`.
 const WAYS: [&str; 3] = ["single", "hop", "tree"];
 const SINGLE: u32 = 0;
 const HOP: u32 = 1;
@@ -74,7 +74,7 @@ fn row_space(case: &Case, device: &Capabilities) -> Result<Vec<Variant>, PlanErr
     }
 }
 
-/// One subgroup a row, or several: without barriers or with few.
+/// Variants for software drivers: one subgroup per row without barriers, or several with few barriers.
 fn software(columns: u64, device: &Capabilities, subgroups: &[u32]) -> Result<Vec<Variant>, PlanError> {
     if !columns.is_multiple_of(4) {
         return Ok(Vec::new());
@@ -88,7 +88,7 @@ fn software(columns: u64, device: &Capabilities, subgroups: &[u32]) -> Result<Ve
     Ok(variants)
 }
 
-/// Rows in registers where they fit, with subgroup operations where there are any.
+/// Variants for GPUs: rows in registers if they fit, and subgroup operations if the device has them.
 fn gpu(columns: u64, device: &Capabilities, threads: &[u32]) -> Result<Vec<Variant>, PlanError> {
     if !columns.is_multiple_of(4) {
         return Ok(Vec::new());
@@ -108,7 +108,7 @@ fn gpu(columns: u64, device: &Capabilities, threads: &[u32]) -> Result<Vec<Varia
     Ok(variants)
 }
 
-/// One workgroup for each row.
+/// Plan with one workgroup per row.
 fn row_plan(
     case: &Case,
     device: &Capabilities,
@@ -127,7 +127,7 @@ fn row_plan(
     Ok(Plan::single(case, device, variant, wgsl, rows, Tile { rows: 1, columns }))
 }
 
-/// One invocation for each row, or for two where elements of the output share words.
+/// Plan with one invocation per row, or per two rows if elements of the output share words.
 fn reference_plan(
     case: &Case,
     device: &Capabilities,

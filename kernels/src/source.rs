@@ -1,13 +1,13 @@
-//! The kernel texts: embedded in the binary, or a folder given with `--kernels`.
+//! Kernel sources: those embedded in the binary, or those of a folder given with `--kernels`.
 
 use super::error::PlanError;
-use super::source_lines::mark;
+use super::marks::mark;
 use include_dir::{Dir, include_dir};
 use minijinja::Environment;
 use std::path::PathBuf;
 use std::sync::OnceLock;
 
-/// The folders of texts that are compiled in, by their names.
+/// Folders of kernel sources that are embedded in the binary, with their names.
 static FOLDERS: [(&str, Dir<'static>); 15] = [
     ("attention", include_dir!("$CARGO_MANIFEST_DIR/attention")),
     ("elements", include_dir!("$CARGO_MANIFEST_DIR/elements")),
@@ -25,11 +25,11 @@ static FOLDERS: [(&str, Dir<'static>); 15] = [
     ("swiglu", include_dir!("$CARGO_MANIFEST_DIR/swiglu")),
     ("transpose", include_dir!("$CARGO_MANIFEST_DIR/transpose")),
 ];
-/// The text that all others include.
+/// Shared source file with the macros that read and write tensors.
 const FORMAT: (&str, &str) = ("format.wgsl", include_str!("../format.wgsl"));
 static TUNED: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/tuned");
 
-/// The text `name` that was compiled in.
+/// Embedded source file of that name; `None` if there is none.
 fn embedded(name: &str) -> Option<&'static str> {
     if name == FORMAT.0 {
         return Some(FORMAT.1);
@@ -39,32 +39,34 @@ fn embedded(name: &str) -> Option<&'static str> {
     texts.get_file(file)?.contents_utf8()
 }
 
-/// Where `*.wgsl` templates come from. Templates are minijinja with `{{ }}` for values and
-/// `{% %}` for loops and conditions; `{% include "family/part.wgsl" %}` and `import` work.
+/// Source of the `*.wgsl` templates and of the tuning tables that ship with them.
+///
+/// Templates are minijinja with `{{ }}` for values and `{% %}` for loops and conditions;
+/// `{% include "family/part.wgsl" %}` and `import` work.
 #[derive(Debug, Clone, Default)]
 pub struct KernelSource {
     folder: Option<PathBuf>,
-    /// Lines of code carry their names; see [`super::source_lines`].
+    /// Whether each line of code carries a mark with its file and number; see [`super::source_lines`].
     marked: bool,
 }
 
 impl KernelSource {
-    /// The texts that were compiled in.
+    /// Returns the sources embedded in the binary.
     pub fn embedded() -> Self {
         KernelSource::default()
     }
 
-    /// The texts of a folder laid out like `kernels/`, read anew at each rendering.
+    /// Returns the sources of a folder laid out like `kernels/`; files are read again at each rendering.
     pub fn folder(path: impl Into<PathBuf>) -> Self {
         KernelSource { folder: Some(path.into()), marked: false }
     }
 
-    /// The texts that were compiled in, with marks that say which lines come through.
+    /// Returns the embedded sources with marks, which show the lines that a rendered kernel consists of.
     pub(super) fn marked() -> Self {
         KernelSource { folder: None, marked: true }
     }
 
-    /// The raw text of `name`, e.g. `gemm/tiled.wgsl`.
+    /// Reads the template `name`, e.g. `gemm/tiled.wgsl`, without rendering it.
     pub fn read(&self, name: &str) -> Result<String, String> {
         match &self.folder {
             Some(folder) => std::fs::read_to_string(folder.join(name))
@@ -73,7 +75,7 @@ impl KernelSource {
         }
     }
 
-    /// The tables of tuned variants that ship with the texts: their names and what they hold.
+    /// Returns the tuning tables that ship with the sources, as pairs of file name and TOML, sorted by name.
     pub fn tables(&self) -> Vec<(String, String)> {
         let mut tables: Vec<(String, String)> = match &self.folder {
             Some(folder) => std::fs::read_dir(folder.join("tuned"))
@@ -99,7 +101,7 @@ impl KernelSource {
         tables
     }
 
-    /// Renders template `name` with `values`.
+    /// Renders the template `name` with `values` into WGSL.
     pub fn render<S: serde::Serialize>(&self, name: &str, values: S) -> Result<String, PlanError> {
         let values = minijinja::Value::from(minijinja::value::Serde(values));
         let render = |all: &Environment| all.get_template(name).and_then(|template| template.render(values));
@@ -107,7 +109,7 @@ impl KernelSource {
         rendered.map_err(|error| PlanError::Template(format!("{error:#}")))
     }
 
-    /// Renders `text` with `values`; it may include and import the texts that are here.
+    /// Renders the template `text` with `values`; it may include and import the templates of this source.
     pub(super) fn render_text(
         &self,
         name: &str,
@@ -119,7 +121,7 @@ impl KernelSource {
         rendered.map_err(|error| PlanError::Template(format!("{error:#}")))
     }
 
-    /// The value of an expression of `values`, with `ceil` for whole numbers from quotients.
+    /// Evaluates an expression of `values`; the function `ceil` rounds quotients up to whole numbers.
     pub(super) fn evaluate(
         &self,
         expression: &str,
@@ -131,8 +133,7 @@ impl KernelSource {
             .map_err(|error| minijinja::Error::new(minijinja::ErrorKind::BadSerialization, error.to_string()))
     }
 
-    /// Calls `render` with the texts. Those that were compiled in are parsed once, those of a folder
-    /// each time.
+    /// Calls `render` with the parsed templates. Embedded ones are parsed once, those of a folder each time.
     fn with_environment<T>(&self, render: impl FnOnce(&Environment) -> T) -> T {
         static EMBEDDED: OnceLock<Environment> = OnceLock::new();
         static MARKED: OnceLock<Environment> = OnceLock::new();

@@ -1,11 +1,12 @@
-//! Which lines of the kernel texts a plan is made of.
+//! Finds the lines of the kernel sources that a plan consists of.
 //!
-//! A plan is rendered twice: as it ran, and from texts in which every line of WGSL carries its name and
-//! number in characters that no kernel has. Taking these out again must leave what ran, to the byte;
-//! then the marks that came through say which lines of which file the choice of the variant selected,
-//! as a coverage tool says it of code behind a preprocessor.
+//! A plan is rendered twice: as it ran, and from templates in which every line of WGSL carries a mark with
+//! its file name and line number, enclosed in characters that no kernel contains. Removing the marks from
+//! the second result must give the first, to the byte. The marks then show which lines of which file the
+//! variant uses, as a coverage tool does for code behind a preprocessor.
 
 use super::entry::Kernel;
+use super::marks::{mark, take_marks};
 use super::registry::{candidates, space};
 use super::source::KernelSource;
 use portamark_model::device::Capabilities;
@@ -14,11 +15,7 @@ use portamark_model::variant::Variant;
 use portamark_model::workload::Case;
 use std::collections::BTreeSet;
 
-/// What stands before and after the name and number of a line: private characters of Unicode.
-const OPEN: char = '\u{e000}';
-const CLOSE: char = '\u{e001}';
-
-/// The texts that were compiled in.
+/// Source lines of the kernels that are embedded in the binary.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct EmbeddedTexts;
 
@@ -38,11 +35,13 @@ impl KernelTexts for EmbeddedTexts {
     }
 }
 
-/// The lines of the embedded texts that `variant` of `case` on `device` uses: those that hold WGSL and came
-/// through the rendering. Comments, empty lines and lines of nothing but template language are none.
+/// Returns the lines of the embedded sources that `variant` of `case` on `device` uses: those that contain
+/// WGSL and are part of the rendered kernels. Comments, empty lines and lines with only template language
+/// don't count.
 ///
 /// # Errors
-/// In words, where the text whose hash with the dispatches is `sha256` is not one of this version.
+/// Returns a message if this version cannot render the plan, or if the hash of its plan differs from
+/// `sha256`, the hash of the plan that ran.
 fn source_lines(
     case: &Case,
     device: &Capabilities,
@@ -56,8 +55,8 @@ fn source_lines(
     if [limits.dispatch, limits.workgroup_memory, limits.binding_bytes, limits.buffer_bytes].contains(&0) {
         return Err("the limits of the device are not known".into());
     }
-    // A variant by its name alone could lack a knob, so only what this version would run is rendered. The
-    // untuned ones are few and tried first.
+    // A variant given by its name alone could lack a knob, so only one that this version would run is rendered.
+    // The untuned variants are few and are tried first.
     let is_it = |found: &(&Kernel, Variant)| found.1.clone().but(|it| it.checks = variant.checks) == *variant;
     let untuned = candidates(case, device).ok().and_then(|list| list.into_iter().find(is_it));
     let Some((kernel, _)) = untuned.or_else(|| space(case, device).ok()?.into_iter().find(is_it)) else {
@@ -79,7 +78,8 @@ fn source_lines(
     if ran.steps.len() == marked.steps.len() { Ok(used) } else { Err("the steps cannot be told".into()) }
 }
 
-/// The lines of the embedded text `file` that hold WGSL, and the SHA-256 of the text in hexadecimal.
+/// Returns the SHA-256 of the embedded source `file` in hexadecimal and the numbers of its lines that
+/// contain WGSL; `None` if there is no such file.
 fn code_lines(file: &str) -> Option<(String, BTreeSet<u32>)> {
     use sha2::{Digest, Sha256};
     let text = KernelSource::embedded().read(file).ok()?;
@@ -89,86 +89,11 @@ fn code_lines(file: &str) -> Option<(String, BTreeSet<u32>)> {
     Some((id, lines.into_iter().map(|line| line.line).collect()))
 }
 
-/// `text` with name and number behind the last WGSL of each line that has any.
-pub(super) fn mark(name: &str, text: &str) -> String {
-    let mut out = String::with_capacity(2 * text.len());
-    // What ends the tag that a line begins in.
-    let mut inside: Option<&str> = None;
-    for (number, line) in text.split_inclusive('\n').enumerate() {
-        let (end, open) = last_code(line, inside);
-        inside = open;
-        match end.filter(|_| !line.trim_start().starts_with("//")) {
-            Some(end) => {
-                out += &line[..end];
-                out += &format!("{OPEN}{name}:{}{CLOSE}", number + 1);
-                out += &line[end..];
-            }
-            None => out += line,
-        }
-    }
-    out
-}
-
-/// What code has and the result of a macro that others compare has not: such macros give a word or a
-/// number, which a mark would change.
-const PUNCTUATION: &[char] =
-    &['(', ')', '{', '}', '[', ']', ';', ',', '=', '<', '>', '@', ':', '+', '*', '/', '&', '|', '!'];
-
-/// Where the last character outside tags and white space of `line` ends, if there is code, and what ends
-/// the tag that the next line begins in.
-fn last_code<'t>(line: &str, mut inside: Option<&'t str>) -> (Option<usize>, Option<&'t str>) {
-    let (mut end, mut at, mut is_code) = (None, 0, false);
-    loop {
-        let rest = &line[at..];
-        if let Some(close) = inside {
-            let Some(found) = rest.find(close) else { return (end.filter(|_| is_code), inside) };
-            at += found + close.len();
-            inside = None;
-            continue;
-        }
-        let tags = [("{{", "}}"), ("{%", "%}"), ("{#", "#}")];
-        let first = tags.iter().filter_map(|(open, close)| Some((rest.find(open)?, *close))).min();
-        let code = &rest[..first.map_or(rest.len(), |(found, _)| found)];
-        if !code.trim().is_empty() {
-            end = Some(at + code.trim_end().len());
-            is_code |= code.contains(PUNCTUATION);
-        }
-        let Some((found, close)) = first else { return (end.filter(|_| is_code), None) };
-        at += found + 2;
-        inside = Some(close);
-    }
-}
-
-/// `text` without its marks, which go to `used`.
-fn take_marks(text: &str, used: &mut BTreeSet<SourceLine>) -> String {
-    let mut pieces = text.split(OPEN);
-    let mut out = pieces.next().unwrap_or("").to_string();
-    for piece in pieces {
-        let Some((place, rest)) = piece.split_once(CLOSE) else { continue };
-        if let Some((file, line)) = place.rsplit_once(':') {
-            used.extend(line.parse().ok().map(|line| SourceLine { file: file.into(), line }));
-        }
-        out += rest;
-    }
-    out
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use portamark_model::device::{Feature, MatrixShape};
     use portamark_model::workload::DType;
-
-    #[test]
-    fn lines_of_code_are_marked_and_others_are_not() {
-        let text = "// note\n\n{% if a %}\nlet x = {{ y }};  {# why #}\n{% set z = [\n  1,\n] %}\n{{ f(x) }}\nfoo(){% endif %}\n{% if b %}half{% endif %}\n";
-        let marked = mark("f.wgsl", text);
-        let mut used = BTreeSet::new();
-        assert_eq!(take_marks(&marked, &mut used), text);
-        assert_eq!(used.iter().map(|line| line.line).collect::<Vec<_>>(), [4, 9]);
-        assert!(marked.contains(&format!("let x = {{{{ y }}}};{OPEN}f.wgsl:4{CLOSE}  {{#")), "{marked}");
-        assert!(marked.contains(&format!("foo(){OPEN}f.wgsl:9{CLOSE}{{% endif %}}")), "{marked}");
-    }
 
     #[test]
     fn every_kernel_can_be_traced_to_its_lines() {

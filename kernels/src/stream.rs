@@ -10,7 +10,7 @@ use portamark_model::workload::{Case, READ_BLOCK, Stream, StreamOp, Tile, Worklo
 use serde_json::json;
 use std::collections::BTreeMap;
 
-/// Preferred first.
+/// Kernels of the `stream` family, in order of preference.
 pub const KERNELS: &[Kernel] = &[
     Kernel {
         family: Stream::FAMILY,
@@ -49,7 +49,7 @@ fn vector_variants(case: &Case, device: &Capabilities) -> Result<Vec<Variant>, P
     if stream(case).op == StreamOp::Read {
         return Ok(Vec::new());
     }
-    // A workgroup costs a software driver more than a loop does; a GPU wants many.
+    // On a software driver a workgroup costs more than a loop; a GPU needs many workgroups.
     let (threads, per): (&[u32], &[u32]) =
         if device.is_software() { (&[8, 16], &[64, 16]) } else { (&[256, 512], &[1, 4]) };
     let mut variants = Vec::new();

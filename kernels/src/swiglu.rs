@@ -10,7 +10,7 @@ use portamark_model::variant::Variant;
 use portamark_model::workload::{Case, Swiglu, Workload};
 use serde_json::json;
 
-/// Preferred first.
+/// Kernels of the `swiglu` family, in order of preference.
 pub const KERNELS: &[Kernel] = &[
     Kernel {
         family: Swiglu::FAMILY,
@@ -37,7 +37,7 @@ fn swiglu(case: &Case) -> &Swiglu {
     }
 }
 
-/// Whether vectors of four cover the tensors.
+/// Whether each tensor consists of whole vectors of four elements.
 fn whole(case: &Case) -> bool {
     swiglu(case).matrix.elements().is_multiple_of(4)
 }

@@ -11,7 +11,7 @@ use portamark_model::variant::{Path, Variant};
 use portamark_model::workload::{Case, Tile, Transpose, Workload};
 use serde_json::json;
 
-/// Preferred first.
+/// Kernels of the `transpose` family, in order of preference.
 pub const KERNELS: &[Kernel] = &[
     Kernel {
         family: Transpose::FAMILY,
@@ -54,13 +54,13 @@ fn transpose(case: &Case) -> &Transpose {
     }
 }
 
-/// Whether rows of both matrices are whole vectors of four.
+/// Whether rows of both matrices consist of whole vectors of four elements.
 fn whole(case: &Case) -> bool {
     let work = transpose(case);
     work.m.is_multiple_of(4) && work.n.is_multiple_of(4)
 }
 
-/// Variants for `shapes` of (threads, items of an invocation), with so many blocks an item.
+/// Variants for `shapes` of (threads, items per invocation) and for each number of 4 x 4 blocks per item.
 fn direct_shapes(
     case: &Case,
     device: &Capabilities,
@@ -84,14 +84,14 @@ fn direct_plan(
     source: &KernelSource,
 ) -> Result<Plan, PlanError> {
     let work = transpose(case);
-    // The plain variant has no blocks.
+    // The plain variant has no such blocks.
     let quads = if variant.path == Path::Scalar { 1 } else { variant.knob("quads") };
     let items = Items { count: (work.m / 4).div_ceil(u64::from(quads)) * (work.n / 4), columns: 4 };
     let more = json!({ "m": work.m, "n": work.n, "quads": quads });
     elements::plan(case, device, variant, (source, "transpose/direct.wgsl"), &items, more)
 }
 
-/// Variants for `shapes` of (edge, threads) that fit.
+/// Variants for those `shapes` of (edge of the tile, threads) that fit the limits of the device.
 fn tiled_shapes(
     case: &Case,
     device: &Capabilities,
@@ -100,7 +100,7 @@ fn tiled_shapes(
     if !whole(case) {
         return Ok(Vec::new());
     }
-    // A software driver keeps one shape for comparison.
+    // Software drivers get a single shape, for comparison.
     let shapes = if device.is_software() { &shapes[shapes.len() - 1..] } else { shapes };
     let fits = |&&(edge, threads): &&(u32, u32)| {
         u64::from(threads) <= device.limits.workgroup_size

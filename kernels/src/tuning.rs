@@ -1,4 +1,4 @@
-//! The tuned variants of one device, as text and for look-up.
+//! Tuning tables: the tuned variants of one device, their TOML form, and the choice of a variant.
 
 use super::entry::Kernel;
 use super::error::PlanError;
@@ -10,42 +10,42 @@ use portamark_model::workload::Case;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 
-/// Version of the table's form. One of a later version is refused.
+/// Version of the format of tuning tables. Tables of any other version are refused.
 pub const TUNING_VERSION: u32 = 1;
 
-/// The wgpu that kernels go through: another one compiles them to other code.
+/// Version of wgpu that kernels are compiled with; another version may generate other code.
 pub const WGPU_VERSION: &str = "30.0.1";
 
-/// What tuning found for one key.
+/// Result of tuning for one key.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TunedEntry {
-    /// The variant to run.
+    /// Variant to run: the winner of tuning, or the untuned variant if nothing beat it.
     pub variant: Variant,
-    /// The case that it was found on.
+    /// Key of the case on which it was tuned.
     pub case: String,
-    /// Text of the variant that runs untuned.
+    /// Name of the variant that runs untuned, with its knobs.
     pub default: String,
-    /// Time of the variant over that of the untuned one, 1 where that one stays.
+    /// Time of the variant divided by that of the untuned one; 1 if the untuned one was kept.
     pub ratio: f64,
 }
 
 impl TunedEntry {
-    /// Whether nothing beat the untuned variant.
+    /// Whether tuning kept the untuned variant.
     pub fn keeps_default(&self) -> bool {
         self.variant.to_string() == self.default
     }
 }
 
-/// The tuned variants of one device through one driver and one wgpu.
+/// Tuned variants of one device, for one version of its driver and of wgpu.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TuningTable {
-    /// [`Capabilities::id`].
+    /// Identifier of the device, as in [`Capabilities::id`].
     pub device: String,
     /// Name and version of the driver.
     pub driver: String,
-    /// Version of wgpu.
+    /// Version of wgpu, as in [`WGPU_VERSION`].
     pub wgpu: String,
-    /// What was found, by key.
+    /// Results of tuning, by key.
     pub entries: BTreeMap<TuningKey, TunedEntry>,
 }
 
@@ -76,13 +76,14 @@ fn driver(device: &Capabilities) -> String {
     format!("{} {}", device.driver, device.driver_version)
 }
 
-/// `text` as a basic string of TOML, which has JSON's escapes and one more sign that needs one.
+/// Quotes `text` as a TOML basic string, which uses the escapes of JSON and must also escape one more
+/// character, DEL.
 fn quoted(text: &str) -> String {
     serde_json::Value::String(text.into()).to_string().replace('\u{7f}', "\\u007f")
 }
 
 impl TuningTable {
-    /// An empty table for `device`.
+    /// Returns an empty table for `device`, its driver and this version of wgpu.
     pub fn new(device: &Capabilities) -> Self {
         TuningTable {
             device: device.id.clone(),
@@ -92,18 +93,18 @@ impl TuningTable {
         }
     }
 
-    /// Whether it was made on such a device, through this driver and this wgpu.
+    /// Whether the table was made on this device with this driver and this version of wgpu.
     pub fn is_of(&self, device: &Capabilities) -> bool {
         self.device == device.id && self.driver == driver(device) && self.wgpu == WGPU_VERSION
     }
 
-    /// Reads a table.
+    /// Parses a table from TOML. Never panics, whatever the text contains.
     ///
     /// # Errors
-    /// In words, when it is none or of a later version. It never panics, whatever the text holds.
+    /// Returns a message if the text is no tuning table or one of another version.
     pub fn from_toml(text: &str) -> Result<Self, String> {
         let one_line = |error: toml::de::Error| error.message().replace('\n', ", ");
-        // The version comes first: a later form may differ in everything else.
+        // Check the version first: another version may differ in everything else.
         let value: toml::Table = toml::from_str(text).map_err(|e| format!("not TOML: {}", one_line(e)))?;
         match value.get("version").and_then(toml::Value::as_integer) {
             Some(version) if version == i64::from(TUNING_VERSION) => {}
@@ -132,7 +133,7 @@ impl TuningTable {
         Ok(TuningTable { device: file.device, driver: file.driver, wgpu: file.wgpu, entries })
     }
 
-    /// The text that [`TuningTable::from_toml`] reads, sorted by key.
+    /// Returns the table as TOML that [`TuningTable::from_toml`] reads, sorted by key.
     pub fn to_toml(&self) -> String {
         let mut text = format!(
             "# Written by `portamark tune`; `portamark run` reads it.\n\
@@ -161,9 +162,9 @@ impl TuningTable {
         text
     }
 
-    /// What was found for `case`: the entry of its key, and true, or that of the nearest size of the
-    /// same operation, formats and alignment. A neighbour that kept its own untuned variant says
-    /// nothing of others.
+    /// Returns the entry for the key of `case` and true, or the entry of the nearest size with the same
+    /// operation, formats and alignment and false. `None` if there is neither, or if the nearest size kept
+    /// its untuned variant, which tells nothing about other sizes.
     pub fn lookup(&self, case: &Case) -> Option<(&TunedEntry, bool)> {
         let key = TuningKey::of(case);
         let near =
@@ -173,31 +174,31 @@ impl TuningTable {
     }
 }
 
-/// A knob's name as a key of TOML.
+/// Returns the name of a knob as a TOML key, quoted if necessary.
 fn knob(name: &str) -> String {
     let bare = !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || "_-".contains(c));
     if bare { name.into() } else { quoted(name) }
 }
 
-/// A variant that was chosen, and how.
+/// A chosen variant, with its kernel and the origin of the choice.
 #[derive(Clone)]
 pub struct Choice {
-    /// The kernel it is of.
+    /// Kernel that the variant belongs to.
     pub kernel: &'static Kernel,
-    /// The variant.
+    /// Variant to run.
     pub variant: Variant,
-    /// Whether a table named it.
+    /// Whether the variant comes from a tuning table; false if it is untuned or was named by the user.
     pub tuned: bool,
 }
 
-/// The variant for `case` on `device`: what the first of `tables` that knows it says, if that is a
-/// variant for this case too; otherwise the first of the untuned ones.
+/// Chooses the variant for `case` on `device`: the one of the first of `tables` that was made for this
+/// device and has an entry whose variant exists for this case; otherwise the first untuned variant.
 pub fn choose(case: &Case, device: &Capabilities, tables: &[TuningTable]) -> Result<Choice, PlanError> {
     let (kernel, variant) = candidates(case, device)?.remove(0);
     let default = variant.to_string();
     let found = tables.iter().filter(|table| table.is_of(device)).filter_map(|table| table.lookup(case));
-    // An entry of this very key compared its variant with what ran untuned then: where something else
-    // runs untuned now, it tells nothing.
+    // An entry for exactly this key compared its variant with the untuned one of that time. If another
+    // variant runs untuned now, the comparison is no longer valid.
     let valid = |(entry, exact): &(&TunedEntry, bool)| !exact || entry.default == default;
     let wanted: Vec<&Variant> = found.filter(valid).map(|(entry, _)| &entry.variant).collect();
     if !wanted.is_empty() {
@@ -212,10 +213,11 @@ pub fn choose(case: &Case, device: &Capabilities, tables: &[TuningTable]) -> Res
     Ok(Choice { kernel, variant, tuned: false })
 }
 
-/// The first variant for `case` whose text contains `part`, the untuned ones first.
+/// Returns the first variant for `case` whose name and knobs contain the text `part`, searching the untuned
+/// ones first.
 ///
 /// # Errors
-/// When there is none; then it names those that there are.
+/// Fails if there is none; the message lists variants that exist.
 pub fn named(case: &Case, device: &Capabilities, part: &str) -> Result<Choice, PlanError> {
     let space = space(case, device)?;
     if let Some((kernel, variant)) = space.iter().find(|(_, variant)| variant.to_string().contains(part)) {
@@ -231,7 +233,7 @@ pub fn named(case: &Case, device: &Capabilities, part: &str) -> Result<Choice, P
     )))
 }
 
-/// So many variants are named in an error.
+/// Maximum number of variants that an error message lists.
 const MOST_NAMES: usize = 12;
 
 #[cfg(test)]
@@ -249,7 +251,7 @@ mod tests {
         key.parse().unwrap()
     }
 
-    /// A table that says `variant` for the key of `case`.
+    /// A table with `variant` for the key of `case`.
     fn table(case: &str, variant: &Variant, default: &str) -> TuningTable {
         let mut table = TuningTable::new(&device());
         let entry =
@@ -260,7 +262,7 @@ mod tests {
 
     const CASE: &str = "gemm f32 m512 n512 k512 nn";
 
-    /// Text of the variant that runs untuned.
+    /// Name of the variant that runs untuned, with its knobs.
     fn first(key: &str) -> String {
         candidates(&case(key), &device()).unwrap()[0].1.to_string()
     }
@@ -330,7 +332,7 @@ mod tests {
             let choice = choose(&case(near), &device(), &tables).unwrap();
             assert_eq!((choice.variant, choice.tuned), (other.clone(), true), "{near}");
         }
-        // Another layout, another alignment.
+        // One has another layout, the other another alignment.
         for far in ["gemm f32 m512 n512 k512 nt", "gemm f32 m511 n512 k512 nn"] {
             let choice = choose(&case(far), &device(), &tables).unwrap();
             assert!(!choice.tuned, "{far}");

@@ -1,75 +1,59 @@
-//! By what a tuned variant is found again: the operation, its size to the nearest power of two, and
-//! how its extents are aligned.
+//! Keys of tuning tables: the operation, its sizes rounded to powers of two, and the alignment of its
+//! extents.
 
-use portamark_model::workload::Case;
+use portamark_model::workload::{Case, Parameter};
 use std::fmt;
 use std::str::FromStr;
 
 /// One word of a key.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 enum Word {
-    /// The family, formats, layouts and flags.
+    /// A word without a size: the family, a format, a layout or a flag.
     Text(String),
-    /// A size by its name and the nearest power of two.
+    /// A size: its name and the exponent of the nearest power of two.
     Size(String, u32),
 }
 
-/// Cases that are likely to want the same variant: those with the same words, and with sizes of the
-/// same power of two and the same alignment.
+/// Key of a group of cases for which the same variant is likely to be the fastest: those with the same
+/// words, the same sizes to the nearest power of two, and the same alignment.
 ///
-/// It follows from the text of the case alone, so a new family needs nothing here: words stay,
-/// numbers become powers of two. In text `gemm f32 m2^9 n2^9 k2^9 nn align16`.
+/// The key depends only on the parameters of the case, so a new family needs no code here: words stay, and
+/// sizes become powers of two. Its text form is, e.g., `gemm f32 m2^9 n2^9 k2^9 nn align16`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TuningKey {
     words: Vec<Word>,
-    /// 16, 4 or 1: so many bytes divide every extent.
+    /// Alignment of every extent, in bytes: 16, 4 or 1.
     alignment: u32,
 }
 
-/// Smaller numbers are counts, of heads or batches, and no runs of elements that a vector is
-/// loaded from.
+/// Smallest size that counts as an extent for the alignment. Smaller numbers are counts, such as heads or
+/// batches, not runs of elements that vectors are loaded from.
 const LEAST_EXTENT: u64 = 4;
 
-/// The nearest power of two, in the logarithm.
+/// Exponent of the power of two nearest to `number`, on a logarithmic scale.
 fn bucket(number: u64) -> u32 {
     (number.max(1) as f64).log2().round() as u32
 }
 
-/// A name of letters and the digits that follow it.
-fn size_word(word: &str) -> Option<(&str, &str)> {
-    let at = word.find(|c: char| c.is_ascii_digit())?;
-    let (name, digits) = word.split_at(at);
-    let letters = !name.is_empty() && name.chars().all(|c| c.is_ascii_alphabetic());
-    (letters && digits.chars().all(|c| c.is_ascii_digit())).then_some((name, digits))
-}
-
-/// The numbers in the text of `case` with their names, e.g. `m` → 512. Its formats are none of them.
-pub fn sizes(case: &Case) -> Vec<(String, u64)> {
-    let formats = case.precision().to_string();
-    let parameters = case.parameters();
-    let words = parameters.split(' ').filter(|word| *word != formats);
-    words.filter_map(|word| size_word(word).and_then(|(n, d)| Some((n.into(), d.parse().ok()?)))).collect()
-}
-
 impl TuningKey {
-    /// The key of `case`.
+    /// Returns the key of `case`.
     pub fn of(case: &Case) -> Self {
-        let formats = case.precision().to_string();
-        let key = case.key();
-        let word = |word: &str| match size_word(word).filter(|_| word != formats) {
-            Some((name, digits)) => Word::Size(name.into(), bucket(digits.parse().unwrap_or(1))),
-            None => Word::Text(word.into()),
+        let parameters = case.parameters();
+        let word = |parameter| match parameter {
+            Parameter::Size(name, value) => Word::Size(name.into(), bucket(value)),
+            other => Word::Text(other.to_string()),
         };
-        let words = key.split(' ').map(word).collect();
+        let words =
+            [Word::Text(case.family().into())].into_iter().chain(parameters.iter().map(word)).collect();
         let bits = case.precision().input.bits();
-        let extents = sizes(case).into_iter().map(|(_, number)| number).filter(|n| *n >= LEAST_EXTENT);
-        let divides = |bytes: u64| extents.clone().all(|n| n.saturating_mul(bits).is_multiple_of(8 * bytes));
+        let extents = || parameters.sizes().map(|(_, number)| number).filter(|n| *n >= LEAST_EXTENT);
+        let divides = |bytes: u64| extents().all(|n| n.saturating_mul(bits).is_multiple_of(8 * bytes));
         let alignment = [16, 4].into_iter().find(|bytes| divides(*bytes)).unwrap_or(1) as u32;
         TuningKey { words, alignment }
     }
 
-    /// How far apart the sizes are in powers of two; none if it is another operation, with other
-    /// formats or another alignment.
+    /// Distance of two keys: the sum of the differences of their exponents. `None` if operation, formats or
+    /// alignment differ.
     pub fn distance(&self, other: &TuningKey) -> Option<u32> {
         if self.words.len() != other.words.len() || self.alignment != other.alignment {
             return None;

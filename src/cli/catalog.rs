@@ -1,5 +1,6 @@
-//! `portamark catalog`: what is published of accelerators, with the sources.
+//! `portamark catalog`: published figures of accelerators, with their sources.
 
+use super::output::{print, quoted};
 use crate::error::{Error, Result};
 use portamark_model::catalog::{Accelerator, Catalog};
 use portamark_report as report;
@@ -7,14 +8,14 @@ use portamark_report as report;
 /// Shows published figures of accelerators: sources, trust, and how portamark reaches them.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Arguments {
-    /// Name of an accelerator as its driver or its vendor spells it, or part of one.
+    /// Name of an accelerator as its driver or vendor spells it, or part of the name.
     name: Option<String>,
     /// Print JSON.
     #[arg(long)]
     json: bool,
 }
 
-/// Prints the catalogue, or what it holds of one name.
+/// Prints the catalogue, or the entries that match one name.
 pub fn run(arguments: &Arguments) -> Result<()> {
     let catalog = Catalog::embedded();
     let found = match &arguments.name {
@@ -28,11 +29,11 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     } else {
         report::accelerator_list(&found)
     };
-    super::print(&text);
+    print(&text);
     Ok(())
 }
 
-/// The row of exactly this name; else every row that has it in its name.
+/// Returns the entry with exactly this name, or else every entry whose name contains it.
 fn search<'a>(catalog: &'a Catalog, name: &str) -> Result<Vec<&'a Accelerator>> {
     if let Some(row) = catalog.named(name) {
         return Ok(vec![row]);
@@ -49,7 +50,7 @@ fn search<'a>(catalog: &'a Catalog, name: &str) -> Result<Vec<&'a Accelerator>> 
     if part.trim().is_empty() || found.is_empty() {
         return Err(Error::usage_hint(
             format!("the catalogue has no `{name}`"),
-            format!("nearest are {}; `portamark catalog` lists all", super::quoted(catalog.nearest(name))),
+            format!("nearest are {}; `portamark catalog` lists all", quoted(catalog.nearest(name))),
         ));
     }
     Ok(found)

@@ -1,4 +1,4 @@
-//! The subcommands and what they have in common on the outside.
+//! The subcommands, and how each of them is run.
 
 use super::{
     catalog, compare, completions, cost, count, devices, doctor, executor, executor_check, export, history,
@@ -24,46 +24,46 @@ pub struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// List the devices that can be measured here.
+    /// List the devices of this machine.
     Devices(devices::Arguments),
-    /// Explain why no device, or only a software device, is found, and what to do.
+    /// Explain why no GPU was found and what to do about it.
     Doctor(doctor::Arguments),
-    /// Measure a suite on devices and record it.
+    /// Measure a suite on one or more devices and record the results.
     Run(Box<run_command::Command>),
     /// Measure a suite in the browser that opens the page.
     ///
-    /// Prints the address of the page and waits. It opens once: the browser that opens it first is
-    /// measured, and may load the page anew. Keep its tab in front. A phone or another machine reaches the
+    /// Prints the address of the page and waits. The first browser that opens it is measured; it may reload
+    /// the page. Keep its tab in the foreground. A phone or another machine reaches the
     /// page through a tunnel, e.g. `--port 8000` with `adb reverse tcp:8000 tcp:8000` or
     /// `ssh -L 8000:127.0.0.1:8000`. The flags are those of `run`; this is `run -d browser`.
     Serve(Box<serve::Arguments>),
     /// Find the fastest variant of each case on a device, for `run` to use.
     Tune(Box<tune::Arguments>),
-    /// Check every kernel variant against the oracle; time nothing.
+    /// Verify every kernel variant against the oracle, without timing.
     Verify(Box<verify::Arguments>),
     /// Compare two sets of results, case by case.
     Compare(compare::Arguments),
-    /// Show one case over all runs of a device, and when its time changed.
+    /// Show one case across all runs of a device, and when its time changed.
     History(history::Arguments),
-    /// Draw report.html and report.md from result files.
+    /// Write report.html and report.md from result files.
     Report(report::Arguments),
-    /// Score performance portability over devices, from result files.
+    /// Score performance portability across devices, from result files.
     Portability(portability::Arguments),
-    /// Project a model's time from measured rows, or predict it for hardware that is not at hand.
+    /// Project a model's speed from measured rows, or predict it for hardware you don't have.
     Project(project::Arguments),
-    /// Tell what decoding costs by model, context and hardware, from published peaks and prices.
+    /// Estimate the cost of decoding by model, context and hardware, from published peaks and prices.
     Cost(cost::Arguments),
     /// Count the work of a case as portamark and as other programs do.
     Count(count::Arguments),
-    /// Read results of other programs, to be shown beside those of portamark.
+    /// Import results of other programs, to show them beside those of portamark.
     Import(import::Arguments),
-    /// Write rows as a flat table: CSV, JSON lines or Parquet.
+    /// Export rows as a flat table: CSV, JSON lines or Parquet.
     Export(export::Arguments),
     /// Show published figures of accelerators with their sources.
     Catalog(catalog::Arguments),
-    /// Check that an executor keeps the protocol, whoever wrote it.
+    /// Test whether an executor conforms to the protocol.
     ExecutorCheck(executor_check::Arguments),
-    /// Print completions for a shell.
+    /// Print a completion script for a shell.
     Completions(completions::Arguments),
     /// Print a manual page.
     Man(man::Arguments),
@@ -72,7 +72,7 @@ enum Command {
     Executor(executor::Kind),
 }
 
-/// Runs the command that was asked for.
+/// Runs the chosen subcommand.
 pub fn run(arguments: Arguments) -> Result<()> {
     match arguments.command {
         Command::Devices(arguments) => devices::run(&arguments),
@@ -92,14 +92,14 @@ pub fn run(arguments: Arguments) -> Result<()> {
         Command::Export(arguments) => export::run(&arguments),
         Command::Catalog(arguments) => catalog::run(&arguments),
         Command::ExecutorCheck(arguments) => executor_check::run(&arguments),
-        Command::Completions(arguments) => completions::run(&arguments),
-        Command::Man(arguments) => man::run(&arguments),
+        Command::Completions(arguments) => completions::run(&arguments, visible()),
+        Command::Man(arguments) => man::run(&arguments, visible()),
         Command::Executor(kind) => executor::run(&kind),
     }
 }
 
-/// The command line without its hidden commands, which generators would show.
-pub(super) fn visible() -> clap::Command {
+/// Returns the command line without its hidden commands, which generators of documentation would show.
+fn visible() -> clap::Command {
     let whole = Arguments::command();
     clap::Command::new("portamark")
         .version(env!("CARGO_PKG_VERSION"))
@@ -107,17 +107,4 @@ pub(super) fn visible() -> clap::Command {
         .after_help(whole.get_after_help().cloned().unwrap_or_default())
         .subcommand_required(true)
         .subcommands(whole.get_subcommands().filter(|command| !command.is_hide_set()))
-}
-
-/// Says something on stderr. A reader that went away is not an error.
-pub(super) fn note(text: &str) {
-    use std::io::Write;
-    let _ = writeln!(std::io::stderr(), "{text}");
-}
-
-/// Prints data to stdout. A reader that went away is not an error.
-pub(super) fn print(text: &str) {
-    use std::io::Write;
-    let mut out = std::io::stdout().lock();
-    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
 }

@@ -1,5 +1,6 @@
-//! `portamark cost`: what decoding costs, by the model of the Step-3 report.
+//! `portamark cost`: cost of decoding, by the model of the Step-3 report.
 
+use super::output::{print, write_figure};
 use super::values::parse_positive;
 use crate::error::{Error, Result};
 use portamark_analysis::{
@@ -10,7 +11,7 @@ use portamark_model::suite::{model::find_model, parse_list};
 use portamark_report as report;
 use std::path::{Path, PathBuf};
 
-/// The models of the report's tables.
+/// Models of the tables of the Step-3 report.
 const PAPER_MODELS: [&str; 9] = [
     "DeepSeek-V3",
     "Kimi-K2",
@@ -23,43 +24,43 @@ const PAPER_MODELS: [&str; 9] = [
     "Step-3",
 ];
 
-/// Contexts that the lines of the chart go through, beside those that are asked for.
+/// Context lengths, in tokens, plotted in the chart in addition to those on the command line.
 const CHART_CONTEXTS: [u64; 8] = [1024, 2048, 4096, 8192, 16_384, 32_768, 65_536, 131_072];
 
-/// How work is counted.
+/// Convention for counting FLOP.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum Count {
-    /// As the report does: over a latent cache, values at the width of keys.
+    /// As the report counts: with a latent cache, values have the width of keys.
     Paper,
-    /// Every multiplication and addition that is made.
+    /// Every multiplication and addition executed.
     Exact,
 }
 
-/// Tells what decoding costs by model, context and hardware, from published peaks and prices.
+/// Estimates the cost of decoding by model, context and hardware, from published peaks and prices.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Arguments {
-    /// Models [default: those of the Step-3 report].
+    /// Models to estimate [default: those of the Step-3 report].
     #[arg(value_name = "MODEL")]
     models: Vec<String>,
-    /// Tokens of context, a list or range.
+    /// Set the context lengths in tokens: a list or range.
     #[arg(short, long, value_name = "N,..", default_value = "8192,32768")]
     context: String,
-    /// File of hardware with prices, in place of those of the report.
+    /// Read hardware and prices from this file instead of the report.
     #[arg(long, value_name = "FILE.toml")]
     prices: Option<PathBuf>,
-    /// Price of an hour of a hardware, e.g. h20=0.8/h: another price, or another hardware of the catalogue.
+    /// Set the price per hour of a device, e.g. h20=0.8/h; adds the device from the catalogue if needed.
     #[arg(long, value_name = "NAME=PRICE", value_delimiter = ',', value_parser = parse_named_price)]
     price: Vec<(String, f64)>,
-    /// Only these.
+    /// Select hardware by name.
     #[arg(long, value_name = "NAME,..", value_delimiter = ',')]
     hardware: Vec<String>,
-    /// How FLOP are counted.
+    /// Choose how FLOP are counted.
     #[arg(long, value_enum, default_value_t = Count::Paper)]
     counting: Count,
-    /// Bytes of an element of the cache in all layers [default: the report's, 1, and 2 in full layers of mixed models].
+    /// Set the bytes per element of the KV cache in all layers [default: as in the report: 1, and 2 in the full-attention layers of mixed models].
     #[arg(long, value_name = "BYTES", value_parser = parse_positive)]
     cache_bytes: Option<f64>,
-    /// Write the chart over the context to this SVG file.
+    /// Write a chart of cost over context length to this SVG file.
     #[arg(short, long, value_name = "FILE.svg")]
     output: Option<PathBuf>,
     /// Print JSON.
@@ -67,7 +68,7 @@ pub struct Arguments {
     json: bool,
 }
 
-/// Reads `h20=0.8/h`.
+/// Parses `h20=0.8/h`.
 fn parse_named_price(text: &str) -> std::result::Result<(String, f64), String> {
     let wrong = || format!("`{text}` is no price of a hardware; write it as h20=0.8/h");
     let (name, price) = text.rsplit_once('=').ok_or_else(wrong)?;
@@ -75,7 +76,7 @@ fn parse_named_price(text: &str) -> std::result::Result<(String, f64), String> {
     if name.trim().is_empty() { Err(wrong()) } else { Ok((name.trim().into(), price)) }
 }
 
-/// Prints the costs.
+/// Runs the command.
 pub fn run(arguments: &Arguments) -> Result<()> {
     let models = models(&arguments.models)?;
     let contexts = parse_list(&arguments.context)?;
@@ -90,7 +91,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     let cache =
         arguments.cache_bytes.map_or(CacheFormat::PAPER, |bytes| CacheFormat { bytes, full_bytes: bytes });
     let found = decoding_costs(&models, &contexts, counting, cache, hardware.clone());
-    super::print(&if arguments.json {
+    print(&if arguments.json {
         serde_json::to_string_pretty(&found).expect("costs are plain data") + "\n"
     } else {
         report::decoding_cost_table(&found)
@@ -102,12 +103,12 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         let found = decoding_costs(&models, &contexts, counting, cache, hardware);
         let figure = report::decoding_cost_chart(&found)
             .map_err(|absent| Error::usage(format!("no chart: {}", absent.why)))?;
-        super::write_figure(path, &figure.standalone())?;
+        write_figure(path, &figure.standalone())?;
     }
     Ok(())
 }
 
-/// The models that are named, each once.
+/// Returns the named models, each once.
 fn models(names: &[String]) -> Result<Vec<&'static Model>> {
     if names.is_empty() {
         let paper = PAPER_MODELS.iter().filter_map(|name| Models::embedded().find(name));
@@ -127,7 +128,7 @@ fn models(names: &[String]) -> Result<Vec<&'static Model>> {
     Ok(found)
 }
 
-/// The hardware of the file or of the report, with the prices that were given, and of these those wanted.
+/// Returns the selected hardware of the file or the report, with the prices given on the command line.
 fn hardware(arguments: &Arguments) -> Result<Vec<PricedHardware>> {
     let mut all = match &arguments.prices {
         Some(path) => read(path)?,
@@ -163,7 +164,7 @@ fn hardware(arguments: &Arguments) -> Result<Vec<PricedHardware>> {
     Ok(wanted)
 }
 
-/// Whether `name` is that of `hardware`, as it stands in the table or in the catalogue.
+/// Whether `name` is a name of `hardware`, in the price table or in the catalogue.
 fn is_called(hardware: &PricedHardware, name: &str) -> bool {
     let catalog = portamark_model::catalog::Catalog::embedded();
     let same = || Some(catalog.named(name)?.id == catalog.named(&hardware.name)?.id);

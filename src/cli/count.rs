@@ -1,5 +1,6 @@
-//! `portamark count`: the work of a case as portamark and as others count it.
+//! `portamark count`: FLOP and bytes of a case by different counting conventions.
 
+use super::output::print;
 use super::values::{parse_rate, parse_time};
 use crate::error::{Error, Result};
 use portamark_model::workload::{Case, Convention, Counted};
@@ -11,16 +12,16 @@ use std::time::Duration;
 pub struct Arguments {
     /// Key of the case, e.g. "gemm f16.f32 m4096 n7168 k16384 nt".
     case: String,
-    /// Only this convention; may be given several times.
+    /// Count by this convention only. Can be repeated.
     #[arg(long, value_name = "NAME", value_parser = parse_convention)]
     convention: Vec<Convention>,
-    /// Time of one execution, e.g. 674.7us, for its rates.
+    /// Show the rates for this time of one execution, e.g. 674.7us.
     #[arg(long, value_name = "TIME", value_parser = parse_time)]
     time: Option<Duration>,
-    /// Rate, e.g. 1426T, for the time of one execution.
+    /// Show the time of one execution for this rate, e.g. 1426T.
     #[arg(long, value_name = "RATE", value_parser = parse_rate, conflicts_with = "time")]
     rate: Option<f64>,
-    /// The convention that --rate counts by.
+    /// Set the convention by which --rate counts.
     #[arg(long, value_name = "NAME", value_parser = parse_convention, default_value = "portamark", requires = "rate")]
     from: Convention,
     /// Print JSON.
@@ -28,14 +29,14 @@ pub struct Arguments {
     json: bool,
 }
 
-/// The convention called `name`.
+/// Returns the convention called `name`.
 fn parse_convention(name: &str) -> std::result::Result<Convention, String> {
     let found = Convention::ALL.into_iter().find(|convention| convention.name() == name.to_lowercase());
     let all = Convention::ALL.map(Convention::name).join(", ");
     found.ok_or(format!("there is no convention `{name}`; there are {all}"))
 }
 
-/// What `--json` prints.
+/// Output of `--json`.
 #[derive(serde::Serialize)]
 struct Answer {
     case: String,
@@ -43,7 +44,7 @@ struct Answer {
     counts: Vec<Counted>,
 }
 
-/// Prints the counts.
+/// Runs the command.
 pub fn run(arguments: &Arguments) -> Result<()> {
     let case: Case = arguments.case.parse().map_err(|error| Error::usage(format!("{error}")))?;
     let none = |convention: Convention| {
@@ -63,7 +64,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         }
         (None, None) => None,
     };
-    super::print(&if arguments.json {
+    print(&if arguments.json {
         let answer = Answer { case: case.key(), seconds, counts };
         serde_json::to_string_pretty(&answer).expect("counts are plain data") + "\n"
     } else {

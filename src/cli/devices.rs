@@ -1,5 +1,6 @@
-//! `portamark devices`: what can be measured here.
+//! `portamark devices`: the devices of this machine.
 
+use super::output::print;
 use super::places::ExecutorFlags;
 use super::talk::Talk;
 use crate::error::Result;
@@ -7,25 +8,25 @@ use portamark_model::device::{Capabilities, Takes};
 use portamark_model::error::Error as Library;
 use portamark_model::units;
 
-/// Lists the devices, one for each chip, API and driver.
+/// Lists the devices of this machine: one per chip, API and driver.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Arguments {
-    /// Print all that is known of each device as JSON.
+    /// Print all properties of each device as JSON.
     #[arg(long)]
     json: bool,
-    /// Only this device: a number, part of a name, or one of a foreign runtime, e.g. `torch:npu`.
+    /// Select a device: a number, part of a name, or one of a foreign runtime, e.g. `torch:npu`.
     #[arg(short, long, value_name = "DEVICE")]
     device: Vec<String>,
     #[command(flatten)]
     executors: ExecutorFlags,
 }
 
-/// The same without the PCI addresses, which a list that is passed on need not tell.
+/// Returns the list without PCI addresses, so that it can be shared.
 fn without_slots(devices: &[Capabilities]) -> Vec<Capabilities> {
     devices.iter().map(|device| device.clone().but(|it| it.pci_bus_id = None)).collect()
 }
 
-/// Prints the list.
+/// Runs the command.
 pub fn run(arguments: &Arguments) -> Result<()> {
     let executors = arguments.executors.resolve()?;
     let places = match &arguments.device[..] {
@@ -36,13 +37,13 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     if arguments.json {
         let text =
             serde_json::to_string_pretty(&without_slots(&devices)).expect("capabilities are plain data");
-        super::print(&format!("{text}\n"));
+        print(&format!("{text}\n"));
     }
     if devices.is_empty() {
         return Err(Library::NoDevice { message: "no device was found".into(), explained: false }.into());
     }
     if !arguments.json {
-        super::print(&table(&devices));
+        print(&table(&devices));
     }
     Ok(())
 }

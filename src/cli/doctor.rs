@@ -1,5 +1,6 @@
-//! `portamark doctor`: why there is no device, or only a slow one, and what to do about it.
+//! `portamark doctor`: why no GPU was found, and what to do about it.
 
+use super::output::print;
 use crate::error::Result;
 use portamark_executors::loader::{Drivers, Env, Libraries, Nodes, Root};
 use portamark_kernels::KernelSource;
@@ -12,22 +13,22 @@ use portamark_results::{TimerChoice, TimerReport};
 use std::fmt::Write;
 use std::time::Duration;
 
-/// Deadline of one message while a clock is tested.
+/// Timeout of each message while a timer is tested.
 const TIMER_DEADLINE: Duration = Duration::from_secs(20);
 
-/// How bad a finding is.
+/// Severity of a finding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Severity {
-    /// As it should be.
+    /// Nothing to do.
     Ok,
-    /// Worth knowing.
+    /// A note: the device works, with a limitation.
     Note,
-    /// Keeps a device from being used.
+    /// An error: a device cannot be used.
     Problem,
 }
 
 impl Severity {
-    /// The word at the start of a finding.
+    /// Returns the word printed at the start of a finding.
     pub fn name(self) -> &'static str {
         match self {
             Severity::Ok => "ok",
@@ -37,16 +38,16 @@ impl Severity {
     }
 }
 
-/// One thing found.
+/// One result of the diagnosis.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
-    /// How bad it is.
+    /// Its severity.
     pub severity: Severity,
-    /// What was found.
+    /// The fact found, one sentence.
     pub what: String,
-    /// What follows from it.
+    /// Consequence of the fact; empty if obvious.
     pub why: Option<String>,
-    /// What to do.
+    /// Advice; empty if there is nothing to do.
     pub todo: Option<String>,
 }
 
@@ -66,11 +67,11 @@ impl Finding {
     }
 }
 
-/// Explains what is found and what keeps devices from being found.
+/// Explains why no GPU was found and what to do about it.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Arguments {}
 
-/// Prints the findings; without any device the exit code says so.
+/// Runs the command. Fails with the exit code for "no device" if there is none.
 pub fn run(_: &Arguments) -> Result<()> {
     // A driver that breaks the executor is a finding, not the end of the examination.
     let (places, broken) = match super::places::built_in()?.gpus() {
@@ -92,15 +93,14 @@ pub fn run(_: &Arguments) -> Result<()> {
             ),
         });
     }
-    super::print(&render(&findings));
+    print(&render(&findings));
     if devices.is_empty() {
         return Err(Library::NoDevice { message: "no device was found".into(), explained: true }.into());
     }
     Ok(())
 }
 
-/// What speaks for and against using the devices of this machine. `devices` are those that the
-/// executors list.
+/// Diagnoses this machine. `devices` are those that the executors list.
 pub fn examine(root: &Root, env: Env, devices: &[Capabilities]) -> Vec<Finding> {
     let mut findings = listed(devices);
     match std::env::consts::OS {
@@ -112,7 +112,7 @@ pub fn examine(root: &Root, env: Env, devices: &[Capabilities]) -> Vec<Finding> 
     findings
 }
 
-/// What a self-test says of the clock of `device`.
+/// Tests the timer of `device`.
 fn clock(device: &Capabilities, report: &TimerReport) -> Finding {
     let facts: Vec<String> =
         [("tick", report.tick_ns.map(|ns| ns * 1e-9)), ("empty pass", report.empty_device_s)]
@@ -135,7 +135,7 @@ fn clock(device: &Capabilities, report: &TimerReport) -> Finding {
     }
 }
 
-/// The findings as text, for people: every line is understood without colour.
+/// Formats the findings for a terminal, without colour.
 pub fn render(findings: &[Finding]) -> String {
     let mut text = String::new();
     for Finding { severity, what, why, todo } in findings {
@@ -153,7 +153,7 @@ fn has_gpu(devices: &[Capabilities]) -> bool {
     devices.iter().any(|device| !device.is_software())
 }
 
-/// What the executors list.
+/// Returns the devices that the executors list.
 fn listed(devices: &[Capabilities]) -> Vec<Finding> {
     if devices.is_empty() {
         return vec![Finding::new(Severity::Problem, "no device is found")];
@@ -209,7 +209,7 @@ fn linux(root: &Root, env: Env, devices: &[Capabilities]) -> Vec<Finding> {
     findings
 }
 
-/// The files that name drivers.
+/// Checks the manifests of Vulkan drivers.
 fn driver_files(
     root: &Root,
     drivers: &Drivers,
@@ -276,14 +276,14 @@ fn no_driver(drivers: &Drivers) -> Finding {
     )
 }
 
-/// What NVIDIA's `libGLX_nvidia` is linked with; `libEGL_nvidia` is not.
+/// Libraries that NVIDIA's `libGLX_nvidia` is linked with and `libEGL_nvidia` is not.
 const X11: [&str; 2] = ["libX11.so.6", "libXext.so.6"];
 
 fn needs_x11(library: &str) -> bool {
     library.contains("libGLX_nvidia")
 }
 
-/// The nodes in `/dev`, and what a container hides of them.
+/// Checks the device nodes in `/dev`, and whether a container hides them.
 fn device_nodes(nodes: &Nodes, drivers: &Drivers, env: Env, devices: &[Capabilities]) -> Vec<Finding> {
     let mut findings = Vec::new();
     if !nodes.refused.is_empty() {

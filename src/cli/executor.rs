@@ -1,4 +1,4 @@
-//! `portamark executor`: the child process side. Not meant to be typed by hand.
+//! `portamark executor`: the side of the child process. Not meant to be typed by hand.
 
 use crate::error::{Error, Result};
 use portamark_executors::fake::{Fake, Script};
@@ -9,24 +9,24 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
 
-/// Which executor to be.
+/// The executor to serve.
 #[derive(Debug, Clone, clap::Subcommand)]
 pub enum Kind {
-    /// GPU plans through wgpu.
+    /// Runs GPU plans through wgpu.
     Wgpu {
-        /// Bind at most so many bytes of a buffer, as if the device could no more; for tests.
+        /// Limit buffer bindings to this many bytes, for tests.
         #[arg(long, value_name = "BYTES")]
         binding_bytes: Option<u64>,
     },
-    /// Cases on the host's processor.
+    /// Runs cases on the CPU.
     Host {
-        /// Threads; without this one for each core.
+        /// Set the number of threads [default: one per core].
         #[arg(long, value_name = "N")]
         threads: Option<u32>,
     },
-    /// Devices and failures from a script, for tests.
+    /// Simulates devices and failures from a script, for tests.
     Fake {
-        /// TOML file that says what happens; without one everything goes well.
+        /// TOML script of devices and failures [default: one device without failures].
         #[arg(long, value_name = "FILE")]
         script: Option<PathBuf>,
     },
@@ -45,11 +45,11 @@ pub fn run(kind: &Kind) -> Result<()> {
         .map_err(|error| Library::Executor { name: "child".into(), message: error.to_string() }.into())
 }
 
-/// Time that a service has to notice by itself that its runner is gone.
+/// Grace period in which a service may notice that its runner has exited.
 const GRACE: Duration = Duration::from_secs(1);
 
-/// Stdin, passed on by a thread that ends this process when stdin ends: a runner that was killed
-/// cannot kill its executor any more, and a driver that hangs would keep it for ever.
+/// Stdin, read by a thread that ends this process at end of file: a runner that was killed can no longer kill
+/// its executor, and a hanging driver would keep the process alive forever.
 fn requests() -> io::Result<impl BufRead> {
     let (requests, mut pipe) = io::pipe()?;
     thread::spawn(move || {

@@ -1,25 +1,25 @@
-//! `portamark executor-check`: whether an executor keeps the protocol.
+//! `portamark executor-check`: conformance of an executor to the protocol.
 
+use super::output::{note, print};
 use super::places::ExecutorFlags;
 use super::talk::Talk;
 use super::values::parse_time;
-use super::{note, print};
 use crate::error::{Error, Result};
-use portamark_measure::conformance::{Outcome, check};
+use portamark_measure::conformance::{CheckOutcome, check};
 use portamark_results::redact;
 use std::time::Duration;
 
-/// Runs an executor through every rule of the protocol: handshake, inputs bit for bit, poison, proofs,
+/// Tests an executor against every rule of the protocol: handshake, inputs bit for bit, poison, proofs,
 /// clocks, refusals, the end. docs/executor-protocol.md has the rules.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Arguments {
-    /// Command of the executor, as one argument; without it the device that -d names.
+    /// Command of the executor, as one argument [default: the device named by -d].
     #[arg(value_name = "COMMAND")]
     command: Option<String>,
-    /// Device: its number, part of its name, or `all`; or one of a foreign runtime, e.g. `torch:npu`.
+    /// Select a device by number, part of its name, or `all`; or one of a foreign runtime, e.g. `torch:npu`.
     #[arg(short, long, value_name = "DEVICE", default_value = "0")]
     device: Vec<String>,
-    /// Deadline of each message.
+    /// Set the timeout of each message.
     #[arg(long, value_name = "TIME", value_parser = parse_time, default_value = "60s")]
     timeout: Duration,
     /// Print the findings as JSON.
@@ -29,7 +29,7 @@ pub struct Arguments {
     executors: ExecutorFlags,
 }
 
-/// Checks what the arguments say; exit code 1 when anything is against the protocol.
+/// Runs the command. Exits with code 1 if the executor does not conform to the protocol.
 pub fn run(arguments: &Arguments) -> Result<()> {
     let mut executors = arguments.executors.clone();
     if let Some(command) = &arguments.command {
@@ -45,7 +45,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         let mut executor = place.start();
         let mut findings = check(&mut *executor, &place.device, arguments.timeout);
         findings.iter_mut().for_each(|finding| finding.words = redact(&finding.words));
-        failed += findings.iter().filter(|finding| finding.outcome == Outcome::Failed).count();
+        failed += findings.iter().filter(|finding| finding.outcome == CheckOutcome::Failed).count();
         if arguments.json {
             let findings = serde_json::to_value(&findings).expect("findings are plain data");
             all.insert(place.device.id.clone(), findings);
@@ -58,7 +58,9 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         print(&format!("{}\n", serde_json::to_string_pretty(&all).expect("findings are plain data")));
     }
     if failed > 0 {
-        return Err(Error::Gate(format!("{failed} checks failed: this executor does not keep the protocol")));
+        return Err(Error::Gate(format!(
+            "{failed} checks failed: this executor does not conform to the protocol"
+        )));
     }
     note("every check passed");
     Ok(())

@@ -1,5 +1,6 @@
 //! `portamark export`: rows as flat tables for other programs.
 
+use super::output::{note, print};
 use super::results::load_files;
 use crate::error::{Error, Result};
 use portamark_results::export::{write_csv, write_jsonl, write_parquet};
@@ -7,33 +8,33 @@ use portamark_results::{RunFile, replace_file};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-/// Writes the rows of result files as one flat table. docs/export.md has its columns.
+/// Exports the rows of result files as one flat table. docs/export.md lists its columns.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Arguments {
-    /// Result files, or folders of them.
+    /// Result files or folders of result files.
     #[arg(required = true, value_name = "RESULTS")]
     results: Vec<PathBuf>,
-    /// What to write; without it the end of the file's name says.
+    /// Choose the table format [default: by the extension of the output file].
     #[arg(long, value_enum)]
     format: Option<Table>,
-    /// File to write; without it text goes to stdout.
+    /// Write to this file instead of stdout.
     #[arg(short, long, value_name = "PATH")]
     output: Option<PathBuf>,
 }
 
-/// A form of table.
+/// Table format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum Table {
-    /// Comma-separated values with a line of names.
+    /// Comma-separated values with a header line.
     Csv,
-    /// A JSON object on each line.
+    /// One JSON object per line.
     Jsonl,
     /// Parquet.
     Parquet,
 }
 
 impl Table {
-    /// What the end of a file's name says.
+    /// Returns the format of a file by its extension.
     fn of(path: &Path) -> Option<Self> {
         let end = path.extension()?.to_str()?.to_lowercase();
         [("csv", Table::Csv), ("jsonl", Table::Jsonl), ("parquet", Table::Parquet)]
@@ -50,17 +51,17 @@ impl Table {
     }
 }
 
-/// Writes the table.
+/// Runs the command.
 pub fn run(arguments: &Arguments) -> Result<()> {
     let table = arguments.format.or_else(|| arguments.output.as_deref().and_then(Table::of));
     let Some(table) = table else {
-        return Err(Error::usage_hint("what to write is not said", "add --format csv, jsonl or parquet"));
+        return Err(Error::usage_hint("the output format is missing", "add --format csv, jsonl or parquet"));
     };
     let runs = load_files(&arguments.results)?;
     match &arguments.output {
         Some(path) => {
             replace_file(path, |file| table.write(&runs, file))?;
-            super::note(&format!("{} rows", runs.iter().map(|run| run.rows.len()).sum::<usize>()));
+            note(&format!("{} rows", runs.iter().map(|run| run.rows.len()).sum::<usize>()));
             Ok(())
         }
         None if table == Table::Parquet => {
@@ -69,7 +70,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         None => {
             let mut text = Vec::new();
             table.write(&runs, &mut text).map_err(|e| Error::io("write", Path::new("stdout"), e))?;
-            super::print(&String::from_utf8_lossy(&text));
+            print(&String::from_utf8_lossy(&text));
             Ok(())
         }
     }

@@ -1,6 +1,7 @@
-//! `portamark history`: one case over all runs of a device.
+//! `portamark history`: one case across all runs of a device.
 
 use super::compare::{find_case, parse_share};
+use super::output::print;
 use super::results::load_files;
 use crate::error::{Error, Result};
 use portamark_analysis::histories;
@@ -8,38 +9,38 @@ use portamark_report::{history_json, history_table};
 use portamark_stats::ChangePointRule;
 use std::path::PathBuf;
 
-/// How a history is written.
+/// Output format of a history.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum Format {
-    /// A line for each run.
+    /// One line per run.
     Table,
     /// One JSON document.
     Json,
 }
 
-/// Shows one case over all runs of a device, and when its time changed.
+/// Shows one case across all runs of a device, and when its time changed.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Arguments {
-    /// Key of the case, or a part that no other has.
+    /// Key of the case, or a part of it that no other key has.
     case: String,
-    /// Result files, or folders of them.
+    /// Result files or folders of result files.
     #[arg(long = "in", value_name = "DIR", default_value = "results/local")]
     within: Vec<PathBuf>,
-    /// Only devices with this in their name.
+    /// Select devices whose name contains this.
     #[arg(short, long, value_name = "DEVICE")]
     device: Option<String>,
-    /// Changes by less than this are none.
+    /// Ignore changes smaller than this.
     #[arg(long, value_name = "SHARE", value_parser = parse_share, default_value = "2%")]
     margin: f64,
-    /// A change has a p-value below this.
+    /// Report changes with a p-value below this.
     #[arg(long, value_name = "P", value_parser = parse_share, default_value = "0.001")]
     max_p: f64,
-    /// How the history is written.
+    /// Choose the output format.
     #[arg(long, value_name = "FORMAT", default_value = "table")]
     format: Format,
 }
 
-/// Prints the history.
+/// Runs the command.
 pub fn run(arguments: &Arguments) -> Result<()> {
     let mut files = load_files(&arguments.within)?;
     if let Some(device) = &arguments.device {
@@ -60,7 +61,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
             "its rows say why; `portamark report` shows them",
         ));
     }
-    super::print(&match arguments.format {
+    print(&match arguments.format {
         Format::Table => history_table(&case, &series),
         Format::Json => history_json(&case, &series),
     });

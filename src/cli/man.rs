@@ -1,26 +1,26 @@
-//! `portamark man`: the manual pages, made from the same text as `--help`.
+//! `portamark man`: manual pages, generated from the same text as `--help`.
 
-use super::command::visible;
+use super::output::print;
 use crate::error::{Error, Result};
 use clap_mangen::Man;
 
-/// Prints a manual page in roff: of portamark, or of one of its commands.
+/// Prints the manual page of portamark or of one of its commands, in roff.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Arguments {
-    /// Print the page of this command instead.
+    /// Print the page of this command.
     #[arg(value_name = "COMMAND")]
     command: Option<String>,
 }
 
-/// Prints the page.
-pub fn run(arguments: &Arguments) -> Result<()> {
-    super::print(&page(arguments.command.as_deref())?);
+/// Prints the manual page of `command` or of one of its subcommands.
+pub fn run(arguments: &Arguments, command: clap::Command) -> Result<()> {
+    print(&page(arguments.command.as_deref(), command)?);
     Ok(())
 }
 
-fn page(name: Option<&str>) -> Result<String> {
+fn page(name: Option<&str>, command: clap::Command) -> Result<String> {
     // `help` has no page of its own.
-    let mut command = visible().disable_help_subcommand(true);
+    let mut command = command.disable_help_subcommand(true);
     // Gives each subcommand its full name, e.g. portamark-run.
     command.build();
     if let Some(name) = name {

@@ -1,5 +1,6 @@
-//! `portamark portability`: how much of the possible the kernels reach across a set of devices.
+//! `portamark portability`: fraction of the achievable performance reached across a set of devices.
 
+use super::output::print;
 use super::results::{choose_devices, load_files};
 use crate::error::{Error, Result};
 use portamark_analysis::{Comparison, Efficiency, Study, StudyOptions, score_table};
@@ -8,63 +9,63 @@ use portamark_report as report;
 use portamark_stats::Bootstrap;
 use std::path::{Path, PathBuf};
 
-/// Kernel texts that are rendered for the convergence at most.
+/// Maximum number of kernel sources rendered to compute the code convergence.
 const MOST_TEXTS: usize = 10_000;
 
-/// Scores performance portability over devices, from result files alone.
+/// Scores performance portability across devices, from result files alone.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Arguments {
-    /// Result files, or folders of them.
+    /// Result files or folders of result files.
     #[arg(required_unless_present = "table", value_name = "RESULTS")]
     results: Vec<PathBuf>,
     /// Score a table of other programs instead: a CSV file with the columns application, platform, fom or
-    /// efficiency, and perhaps problem.
+    /// efficiency, and optionally problem.
     #[arg(long, value_name = "CSV", conflicts_with_all = ["results", "efficiency", "seed", "resamples"])]
     table: Option<PathBuf>,
-    /// Which figures of merit of the table are better.
+    /// State whether smaller or larger figures of merit are better.
     #[arg(long, value_enum, default_value_t = Better::Lower, requires = "table")]
     better: Better,
-    /// The devices to score over: numbers from 0 in the order of the files, or parts of their names [default: all].
+    /// Select devices: numbers from 0 in the order of the files, or parts of their names [default: all].
     #[arg(short, long, value_name = "DEVICE,..", value_delimiter = ',')]
     devices: Vec<String>,
-    /// What an efficiency is a part of.
+    /// Choose the reference of an efficiency.
     #[arg(long, value_enum, default_value_t = Kind::Architectural)]
     efficiency: Kind,
-    /// How to print.
+    /// Choose the output format.
     #[arg(long, value_enum, default_value_t = Format::Table)]
     format: Format,
-    /// Seed of the intervals.
+    /// Set the seed of the bootstrap.
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
-    /// Resamples of each interval; 0 leaves intervals out.
+    /// Set the number of bootstrap resamples per interval; 0 omits intervals.
     #[arg(long, value_name = "N", default_value_t = 10_000)]
     resamples: usize,
 }
 
-/// What an efficiency is a part of.
+/// Reference of an efficiency.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum Kind {
-    /// The best time known of the case on the same chip.
+    /// The best known time of the case on the same chip.
     Application,
-    /// The roof that the device was measured to have.
+    /// The measured roof of the device.
     Architectural,
-    /// The published peak and bandwidth.
+    /// The published peak and memory bandwidth.
     Published,
 }
 
-/// Which figures of merit are better.
+/// Direction of figures of merit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum Better {
-    /// Smaller ones: times.
+    /// Smaller is better: times.
     Lower,
-    /// Larger ones: rates.
+    /// Larger is better: rates.
     Higher,
 }
 
-/// Forms of the answer.
+/// Output format of scores.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum Format {
-    /// For a terminal.
+    /// A table for the terminal.
     Table,
     /// Markdown.
     Md,
@@ -72,7 +73,7 @@ enum Format {
     Json,
 }
 
-/// Prints the scores.
+/// Runs the command.
 pub fn run(arguments: &Arguments) -> Result<()> {
     if let Some(path) = &arguments.table {
         return table(path, arguments);
@@ -92,7 +93,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     options.bootstrap = (arguments.resamples > 0).then_some(bootstrap);
     options.most_texts = MOST_TEXTS;
     let study = Study::new(&comparison, &options, &EmbeddedTexts);
-    super::print(&match arguments.format {
+    print(&match arguments.format {
         Format::Table => report::portability_table(&study),
         Format::Md => report::portability_markdown(&study),
         Format::Json => serde_json::to_string_pretty(&study).expect("a study is plain data") + "\n",
@@ -100,7 +101,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     Ok(())
 }
 
-/// Prints the scores of the table in `path`.
+/// Prints the scores of the CSV table in `path`.
 fn table(path: &Path, arguments: &Arguments) -> Result<()> {
     let better = match arguments.better {
         Better::Lower => portamark_stats::Better::Lower,
@@ -109,7 +110,7 @@ fn table(path: &Path, arguments: &Arguments) -> Result<()> {
     let text = std::fs::read_to_string(path).map_err(|source| Error::io("read", path, source))?;
     let scores =
         score_table(&text, better, &arguments.devices).map_err(|message| Error::input(path, message))?;
-    super::print(&match arguments.format {
+    print(&match arguments.format {
         Format::Table => report::score_lines(&scores),
         Format::Md => format!("```text\n{}```\n", report::score_lines(&scores)),
         Format::Json => serde_json::to_string_pretty(&scores).expect("scores are plain data") + "\n",

@@ -1,6 +1,7 @@
-//! `portamark report`: tables and charts from result files alone.
+//! `portamark report`: a report with tables and charts, from result files alone.
 
 use super::compare::apart;
+use super::output::print;
 use super::results::{choose_devices, load_files};
 use crate::error::Result;
 use portamark_analysis::Comparison;
@@ -9,26 +10,26 @@ use portamark_report::{BEFORE_AND_AFTER, Written};
 use portamark_results::{AbSide, RunFile};
 use std::path::{Path, PathBuf};
 
-/// Draws report.html and report.md from result files.
+/// Writes report.html and report.md from result files.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Arguments {
-    /// Result files, or folders of them.
+    /// Result files or folders of result files.
     #[arg(required = true, value_name = "RESULTS")]
     results: Vec<PathBuf>,
-    /// Result file or folder of before: the report shows before and after with a verdict on each case. Can
-    /// be repeated.
+    /// Compare with these older results: the report shows before and after with a verdict on each case. Can be
+    /// repeated.
     #[arg(long, value_name = "RESULTS")]
     base: Vec<PathBuf>,
-    /// Only this device: its number from 0 in the order of the files, or a part of its name; can be
-    /// repeated, and then gives the order.
+    /// Select a device by its number from 0 in the order of the files, or part of its name. Can be repeated, and
+    /// sets the order.
     #[arg(short, long, value_name = "DEVICE")]
     device: Vec<String>,
-    /// Folder to write to.
+    /// Write to this folder.
     #[arg(short, long, value_name = "DIR", default_value = "report")]
     output: PathBuf,
 }
 
-/// Writes the report and prints the paths of what was written.
+/// Runs the command: writes the report and prints the paths written.
 pub fn run(arguments: &Arguments) -> Result<()> {
     let mut runs = load_files(&arguments.results)?;
     if !arguments.base.is_empty() {
@@ -47,7 +48,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     tell(&portamark_report::write(&runs, chosen.as_deref(), &EmbeddedTexts, &arguments.output)?)
 }
 
-/// The run as the side of before (0) or after (1) of the report.
+/// Marks the run as side 0 (before) or 1 (after) of the report.
 fn on_side(mut run: RunFile, side: usize) -> RunFile {
     let words = BEFORE_AND_AFTER[side];
     run.header.ab = Some(AbSide::new(["A", "B"][side], words));
@@ -60,6 +61,6 @@ pub fn write(results: &[PathBuf], output: &Path) -> Result<()> {
 }
 
 fn tell(written: &Written) -> Result<()> {
-    super::print(&format!("{}\n{}\n", written.html.display(), written.markdown.display()));
+    print(&format!("{}\n{}\n", written.html.display(), written.markdown.display()));
     Ok(())
 }

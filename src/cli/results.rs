@@ -1,15 +1,15 @@
-//! Result files that a command is given, and the devices in them that it names.
+//! Reading of result files and selection of devices in them.
 
-use super::note;
+use super::output::note;
 use crate::error::{Error, Result};
 use portamark_analysis::Comparison;
 use portamark_results::{self as results, RunFile};
 use std::path::PathBuf;
 
-/// Problems of files that are told one by one.
+/// Maximum number of problems in files reported one by one.
 const MOST_NOTES: usize = 20;
 
-/// Reads result files and says what was wrong with them.
+/// Reads result files and prints their problems to stderr.
 pub(super) fn load_files(paths: &[PathBuf]) -> Result<Vec<RunFile>> {
     let files = results::load_all(paths)?;
     let problems = || files.iter().flat_map(|file| file.problems.iter().map(move |problem| (file, problem)));
@@ -23,10 +23,10 @@ pub(super) fn load_files(paths: &[PathBuf]) -> Result<Vec<RunFile>> {
     Ok(files)
 }
 
-/// The devices that `wanted` names, in that order: each by its number or by a part of its label or id.
+/// Returns the devices named by `wanted`, in that order: each by its number or part of its label or id.
 ///
 /// # Errors
-/// When a name matches no device, several, or one that was named before; the error lists them.
+/// Fails if a name matches no device, several devices, or one already named; the message lists them.
 pub(super) fn choose_devices(comparison: &Comparison, wanted: &[String]) -> Result<Vec<usize>> {
     let label = |index: usize| comparison.devices[index].label.clone();
     let all = || (0..comparison.devices.len()).map(label).collect::<Vec<_>>().join("; ");

@@ -1,16 +1,16 @@
-//! `portamark serve`: measure a suite in a browser.
+//! `portamark serve`: measures a suite in a browser.
 
 use super::run as run_command;
 use crate::error::Result;
 use clap::{ArgMatches, FromArgMatches};
 
-/// The arguments of `run`, measured in the browser that opens the page.
+/// Measures a suite in the browser that opens the page; the options are those of `run`.
 #[derive(Debug, Clone)]
 pub struct Arguments {
     command: run_command::Command,
 }
 
-/// The flags of `run` with another device where none is given.
+/// Options of `run`, with `browser` as the default device.
 impl clap::Args for Arguments {
     fn augment_args(command: clap::Command) -> clap::Command {
         run_command::Command::augment_args(command).mut_arg("device", |arg| arg.default_value("browser"))
@@ -31,7 +31,7 @@ impl FromArgMatches for Arguments {
     }
 }
 
-/// Measures what the arguments say.
+/// Runs the command.
 pub fn run(arguments: &Arguments) -> Result<()> {
     run_command::run(&arguments.command.in_the_browser())
 }

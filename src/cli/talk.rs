@@ -1,10 +1,10 @@
-//! What the runner says, on stderr.
+//! Messages of the runner, on stderr.
 
-use super::note;
+use super::output::note;
 use portamark_model::error::Error;
 use portamark_runner::Events;
 
-/// Says it line by line; how far a run is, is not told.
+/// Prints each message as a line, without progress.
 pub(super) struct Talk;
 
 impl Events for Talk {

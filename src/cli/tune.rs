@@ -1,8 +1,8 @@
-//! `portamark tune`: the search for the fastest variant of each case, into a table that `run` reads.
+//! `portamark tune`: searches the fastest variant of each case and stores it in a table that `run` reads.
 
-use super::print;
-use super::run::interrupt_flag;
-use super::subject::Subject;
+use super::interrupt::interrupt_flag;
+use super::output::print;
+use super::selection::Selection;
 use super::talk::Talk;
 use super::values::parse_time;
 use crate::error::{Error, Result};
@@ -13,28 +13,28 @@ use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-/// Finds the fastest variant of each case and keeps it for `run`.
+/// Finds the fastest variant of each case and stores it for `run`.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Arguments {
     #[command(flatten)]
-    subject: Subject,
-    /// Time for each device, compiling and proof included.
+    selection: Selection,
+    /// Limit the time per device, including compilation and verification.
     #[arg(long, value_name = "TIME", value_parser = parse_time, default_value = "60s")]
     budget: Duration,
-    /// The table: a `.toml` file, or the folder of result files, which has tables in `tuned`.
+    /// Write the table to this `.toml` file, or to `tuned` in this folder of result files.
     #[arg(short, long, value_name = "PATH", default_value = "results/local")]
     output: PathBuf,
 }
 
-/// Tunes what the arguments say.
+/// Runs the command.
 pub fn run(arguments: &Arguments) -> Result<()> {
     let options = TuningOptions {
-        suite: arguments.subject.cases()?,
-        settings: arguments.subject.settings(),
-        source: arguments.subject.source(),
+        suite: arguments.selection.cases()?,
+        settings: arguments.selection.settings(),
+        source: arguments.selection.source(),
         budget: arguments.budget,
     };
-    let chosen = arguments.subject.places()?.chosen;
+    let chosen = arguments.selection.places()?.chosen;
     let is_file = arguments.output.extension().is_some_and(|extension| extension == "toml");
     if is_file && chosen.len() > 1 {
         return Err(Error::usage_hint("one file cannot hold the tables of several devices", "name a folder"));
@@ -64,7 +64,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     Ok(())
 }
 
-/// The table of what was found on the device `id`.
+/// Formats the table of tuned variants of the device `id`.
 fn summary(id: &str, tuning: &Tuning) -> String {
     let lines = &tuning.lines;
     let mut text = format!("{id}\n");
@@ -81,7 +81,5 @@ fn summary(id: &str, tuning: &Tuning) -> String {
     }
     let faster = lines.iter().filter(|line| line.ratio.is_some()).count();
     let (keys, took) = (lines.len(), units::seconds(tuning.took.as_secs_f64()));
-    text + &format!(
-        "{keys} keys tuned in {took}, {faster} of them faster; time is that of the default times so much\n"
-    )
+    text + &format!("{keys} keys tuned in {took}, {faster} of them faster; time is relative to the default\n")
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-/// Reads `90s`, `1.5m`, `200ms` or plain seconds.
+/// Parses `90s`, `1.5m`, `200ms` or plain seconds.
 pub(super) fn parse_time(text: &str) -> std::result::Result<Duration, String> {
     let at = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
     let (number, unit) = text.split_at(at);
@@ -22,13 +22,13 @@ pub(super) fn parse_time(text: &str) -> std::result::Result<Duration, String> {
     }
 }
 
-/// Reads a number above zero.
+/// Parses a positive number.
 pub(super) fn parse_positive(text: &str) -> std::result::Result<f64, String> {
     let number = text.trim().parse::<f64>().ok().filter(|number| number.is_finite() && *number > 0.0);
     number.ok_or(format!("`{text}` is no number above zero"))
 }
 
-/// Reads `500MB`, `1.5GB`, `2GiB` or plain bytes.
+/// Parses `500MB`, `1.5GB`, `2GiB` or plain bytes.
 pub(super) fn parse_bytes(text: &str) -> std::result::Result<u64, String> {
     let at = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
     let (number, unit) = text.split_at(at);
@@ -47,7 +47,7 @@ pub(super) fn parse_bytes(text: &str) -> std::result::Result<u64, String> {
     if number > 0.0 { Ok((number * factor) as u64) } else { Err("an amount of memory is above zero".into()) }
 }
 
-/// Reads `1426T`, `1.5 GFLOP/s` or a plain number per second.
+/// Parses `1426T`, `1.5 GFLOP/s` or a plain number per second.
 pub(super) fn parse_rate(text: &str) -> std::result::Result<f64, String> {
     let wrong = || format!("`{text}` is no rate; write it as 1426T or 1.5GFLOP/s");
     let at = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
@@ -66,8 +66,8 @@ pub(super) fn parse_rate(text: &str) -> std::result::Result<f64, String> {
     (number > 0.0).then_some(number * factor).ok_or_else(wrong)
 }
 
-/// Splits `word=value,word=value` at the commas that a word of `known` follows; another comma is part of
-/// the value before it. Gives what stands before the first word, if anything does, and the pairs.
+/// Splits `word=value,word=value` at each comma followed by one of the `known` words; any other comma belongs
+/// to the value before it. Returns the text before the first word, if any, and the pairs.
 pub(super) fn joined_words<'a>(text: &str, known: &[&'a str]) -> (Option<String>, Vec<(&'a str, String)>) {
     let (mut head, mut pairs): (Option<String>, Vec<(&str, String)>) = (None, Vec::new());
     for part in text.split(',') {

@@ -1,22 +1,22 @@
-//! `portamark verify`: proof without timing, for every kernel variant that could run a case.
+//! `portamark verify`: verification, without timing, of every kernel variant that can run a case.
 
-use super::print;
-use super::subject::Subject;
+use super::output::print;
+use super::selection::Selection;
 use crate::error::{Error, Result};
 use portamark_model::units;
 use portamark_runner::{Proof, ProofOutcome, verify};
 
-/// Checks every kernel variant against the oracle and times nothing.
+/// Verifies every kernel variant against the oracle, without timing.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Arguments {
-    /// Only the variant that `run` would use.
+    /// Verify only the variant that `run` would use.
     #[arg(long)]
     preferred: bool,
     #[command(flatten)]
-    subject: Subject,
+    selection: Selection,
 }
 
-/// What became of the variants.
+/// Counts of variants by result.
 #[derive(Default)]
 struct Tally {
     proven: u32,
@@ -24,11 +24,11 @@ struct Tally {
     left_out: u32,
 }
 
-/// Proves what the arguments say; exit code 1 when anything is wrong or fails.
+/// Runs the command. Exits with code 1 if a result is wrong or a variant fails.
 pub fn run(arguments: &Arguments) -> Result<()> {
-    let suite = arguments.subject.cases()?;
-    let found = arguments.subject.places()?;
-    let (settings, source) = (arguments.subject.settings(), arguments.subject.source());
+    let suite = arguments.selection.cases()?;
+    let found = arguments.selection.places()?;
+    let (settings, source) = (arguments.selection.settings(), arguments.selection.source());
     let mut tally = Tally::default();
     for place in &found.chosen {
         print(&format!("{}\n", place.device.id));
@@ -47,7 +47,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
 }
 
 impl Tally {
-    /// Counts a proof and says it in a line.
+    /// Counts a proof and prints it as a line.
     fn count(&mut self, proof: &Proof) -> String {
         let case = proof.case;
         let on = |variant: &Option<String>| variant.as_ref().map_or(String::new(), |text| format!(" {text}"));

@@ -1,7 +1,7 @@
 //! Runs that everything befalls: executors that hang, die, lie and babble at random, and a runner
 //! that is killed at random moments and goes on.
 
-use portamark_results::{Outcome, Row, RunFile, Status, load};
+use portamark_results::{Row, RunFile, RunOutcome, Status, load};
 use rand_pcg::Pcg32;
 use rand_pcg::rand_core::{Rng, SeedableRng};
 use std::collections::BTreeMap;
@@ -117,7 +117,7 @@ impl Chaos {
             assert_eq!(row.reason.is_some(), *status != Status::Ok, "{key}");
             assert_eq!(row.timing.is_some(), *status == Status::Ok, "{key}: no proof, no number");
         }
-        assert_eq!(file.end.as_ref().map(|end| end.outcome), Some(Outcome::Done));
+        assert_eq!(file.end.as_ref().map(|end| end.outcome), Some(RunOutcome::Done));
     }
 }
 

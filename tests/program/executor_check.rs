@@ -3,7 +3,7 @@
 
 use portamark_executors::protocol::{Request, Response, decode_values, encode_values};
 use portamark_executors::{ChildExecutor, Executor, Fault, Program};
-use portamark_measure::conformance::{Finding, Outcome, check};
+use portamark_measure::conformance::{CheckOutcome, Finding, check};
 use portamark_model::device::Capabilities;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -44,7 +44,11 @@ fn findings(mut executor: impl Executor) -> Vec<Finding> {
 /// The checks that fail for a host executor with `wrong` between it and the runner.
 fn caught(wrong: impl FnMut(&mut ChildExecutor, Request) -> Result<Response, Fault>) -> Vec<&'static str> {
     let found = findings(Wrong { inner: host(), wrong });
-    found.iter().filter(|finding| finding.outcome == Outcome::Failed).map(|finding| finding.check).collect()
+    found
+        .iter()
+        .filter(|finding| finding.outcome == CheckOutcome::Failed)
+        .map(|finding| finding.check)
+        .collect()
 }
 
 fn pass(inner: &mut ChildExecutor, request: Request) -> Result<Response, Fault> {
@@ -55,7 +59,7 @@ fn pass(inner: &mut ChildExecutor, request: Request) -> Result<Response, Fault> 
 fn the_host_executor_passes_every_check() {
     let found = findings(host());
     let failed: Vec<String> =
-        found.iter().filter(|f| f.outcome != Outcome::Passed).map(|f| f.to_string()).collect();
+        found.iter().filter(|f| f.outcome != CheckOutcome::Passed).map(|f| f.to_string()).collect();
     assert!(failed.is_empty(), "{failed:#?}");
     let checks: Vec<&str> = found.iter().map(|finding| finding.check).collect();
     assert_eq!(
@@ -240,7 +244,7 @@ mod program {
         check(&format!("{} executor fake", env!("CARGO_BIN_EXE_portamark")))
             .code(1)
             .stdout(contains("FAILED    host-time"))
-            .stderr(contains("does not keep the protocol"));
+            .stderr(contains("does not conform to the protocol"));
         check("/nonexistent/executor").code(3).stderr(contains("cannot start executor"));
         check("/bin/cat").code(3).stderr(contains("not a response"));
     }

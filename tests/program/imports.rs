@@ -55,7 +55,7 @@ fn test_backend_ops_gives_plain_products_as_cases_and_the_rest_by_its_name() {
     assert!((f16.imported_seconds().unwrap() - 587.86e-6).abs() < 1e-12);
     // 2·4096·14336 FLOP, as the program itself counts: 117.44 MFLOP.
     assert_eq!(f16.flop, 117_440_512);
-    assert_eq!(f16.tags, ["accumulator-not-told"]);
+    assert_eq!(f16.tags, [portamark_results::Tag::AccumulatorNotTold]);
     let imported = f16.imported.as_ref().unwrap();
     assert_eq!((imported.statistic, imported.samples), (Statistic::Mean, Some(1704)));
     assert_eq!(imported.library.as_deref(), Some("ROCm0"));

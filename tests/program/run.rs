@@ -223,7 +223,10 @@ fn what_failed_is_tried_again_in_its_file_and_quarantined_after_two_deaths() {
 
     bench.run(&["--retry", "failed"]).assert().code(1).stderr(contains("resuming"));
     assert_eq!(bench.statuses(), ["ok", "ok", "crashed", "ok", "ok"]);
-    assert_eq!((row().retry, row().kills, &row().tags[..]), (1, 2, &["quarantined".to_string()][..]));
+    assert_eq!(
+        (row().retry, row().kills, &row().tags[..]),
+        (1, 2, &[portamark_results::Tag::Quarantined][..])
+    );
     assert!(row().reason.unwrap().ends_with("is not tried again in this run"));
     let after = fs::read_to_string(&bench.files()[0]).unwrap();
     let rows: Vec<&str> = before.lines().take(6).collect();
@@ -430,7 +433,7 @@ fn an_interrupted_run_finishes_its_case_says_so_and_exits_4() {
     // The case that was running has its row; the last one has none.
     assert_eq!(bench.statuses(), ["ok", "ok", "ok", "timeout"]);
     let run = portamark_results::load(&bench.files()[0]).unwrap();
-    assert_eq!(run.end.unwrap().outcome, portamark_results::Outcome::Interrupted);
+    assert_eq!(run.end.unwrap().outcome, portamark_results::RunOutcome::Interrupted);
     bench.run(&["--resume"]).assert().code(1);
     assert_eq!(bench.statuses(), ["ok", "ok", "ok", "timeout", "ok"]);
 }

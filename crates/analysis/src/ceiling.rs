@@ -1,23 +1,23 @@
-//! The ceilings of a device as portamark measured them on it.
+//! Measured ceilings of a device: peak arithmetic rates and memory bandwidths.
 
 use super::bandwidth_curve::BandwidthCurve;
 use super::rate::{Rate, RateUnit};
 use portamark_model::workload::{Case, DType, PeakUnit, Precision, StreamOp};
 use portamark_results::{Cache, Row};
 
-/// Which unit a compute ceiling was measured on.
+/// Hardware unit that a compute ceiling was measured on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Unit {
     /// Scalar or vector fused multiply-add.
     Fma,
-    /// Packed dot products of i8.
+    /// Packed dot products of four i8 values.
     Dot4,
-    /// Cooperative matrices.
+    /// Cooperative-matrix multiply-add.
     Matrix,
 }
 
 impl Unit {
-    /// The word of case keys.
+    /// Returns the name as it stands in case keys, e.g. `fma`.
     pub fn name(self) -> &'static str {
         match self {
             Unit::Fma => "fma",
@@ -27,60 +27,60 @@ impl Unit {
     }
 }
 
-/// The best of the `peak` rows of one format on one unit.
+/// Highest rate among the `peak` rows of one precision on one unit.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ComputeCeiling {
-    /// Formats of operands and accumulator.
+    /// Number formats of the operands and the accumulator.
     pub precision: Precision,
-    /// Which unit.
+    /// Unit that reached the rate.
     pub unit: Unit,
-    /// FLOP/s, or OP/s of integers.
+    /// Rate in FLOP/s, or in OP/s for integer formats.
     pub rate: f64,
-    /// Key of the row that set it.
+    /// Case key of the row that reached the rate.
     pub case: String,
 }
 
 impl ComputeCeiling {
-    /// What is counted per second.
+    /// Returns the unit of `rate`: FLOP/s, or OP/s for integer formats.
     pub fn rate_unit(&self) -> RateUnit {
         RateUnit::of_arithmetic(self.precision)
     }
 
-    /// E.g. `f16.f32 matrix`.
+    /// Returns precision and unit as text, e.g. `f16.f32 matrix`.
     pub fn name(&self) -> String {
         format!("{} {}", self.precision, self.unit.name())
     }
 }
 
-/// The best of the `stream` rows of one access pattern.
+/// Highest bandwidth among the `stream` rows of one access pattern.
 #[derive(Debug, Clone, PartialEq)]
 pub struct MemoryCeiling {
-    /// Which pattern.
+    /// Access pattern, e.g. copy or read.
     pub op: StreamOp,
-    /// B/s.
+    /// Bandwidth in B/s.
     pub rate: f64,
-    /// Key of the row that set it.
+    /// Case key of the row that reached the rate.
     pub case: String,
 }
 
-/// What a device was seen to reach: arithmetic by format and unit, bandwidth by access pattern.
+/// Highest measured rates of a device: arithmetic by precision and unit, bandwidth by access pattern.
 ///
-/// These are measured and not published numbers, so a row can exceed them: caches serve bytes that
-/// are counted once, and a peak kernel is only as good as its compiler.
+/// These are measured, not published, figures, so a row can exceed them: a cache can serve bytes that are
+/// counted as memory traffic, and a peak kernel is only as good as its compiler.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Ceilings {
-    /// One for each format and unit, in the order of the rows.
+    /// Compute ceilings, one per precision and unit, in the order of the rows.
     pub compute: Vec<ComputeCeiling>,
-    /// One for each access pattern, in the order of [`StreamOp::ALL`]: of rows whose buffers rotate over
-    /// more than the caches hold, unless there is none of these.
+    /// Memory ceilings, one per access pattern, in the order of [`StreamOp::ALL`]. They come from rows whose
+    /// buffers rotate over more than the caches hold; only if there are none, from cache-warm rows.
     pub memory: Vec<MemoryCeiling>,
-    /// The highest bandwidth over the working set, of the `stream` rows that read and write the same
-    /// buffers again and again.
+    /// Highest bandwidth by working-set size, from the cache-warm `stream` rows, which use the same buffers
+    /// in every execution.
     pub warm: BandwidthCurve,
 }
 
 impl Ceilings {
-    /// The highest rate of each kind among the `ok` rows.
+    /// Returns the highest rate of each kind among the verified `ok` rows.
     pub fn of<'a>(rows: impl IntoIterator<Item = (&'a Case, &'a Row)>) -> Self {
         let mut ceilings = Ceilings::default();
         let (mut warm, mut warm_ceilings) = (Vec::new(), Vec::new());
@@ -123,25 +123,20 @@ impl Ceilings {
         ceilings
     }
 
-    /// The highest bandwidth of all access patterns.
+    /// Returns the access pattern with the highest bandwidth; `None` if no `stream` row has a rate.
     pub fn memory_roof(&self) -> Option<&MemoryCeiling> {
         self.memory.iter().max_by(|a, b| a.rate.total_cmp(&b.rate))
     }
 
-    /// B/s that the bytes of `row` can move at: from memory, or for a row that works on the same buffers
-    /// again and again what was measured in that way at its working set, if it was.
+    /// Returns the bandwidth limit for `row` in B/s: that of memory or, for a cache-warm row, the warm
+    /// bandwidth at its working-set size if that was measured.
     pub fn bandwidth_for(&self, row: &Row) -> Option<f64> {
         let warm = is_warm(row).then(|| self.warm.at(row.bytes)).flatten();
         warm.or_else(|| Some(self.memory_roof()?.rate))
     }
 
-    /// The bandwidth of one access pattern.
-    pub fn memory_of(&self, op: StreamOp) -> Option<&MemoryCeiling> {
-        self.memory.iter().find(|c| c.op == op)
-    }
-
-    /// The highest rate that work in `precision` can draw on: either unit in exactly these formats,
-    /// or the multiply-add in the accumulator's format, to which operands can be widened for free.
+    /// Returns the highest rate that work in `precision` can use: that of any unit in exactly these formats,
+    /// or of FMA in the accumulator's format, since operands can be widened for free.
     pub fn compute_roof(&self, precision: Precision) -> Option<&ComputeCeiling> {
         let widened: DType = precision.accumulate;
         self.compute
@@ -153,22 +148,13 @@ impl Ceilings {
             .max_by(|a, b| a.rate.total_cmp(&b.rate))
     }
 
-    /// FLOP/s that work in `precision` with `intensity` FLOP per byte can attain:
-    /// min(P, B·I), Williams, Waterman, Patterson, CACM 52(4) 2009, doi:10.1145/1498765.1498785.
-    /// None unless both ceilings were measured and the intensity is a number above 0.
-    pub fn attainable(&self, precision: Precision, intensity: f64) -> Option<f64> {
-        let compute = self.compute_roof(precision)?.rate;
-        let memory = self.memory_roof()?.rate;
-        (intensity > 0.0).then(|| compute.min(memory * intensity))
-    }
-
-    /// The intensity in FLOP per byte from which arithmetic binds: P / B.
+    /// Returns the ridge point P/B in FLOP per byte: the intensity above which arithmetic is the limit.
     pub fn ridge(&self, precision: Precision) -> Option<f64> {
         Some(self.compute_roof(precision)?.rate / self.memory_roof()?.rate)
     }
 }
 
-/// Puts `new` in the place of that of the same pattern if it is higher.
+/// Replaces the ceiling of the same access pattern if `new` is higher; adds it if there is none.
 fn keep(ceilings: &mut Vec<MemoryCeiling>, new: MemoryCeiling) {
     match ceilings.iter_mut().find(|ceiling| ceiling.op == new.op) {
         Some(old) if old.rate >= new.rate => {}
@@ -177,7 +163,7 @@ fn keep(ceilings: &mut Vec<MemoryCeiling>, new: MemoryCeiling) {
     }
 }
 
-/// Whether executions of a row find in a cache what the one before left there.
+/// Whether each execution of the row finds its data in a cache, left there by the one before.
 fn is_warm(row: &Row) -> bool {
     row.timing.as_ref().is_some_and(|timing| timing.cache == Cache::Warm)
 }
@@ -233,19 +219,15 @@ mod tests {
         assert_eq!((at(&rows[0].1), at(&rows[1].1), at(&rows[2].1)), (655360.0, 65536.0, 32768.0));
         let alone = Ceilings::of(rows[..2].iter().map(|(case, row)| (case, row)));
         assert_eq!(alone.memory_roof().unwrap().rate, 655360.0);
-        // Half way between the two in the logarithm.
+        // Halfway between the two on a logarithmic scale.
         assert_eq!(at(&warm("stream f32 copy n2048", 1.0).1), (655360.0 + 65536.0) / 2.0);
     }
 
     #[test]
-    fn attainable_is_the_lower_of_the_two_roofs() {
+    fn the_ridge_is_where_both_roofs_meet() {
         // P = 4096 FLOP/s, B = 8192 B/s: the ridge is at 0.5 FLOP/B.
         let c = ceilings(&[("peak f32 fma c64 s32", 1.0), ("stream f32 copy n1024", 1.0)]);
         assert_eq!(c.ridge(Precision::F32), Some(0.5));
-        assert_eq!(c.attainable(Precision::F32, 0.25), Some(2048.0));
-        assert_eq!(c.attainable(Precision::F32, 8.0), Some(4096.0));
-        assert_eq!(c.attainable(Precision::F32, 0.0), None);
-        assert_eq!(c.attainable(Precision::F32, f64::NAN), None);
     }
 
     #[test]
@@ -260,6 +242,5 @@ mod tests {
     fn without_rows_there_is_no_ceiling() {
         let c = ceilings(&[]);
         assert_eq!(c.memory_roof(), None);
-        assert_eq!(c.attainable(Precision::F32, 1.0), None);
     }
 }

@@ -1,29 +1,29 @@
-//! A layer that ran as one chain of dispatches, against the sum of its parts: whether times that were
-//! measured apart may be added up.
+//! A layer measured as one chain of launches, compared with the sum of its parts: tells whether separately
+//! measured times may be added up.
 
-use super::comparison::Device;
+use super::device::Device;
 use super::projection::Projection;
 use super::rate::proven_seconds;
 use portamark_model::catalog::Model;
 use portamark_model::suite::model::Pass;
 use serde::Serialize;
 
-/// The sum of a layer's parts, each once, and the layer as one chain.
+/// Sum of a layer's part times, each counted once, compared with the layer measured as one chain.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct ChainCheck {
-    /// Key of the chain.
+    /// Case key of the chain.
     pub case: String,
-    /// Seconds of the parts together, as projected.
+    /// Sum of the part times in seconds, as projected.
     pub parts_s: f64,
-    /// Seconds of the chain, measured.
+    /// Measured time of the chain in seconds.
     pub chain_s: f64,
-    /// The first over the second: 1 where times add up.
+    /// `parts_s` over `chain_s`: 1 if times add up exactly.
     pub ratio: f64,
 }
 
 impl ChainCheck {
-    /// The check of `projection` of `pass` on `device`. None unless `run --chain` measured the layer there
-    /// and all its parts have a time.
+    /// Checks `projection` of `pass` on `device`. `None` unless `run --chain` measured the layer there and
+    /// all its parts have a time.
     pub fn of(device: &Device, model: &Model, pass: &Pass, projection: &Projection) -> Option<Self> {
         let case = pass.layer(model)?.key();
         let entry = device.entries.iter().find(|entry| entry.row.case == case)?;
@@ -50,7 +50,7 @@ mod tests {
     fn the_parts_without_the_head_are_held_against_the_chain() {
         let (model, deployment) = parse("llama-3.1-8b b1 c512 decode").unwrap();
         let pass = &deployment.passes(model).unwrap()[0];
-        // Parts of 1, 2, 4, … ms; the head is among them.
+        // Parts of 1, 2, 4, … ms; one of them is the head.
         let key = |place: usize| pass.parts[place].case.key();
         let mut rows: Vec<_> = (0..pass.parts.len())
             .map(|place| fixture::ok_row(&key(place), 1e-3 * (1 << place) as f64))
@@ -69,7 +69,7 @@ mod tests {
         let parts_s = 1e-3 * (63 - (1 << head)) as f64;
         assert!((found.parts_s - parts_s).abs() < 1e-12 && found.chain_s == 0.05, "{found:?}");
         assert!((found.ratio - parts_s / 0.05).abs() < 1e-9);
-        // Without one of its parts a layer has no sum.
+        // If one part is missing, the layer has no sum.
         rows.remove(if head == 0 { 1 } else { 0 });
         assert_eq!(check(&rows), None);
     }

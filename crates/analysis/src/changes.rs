@@ -1,31 +1,31 @@
-//! What else differs between two sets of rows of a case, beside their times.
+//! Differences between two sets of rows of a case, other than their times.
 
 use portamark_model::units;
-use portamark_results::{Header, KernelUsed, Range, Row, RunFile, SentinelTimes, Telemetry};
+use portamark_results::{Header, KernelUsed, Range, Row, RunFile, SentinelTimes, Tag, Telemetry};
 use portamark_stats::median_of_unsorted;
 use serde::Serialize;
 use std::collections::BTreeSet;
 
-/// A clock or a sentinel that moved by less than this part is taken to be where it was.
+/// Relative change below which a clock or a sentinel time counts as unchanged.
 const STEADY: f64 = 0.02;
 
-/// Something that is not on one side what it is on the other.
+/// One property that differs between the two sides.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Change {
-    /// What.
+    /// Name of the property, e.g. `driver`.
     pub field: &'static str,
-    /// On the reference; several values are joined by commas.
+    /// Value on the reference; several values are joined by commas.
     pub reference: String,
-    /// On the new side.
+    /// Value on the new side, in the same form.
     pub new: String,
 }
 
-/// Files with their rows of a case.
+/// Rows of one case, each with its file.
 pub(crate) type Rows<'a> = [(&'a RunFile, &'a Row)];
 
 type Text = fn(&Header, &Row) -> Option<String>;
 type Number = fn(&Header, &Row) -> Option<f64>;
-/// A field, its number, and how that is written.
+/// Name of a numeric property, its value, and its formatter.
 type Quantity = (&'static str, Number, fn(f64) -> String);
 
 const TEXTS: [(&str, Text); 17] = [
@@ -37,7 +37,7 @@ const TEXTS: [(&str, Text); 17] = [
     ("portamark", |header, _| Some(header.portamark.clone())),
     ("side", |header, _| header.ab.as_ref().map(|ab| format!("{} {}", ab.side, ab.words))),
     ("seed", |header, _| Some(header.seed.to_string())),
-    ("distribution", |header, _| Some(super::distribution(header).to_string())),
+    ("distribution", |header, _| Some(header.distribution().to_string())),
     ("last-level cache", |header, _| header.cache.as_ref().map(|cache| units::bytes(cache.bytes))),
     ("variant", |_, row| row.kernel.as_ref().map(variant)),
     ("kernel", |_, row| row.kernel.as_ref().map(|kernel| kernel.sha256.chars().take(12).collect())),
@@ -45,7 +45,9 @@ const TEXTS: [(&str, Text); 17] = [
     ("cache", |_, row| row.timing.as_ref().map(|timing| timing.cache.word().to_string())),
     ("clock", |_, row| row.timing.as_ref().map(|timing| timing.timer.word().to_string())),
     ("sensors", |header, _| header.sensors.clone()),
-    ("tags", |_, row| (!row.tags.is_empty()).then(|| row.tags.join(" "))),
+    ("tags", |_, row| {
+        (!row.tags.is_empty()).then(|| row.tags.iter().map(Tag::word).collect::<Vec<_>>().join(" "))
+    }),
 ];
 
 const NUMBERS: [Quantity; 4] = [
@@ -55,7 +57,7 @@ const NUMBERS: [Quantity; 4] = [
     ("memory sentinel", |header, _| sentinel(header, |times| &times.bandwidth_s), units::seconds),
 ];
 
-/// Every difference, in one order.
+/// Returns every difference, in a fixed order.
 pub(crate) fn changes(new: &Rows, reference: &Rows) -> Vec<Change> {
     let texts = TEXTS.into_iter().filter_map(|(field, text)| {
         let told = |rows: &Rows| {
@@ -77,8 +79,8 @@ pub(crate) fn changes(new: &Rows, reference: &Rows) -> Vec<Change> {
     texts.chain(numbers).collect()
 }
 
-/// A change of words. What only one side has is none, since its rows may have ended before; but tags
-/// and sides are had or not.
+/// Returns the change of a text property. A value that only one side has is no change, since the other side's
+/// rows may have ended before it was known; but tags and sides are optional, and their absence counts.
 fn differing(field: &'static str, reference: String, new: String) -> Option<Change> {
     let optional = ["tags", "side"].contains(&field);
     if reference == new || (!optional && (reference.is_empty() || new.is_empty())) {
@@ -88,7 +90,7 @@ fn differing(field: &'static str, reference: String, new: String) -> Option<Chan
     Some(Change { field, reference: told(reference), new: told(new) })
 }
 
-/// Kernel, knobs and path.
+/// Returns kernel name, tuning parameters and path as text.
 fn variant(kernel: &KernelUsed) -> String {
     format!("{} ({})", kernel.variant, kernel.variant.path)
 }
@@ -131,7 +133,7 @@ mod tests {
         let mut new = run();
         new.header.device.driver_version = "600.1".into();
         let row = &mut new.rows[0];
-        row.tags.push("throttled".into());
+        row.tags.push(Tag::Throttled);
         let kernel = row.kernel.as_mut().unwrap();
         kernel.variant.kernel = "split".into();
         kernel.sha256 = "0123456789abcdef".into();
@@ -140,7 +142,7 @@ mod tests {
             let reading = Reading { clock_hz: Some(hz), ..Reading::default() };
             let telemetry = Telemetry::of(&[reading]).unwrap();
             file.rows[0].telemetry = Some(Box::new(telemetry));
-            // Half a percent is nothing.
+            // A change of half a percent is ignored.
             file.header.sentinels = Some(SentinelTimes::new(vec![sentinel; 15], Vec::new()));
         }
         assert_eq!(

@@ -1,56 +1,59 @@
-//! Code convergence: how much of the kernel text is the same on the devices it ran on.
+//! Code convergence: the share of kernel source that is common to the devices it ran on.
 
-use super::comparison::{CaseLine, Comparison, Entry};
+use super::comparison::{CaseLine, Comparison};
+use super::device::Entry;
 use portamark_model::kernel_text::{KernelTexts, SourceLine};
 use portamark_stats::code_divergence;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-/// The lines that each text uses, kept by the hash of the text.
+/// Source lines that each kernel uses, cached by the hash of its source.
 pub struct KernelLines<'a> {
     pub(super) texts: &'a dyn KernelTexts,
     known: HashMap<String, Result<BTreeSet<SourceLine>, String>>,
 }
 
-/// How far apart the kernels of several devices are.
+/// Code convergence of the kernels on several devices.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Convergence {
-    /// 1 − CD, from 0 for nothing shared to 1 for the same lines on every device.
+    /// 1 − CD, where CD is the code divergence: from 0 (nothing shared) to 1 (the same lines on every
+    /// device).
     pub convergence: f64,
-    /// Devices whose kernels were compared: those that ran any of the cases.
+    /// Number of devices compared: those that ran any of the cases.
     pub devices: usize,
-    /// Lines that each of them uses, in their order.
+    /// Number of lines that each of these devices uses, in device order.
     pub lines: Vec<usize>,
-    /// Lines that any of them uses.
+    /// Number of lines that at least one of them uses.
     pub all: usize,
 }
 
-/// A file in the form of the P3 Analysis Library's coverage schema.
+/// One source file in the format of the P3 Analysis Library's coverage schema.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Coverage {
-    /// Name of the kernel text.
+    /// Name of the kernel source file.
     pub file: String,
-    /// SHA-256 of its content.
+    /// SHA-256 of the file's content.
     pub id: String,
-    /// Lines of code that the device uses.
+    /// Line numbers of code that the device uses.
     pub used_lines: Vec<u32>,
-    /// Lines of code that it doesn't.
+    /// Line numbers of code that it does not use.
     pub unused_lines: Vec<u32>,
 }
 
 impl<'a> KernelLines<'a> {
-    /// None is known yet; `texts` is asked.
+    /// Creates an empty cache that renders kernel sources through `texts`.
     pub fn of_texts(texts: &'a dyn KernelTexts) -> Self {
         KernelLines { texts, known: HashMap::new() }
     }
 
-    /// The lines that the kernel of `entry` uses.
+    /// Returns the source lines that the kernel of `entry` uses.
     ///
-    /// They are not stored: the text is rendered anew from the case, the variant and the device of the
-    /// header, and it counts only if its hash is that of the row.
+    /// Result files do not store them: the source is rendered again from the case, the variant and the device
+    /// in the header, and accepted only if its hash matches that of the row.
     ///
     /// # Errors
-    /// In words, where the text is not one of this version.
+    /// Returns a message if the row names no kernel, its key is not understood, or the source is not one of
+    /// this version.
     pub fn of(&mut self, entry: &Entry) -> Result<&BTreeSet<SourceLine>, String> {
         let case = entry.case.as_ref().map_err(Clone::clone)?;
         let kernel = entry.row.kernel.as_ref().ok_or("the row names no kernel")?;
@@ -62,10 +65,11 @@ impl<'a> KernelLines<'a> {
     }
 }
 
-/// The lines that each of `devices` uses for those of the cases `lines` that have a rate there.
+/// Returns the source lines that each of `devices` uses for those of the cases `lines` that have a rate
+/// there.
 ///
 /// # Errors
-/// In words, where one of the texts is not known, or there are more than `most_texts` of them.
+/// Returns a message if one of the sources is unknown, or if there are more than `most_texts` of them.
 pub(super) fn used_by(
     comparison: &Comparison,
     lines: &[&CaseLine],
@@ -79,7 +83,7 @@ pub(super) fn used_by(
         let entries = lines.iter().filter_map(|line| comparison.entry(line, *device));
         for entry in entries.filter(|entry| entry.rate.is_some()) {
             if texts.known.len() >= most_texts {
-                return Err(format!("more than {most_texts} kernel texts would have to be rendered"));
+                return Err(format!("more than {most_texts} kernel sources would have to be rendered"));
             }
             let found = texts.of(entry).map_err(|why| format!("{}: {why}", entry.row.case))?;
             used.extend(found.iter().cloned());
@@ -89,7 +93,7 @@ pub(super) fn used_by(
     Ok(all)
 }
 
-/// The convergence of the devices that use any line. Of one device it is 1; none of none.
+/// Returns the convergence of the devices that use any line: 1 for a single device, `None` if there is none.
 pub(super) fn convergence(used: &[BTreeSet<SourceLine>]) -> Option<Convergence> {
     let used: Vec<BTreeSet<SourceLine>> = used.iter().filter(|lines| !lines.is_empty()).cloned().collect();
     let divergence = code_divergence(&used)?;
@@ -102,7 +106,7 @@ pub(super) fn convergence(used: &[BTreeSet<SourceLine>]) -> Option<Convergence> 
     })
 }
 
-/// `used` by file, as the coverage schema has it.
+/// Groups `used` by file, as the coverage schema requires.
 pub(super) fn coverage(texts: &dyn KernelTexts, used: &BTreeSet<SourceLine>) -> Vec<Coverage> {
     let mut files: BTreeMap<&str, BTreeSet<u32>> = BTreeMap::new();
     for line in used {
@@ -123,7 +127,7 @@ mod tests {
     use portamark_model::variant::Variant;
     use portamark_model::workload::Case;
 
-    /// Knows one text, with code on the lines 3 to 6.
+    /// Provides one source, with code on lines 3 to 6.
     struct OneText;
 
     impl KernelTexts for OneText {
@@ -148,7 +152,7 @@ mod tests {
 
     #[test]
     fn the_examples_of_the_p3_library_are_met() {
-        // Ten shared lines and ten more: CD .5. Files of another content: 1. One platform: 0.
+        // Ten shared lines and ten more: CD .5. Files with different content: 1. One platform: 0.
         let of = |used: &[BTreeSet<SourceLine>]| convergence(used).unwrap().convergence;
         assert_eq!(of(&[lines("0", 0, 10), lines("0", 0, 20)]), 0.5);
         assert_eq!(of(&[lines("0", 0, 10), lines("1", 0, 10)]), 0.0);

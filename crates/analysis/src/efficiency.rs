@@ -1,32 +1,32 @@
-//! What a row reaches of the possible: of the measured roof, of the published one, or of the best known
-//! time, with what stands in the way where it reaches nothing.
+//! Efficiency of a row: the fraction it reaches of the measured roof, of the published roof, or of the best
+//! known time; or the reason why it has none.
 
-use super::comparison::{CaseLine, Comparison, Device, Entry};
+use super::comparison::{CaseLine, Comparison};
+use super::device::{Device, Entry};
 use super::label::clean;
 use super::published::{accelerator, chip, published_times};
 use super::rate::proven_seconds;
-use super::sensitivity::distribution;
 use portamark_model::workload::Case;
 use portamark_results::{Row, Status};
 use portamark_stats::{Best, Nested, Sampled};
 use serde::Serialize;
 use std::collections::HashMap;
 
-/// What an efficiency is a part of.
+/// Kind of efficiency: what a row's time is compared with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Efficiency {
-    /// The best time known of the case on the same chip, by portamark or by another program whose results
-    /// were imported: best time over own time.
+    /// Best known time of the case on the same chip, by portamark or by another program whose results were
+    /// imported: best time over own time.
     Application,
-    /// The roof that the device was measured to have: least time by it over own time.
+    /// Measured roof of the device: shortest time under that roof over own time.
     Architectural,
-    /// The published peak and bandwidth of the device, in the same way.
+    /// Published peak and bandwidth of the device: shortest time under that roof over own time.
     Published,
 }
 
 impl Efficiency {
-    /// What it is, in words.
+    /// Returns a description for reports.
     pub fn words(self) -> &'static str {
         match self {
             Efficiency::Application => "application efficiency (of the best time known on the same chip)",
@@ -35,8 +35,8 @@ impl Efficiency {
         }
     }
 
-    /// Whether cases of this kind have such an efficiency. A probe is the measured roof and not under it,
-    /// and steps that follow one another have no roof.
+    /// Whether this kind of efficiency is defined for `case`. A peak probe defines the measured roof, and
+    /// chains of dependent steps (launches, latency) have no roof.
     pub fn applies_to(self, case: &Case) -> bool {
         match self {
             Efficiency::Application => true,
@@ -46,38 +46,38 @@ impl Efficiency {
     }
 }
 
-/// A case on a device.
+/// RunOutcome of one case on one device.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case", tag = "is")]
 pub enum Cell {
-    /// It ran and verified.
+    /// The case ran, was verified, and has an efficiency.
     Efficiency {
-        /// As measured, also where above 1.
+        /// Fraction as measured; can exceed 1.
         value: f64,
     },
-    /// It did not run, or not rightly: an efficiency of 0.
+    /// The case did not run or its result was not verified: an efficiency of 0.
     Unsupported {
-        /// Status of the row.
+        /// Status of the row, or `no proof` if an `ok` row was not verified.
         status: &'static str,
-        /// In words.
+        /// Reason, usually as recorded in the row.
         reason: String,
     },
-    /// The files have no row of it: it was not tried, which says nothing of the device.
+    /// The files have no row of the case: it was not tried, which says nothing about the device.
     Untried,
-    /// It ran and verified, and there is nothing to hold its time against.
+    /// The case ran and was verified, but there is no reference to compare its time with.
     Unknown {
-        /// What is not known.
+        /// What is missing, e.g. the measured roof.
         reason: String,
     },
 }
 
 impl Cell {
-    /// Whether it ran and verified.
+    /// Whether the case ran and was verified.
     pub fn is_supported(&self) -> bool {
         matches!(self, Cell::Efficiency { .. } | Cell::Unknown { .. })
     }
 
-    /// The efficiency, where it is known and not 0.
+    /// Returns the efficiency; `None` unless the cell is [`Cell::Efficiency`].
     pub fn value(&self) -> Option<f64> {
         match self {
             Cell::Efficiency { value } => Some(*value),
@@ -86,10 +86,10 @@ impl Cell {
     }
 }
 
-/// The best time of a case on a chip, and whose it is.
+/// Best time of a case on a chip, and who measured it.
 struct Known<'c, 'a> {
     seconds: f64,
-    /// Device and row; none where another program measured it.
+    /// Device and row; `None` if another program measured it.
     from: Option<(usize, &'c Entry<'a>)>,
 }
 
@@ -97,14 +97,14 @@ struct Known<'c, 'a> {
 pub struct Efficiencies<'c, 'a> {
     comparison: &'c Comparison<'a>,
     kind: Efficiency,
-    /// For each device what [`like`] says.
+    /// Result of [`like`] for each device.
     alike: Vec<String>,
-    /// By chip and case; only for application efficiency.
+    /// Best times by chip and case; filled only for application efficiency.
     best: HashMap<(String, &'a str), Known<'c, 'a>>,
 }
 
 impl<'c, 'a> Efficiencies<'c, 'a> {
-    /// Prepares `kind` for `comparison`.
+    /// Collects what efficiencies of `kind` need from `comparison`.
     pub fn new(comparison: &'c Comparison<'a>, kind: Efficiency) -> Self {
         let mut best: HashMap<(String, &'a str), Known> = HashMap::new();
         let alike: Vec<String> = comparison.devices.iter().map(like).collect();
@@ -123,7 +123,7 @@ impl<'c, 'a> Efficiencies<'c, 'a> {
                     offer(index, &entry.row.case, Known { seconds, from: Some((index, entry)) });
                 }
             }
-            // What other programs reach there is known too, though not by our method.
+            // Imported times count as known too, although another method measured them.
             for import in comparison.imported.iter().filter(|import| import.case.is_some()) {
                 let usable = |seconds: &f64| seconds.is_finite() && *seconds > 0.0;
                 let Some(seconds) = import.row.imported_seconds().filter(usable) else { continue };
@@ -135,7 +135,7 @@ impl<'c, 'a> Efficiencies<'c, 'a> {
         Efficiencies { comparison, kind, alike, best }
     }
 
-    /// The efficiency of case `line` on `device`.
+    /// Returns the efficiency of the case `line` on `device`.
     pub fn cell(&self, line: &CaseLine, device: usize) -> Cell {
         let Some(entry) = self.comparison.entry(line, device) else {
             return Cell::Untried;
@@ -152,7 +152,7 @@ impl<'c, 'a> Efficiencies<'c, 'a> {
         }
     }
 
-    /// The time that the row is held against, in seconds.
+    /// Returns the reference time of the row in seconds: the shortest possible or best known one.
     fn bound(&self, entry: &Entry, device: usize) -> Result<f64, String> {
         let case = entry.case.as_ref().map_err(|why| format!("key not understood: {why}"))?;
         let bound = match self.kind {
@@ -174,8 +174,8 @@ impl<'c, 'a> Efficiencies<'c, 'a> {
         })
     }
 
-    /// The samples that the efficiency of `line` on `device` rests on, for a bootstrap: processes where
-    /// the case was measured in several.
+    /// Returns the samples behind the efficiency of `line` on `device`, for a bootstrap: grouped by process
+    /// where several processes measured the case. `None` if the efficiency is not known.
     pub fn sampled(&self, line: &CaseLine, device: usize) -> Option<Sampled> {
         let entry = self.comparison.entry(line, device)?;
         let bound = self.bound(entry, device).ok()?;
@@ -185,12 +185,12 @@ impl<'c, 'a> Efficiencies<'c, 'a> {
         }
         let key = (self.alike[device].clone(), entry.row.case.as_str());
         let known = self.best.get(&key)?;
-        // The other program's samples are not ours to draw from: its time is taken as exact.
+        // The other program's samples are not available: its time is taken as exact.
         let Some((other, best)) = known.from else {
             return Some(Sampled { own, best: Best::Known(bound) });
         };
         if std::ptr::eq(best.row, entry.row) {
-            // The best is at 1 by definition, whatever its noise.
+            // The best has efficiency 1 by definition, whatever its noise.
             return Some(Sampled { own: Nested::Samples(vec![1.0]), best: Best::Known(1.0) });
         }
         let best = samples(&self.comparison.devices[other], best)?;
@@ -198,10 +198,10 @@ impl<'c, 'a> Efficiencies<'c, 'a> {
     }
 }
 
-/// The chip of a device with what has to be alike to compare times: the method and the inputs.
+/// Returns a key of what must agree before times are compared: chip, method and distribution of inputs.
 fn like(device: &Device) -> String {
     let header = device.header;
-    format!("{} · {} · {}", chip(header), header.method, distribution(header))
+    format!("{} · {} · {}", chip(header), header.method, header.distribution())
 }
 
 fn unsupported(row: &Row) -> Cell {
@@ -214,8 +214,8 @@ fn unsupported(row: &Row) -> Cell {
     Cell::Unsupported { status: row.status.name(), reason }
 }
 
-/// The least time by the published figures, in the way of the measured roof: the figure that the case is
-/// judged by must be known, the other takes part if it is.
+/// Returns the shortest time by the published figures, analogous to the measured roof: the figure that the
+/// case is judged by must be known; the other one takes part if it is known.
 fn published_bound(entry: &Entry, case: &Case) -> Result<f64, String> {
     let Some(found) = accelerator(entry.header) else {
         return Err("nothing is published of the device".into());
@@ -231,13 +231,13 @@ fn published_bound(entry: &Entry, case: &Case) -> Result<f64, String> {
     Ok(compute.unwrap_or(0.0).max(memory.unwrap_or(0.0)))
 }
 
-/// The samples of the case of `entry` by its variant in its file: those of one process, or several
-/// processes with the samples of each.
+/// Returns the samples of the case and variant of `entry` in its file: of one process, or of several
+/// processes, kept apart.
 fn samples(device: &Device, entry: &Entry) -> Option<Nested> {
     let file = device.files.iter().find(|file| std::ptr::eq(&file.header, entry.header))?;
     let (case, variant, _) = entry.row.identity();
     let is_it = |row: &&Row| row.case == case && proven_seconds(row).is_some() && row.identity().1 == variant;
-    // A retry stands for the row before it.
+    // A retry replaces the earlier row of the same repeat.
     let mut processes: Vec<(u32, Vec<f64>)> = Vec::new();
     for row in file.rows.iter().filter(is_it) {
         let seconds = row.timing.as_ref()?.seconds();
@@ -280,7 +280,7 @@ mod tests {
 
     #[test]
     fn of_the_measured_roof_it_is_the_share_of_the_roofline() {
-        // 128 FLOP at 4096 FLOP/s are 1/32 s: half in 1/16 s. The stream rows are not of the other device.
+        // 128 FLOP at 4096 FLOP/s are 1/32 s: half in 1/16 s. The second device has no stream rows.
         let roof = || {
             vec![fixture::ok_row("peak f32 fma c64 s32", 1.0), fixture::ok_row("stream f32 copy n1024", 1.0)]
         };
@@ -301,7 +301,7 @@ mod tests {
 
     #[test]
     fn of_the_published_peak_it_needs_an_accelerator_with_that_figure() {
-        // An H100 SXM has 66.9 TFLOP/s in fp32 in the catalogue, or whatever it says: the row is given half.
+        // Whatever the catalogue's fp32 peak of an H100 SXM is (66.9 TFLOP/s), the row reaches half of it.
         let header = fixture::h100_header();
         let figure = published_peak(
             accelerator(&header).unwrap(),
@@ -332,7 +332,7 @@ mod tests {
 
     #[test]
     fn the_best_known_time_may_be_that_of_another_program_on_the_same_chip() {
-        // portamark in 4 s, a vendor's library in 1 s: a quarter. On another chip it says nothing.
+        // portamark in 4 s, a vendor's library in 1 s: a quarter. A time on another chip does not count.
         let own = || fixture::file(fixture::h100_header(), vec![fixture::ok_row(KEY, 4.0)]);
         let mut imported = fixture::imported_header();
         let runs = [own(), fixture::file(imported.clone(), vec![fixture::imported_row(KEY, 1.0)])];

@@ -1,34 +1,34 @@
-//! What ends a comparison with exit code 1.
+//! Gates: conditions under which a comparison ends with exit code 1.
 
+use super::case_verdict::CaseVerdict;
 use super::verdict::{Verdict, VerdictRule};
-use super::verdicts::CaseVerdict;
 use portamark_results::Status;
 use std::fmt;
 use std::str::FromStr;
 
-/// One thing that must not be.
+/// Condition that fails a comparison.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Gate {
-    /// A case is slower, beyond Holm's doubt.
+    /// A case is slower, after Holm's adjustment for many cases.
     Slower,
-    /// A case is faster, beyond the same doubt: a surprise is worth a look too.
+    /// A case is faster, after the same adjustment: a surprise is worth a look too.
     Faster,
-    /// Nobody can tell.
+    /// A verdict is inconclusive.
     Unclear,
-    /// The reference has samples, and the new side has none that may be compared.
+    /// The reference has samples, but the new side has none that can be compared.
     Missing,
-    /// The new side's result is not what the oracle says.
+    /// The new side's result was found wrong by the oracle.
     Wrong,
-    /// The new side failed, crashed, ran into its deadline or out of memory.
+    /// The new side failed, crashed, timed out or ran out of memory.
     Failed,
 }
 
 impl Gate {
-    /// All.
+    /// All gates, in the order of messages.
     pub const ALL: [Gate; 6] =
         [Gate::Slower, Gate::Faster, Gate::Unclear, Gate::Missing, Gate::Wrong, Gate::Failed];
 
-    /// The word on the command line.
+    /// Returns the name used on the command line.
     pub fn name(self) -> &'static str {
         match self {
             Gate::Slower => "slower",
@@ -40,7 +40,7 @@ impl Gate {
         }
     }
 
-    /// Whether it is this that `verdict` says.
+    /// Whether `verdict` fails this gate.
     pub fn stops(self, verdict: &CaseVerdict, rule: &VerdictRule) -> bool {
         let judgement = &verdict.judgement;
         match self {
@@ -102,7 +102,7 @@ mod tests {
             (absent(Status::Wrong), vec![Gate::Missing, Gate::Wrong]),
             (absent(Status::Timeout), vec![Gate::Missing, Gate::Failed]),
             (absent(Status::Unsupported), vec![Gate::Missing]),
-            // Four processes of five are proven and one is not.
+            // Four of five processes are verified and one is not.
             (verdict(judged(1.0), Some(Status::Wrong), Some(1.0)), vec![Gate::Wrong]),
             // The reference has no such case.
             (verdict(new_case, ok, None), vec![]),
@@ -122,7 +122,7 @@ mod tests {
     }
 }
 
-/// Whole runs with the noise of real machines.
+/// Tests on whole runs with the noise of real machines.
 #[cfg(test)]
 mod tests_on_noise {
     use super::*;
@@ -142,8 +142,8 @@ mod tests_on_noise {
 
     #[test]
     fn two_runs_of_one_device_are_the_same_or_unclear_but_for_two_percent() {
-        // With the whole run off by .3 %·√2 a case is off by .5 % in all and has the standard error .25 %: the
-        // margin is six of them away, so that not one alarm is to be expected of 150 cases.
+        // With the whole run off by .3 %·√2, a case is off by .5 % in all with a standard error of .25 %: the
+        // margin is six of them away, so that not one false alarm is expected in 150 cases.
         for seed in [11, 12] {
             let verdicts = judged(run(&cases(150), 7, seed), run(&cases(150), 7, seed + 100));
             let count = |word: &str| verdicts.iter().filter(|v| v.judgement.verdict.word() == word).count();

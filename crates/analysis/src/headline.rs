@@ -1,28 +1,28 @@
-//! A device in one look: its best rates, and what to know before believing them.
+//! Summary of a device: its headline rates, and the caveats that qualify them.
 
-use super::comparison::{Device, Entry};
+use super::device::{Device, Entry};
 use super::plausibility::Roof;
 use portamark_model::workload::{Attention, Case, DType, StreamOp};
-use portamark_results::{Status, TimerChoice};
+use portamark_results::{Status, Tag, TimerChoice};
 
-/// The best proven row of each of the four kinds of work that people ask for first.
+/// Best verified row for each of the four headline metrics.
 #[derive(Debug, Clone, Copy)]
 pub struct Headline<'d, 'a> {
-    /// Matrix product in f32.
+    /// Matrix product in f32; `None` if there is no verified row, as in the other fields.
     pub gemm_f32: Option<&'d Entry<'a>>,
-    /// Matrix product of f16 inputs, whatever the accumulator.
+    /// Matrix product of f16 inputs, with any accumulator.
     pub gemm_f16: Option<&'d Entry<'a>>,
-    /// The copy pattern.
+    /// Memory copy (`stream … copy`).
     pub copy: Option<&'d Entry<'a>>,
-    /// Attention over whole sequences, in any format.
+    /// Prefill attention, over whole sequences, in any precision.
     pub attention: Option<&'d Entry<'a>>,
 }
 
-/// The names of the four, in the order of reports.
+/// Names of the four headline metrics, in report order.
 pub const HEADLINES: [&str; 4] = ["f32 GEMM", "f16 GEMM", "copy", "attention"];
 
 impl<'d, 'a> Headline<'d, 'a> {
-    /// Looks through the rows of `device`.
+    /// Finds the best verified rows of `device`.
     pub fn of(device: &'d Device<'a>) -> Self {
         let best = |wanted: fn(&Case) -> bool| {
             device
@@ -39,14 +39,14 @@ impl<'d, 'a> Headline<'d, 'a> {
         }
     }
 
-    /// The four with their names, in the order of reports.
+    /// Returns the four metrics with their names, in report order.
     pub fn items(&self) -> [(&'static str, Option<&'d Entry<'a>>); 4] {
         let entries = [self.gemm_f32, self.gemm_f16, self.copy, self.attention];
         std::array::from_fn(|place| (HEADLINES[place], entries[place]))
     }
 }
 
-/// What qualifies the numbers of a device, the most important first, as clauses without a full stop.
+/// Returns the caveats on the numbers of a device, most important first, as clauses without a full stop.
 pub fn caveats(device: &Device) -> Vec<String> {
     let mut out = Vec::new();
     let header = device.header;
@@ -69,8 +69,8 @@ pub fn caveats(device: &Device) -> Vec<String> {
     if device.interrupted() > 0 {
         out.push("the run was interrupted: cases are missing".into());
     }
-    for tag in ["throttled", "noisy"] {
-        let tagged = device.tagged(tag);
+    for tag in [Tag::Throttled, Tag::Noisy] {
+        let tagged = device.tagged(&tag);
         if tagged > 0 {
             out.push(format!("{} {tag}", rows(tagged)));
         }

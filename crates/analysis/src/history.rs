@@ -1,52 +1,51 @@
-//! One case on one device over all its runs, and where its time changed.
+//! History of one case on one device over all its runs, and the points where its time changed.
 
 use super::changes::{Change, changes};
 use super::label::clean;
-use super::sensitivity::distribution;
 use portamark_results::{Row, RunFile, Status};
 use portamark_stats::{ChangePointRule, change_points, geometric_mean};
 use std::collections::BTreeMap;
 
-/// What one run says of the case.
+/// Result of one run for the case.
 #[derive(Debug, Clone)]
 pub struct HistoryPoint<'a> {
-    /// The run.
+    /// Result file of the run.
     pub file: &'a RunFile,
-    /// Seconds of one execution: the geometric mean of the medians of the processes.
+    /// Seconds of one execution: geometric mean of the medians of the processes.
     pub seconds: f64,
-    /// The rows of these processes, all of one variant: the fastest of the run.
+    /// Rows of these processes, all of the run's fastest variant.
     pub rows: Vec<&'a Row>,
 }
 
-/// A change of level between two runs.
+/// Change of the level of times between two runs.
 #[derive(Debug, Clone)]
 pub struct Shift {
-    /// Place of the first run of the new level among the points.
+    /// Index among the points of the first run at the new level.
     pub at: usize,
-    /// Time of the new level over that of the one before: geometric means; above 1 is slower.
+    /// Time at the new level over that at the previous one, both as geometric means; above 1 is slower.
     pub ratio: f64,
     /// p-value of the change.
     pub p: f64,
-    /// What else differs between this run and the one before it.
+    /// Other differences between this run and the one before it.
     pub changes: Vec<Change>,
 }
 
-/// The runs of one case on one device, measured alike.
+/// Runs of one case on one device, measured under the same conditions.
 #[derive(Debug, Clone)]
 pub struct Series<'a> {
-    /// The device and what tells the series from another of it.
+    /// Device name, with the conditions if the device has several series.
     pub label: String,
-    /// In order of time.
+    /// Results of the runs, in time order.
     pub points: Vec<HistoryPoint<'a>>,
-    /// In order of time.
+    /// Changes of level, in time order.
     pub shifts: Vec<Shift>,
 }
 
-/// The runs of `case` in `files`, by device and by what makes times comparable: API, executor, method,
-/// distribution of inputs and state of the caches. Drivers, versions and variants may change within a
-/// series: finding what these did is what it is for.
+/// Groups the runs of `case` in `files` by device and by the conditions that make times comparable: API,
+/// executor, method, distribution of inputs, state of the caches, and side of an A/B run. Drivers, versions
+/// and kernel variants may change within a series: the point is to find their effect.
 ///
-/// A shift is a change of the mean of ln t by the rule, whose `least_change` is that of a logarithm.
+/// A shift is a change of the mean of ln t by `rule`, whose `least_change` is therefore a logarithm.
 pub fn histories<'a>(files: &'a [RunFile], case: &str, rule: &ChangePointRule) -> Vec<Series<'a>> {
     let mut series: BTreeMap<Vec<String>, Vec<HistoryPoint>> = BTreeMap::new();
     for file in files {
@@ -59,7 +58,7 @@ pub fn histories<'a>(files: &'a [RunFile], case: &str, rule: &ChangePointRule) -
     series
         .into_iter()
         .map(|(key, mut points)| {
-            // Times in UTC to the second sort as text.
+            // UTC times in this format sort correctly as text.
             points.sort_by(|a, b| a.file.header.started.cmp(&b.file.header.started));
             let several = names.get(&key[0]).is_some_and(|many| *many > 1);
             let label = if several { key.join(", ") } else { key[0].clone() };
@@ -68,10 +67,10 @@ pub fn histories<'a>(files: &'a [RunFile], case: &str, rule: &ChangePointRule) -
         .collect()
 }
 
-/// The points of a file, with what each is comparable by, the name of the device first. A file has
-/// more than one where its rows are of several cache states.
+/// Returns the points of a file by the conditions that make them comparable, the device name first. A file
+/// has several points if its rows differ in the state of the caches.
 fn points<'a>(file: &'a RunFile, case: &str) -> BTreeMap<Vec<String>, HistoryPoint<'a>> {
-    // By state of the caches and variant.
+    // Groups by state of the caches and by variant.
     let mut groups: BTreeMap<(&str, String), Vec<&Row>> = BTreeMap::new();
     for row in file.rows.iter().filter(|row| row.case == case && row.status == Status::Ok) {
         let Some(timing) = row.timing.as_ref().filter(|_| row.seconds().is_some()) else { continue };
@@ -87,7 +86,7 @@ fn points<'a>(file: &'a RunFile, case: &str) -> BTreeMap<Vec<String>, HistoryPoi
             header.device.api.clone(),
             header.executor.split_whitespace().next().unwrap_or_default().to_string(),
             format!("method {}", header.method),
-            format!("{} inputs", distribution(header)),
+            format!("{} inputs", header.distribution()),
             format!("{cache} caches"),
         ];
         key.extend(header.ab.as_ref().map(|ab| format!("side {} {}", ab.side, ab.words)));
@@ -146,7 +145,7 @@ mod tests {
             file.header.device.driver_version = "600.1".into();
             file.header.device.id = "vulkan/NVIDIA H100 80GB HBM3/600.1".into();
         }
-        // The order of the files is not that of time.
+        // Files need not be in time order.
         files.reverse();
         let series = histories(&files, KEY, &rule());
         let [only] = &series[..] else { panic!("one device: {series:?}") };

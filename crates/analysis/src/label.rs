@@ -1,16 +1,16 @@
-//! Short names for devices, from texts that nobody vouches for.
+//! Short, unique device names, built from untrusted text in result files.
 
 use portamark_model::device::{Capabilities, Takes};
 use portamark_model::workload::Distribution;
 use portamark_results::Header;
 use std::collections::HashMap;
 
-/// Characters of a device's name and of a driver's version that a label shows at most.
+/// Maximum number of characters of the device name in a label; `VERSION_LIMIT` is that of the driver version.
 const NAME_LIMIT: usize = 36;
 const VERSION_LIMIT: usize = 20;
 
-/// `text` on one line and without characters that a terminal, an XML parser or the bidirectional
-/// algorithm would act on: each run of them and of white space becomes one space.
+/// Returns `text` on one line, without characters that a terminal, an XML parser or the Unicode bidirectional
+/// algorithm would interpret: each run of these and of white space becomes one space.
 pub fn clean(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
@@ -26,7 +26,7 @@ pub fn clean(text: &str) -> String {
     out
 }
 
-/// Controls, white space, invisible and direction-changing characters, and what XML forbids.
+/// Whether `c` is a control, white-space, invisible or direction-changing character, or forbidden in XML.
 fn acts(c: char) -> bool {
     c.is_control()
         || c.is_whitespace()
@@ -35,7 +35,7 @@ fn acts(c: char) -> bool {
         || (u32::from(c) & 0xfffe) == 0xfffe
 }
 
-/// `text` cut to `limit` characters, the last of which is then an ellipsis.
+/// Returns `text` cut to at most `limit` characters; the last one then is an ellipsis.
 pub fn shorten(text: &str, limit: usize) -> String {
     if text.chars().count() <= limit {
         return text.into();
@@ -44,7 +44,7 @@ pub fn shorten(text: &str, limit: usize) -> String {
     format!("{}…", kept.trim_end())
 }
 
-/// The part before the first parenthesis, unless nothing is left.
+/// Returns the part before the first parenthesis, or all of `text` if nothing stands before it.
 fn before_parenthesis(text: &str) -> &str {
     match text.split_once('(') {
         Some((before, _)) if !before.trim().is_empty() => before.trim(),
@@ -52,8 +52,8 @@ fn before_parenthesis(text: &str) -> &str {
     }
 }
 
-/// What tells a device from others on the same chip: the version of its driver; of a runtime or a browser,
-/// which has its own, with its name.
+/// Returns the version that distinguishes devices on the same chip: that of the driver or, with its name,
+/// that of the runtime or browser, which has its own version.
 fn version_of(device: &Capabilities) -> String {
     let Capabilities { api, driver, driver_version, takes, .. } = device;
     match (takes, api.as_str()) {
@@ -63,8 +63,8 @@ fn version_of(device: &Capabilities) -> String {
     }
 }
 
-/// One label for each header, no two alike: name and driver version in short; where that is not
-/// enough, in full, with the API, with the executor and method; at last a number.
+/// Returns one label per header, all different: short name and driver version; where labels collide, in full,
+/// then with the API, then with executor and method; finally with a number.
 pub(crate) fn labels(headers: &[&Header]) -> Vec<String> {
     let at_level = |header: &Header, level: usize| {
         let device = &header.device;
@@ -77,8 +77,8 @@ pub(crate) fn labels(headers: &[&Header]) -> Vec<String> {
         };
         let name = if name.is_empty() { "unnamed device".into() } else { name };
         let mut label = if version.is_empty() { name } else { format!("{name} · {version}") };
-        // What was multiplied is part of what was measured.
-        let dist = super::distribution(header);
+        // The distribution of inputs is part of what was measured.
+        let dist = header.distribution();
         if dist != Distribution::Uniform.name() {
             label += &format!(" · {}", shorten(&clean(dist), VERSION_LIMIT));
         }

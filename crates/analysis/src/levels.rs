@@ -1,27 +1,28 @@
-//! The levels of the memory hierarchy, as plateaus of bandwidth over the working set.
+//! Levels of the memory hierarchy, found as plateaus of bandwidth over working-set size.
 
 use super::rate::Rate;
 use portamark_model::workload::{Case, StreamOp, Workload};
 use portamark_results::Row;
 use portamark_stats::{Plateau, plateaus};
 
-/// Working sets that one level of the hierarchy serves at about the same rate.
+/// One memory level: a range of working sets with about the same bandwidth.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Level {
-    /// Bytes of the smallest and of the largest working set.
+    /// Smallest and largest working set, in bytes.
     pub bytes: (u64, u64),
-    /// B/s: the median of the rates.
+    /// Median bandwidth over these working sets, in B/s.
     pub rate: f64,
-    /// Key of the row with the largest working set.
+    /// Case key of the row with the largest working set.
     pub case: String,
 }
 
-/// One point of the curve: bytes, B/s, and the key of its row.
+/// One point of the curve: working set in bytes, bandwidth in B/s, and case key of its row.
 type Point = (u64, f64, String);
 
-/// The levels that the `stream read` rows show, fastest first.
+/// Returns the memory levels that the `stream read` rows show, fastest first.
 ///
-/// They are the [`plateaus()`] of the curve. One level is no finding, so that fewer than two are none.
+/// They are the [`plateaus()`] of the curve. A single plateau shows no hierarchy, so the result then is
+/// empty.
 pub fn levels<'a>(rows: impl IntoIterator<Item = (&'a Case, &'a Row)>) -> Vec<Level> {
     let points = rows.into_iter().filter_map(|(case, row)| match case {
         Case::Stream(stream) if stream.op == StreamOp::Read => {
@@ -51,7 +52,7 @@ mod tests {
 
     #[test]
     fn one_level_is_no_finding_and_two_have_their_sets() {
-        // Sets of 1, 2, 4 ... bytes with these rates, as (smallest, largest, rate).
+        // Working sets of 1, 2, 4 ... bytes with these rates, as (smallest, largest, rate).
         let found = |rates: &[f64]| -> Vec<(u64, u64, f64)> {
             let points = rates.iter().enumerate().map(|(i, rate)| (1 << i, *rate, format!("row {i}")));
             of_points(points.collect()).iter().map(|l| (l.bytes.0, l.bytes.1, l.rate)).collect()

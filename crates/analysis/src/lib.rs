@@ -1,13 +1,13 @@
-//! What follows from result files alone: measured ceilings, placement under the roofline, verdicts on two
-//! sides, scores of performance portability, projections to models, and costs. Nothing here knows how a row
-//! was measured.
+//! Analysis of result files: measured ceilings, placement under the roofline, verdicts on two sides,
+//! performance-portability scores, projections to whole models, and costs. It needs the files alone and not
+//! the machinery that measured them.
 //!
 //! ```no_run
 //! use portamark_analysis::{Matching, VerdictRule, compare};
 //!
 //! let old = [portamark_results::load("old.jsonl".as_ref())?];
 //! let new = [portamark_results::load("new.jsonl".as_ref())?];
-//! // The seed of the bootstrap, so that the same files give the same verdicts.
+//! // A fixed bootstrap seed, so that the same files always give the same verdicts.
 //! for device in compare(&new, &old, Matching::default(), &VerdictRule::seeded(1))? {
 //!     for verdict in &device.cases {
 //!         println!("{:40} {}", verdict.case, verdict.judgement.verdict.word());
@@ -17,18 +17,20 @@
 //! ```
 
 mod bandwidth_curve;
+mod case_verdict;
 mod ceiling;
 mod chain;
 mod changes;
+mod compared_case;
 mod comparison;
 mod convergence;
 mod decoding_cost;
-mod decoding_costs;
-mod decoding_prices;
+mod device;
 mod efficiency;
 mod gate;
 mod headline;
 mod history;
+mod imported;
 mod label;
 mod levels;
 mod matchup;
@@ -46,28 +48,28 @@ mod roofline;
 mod running_cost;
 mod sensitivity;
 mod standing;
-mod subject;
 mod variants;
 mod vendor;
 mod verdict;
 mod verdicts;
 
 pub use bandwidth_curve::BandwidthCurve;
+pub use case_verdict::{CaseVerdict, Difference};
 pub use ceiling::{Ceilings, ComputeCeiling, MemoryCeiling, Unit};
 pub use chain::ChainCheck;
 pub use changes::Change;
-pub use comparison::{CaseLine, Comparison, Device, Entry, Lead, NotRun};
+pub use comparison::{CaseLine, Comparison, Lead};
 pub use convergence::{Convergence, Coverage};
 pub use decoding_cost::{
-    AttentionKind, CacheFormat, Counting, DecodingWork, Disaggregated, PricedHardware, disaggregated,
-    layer_intensity,
+    AttentionKind, CacheFormat, Counting, DecodingCosts, DecodingWork, Disaggregated, KindIntensity,
+    ModelCost, PricedHardware, decoding_costs, disaggregated, layer_intensity, priced_hardware, read_prices,
 };
-pub use decoding_costs::{DecodingCosts, KindIntensity, ModelCost, decoding_costs};
-pub use decoding_prices::{priced_hardware, read_prices};
+pub use device::{Device, Entry, NotRun};
 pub use efficiency::{Cell, Efficiencies, Efficiency};
 pub use gate::Gate;
 pub use headline::{HEADLINES, Headline, caveats};
 pub use history::{HistoryPoint, Series, Shift, histories};
+pub use imported::ImportedRow;
 pub use label::clean;
 pub use label::shorten;
 pub use levels::{Level, levels};
@@ -82,10 +84,9 @@ pub use ranking::{Candidate, Criterion, Ranked, Ranking, rank};
 pub use rate::{Rate, RateUnit};
 pub use roofline::{Placement, Resource, place};
 pub use running_cost::{Power, PowerBasis, kwh_per_million, measured_power, price_per_million};
-pub(crate) use sensitivity::distribution;
 pub use sensitivity::{Sensitivity, sensitivities};
 pub use standing::Standing;
 pub use variants::{CostOfChecks, OwnAgainstBuiltIn, costs_of_checks, own_kernels};
-pub use vendor::{AgainstVendor, ImportedRow, Reference, against_vendor, has_references};
+pub use vendor::{AgainstVendor, Reference, against_vendor, has_references};
 pub use verdict::{Absence, Doubt, Judgement, PValues, Side, Verdict, VerdictRule, judge_together};
-pub use verdicts::{CaseVerdict, DeviceVerdicts, Difference, Matching, Refusal, compare, verdicts};
+pub use verdicts::{DeviceVerdicts, Matching, Refusal, compare, verdicts};

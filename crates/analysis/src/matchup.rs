@@ -1,21 +1,20 @@
-//! Which devices of two sets of files are compared with one another.
+//! Pairing of the devices in two sets of files.
 
 use super::label::labels;
-use super::sensitivity::distribution;
 use portamark_results::{Header, RunFile};
 use std::collections::HashMap;
 
-/// The files of one device on both sides; one of them may have none.
+/// Files of one device on both sides; one side may be empty.
 #[derive(Debug, Clone)]
 pub struct DevicePair<'a> {
-    /// What is judged.
+    /// Files of the new side, which is judged.
     pub new: Vec<&'a RunFile>,
-    /// What it is judged against.
+    /// Files of the reference, which the new side is judged against.
     pub reference: Vec<&'a RunFile>,
 }
 
 impl DevicePair<'_> {
-    /// Short name: that of the reference and, where it differs, that of the new side.
+    /// Returns a short name: that of the reference and, if it differs, also that of the new side.
     pub fn label(&self) -> String {
         let name = |side: &[&RunFile]| side.last().and_then(|file| labels(&[&file.header]).pop());
         match (name(&self.reference), name(&self.new)) {
@@ -26,7 +25,7 @@ impl DevicePair<'_> {
     }
 }
 
-/// What two groups of files have to have in common, from all of it to little.
+/// Properties that two groups of files must share to be paired, from the strictest set to the loosest.
 const ALIKE: [fn(&Header) -> Vec<String>; 4] = [
     |header| {
         let ab = header.ab.as_ref().map_or(String::new(), |ab| format!("{} {}", ab.side, ab.words));
@@ -39,13 +38,13 @@ const ALIKE: [fn(&Header) -> Vec<String>; 4] = [
     |header| vec![header.device.name.clone(), header.device.api.clone()],
 ];
 
-/// By which method and on what.
+/// Returns the method and the distribution of inputs.
 fn measured(header: &Header) -> String {
-    format!("{} {}", header.method, distribution(header))
+    format!("{} {}", header.method, header.distribution())
 }
 
-/// Pairs the devices of two sides: equal ones, then the same chips through other drivers, and at last
-/// whatever is the only one left on both sides. A device without a partner stands alone.
+/// Pairs the devices of two sides: first identical ones, then the same chip through another driver, finally
+/// the only two left over, whatever they are. A device without a partner stays alone.
 pub fn pair_devices<'a>(new: &'a [RunFile], reference: &'a [RunFile]) -> Vec<DevicePair<'a>> {
     let mut new: Vec<Option<Vec<&RunFile>>> = groups(new).into_iter().map(Some).collect();
     let reference = groups(reference);
@@ -76,7 +75,7 @@ pub fn pair_devices<'a>(new: &'a [RunFile], reference: &'a [RunFile]) -> Vec<Dev
     pairs
 }
 
-/// The files of one device, method, distribution and side, in the order of the files.
+/// Groups files by device, method, distribution, executor and A/B side, in file order.
 fn groups(files: &[RunFile]) -> Vec<Vec<&RunFile>> {
     let mut places: HashMap<Vec<String>, usize> = HashMap::new();
     let mut groups: Vec<Vec<&RunFile>> = Vec::new();
@@ -103,7 +102,7 @@ mod tests {
         fixture::file(header, vec![])
     }
 
-    /// The ids of both sides of each pair, `-` for none.
+    /// Device ids of both sides of each pair, `-` for none.
     fn paired(new: &[RunFile], reference: &[RunFile]) -> Vec<String> {
         let ids = |side: &[&RunFile]| {
             let ids: Vec<&str> = side.iter().map(|file| &file.header.device.id["vulkan/".len()..]).collect();
@@ -128,7 +127,7 @@ mod tests {
     fn of_several_devices_each_has_its_own_partner() {
         let new = [file("c", "1"), file("b", "2"), file("a", "1"), file("a", "1")];
         let reference = [file("a", "1"), file("b", "1"), file("d", "1")];
-        // b has another driver, d and c are the ones left over.
+        // b has another driver; d and c are left over.
         assert_eq!(paired(&new, &reference), ["a/1 a/1+a/1", "b/1 b/2", "d/1 c/1"]);
         let new = [file("b", "1"), file("a", "1"), file("c", "1")];
         assert_eq!(paired(&new, &[file("a", "1")]), ["a/1 a/1", "- b/1", "- c/1"]);

@@ -1,5 +1,4 @@
-//! Rates that are too good: above what the device was measured to reach, or above what is published
-//! of it, each with its likely cause.
+//! Plausibility of rates: finds those above the measured or the published roof, each with its likely cause.
 
 use super::ceiling::Ceilings;
 use super::published::{Published, accelerator, published_bandwidth, published_peak};
@@ -10,46 +9,46 @@ use portamark_model::workload::Case;
 use portamark_results::{Cache, Header, Row, TimerChoice, Timing};
 use portamark_stats::median_of_unsorted;
 
-/// Rates above a roof by less than this part are within what two measurements leave open.
+/// Factor above a roof within which a rate is still explained by the error of the two measurements.
 const MARGIN: f64 = 1.02;
-/// The clock of a chip exceeds the one that its published peak is of by less than this part.
+/// Factor by which a chip's clock can exceed the clock of its published peak.
 const BOOST: f64 = 1.3;
-/// A share of the batch's time that grows with k below this is no work.
+/// If the time per additional execution is below this fraction of the median, the work was not done.
 const GROWS_WITH_K: f64 = 0.5;
-/// Device time below this part of the host's, over batches much longer than an empty one, is no
-/// overhead any more.
+/// Fraction of the host time: a device time below it, in batches much longer than an empty one, cannot be
+/// explained by overhead.
 const SHORT_OF_HOST: f64 = 0.7;
-/// Batches so many times as long as an empty one are told by both clocks alike.
+/// Batches this many times as long as an empty one should take the same time by both clocks.
 const LONG: f64 = 20.0;
 
-/// What a rate lies above.
+/// Roof that a rate exceeds.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Roof {
-    /// What `peak` and `stream` rows of the device reached.
+    /// Highest rates of the device's `peak` and `stream` rows.
     Measured,
-    /// What is published of it.
+    /// Published figure of the device.
     Published(Published),
 }
 
-/// Why a rate can be too good.
+/// Likely cause of an implausibly high rate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Cause {
-    /// Device and host disagree on how long it took.
+    /// Device and host clock disagree on the time.
     Timer,
-    /// The work was not done each time: a batch of more executions does not take longer.
+    /// Work was eliminated: a batch with more executions does not take longer.
     Elimination,
     /// The working set stays in a cache.
     Cache,
-    /// More bytes are counted than moved: some are read twice and moved once.
+    /// More bytes are counted than moved: some are read twice but moved once.
     ByteModel,
-    /// The clock was above the one that the published figure is of.
+    /// The clock was above that of the published figure.
     Boost,
-    /// The kernel that measured the roof does not reach it.
+    /// The probe kernel that measured the roof does not reach the true one.
     Probe,
 }
 
 impl Cause {
-    /// In words, after "above … :".
+    /// Returns a description of the cause, to follow "above … :".
     pub fn words(self) -> &'static str {
         match self {
             Cause::Timer => "device and host disagree on the time, so the timer is at fault",
@@ -64,19 +63,20 @@ impl Cause {
     }
 }
 
-/// A rate above a roof.
+/// Rate that exceeds a roof.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Excess {
-    /// Which roof; the published one, if it is above both.
+    /// Roof that is exceeded; the published one if it is above both.
     pub roof: Roof,
-    /// Rate over roof, above 1.02.
+    /// Rate over roof; above 1.02.
     pub fraction: f64,
-    /// The likely cause.
+    /// Likely cause of the excess.
     pub cause: Cause,
 }
 
 impl Excess {
-    /// For a remark, e.g. `133 % of the published 44.0 TFLOP/s (fp32): the clock was above …`.
+    /// Returns a remark for reports, e.g.
+    /// `133 % of the published 44.0 TFLOP/s (fp32): the clock was above …`.
     pub fn words(&self) -> String {
         match &self.roof {
             Roof::Measured => format!("above the measured roof: {}", self.cause.words()),
@@ -90,7 +90,7 @@ impl Excess {
     }
 }
 
-/// A published figure with its unit and field, e.g. `148 TFLOP/s (fp16)`.
+/// Formats a published figure with its unit and field, e.g. `148 TFLOP/s (fp16)`.
 pub fn figure(published: &Published) -> String {
     let value = match published.field {
         "bandwidth" => units::byte_rate(published.per_second),
@@ -100,8 +100,8 @@ pub fn figure(published: &Published) -> String {
     format!("{value} ({})", published.field)
 }
 
-/// The published figure that a row of `case` in `unit` is held against. None if the device is not in
-/// the catalogue or the figure is not published.
+/// Returns the published figure that a row of `case` with rates in `unit` is compared with. `None` if the
+/// device is not in the catalogue or the figure is not published.
 pub fn published_of(header: &Header, case: &Case, unit: RateUnit) -> Option<Published> {
     let accelerator = accelerator(header)?;
     match unit {
@@ -111,12 +111,11 @@ pub fn published_of(header: &Header, case: &Case, unit: RateUnit) -> Option<Publ
     }
 }
 
-/// Whether the rate of a row is too good, and why it may be.
+/// Checks whether the rate of a row exceeds a roof, and finds the likely cause; `None` if it is plausible.
 ///
-/// The causes are tried from the gravest on: a timer that the host's clock contradicts; work that does
-/// not grow with the number of executions; a working set within the cache; bytes counted more than
-/// once; a clock above that of the published figure; and, above the measured roof alone, a roof that
-/// was measured too low.
+/// Causes are tried from the most serious on: a timer that the host clock contradicts; work that does not
+/// grow with the number of executions; a working set within the cache; bytes counted more than once; a clock
+/// above that of the published figure; and, for the measured roof only, a roof that was measured too low.
 pub fn excess(
     header: &Header,
     ceilings: &Ceilings,
@@ -144,7 +143,7 @@ pub fn excess(
         _ if moves && !matches!(case, Case::Stream(_)) => Cause::ByteModel,
         _ if matches!(roof, Roof::Measured) => Cause::Probe,
         _ if fraction <= BOOST => Cause::Boost,
-        // No clock is so high, and the time grows with k: each execution does less than it should.
+        // No clock is that high, and the time grows with k: each execution does less work than it should.
         _ if !moves => Cause::Elimination,
         _ => {
             let kept = ceilings.memory_roof().is_some_and(|roof| roof.case != row.case);
@@ -154,8 +153,8 @@ pub fn excess(
     Some(Excess { roof, fraction, cause })
 }
 
-/// Whether the host's clock contradicts the device's: longer on the device, or much shorter in batches
-/// that are long beside an empty one.
+/// Whether the host clock contradicts the device clock: the device time is longer, or it is much shorter in
+/// batches that are long compared with an empty one.
 fn disagrees(header: &Header, timing: &Timing) -> bool {
     let median =
         |ns: &[u64]| median_of_unsorted(&mut ns.iter().map(|ns| *ns as f64 * 1e-9).collect::<Vec<_>>());
@@ -167,13 +166,14 @@ fn disagrees(header: &Header, timing: &Timing) -> bool {
             || (host > LONG * header.timer.empty_host_s && device < SHORT_OF_HOST * host))
 }
 
-/// Whether more executions took longer, where that was tried.
+/// Whether more executions took longer; true if that was not tested.
 fn grows_with_k(timing: &Timing) -> bool {
     let each = timing.summary.median;
     timing.slope_s.is_none_or(|slope| timing.k < 4 || slope > GROWS_WITH_K * each)
 }
 
-/// Whether what a batch touches is less than twice the cache that rotation has to outgrow.
+/// Whether the data may have come from a cache: the row's buffers do not rotate, or all buffer sets together
+/// are smaller than twice the cache.
 fn fits_cache(header: &Header, row: &Row, timing: &Timing) -> bool {
     let cache = header.cache.as_ref().map(|cache| cache.bytes as f64);
     let touched = row.bytes as f64 * f64::from(timing.sets);
@@ -191,7 +191,7 @@ mod tests {
     /// 2·4096³ FLOP.
     const GEMM_FLOP: f64 = 137_438_953_472.0;
 
-    /// What is said of a row of `key` that takes `seconds` on an H20 (44 TFLOP/s in fp32, 4 TB/s) whose
+    /// Excess found for a row of `key` that takes `seconds` on an H20 (44 TFLOP/s in fp32, 4 TB/s) whose
     /// measured roofs are 40 TFLOP/s and 3.5 TB/s, after `change`.
     fn said(key: &str, seconds: f64, change: impl Fn(&mut Row)) -> Option<Excess> {
         let roof = |key: &str, per_second: f64| {
@@ -249,7 +249,7 @@ mod tests {
             let timing = timing(row);
             (timing.k, timing.slope_s) = (64, Some(0.1 * timing.summary.median));
         };
-        // 114 % would be a boost, if the time grew.
+        // 114 % would count as boost if the time grew.
         assert_eq!(said(GEMM, GEMM_FLOP / 50e12, still).unwrap().cause, Cause::Elimination);
     }
 
@@ -283,7 +283,7 @@ mod tests {
             }
         };
         let seconds = GEMM_FLOP / 50e12;
-        // Much shorter on the device than on the host, and longer than around it.
+        // Much shorter on the device than on the host, and longer than on the host.
         assert_eq!(said(GEMM, seconds, clocks(10_000_000, 90_000_000)).unwrap().cause, Cause::Timer);
         assert_eq!(said(GEMM, seconds, clocks(90_000_000, 80_000_000)).unwrap().cause, Cause::Timer);
         assert_eq!(said(GEMM, seconds, clocks(89_000_000, 90_000_000)).unwrap().cause, Cause::Boost);

@@ -1,11 +1,11 @@
-//! Performance portability of the kernels over a set of devices: the score of each case and of each family
-//! of cases, never without coverage, least and mean, and with the reason of every zero.
+//! Performance portability (PP) of the kernels over a set of devices: the score of each case and of each
+//! family of cases, always shown with coverage, minimum and mean, and with the reason for every zero.
 //!
-//! The score is that of [`portamark_stats::Portability`]. A family is one problem: the efficiency of a device on
-//! it is the harmonic mean of its efficiencies on the cases, as for a program that spends, at its best,
-//! equal times in each of them; and a device supports a family if it supports every case. PP of a family
-//! is then the harmonic mean over all pairs of case and device. Cases that were not tried on every device
-//! are no part of it.
+//! The score is that of [`portamark_stats::Portability`]. A family counts as one problem: the efficiency of a
+//! device on it is the harmonic mean of its efficiencies on the cases, as for a program that at its best
+//! would spend equal time in each of them. A device supports a family if it supports every case. PP of a
+//! family is then the harmonic mean over all pairs of case and device. Cases that were not tried on every
+//! device are excluded.
 
 use super::comparison::{CaseLine, Comparison};
 use super::convergence::{Convergence, Coverage, KernelLines, convergence, coverage, used_by};
@@ -14,109 +14,110 @@ use portamark_model::kernel_text::KernelTexts;
 use portamark_stats::{Bootstrap, Portability, harmonic_deviation, harmonic_mean};
 use serde::Serialize;
 
-/// How to look at a comparison.
+/// Options of a portability study.
 #[derive(Debug, Clone)]
 pub struct StudyOptions {
-    /// What efficiencies are parts of.
+    /// Kind of efficiency, i.e. what times are compared with.
     pub efficiency: Efficiency,
-    /// H: the devices by their places in the comparison.
+    /// Set H of devices, as indices into [`Comparison::devices`].
     pub devices: Vec<usize>,
-    /// The bootstrap of the intervals; none leaves them out.
+    /// Bootstrap for the confidence intervals; `None` omits the intervals.
     pub bootstrap: Option<Bootstrap>,
-    /// How many kernel texts are looked at for the convergence at most.
+    /// Maximum number of kernel sources to render for the code convergence.
     pub most_texts: usize,
 }
 
-/// The scores of all cases and families over a set of devices.
+/// Portability scores of all cases and families over a set of devices.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Study {
-    /// What efficiencies are parts of.
+    /// Kind of efficiency, i.e. what times are compared with.
     pub efficiency: Efficiency,
-    /// H, by the labels of its devices.
+    /// Labels of the devices in H.
     pub devices: Vec<String>,
-    /// H, by the places of its devices in the comparison.
+    /// Indices of the devices in H within [`Comparison::devices`].
     #[serde(skip)]
     pub places: Vec<usize>,
-    /// How intervals were made.
+    /// Bootstrap that computed the intervals; `None` if there are no intervals.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bootstrap: Option<Bootstrap>,
-    /// One for each family with a case, in the order of reports.
+    /// One score per family that has a case, in report order.
     pub families: Vec<FamilyScore>,
-    /// One for each case that a device of H has a row of.
+    /// One score per case that at least one device of H has a row of.
     pub cases: Vec<CaseScore>,
-    /// Cases left out because they have no such efficiency.
+    /// Number of cases skipped because this kind of efficiency is not defined for them.
     pub left_out: usize,
 }
 
-/// The metrics over H, which are to be shown together.
+/// Portability metrics over H, which must be shown together.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Score {
-    /// PP; 0 if a device is not supported, otherwise none if one was not tried or its efficiency is not known.
+    /// PP: 0 if a device is not supported; otherwise `None` if a device was not tried or its efficiency is
+    /// unknown.
     pub pp: Option<f64>,
-    /// Lower and upper end of the 95 % interval of PP, from the samples of each device.
+    /// 95 % confidence interval (lower, upper) of PP, from the samples of each device.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub interval: Option<(f64, f64)>,
-    /// PP over the devices that are supported and whose efficiency is known.
+    /// PP over only the supported devices with a known efficiency.
     pub supported_pp: Option<f64>,
-    /// Their arithmetic mean.
+    /// Arithmetic mean of these efficiencies.
     pub mean: Option<f64>,
-    /// The least of them.
+    /// Minimum of these efficiencies.
     pub least: Option<f64>,
-    /// The standard deviation around their harmonic mean.
+    /// Standard deviation of these efficiencies around their harmonic mean.
     pub deviation: Option<f64>,
-    /// |S|, the devices that are supported.
+    /// Number of supported devices, |S|.
     pub supported: usize,
-    /// |H|.
+    /// Number of devices, |H|.
     pub devices: usize,
-    /// Devices that were not tried, and supported ones whose efficiency is not known.
+    /// Number of devices that were not tried, or that are supported with an unknown efficiency.
     pub unknown: usize,
-    /// Efficiencies above 1, which count as 1.
+    /// Number of efficiencies above 1, which count as 1.
     pub above_one: usize,
 }
 
-/// A case over H.
+/// Score of one case over H.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct CaseScore {
-    /// Key of the case.
+    /// Case key, e.g. `gemm f32 m4 n4 k4 nn`.
     pub case: String,
-    /// Its family.
+    /// Family of the case: the first word of its key.
     pub family: &'static str,
-    /// One for each device of H.
+    /// One outcome per device of H.
     pub cells: Vec<Cell>,
-    /// The metrics.
+    /// Metrics of the case over H.
     pub score: Score,
 }
 
-/// A family over H.
+/// Score of one family of cases over H.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct FamilyScore {
-    /// The first word of its keys.
+    /// Name of the family: the first word of its case keys.
     pub family: &'static str,
-    /// How many cases were tried on every device.
+    /// Number of cases that were tried on every device.
     pub cases: usize,
-    /// How many were not, and are no part of the metrics.
+    /// Number of other cases, which the metrics exclude.
     pub untried: usize,
-    /// One for each device of H.
+    /// One outcome per device of H.
     pub cells: Vec<Cell>,
-    /// The metrics over all cases.
+    /// Metrics over all cases that were tried on every device.
     pub score: Score,
-    /// How many cases every device supports with a known efficiency.
+    /// Number of cases that every device supports with a known efficiency.
     pub common: usize,
-    /// The metrics over these alone; none if there is no such case.
+    /// Metrics over only these common cases; `None` if there are none or if all cases are common.
     pub common_score: Option<Score>,
-    /// What the kernels share.
+    /// Share of kernel source that the devices have in common; `None` if unknown.
     pub convergence: Option<Convergence>,
-    /// Why that is not known.
+    /// Reason why the convergence is unknown; `None` if it is known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub no_convergence: Option<String>,
-    /// For each device the lines that its kernels use.
+    /// Lines of kernel source that each device uses; empty if unknown.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub coverage: Vec<Vec<Coverage>>,
 }
 
 impl Score {
-    /// The metrics of `cells`, one for each device, of which `above_one` efficiencies exceed 1 if that is
-    /// not to be counted.
+    /// Computes the metrics of `cells`, one cell per device. `above_one` is the number of efficiencies above
+    /// 1, or `None` to count them in `cells`.
     pub(super) fn of(cells: &[Cell], above_one: Option<usize>) -> Self {
         let unknown =
             cells.iter().filter(|cell| matches!(cell, Cell::Unknown { .. } | Cell::Untried)).count();
@@ -144,7 +145,7 @@ impl Score {
         }
     }
 
-    /// The interval over `lines` on `devices`, where PP is above 0.
+    /// Adds the confidence interval over `lines` on the devices of `options` if PP is above 0.
     fn with_interval(
         mut self,
         efficiencies: &Efficiencies,
@@ -165,7 +166,8 @@ impl Score {
 }
 
 impl StudyOptions {
-    /// `efficiency` over all devices of `comparison` that are no side of an A/B run, without intervals.
+    /// Returns options for `efficiency` over all devices of `comparison` except the sides of A/B runs,
+    /// without confidence intervals.
     pub fn of_all(comparison: &Comparison, efficiency: Efficiency) -> Self {
         let is_platform = |index: &usize| comparison.devices[*index].header.ab.is_none();
         let devices = (0..comparison.devices.len()).filter(is_platform).collect();
@@ -174,7 +176,7 @@ impl StudyOptions {
 }
 
 impl Study {
-    /// The scores of `comparison`; `texts` tells how much of the kernels' texts the devices share.
+    /// Computes the scores of `comparison`; `texts` provides the kernel sources for the code convergence.
     pub fn new(comparison: &Comparison, options: &StudyOptions, texts: &dyn KernelTexts) -> Self {
         let efficiencies = Efficiencies::new(comparison, options.efficiency);
         let mut families: Vec<(&'static str, Vec<&CaseLine>)> = Vec::new();
@@ -263,8 +265,8 @@ fn family_score(
     }
 }
 
-/// The harmonic mean over `cases` on the device in `place`, each above 1 taken as 1. A device supports the
-/// family if it supports every case.
+/// Returns the harmonic mean over `cases` on the device at index `place`; efficiencies above 1 count as 1. A
+/// device supports the family if it supports every case.
 fn of_cases(cases: &[&CaseScore], place: usize) -> Cell {
     let cells = || cases.iter().map(|case| &case.cells[place]);
     let mut zeros: Vec<(&'static str, &str)> = Vec::new();
@@ -288,21 +290,21 @@ fn of_cases(cases: &[&CaseScore], place: usize) -> Cell {
     Cell::Unknown { reason: reason.unwrap_or_else(|| "no case was tried on every device".into()) }
 }
 
-/// Devices without support of a case for the same reason.
+/// Cases that one device does not support, or whose efficiency is unknown, for the same reason.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Zero {
-    /// Label of the device.
+    /// Label of the device in the comparison.
     pub device: String,
-    /// Status of the rows, `unknown` or `no row`.
+    /// Status of the rows, or `unknown` or `no row` for [`Study::unknowns`].
     pub status: &'static str,
-    /// In words.
+    /// Reason, as recorded for the first of the cases.
     pub reason: String,
-    /// Keys of the cases.
+    /// Keys of these cases.
     pub cases: Vec<String>,
 }
 
 impl Study {
-    /// Why scores are 0: the devices in the order of H, each reason once with its cases.
+    /// Returns why scores are 0: by device in the order of H, each reason once with its cases.
     pub fn zeros(&self) -> Vec<Zero> {
         self.gathered(|cell| match cell {
             Cell::Unsupported { status, reason } => Some((*status, reason.clone())),
@@ -310,7 +312,7 @@ impl Study {
         })
     }
 
-    /// Why efficiencies are not known, in the same form.
+    /// Returns why efficiencies are unknown, in the same form.
     pub fn unknowns(&self) -> Vec<Zero> {
         self.gathered(|cell| match cell {
             Cell::Unknown { reason } => Some(("unknown", reason.clone())),
@@ -339,7 +341,8 @@ impl Study {
     }
 }
 
-/// Whether two reasons differ in numbers alone: predictions are of one kind, and the first stands for all.
+/// Whether two reasons are equal except for numbers: then they have the same cause, and the first one
+/// represents them all.
 fn alike(a: &str, b: &str) -> bool {
     fn words(text: &str) -> impl Iterator<Item = &str> {
         text.split(|c: char| c.is_ascii_digit() || c == '.').filter(|word| !word.is_empty())
@@ -364,7 +367,7 @@ mod tests {
         a.is_some_and(|a| (a - b).abs() < 1e-6)
     }
 
-    /// A device whose roofs are 4096 FLOP/s and 1e12 B/s, with products at these efficiencies; 0 stands for
+    /// A device whose roofs are 4096 FLOP/s and 1e12 B/s, with matrix products at these efficiencies; 0 means
     /// unsupported.
     fn file(number: usize, efficiencies: &[f64]) -> RunFile {
         let mut header = fixture::software_header();
@@ -446,7 +449,7 @@ mod tests {
         assert!(close(family.score.pp, 0.5), "{family:?}");
         assert!(close(family.cells[0].value(), 2.0 / 3.0) && close(family.cells[1].value(), 0.4));
         assert_eq!((family.cases, family.common, &family.common_score), (2, 2, &None));
-        // One case less on one device: 0, and over what both have 2/(1 + 4).
+        // One case less on one device: 0; over the common case alone it is 2/(1 + 4).
         let runs = [file(0, &[1.0, 0.5]), file(1, &[0.25, 0.0])];
         let comparison = Comparison::new(&runs);
         let study = Study::new(&comparison, &options(2), &NoTexts);
@@ -519,7 +522,7 @@ mod tests {
         let study = Study::new(&comparison, &options(2), &NoTexts);
         for family in &study.families {
             let why = family.no_convergence.as_ref().unwrap();
-            assert!(why.ends_with(": the kernel texts are not at hand"), "{why}");
+            assert!(why.ends_with(": the kernel sources are not available"), "{why}");
         }
     }
 }

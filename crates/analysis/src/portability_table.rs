@@ -1,10 +1,10 @@
-//! Scores of any programs on any platforms, from a table: results of other studies, and their published
-//! examples.
+//! Portability scores from a table of any programs on any platforms: results of other studies, and their
+//! published examples.
 //!
-//! The columns are those of the P3 Analysis Library: `problem` (may be left out), `application`,
-//! `platform`, and `fom`, a figure of merit, or `efficiency`. A platform of a problem that an application
-//! has no line of is not supported, and neither is one whose figure is empty, 0, `NA`, `NaN`, `inf` or a
-//! dash: failed runs are written in each of these ways.
+//! The columns are those of the P3 Analysis Library: `problem` (optional), `application`, `platform`, and
+//! either `fom`, a figure of merit, or `efficiency`. For a given problem, an application does not support a
+//! platform if it has no line for it, or if the figure there is empty, 0, `NA`, `NaN`, `inf` or a dash:
+//! failed runs are written in each of these ways.
 
 use super::efficiency::Cell;
 use super::portability::Score;
@@ -12,40 +12,42 @@ use portamark_stats::{Better, application_efficiency};
 use serde::Serialize;
 use std::collections::HashSet;
 
-/// An application on a problem.
+/// Score of one application on one problem.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct TableScore {
-    /// The problem; empty where the table has no such column.
+    /// Name of the problem; empty if the table has no such column.
     pub problem: String,
-    /// The application.
+    /// Name of the application.
     pub application: String,
-    /// H: the platforms of the problem, in the order of the table.
+    /// Set H: the platforms of the problem, in table order.
     pub platforms: Vec<String>,
-    /// One for each platform.
+    /// One outcome per platform.
     pub cells: Vec<Cell>,
-    /// The metrics.
+    /// Portability metrics over the platforms.
     pub score: Score,
 }
 
-/// A line of the table; no figure stands for what is not supported.
-struct Line {
+/// One line of the table; a `figure` of `None` means not supported.
+struct TableRecord {
     problem: String,
     application: String,
     platform: String,
     figure: Option<f64>,
 }
 
-/// Words for a run that has no figure, in small letters.
+/// Words for a run without a figure, in lower case.
 const MISSING: [&str; 9] = ["", "-", "–", "na", "n/a", "nan", "none", "null", "inf"];
 
-/// The scores of the applications in `text`, comma-separated with a line of names, in the order of the
-/// table. `better` says which figures of merit are better; `platforms` chooses H, all if it is empty.
+/// Returns the scores of the applications in `text`, a comma-separated table with a header line, in table
+/// order. `better` says whether lower or higher figures of merit are better; `platforms` selects H, or all
+/// platforms if it is empty.
 ///
-/// A figure of merit is held against the best of all applications on the same problem and platform.
+/// A figure of merit is compared with the best of all applications on the same problem and platform.
 ///
 /// # Errors
-/// In words, with the line where there is one: columns that are missing, a figure that is no number or
-/// negative, one application twice on one platform and problem, a platform that the table does not have.
+/// Returns a message, with the line number where there is one, if a column is missing, a figure is no number
+/// or negative, an application appears twice on one platform and problem, or the table lacks a platform of
+/// `platforms`.
 pub fn score_table(text: &str, better: Better, platforms: &[String]) -> Result<Vec<TableScore>, String> {
     let (mut lines, is_efficiency) = read(text)?;
     for platform in platforms {
@@ -56,14 +58,14 @@ pub fn score_table(text: &str, better: Better, platforms: &[String]) -> Result<V
     lines.retain(|line| platforms.is_empty() || platforms.contains(&line.platform));
     let mut scores: Vec<TableScore> = Vec::new();
     for problem in distinct(lines.iter().map(|line| &line.problem)) {
-        let of_problem: Vec<&Line> = lines.iter().filter(|line| line.problem == problem).collect();
+        let of_problem: Vec<&TableRecord> = lines.iter().filter(|line| line.problem == problem).collect();
         let mut on = distinct(of_problem.iter().map(|line| &line.platform));
         if !platforms.is_empty() {
             on = platforms.to_vec();
         }
         for application in distinct(of_problem.iter().map(|line| &line.application)) {
             let cell = |platform: &String| {
-                let here = |line: &&&Line| line.platform == *platform;
+                let here = |line: &&&TableRecord| line.platform == *platform;
                 let own = of_problem.iter().filter(here).find(|line| line.application == application);
                 let figures = of_problem.iter().filter(here).filter_map(|line| line.figure);
                 let efficiency = own.and_then(|line| line.figure).and_then(|own| {
@@ -99,8 +101,8 @@ fn distinct<'s>(names: impl Iterator<Item = &'s String>) -> Vec<String> {
     names.filter(|name| seen.insert(name.as_str())).cloned().collect()
 }
 
-/// The lines, and whether their figures are efficiencies.
-fn read(text: &str) -> Result<(Vec<Line>, bool), String> {
+/// Parses the lines, and tells whether their figures are efficiencies.
+fn read(text: &str) -> Result<(Vec<TableRecord>, bool), String> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(text.as_bytes());
     let words = |error: csv::Error| error.to_string();
@@ -118,7 +120,7 @@ fn read(text: &str) -> Result<(Vec<Line>, bool), String> {
         Some(place) => place,
         None => needed(&["fom"]).map_err(|_| "the table has neither a column `efficiency` nor `fom`")?,
     };
-    let mut lines: Vec<Line> = Vec::new();
+    let mut lines: Vec<TableRecord> = Vec::new();
     let mut seen = HashSet::new();
     for (number, record) in reader.records().enumerate() {
         let record = record.map_err(words)?;
@@ -134,13 +136,13 @@ fn read(text: &str) -> Result<(Vec<Line>, bool), String> {
         if value < 0.0 {
             return Err(format!("line {number}: `{text}` is negative"));
         }
-        let line = Line {
+        let line = TableRecord {
             problem: problem.map(at).unwrap_or_default(),
             application: at(application),
             platform: at(platform),
             figure: Some(value).filter(|value: &f64| value.is_finite() && *value > 0.0),
         };
-        // Counting one run twice would weight its platform twice.
+        // A run counted twice would give its platform twice the weight.
         if !seen.insert((line.problem.clone(), line.application.clone(), line.platform.clone())) {
             let (application, platform) = (line.application, line.platform);
             return Err(format!("line {number}: `{application}` has a second line on `{platform}`"));
@@ -167,7 +169,7 @@ mod tests {
         score.cells.iter().map(Cell::value).collect()
     }
 
-    /// `application` on platforms 0, 1, … with these figures.
+    /// Table lines of `application` on platforms 0, 1, … with these figures.
     fn lines(application: &str, figures: &[&str]) -> String {
         figures
             .iter()
@@ -178,7 +180,7 @@ mod tests {
 
     #[test]
     fn the_figures_of_the_p3_library_give_its_efficiencies() {
-        // test_efficiency.py: times, one of which is missing, and rates.
+        // test_efficiency.py: times, one of them missing, and rates.
         let head = "problem,application,platform,fom\n";
         let table = [
             head,

@@ -1,11 +1,11 @@
-//! The time of a model's forward pass on hardware that nobody here has measured.
+//! Prediction of a model's forward pass on hardware that you don't have.
 //!
-//! A case takes t_bound/e: t_bound = max(FLOP/P, bytes/B) by the published dense peak P and bandwidth B of
-//! the accelerator, and e the part of the published roof that the same kind of kernel is seen to reach on
-//! another device, or that the user gives. It is a prediction and marked so; nothing checks that one
-//! device reaches what another does, so it has a range and not an error bar.
+//! A case takes t_bound/e, with t_bound = max(FLOP/P, bytes/B) by the published dense peak P and bandwidth B
+//! of the accelerator, and e the fraction of the published roof that the same kind of kernel reaches on
+//! another device, or that the user gives. The result is marked as a prediction. Nothing guarantees that one
+//! device reaches what another does, so it has a range and no confidence interval.
 
-use super::comparison::Device;
+use super::device::Device;
 use super::projection::{Basis, PartTime, Projection, assemble};
 use super::projection_curve::{Curve, Neighbours};
 use super::published::{accelerator, published_times};
@@ -14,40 +14,40 @@ use portamark_model::catalog::Accelerator;
 use portamark_model::suite::model::{Part, Pass};
 use portamark_model::workload::Case;
 
-/// Rows that need at most so many times as long or as short at their roof tell the range.
+/// Rows determine the range of an efficiency if their time at the roof differs by at most this factor.
 const NEAR: f64 = 10.0;
 
-/// A kind of kernel for which an efficiency can be given.
+/// Classes of kernels for which an efficiency can be given.
 pub const KERNEL_CLASSES: [&str; 5] = ["gemm", "gemv", "moe", "attention", "decode"];
 
-/// Parts of the published roof, from the least to the most: 0 < lo ≤ hi ≤ 1.
+/// Range of fractions of the published roof: 0 < lo ≤ hi ≤ 1.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct EfficiencyRange {
-    /// The least.
+    /// Lowest fraction.
     pub lo: f64,
-    /// The most.
+    /// Highest fraction.
     pub hi: f64,
 }
 
-/// Efficiencies that a user gives: for kernels of a class, and for all others.
+/// Efficiencies given by the user: per class of kernels, and for all others.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct GivenEfficiencies {
-    /// By class, one of [`KERNEL_CLASSES`].
+    /// Ranges by class, which is one of [`KERNEL_CLASSES`].
     pub classes: Vec<(&'static str, EfficiencyRange)>,
-    /// For classes without one of their own.
+    /// Range for classes without one of their own; `None` leaves these classes without an estimate.
     pub others: Option<EfficiencyRange>,
 }
 
-/// Where efficiencies are from.
+/// Source of efficiencies.
 #[derive(Debug, Clone, Copy)]
 pub enum EfficiencySource<'c, 'a> {
-    /// Rows of a device that is in the catalogue.
+    /// Rows of a measured device that is in the catalogue.
     Like(&'c Device<'a>),
-    /// A user.
+    /// Values given by the user.
     Given(&'c GivenEfficiencies),
 }
 
-/// The class of a case.
+/// Returns the kernel class of a case: its family, or `decode` for decode attention.
 fn class(case: &Case) -> &'static str {
     match case {
         Case::Attention(attention) if attention.is_decode() => "decode",
@@ -62,11 +62,12 @@ impl GivenEfficiencies {
     }
 }
 
-/// The least time of `case` by the published figures of `row`, and what binds.
+/// Returns the shortest time of `case` in seconds by the published figures of `row`, and the resource that
+/// limits it.
 ///
 /// # Errors
-/// With the figure that is not published, if the time cannot be told without it: the bandwidth, or for
-/// work that is not bound by it the peak of its format.
+/// Returns a message if a required figure is not published: the bandwidth or, for cases that are not
+/// bandwidth-bound, the peak of their precision.
 fn published_bound(row: &'static Accelerator, case: &Case) -> Result<(f64, Resource), String> {
     let unknown = |what: &str| format!("{what} of {} {} is not published", row.vendor, row.name);
     let (compute, memory) = published_times(row, case.precision(), case.flop(), case.bytes());
@@ -81,8 +82,7 @@ fn published_bound(row: &'static Accelerator, case: &Case) -> Result<(f64, Resou
     Ok((compute.max(memory), binds))
 }
 
-/// The efficiency for a case that needs `bound_s` at the published roof: middle, least, most, and where it
-/// is from in words.
+/// Efficiency of a case: middle value, range (lowest, highest), and its source in words.
 type Efficiency = (f64, Option<(f64, f64)>, String);
 
 fn efficiency(source: EfficiencySource, case: &Case, bound_s: f64) -> Result<Efficiency, String> {
@@ -96,14 +96,14 @@ fn efficiency(source: EfficiencySource, case: &Case, bound_s: f64) -> Result<Eff
         EfficiencySource::Like(device) => {
             let own = accelerator(device.header)
                 .ok_or_else(|| format!("nothing is published of {}", device.label))?;
-            // Rows that are too good to be taken as they are tell nothing.
+            // Rows with an implausible rate do not count.
             let curve = Curve::of(device, case, |entry, other| {
                 entry.excess.is_none().then(|| published_bound(own, other).ok()).flatten().map(|(s, _)| s)
             });
             let reading = curve.at(bound_s).ok_or_else(|| {
                 format!("no row of {} of its family and formats tells an efficiency", device.label)
             })?;
-            // Another device is no better known than by all rows of about this size.
+            // The range on another device is at least as wide as that of all rows of similar size.
             let ends = match (reading.ends, curve.near(bound_s, NEAR)) {
                 (Some((a, b)), Some((c, d))) => Some((a.min(c), b.max(d))),
                 (ends, _) => ends,
@@ -135,7 +135,7 @@ fn time(row: &'static Accelerator, source: EfficiencySource, part: &Part) -> Res
     })
 }
 
-/// Predicts `pass` on `row`, which is not at hand.
+/// Predicts `pass` on the accelerator `row`, with efficiencies from `source`.
 pub fn predict(row: &'static Accelerator, source: EfficiencySource, pass: &Pass) -> Projection {
     Projection { predicted: true, ..assemble(pass, |part| time(row, source, part)) }
 }
@@ -172,7 +172,7 @@ mod tests {
         let given = given(0.25, 1.0);
         let found = predict(h20(), EfficiencySource::Given(&given), &pass(&[GEMV]));
         let part = &found.parts[0];
-        // In the middle of ln e from 1/4 to 1 is 1/2.
+        // The middle of ln e between 1/4 and 1 is at 1/2.
         assert!((part.seconds / (BYTES / 4e12 / 0.5) - 1.0).abs() < 1e-9, "{part:?}");
         assert!((part.lo.unwrap() / (BYTES / 4e12) - 1.0).abs() < 1e-9);
         assert!((part.hi.unwrap() / (BYTES / 1e12) - 1.0).abs() < 1e-9);
@@ -193,7 +193,8 @@ mod tests {
 
     #[test]
     fn efficiencies_come_from_the_published_roof_of_the_device_that_was_measured() {
-        // On the H100 (3.35 TB/s) the product took twice the time of its bytes: e = 1/2, so on the H20.
+        // On the H100 (3.35 TB/s) the product took twice the time of its bytes: e = 1/2, assumed for the H20
+        // too.
         let rows = vec![fixture::ok_row(GEMV, 2.0 * BYTES / 3.35e12)];
         let runs = [fixture::file(fixture::h100_header(), rows)];
         let comparison = Comparison::new(&runs);
@@ -202,7 +203,7 @@ mod tests {
         assert!((part.seconds / (2.0 * BYTES / 4e12) - 1.0).abs() < 1e-9, "{part:?}");
         let Basis::Predicted { efficiency, from } = &part.basis else { panic!("{part:?}") };
         assert!((efficiency - 0.5).abs() < 1e-9 && from.contains("H100"), "{from}");
-        // One row tells no range.
+        // A single row gives no range.
         assert_eq!((part.lo, found.lo), (None, None));
     }
 
@@ -213,7 +214,7 @@ mod tests {
             let bytes = key.parse::<Case>().unwrap().bytes() as f64;
             fixture::ok_row(&key, bytes / 3.35e12 / e)
         };
-        // The last is ten thousand times smaller and does not count.
+        // The last one is far too small to count.
         let rows = vec![row(1000, 0.5), row(4000, 0.6), row(8000, 0.9), row(1, 0.001)];
         let runs = [fixture::file(fixture::h100_header(), rows)];
         let comparison = Comparison::new(&runs);
@@ -237,7 +238,7 @@ mod tests {
             [format!("part, `{e4m3}`: a peak for e4m3.f32 of NVIDIA H20 is not published")]
         );
         assert!(predict("llvmpipe", GEMV)[0].contains("the bandwidth of"));
-        // A device of which nothing is published has no efficiency to carry over.
+        // A device without published figures has no efficiency to carry over.
         let runs = [fixture::file(fixture::newer_software_header(), vec![fixture::ok_row(GEMV, 1.0)])];
         let comparison = Comparison::new(&runs);
         let found = super::predict(h20(), EfficiencySource::Like(&comparison.devices[0]), &pass(&[GEMV]));

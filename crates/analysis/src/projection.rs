@@ -1,14 +1,14 @@
-//! The time of a model's forward pass on a device, from the device's rows.
+//! Projection of a model's forward pass onto a device, from the device's rows.
 //!
-//! A pass is a list of cases, each done a number of times one after the other. Where a case was measured,
-//! its time is that of the row. Where it was not, it is read off the curve of those that were: rows of the
-//! same family and formats reach a part e = t_bound/t of the measured roof, with
-//! t_bound = max(FLOP/P, bytes/B) (Williams, Waterman, Patterson, CACM 52(4) 2009); ln e is interpolated
-//! over ln t_bound between the nearest smaller and the nearest larger one. That is an estimate and is
-//! marked so, as is one beyond the ends of the curve.
+//! A pass is a list of cases, each executed a number of times, one after the other. A measured case takes the
+//! time of its row. Any other case is read off the curve of the measured ones: rows of the same family and
+//! precision reach a fraction e = t_bound/t of the measured roof, with t_bound = max(FLOP/P, bytes/B)
+//! (Williams, Waterman, Patterson, CACM 52(4) 2009); ln e is interpolated over ln t_bound between the nearest
+//! smaller and the nearest larger case. That is an estimate and marked as one, as is a value beyond the ends
+//! of the curve.
 
 use super::ceiling::Ceilings;
-use super::comparison::Device;
+use super::device::Device;
 use super::projection_curve::{Curve, Neighbours};
 use super::rate::proven_seconds;
 use super::roofline::Resource;
@@ -16,92 +16,93 @@ use portamark_model::suite::model::{Part, Pass, Phase};
 use portamark_model::workload::Case;
 use serde::Serialize;
 
-/// How a time came about.
+/// Basis of a time: how it was obtained.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case", tag = "basis")]
 pub enum Basis {
-    /// The case was measured.
+    /// Measured on the device.
     Measured,
-    /// Read off the curve between two measured cases.
+    /// Interpolated between two measured cases.
     Interpolated {
-        /// The nearest with less work.
+        /// Key of the nearest case with less work.
         smaller: String,
-        /// The nearest with more.
+        /// Key of the nearest case with more work.
         larger: String,
     },
-    /// Beyond the measured cases: as good as the nearest of them.
+    /// Extrapolated beyond the measured cases, with the efficiency of the nearest one.
     Extrapolated {
-        /// That one.
+        /// Key of that nearest case.
         from: String,
     },
-    /// Not measured on the device at all: published peaks times an efficiency from elsewhere.
+    /// Predicted without any measurement on the device: published peaks times an efficiency from elsewhere.
     Predicted {
-        /// Part of the published roof that is taken to be reached.
+        /// Assumed fraction of the published roof.
         efficiency: f64,
-        /// Where the efficiency is from.
+        /// Source of the efficiency, in words.
         from: String,
     },
 }
 
-/// The time of one part of a pass.
+/// Time of one part of a pass.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct PartTime {
-    /// What it is in the model.
+    /// Name of the part in the model.
     pub name: String,
-    /// Key of its case.
+    /// Case key.
     pub case: String,
-    /// How often a pass does it.
+    /// Number of executions per pass.
     pub times: u64,
     /// Seconds of one execution.
     pub seconds: f64,
-    /// At least so long: the end of the measured median's interval, or the best of the efficiencies that it
-    /// was read off. None where one measured case is all there is.
+    /// Lower end of the time in seconds: that of the measured median's confidence interval, or the time at
+    /// the best of the efficiencies that were used. `None` if the curve has only one measured case.
     pub lo: Option<f64>,
-    /// At most so long.
+    /// Upper end of the time in seconds, in the same way.
     pub hi: Option<f64>,
-    /// How the time came about.
+    /// How the time was obtained.
     #[serde(flatten)]
     pub basis: Basis,
-    /// Which resource needs the longer, if both ceilings were measured.
+    /// Resource that needs more time, `compute` or `memory`; `None` if a ceiling is missing.
     pub binds: Option<&'static str>,
 }
 
 impl PartTime {
-    /// Seconds of all its executions in a pass.
+    /// Returns the seconds of all its executions in a pass.
     pub fn total_s(&self) -> f64 {
         self.times as f64 * self.seconds
     }
 }
 
-/// The time of a pass.
+/// Projected time of a pass.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Projection {
     /// `prefill` or `decode`.
     pub phase: String,
-    /// Sequences.
+    /// Number of sequences.
     pub batch: u64,
-    /// Tokens of each: those that are prefilled, or those before the decoded one.
+    /// Tokens per sequence: those that are prefilled, or those before the decoded one.
     pub context: u64,
-    /// Whether it is a prediction from published figures, and nothing of it was measured on the device.
+    /// Whether this is a prediction from published figures, with nothing measured on the device.
     pub predicted: bool,
-    /// Tokens of the pass, of all sequences together.
+    /// Tokens that the pass processes, over all sequences.
     pub tokens: u64,
-    /// Parts with a time.
+    /// Parts whose time is known.
     pub parts: Vec<PartTime>,
-    /// Parts without one, and why; also what the model has besides.
+    /// Parts without a time, with the reason; also parts of the model that the projection does not cover.
     pub missing: Vec<String>,
-    /// Seconds of all parts together: the work of a pass without communication, host and what is missing.
+    /// Total seconds of all known parts, without communication, host time and missing parts.
     pub seconds: f64,
-    /// The sum of the lower ends, where all parts have one: ends are taken to come together, which is wider
-    /// than if they were independent.
+    /// Sum of the lower ends in seconds; `None` unless all parts have one. All parts are assumed to be at
+    /// their lower ends together, which is wider than if they were independent.
     pub lo: Option<f64>,
-    /// The sum of the upper ends.
+    /// Sum of the upper ends in seconds, in the same way.
     pub hi: Option<f64>,
-    /// Tokens per second, of all sequences together; none where a part is missing.
+    /// Tokens per second, over all sequences; `None` if a part is missing.
     pub tokens_per_s: Option<f64>,
 }
 
-/// The least time of `case` by the measured ceilings, in seconds, and what binds.
+/// Returns the shortest possible time of `case` in seconds by the measured ceilings, and the resource that
+/// limits it.
 fn bound(ceilings: &Ceilings, case: &Case) -> Option<(f64, Resource)> {
     let compute = case.flop() as f64 / ceilings.compute_roof(case.precision())?.rate;
     let memory = case.bytes() as f64 / ceilings.memory_roof()?.rate;
@@ -109,10 +110,10 @@ fn bound(ceilings: &Ceilings, case: &Case) -> Option<(f64, Resource)> {
     Some(compute.max(memory)).filter(|bound| *bound > 0.0 && bound.is_finite()).map(|bound| (bound, binds))
 }
 
-/// The time of one part from the rows of `device`.
+/// Returns the time of one part from the rows of `device`.
 ///
 /// # Errors
-/// With the reason in words, if nothing that was measured tells.
+/// Returns a message if no measured row allows an estimate.
 fn time(device: &Device<'_>, part: &Part) -> Result<PartTime, String> {
     let key = part.case.key();
     let bounded = bound(&device.ceilings, &part.case);
@@ -152,12 +153,12 @@ fn time(device: &Device<'_>, part: &Part) -> Result<PartTime, String> {
     Ok(of(bound_s / reading.middle, lo, hi, basis))
 }
 
-/// Projects `pass` onto `device`.
+/// Projects `pass` onto `device`, using the rows measured there.
 pub fn project(device: &Device<'_>, pass: &Pass) -> Projection {
     assemble(pass, |part| time(device, part))
 }
 
-/// A projection of `pass` whose parts take what `time` says, or have no time for the reason it gives.
+/// Builds the projection of `pass` from the time of each part, or from the reason why a part has none.
 pub(super) fn assemble(pass: &Pass, time: impl Fn(&Part) -> Result<PartTime, String>) -> Projection {
     let mut parts = Vec::new();
     let mut missing = pass.left_out.clone();
@@ -233,8 +234,8 @@ mod tests {
 
     #[test]
     fn what_was_not_measured_lies_between_its_neighbours() {
-        // t_bound of m = n = k = 32 is 2·32³/4096 = 16 s, of 128 it is 1024 s. The ends reach 1/4 and 1 of
-        // the roof; that of 64, 128 s, lies halfway in ln t_bound: e = 1/2.
+        // t_bound of m = n = k = 32 is 2·32³/4096 = 16 s, of 128 it is 1024 s. They reach 1/4 and 1 of the
+        // roof; the 128 s of 64 lie halfway between them in ln t_bound: e = 1/2.
         let rows = [&ROOF[..], &[("gemm f32 m32 n32 k32 nn", 64.0), ("gemm f32 m128 n128 k128 nn", 1024.0)]]
             .concat();
         let found = projected(&rows, &[("gemm f32 m64 n64 k64 nn", 1)]);
@@ -261,7 +262,7 @@ mod tests {
             (part.seconds / 8192.0 - 1.0).abs() < 1e-9 && (part.hi.unwrap() / 32768.0 - 1.0).abs() < 1e-9
         );
         assert_eq!(part.basis, Basis::Extrapolated { from: "gemm f32 m128 n128 k128 nn".into() });
-        // One case tells no spread.
+        // A single case gives no range.
         let found = projected(&rows[..3], &[("gemm f32 m256 n256 k256 nn", 1)]);
         assert_eq!((found.parts[0].lo, found.lo), (None, None));
     }

@@ -1,43 +1,45 @@
-//! What part of a roof the measured cases of one kind reach, over the time they need at that roof.
+//! Efficiency curve: the fraction of a roof that measured cases of one kind reach, over the time that they
+//! need at that roof.
 
-use super::comparison::{Device, Entry};
+use super::device::{Device, Entry};
 use super::rate::proven_seconds;
 use portamark_model::workload::Case;
 
-/// A measured case on the curve.
+/// One measured case on the curve.
 struct Point<'a> {
     key: &'a str,
-    /// ln t_bound.
+    /// ln t_bound, the logarithm of the time at the roof in seconds.
     work: f64,
-    /// ln e.
+    /// ln e, the logarithm of the fraction of the roof reached.
     efficiency: f64,
 }
 
-/// The measured cases of a device that are of one kind, each with the part e = t_bound/t of a roof.
+/// Measured cases of one kind on a device, each with the fraction e = t_bound/t of a roof.
 pub(super) struct Curve<'a> {
     points: Vec<Point<'a>>,
 }
 
-/// Between which cases a reading lies.
+/// Measured cases next to a reading.
 pub(super) enum Neighbours<'a> {
-    /// The nearest with less work, and the nearest with more.
+    /// Keys of the nearest case with less work and of the nearest case with more.
     Between(&'a str, &'a str),
-    /// Beyond the end at this one.
+    /// Beyond the end of the curve, whose last case has this key.
     Beyond(&'a str),
 }
 
 /// An efficiency read off the curve.
 pub(super) struct Reading<'a> {
-    /// Interpolated, or that of the nearest case.
+    /// Efficiency, interpolated or that of the nearest case.
     pub(super) middle: f64,
-    /// Between which cases.
+    /// Cases that it was read from.
     pub(super) neighbours: Neighbours<'a>,
-    /// The lower and the higher of the two neighbours' efficiencies; beyond the ends those of all cases,
-    /// as how they differ along the curve is all that tells how far off this may be. None of one case.
+    /// Range of the efficiency: the lower and the higher of the two neighbours' values. Beyond the ends it is
+    /// the range of all cases, since only their variation along the curve shows the possible error. `None` if
+    /// the curve has one case.
     pub(super) ends: Option<(f64, f64)>,
 }
 
-/// Whether `other` is of the kind of `case`: a decode step is another kernel than prefill.
+/// Whether `other` is of the same kind as `case`. Decode and prefill attention are different kernels.
 fn is_alike(case: &Case, other: &Case) -> bool {
     let decodes = |case: &Case| matches!(case, Case::Attention(attention) if attention.is_decode());
     let latent = |case: &Case| matches!(case, Case::Attention(attention) if attention.latent);
@@ -48,8 +50,8 @@ fn is_alike(case: &Case, other: &Case) -> bool {
 }
 
 impl<'a> Curve<'a> {
-    /// The rows of `device` that are like `case`; `bound` is the least time of a row's case by the roof,
-    /// none of rows that tell nothing.
+    /// Builds the curve from the rows of `device` of the same kind as `case`. `bound` returns the shortest
+    /// time of a row's case at the roof, or `None` to exclude the row.
     pub(super) fn of(device: &Device<'a>, case: &Case, bound: impl Fn(&Entry, &Case) -> Option<f64>) -> Self {
         let mut points = Vec::new();
         for entry in &device.entries {
@@ -65,8 +67,8 @@ impl<'a> Curve<'a> {
         Curve { points }
     }
 
-    /// The efficiency of a case that needs `bound_s` at its roof: ln e is interpolated over ln t_bound.
-    /// None of an empty curve.
+    /// Returns the efficiency of a case that needs `bound_s` seconds at its roof; ln e is interpolated over
+    /// ln t_bound. `None` if the curve is empty.
     pub(super) fn at(&self, bound_s: f64) -> Option<Reading<'a>> {
         let work = bound_s.ln();
         let smaller = self.points.iter().filter(|p| p.work <= work).max_by(|a, b| a.work.total_cmp(&b.work));
@@ -88,12 +90,13 @@ impl<'a> Curve<'a> {
         }
     }
 
-    /// The efficiencies of all cases that need at most `factor` times as long or as short as `bound_s`.
+    /// Returns the range of efficiencies of all cases whose time at the roof differs from `bound_s` by at
+    /// most `factor`, up or down.
     pub(super) fn near(&self, bound_s: f64, factor: f64) -> Option<(f64, f64)> {
         self.spread(|point| (point.work - bound_s.ln()).abs() <= factor.ln())
     }
 
-    /// How many cases it has.
+    /// Returns the number of cases on the curve.
     pub(super) fn len(&self) -> usize {
         self.points.len()
     }

@@ -1,4 +1,4 @@
-//! The published figures that rows are held against.
+//! Published figures of accelerators, to compare rows with.
 
 use super::label::clean;
 use portamark_model::catalog::{Accelerator, Catalog};
@@ -7,23 +7,23 @@ use portamark_results::Header;
 use std::collections::HashMap;
 use std::sync::{LazyLock, Mutex, PoisonError};
 
-/// A published figure, and how it is to be read.
+/// One published figure, with its meaning.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Published {
-    /// Whose it is.
+    /// Accelerator that it belongs to.
     pub accelerator: &'static Accelerator,
-    /// The field of the catalogue: `fp16`, `bandwidth`, …
+    /// Field of the catalogue: `fp16`, `bandwidth`, …
     pub field: &'static str,
-    /// Operations or bytes per second.
+    /// Value in operations or bytes per second.
     pub per_second: f64,
-    /// What it says: density, unit and accumulator.
+    /// Meaning of the figure: sparsity, unit and accumulator.
     pub basis: &'static str,
 }
 
-/// What the catalogue knows of the device of `header`, matched by the name that its driver prints, or by
-/// its PCI ids where that says nothing.
+/// Returns the catalogue entry for the device of `header`, matched by the name that its driver reports or
+/// otherwise by its PCI ids; `None` if the catalogue has no such device.
 pub fn accelerator(header: &Header) -> Option<&'static Accelerator> {
-    /// What was found, by ids and name: every row of a report asks for it.
+    /// Earlier results by ids and name, cached because every row of a report asks for them.
     type Found = HashMap<(u32, u32), HashMap<String, Option<&'static Accelerator>>>;
     static FOUND: LazyLock<Mutex<Found>> = LazyLock::new(Mutex::default);
     let device = &header.device;
@@ -37,15 +37,15 @@ pub fn accelerator(header: &Header) -> Option<&'static Accelerator> {
     known
 }
 
-/// What stands for the chip of `header`: the published accelerator that its name is of, or its name.
+/// Returns an identifier of the chip of `header`: the id of its published accelerator, otherwise its name.
 pub(super) fn chip(header: &Header) -> String {
     accelerator(header)
         .map_or_else(|| clean(&header.device.name).to_lowercase(), |found| found.id.to_string())
 }
 
-/// The fields of the catalogue that products in `precision` are held against, the fittest first. On
-/// chips whose published number adds the vector unit to the matrix unit, that of the matrix unit
-/// alone is the ceiling of a product.
+/// Returns the catalogue fields that matrix products in `precision` are compared with, most suitable first,
+/// each with its meaning. On chips whose published number adds the vector unit to the matrix unit, the matrix
+/// unit alone is the ceiling of a product.
 fn fields(precision: Precision) -> &'static [(&'static str, &'static str)] {
     match (precision.input, precision.accumulate) {
         (DType::F32, _) => &[("fp32", "dense, vector units")],
@@ -68,8 +68,8 @@ fn fields(precision: Precision) -> &'static [(&'static str, &'static str)] {
     }
 }
 
-/// The published dense peak of `accelerator` for products in `precision`, operations per second. None
-/// where nothing is published: unknown stays unknown.
+/// Returns the published dense peak of `accelerator` for matrix products in `precision`, in operations per
+/// second; `None` if nothing is published.
 pub fn published_peak(accelerator: &'static Accelerator, precision: Precision) -> Option<Published> {
     fields(precision).iter().find_map(|&(field, basis)| {
         let per_second = accelerator.peak_per_second(field)?;
@@ -77,14 +77,14 @@ pub fn published_peak(accelerator: &'static Accelerator, precision: Precision) -
     })
 }
 
-/// The published bandwidth of the memory of `accelerator`, bytes per second.
+/// Returns the published memory bandwidth of `accelerator` in bytes per second.
 pub fn published_bandwidth(accelerator: &'static Accelerator) -> Option<Published> {
     let per_second = accelerator.bandwidth_per_second()?;
     Some(Published { accelerator, field: "bandwidth", per_second, basis: "memory, 10⁹ bytes" })
 }
 
-/// Seconds that `flop` and `bytes` need at the published figures of `accelerator`; none where a figure
-/// is not published.
+/// Returns the seconds that `flop` and `bytes` need at the published figures of `accelerator`; `None` for a
+/// figure that is not published.
 pub(super) fn published_times(
     accelerator: &'static Accelerator,
     precision: Precision,
@@ -113,7 +113,7 @@ mod tests {
         assert_eq!(peak("NVIDIA H20", "f16.f32"), Some(("fp16", 148e12)));
         assert_eq!(peak("NVIDIA H20", "bf16.f32"), Some(("bf16", 148e12)));
         assert_eq!(peak("NVIDIA H20", "i8.i32"), Some(("int8", 296e12)));
-        // What weights are stored in does not change the unit that multiplies.
+        // The storage format of weights does not change the unit that multiplies.
         assert_eq!(peak("NVIDIA H20", "f16xq4_0.f32"), Some(("fp16", 148e12)));
     }
 

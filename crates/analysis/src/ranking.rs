@@ -1,65 +1,65 @@
-//! Projections of one pass in the order of what they give, and how sure that order is.
+//! Ranking of the projections of one pass, with the confidence in the order.
 
 use super::projection::{Basis, Projection};
 use portamark_stats::{Spreading, Term, UncertainSum, order_confidence};
 use serde::Serialize;
 
-/// What is ranked by, the best first.
+/// Ranking criterion; the best candidate comes first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Criterion {
-    /// Tokens per second, the most first.
+    /// Tokens per second, highest first.
     Speed,
-    /// Price of 10⁶ tokens, the least first.
+    /// Price of 10⁶ tokens, lowest first.
     Price,
-    /// Energy of 10⁶ tokens, the least first.
+    /// Energy of 10⁶ tokens, lowest first.
     Energy,
 }
 
-/// A projection that takes part.
+/// One projection to be ranked.
 #[derive(Debug, Clone, Copy)]
 pub struct Candidate<'a> {
-    /// Its time.
+    /// Projected time of the pass, with its parts.
     pub projection: &'a Projection,
-    /// What a second of it costs in the criterion's unit: 1 for speed, else price or energy.
+    /// Cost of one second in the criterion's unit: 1 for speed, otherwise a price or an energy.
     pub per_second: f64,
-    /// Its device, by a number: what is estimated or predicted of one device rests on the same efficiencies.
+    /// Number of its device: estimates and predictions for one device rest on the same efficiencies, so their
+    /// errors are correlated.
     pub device: usize,
 }
 
-/// A place in the order.
+/// One place in the ranking.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Ranked {
-    /// Which of the candidates.
+    /// Index of the candidate.
     pub candidate: usize,
-    /// Share of draws in which it is better than the one after it; none of the last, or where a range is
-    /// not known.
+    /// Share of draws in which it beats the next one; `None` for the last one or if a range is unknown.
     pub better_than_next: Option<f64>,
 }
 
-/// An order of candidates, the best first.
+/// Ranking of candidates with its confidence.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Ranking {
-    /// The best first.
+    /// Candidates, best first.
     pub order: Vec<Ranked>,
-    /// Share of draws in which the first is the best.
+    /// Share of draws in which the first one is the best; `None` if a range is unknown.
     pub first: Option<f64>,
-    /// Share of draws in which the whole order holds.
+    /// Share of draws in which the whole order holds; `None` if a range is unknown.
     pub whole: Option<f64>,
-    /// How many draws.
+    /// Number of random draws.
     pub draws: usize,
-    /// Seed of the draws.
+    /// Seed of the random draws.
     pub seed: u64,
 }
 
-/// Terms of a candidate's cost of a token; parts of an unknown range have none.
+/// Returns the terms of a candidate's cost per token; `None` if the range of a part is unknown.
 fn terms(candidate: &Candidate) -> Option<UncertainSum> {
     let scale = candidate.per_second / candidate.projection.tokens as f64;
     let term = |part: &super::projection::PartTime| {
         let each = part.times as f64 * scale;
         let spreading = if part.basis == Basis::Measured { Spreading::Measured } else { Spreading::Together };
         let (lo, hi) = (part.lo?, part.hi?);
-        // The ends of a rank interval hold the median between them; a rounding error must not part them.
+        // The interval always contains the median; a rounding error must not push the median outside.
         let (lo, hi) = (lo.min(part.seconds), hi.max(part.seconds));
         Some(Term { middle: part.seconds * each, lo: lo * each, hi: hi * each, spreading })
     };
@@ -67,8 +67,8 @@ fn terms(candidate: &Candidate) -> Option<UncertainSum> {
     Some(UncertainSum { terms, group: candidate.device })
 }
 
-/// The order of `candidates` by what a token costs, and its confidence from `draws` draws. Times of
-/// measured parts are independent; those of estimated and predicted parts on one device err together.
+/// Ranks `candidates` by the cost of one token and estimates the confidence from `draws` random draws. Errors
+/// of measured parts are independent; those of estimated and predicted parts on one device are correlated.
 pub fn rank(candidates: &[Candidate], draws: usize, seed: u64) -> Ranking {
     let cost = |place: usize| {
         let candidate = &candidates[place];
@@ -165,7 +165,7 @@ mod tests {
         let sharp = projection(1.2, Some(1.0001), Basis::Measured);
         let found = ranked(&[sharp, wide], &[1.0, 1.0]);
         assert_eq!(places(&found), [1, 0]);
-        // Half of all draws are below 1; of the other half log₂ 1.2 = 0.263 are below 1.2.
+        // Half of all draws are below 1; log₂ 1.2 = 0.263 of the other half are below 1.2.
         let expected = 0.5 + 0.263 / 2.0;
         assert!((found.first.unwrap() - expected).abs() < 0.02, "{found:?}");
     }

@@ -1,44 +1,45 @@
-//! The headline rate of a row with the interval of its median.
+//! Headline rate of a row, with the confidence interval that follows from its median time.
 
 use portamark_model::workload::{Case, Precision};
 use portamark_results::Row;
 
-/// What is counted per second.
+/// Unit of work that a rate counts per second.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum RateUnit {
-    /// Bytes that must move.
+    /// Bytes that the work must move at least.
     Bytes,
-    /// Floating-point operations.
+    /// Floating-point operations (FLOP).
     Flop,
-    /// Steps that follow one another: what is read is the time of one, which is the inverse.
+    /// Dependent steps, such as launches of a chain; reports show the time of one step, which is the inverse.
     Steps,
-    /// Integer operations.
+    /// Integer operations (OP).
     Op,
 }
 
 impl RateUnit {
-    /// What arithmetic in `precision` counts.
+    /// Returns the unit of arithmetic in `precision`: OP for integer accumulators, otherwise FLOP.
     pub fn of_arithmetic(precision: Precision) -> Self {
         if precision.accumulate.is_integer() { RateUnit::Op } else { RateUnit::Flop }
     }
 }
 
-/// Work over the median time of one execution.
+/// Rate of a row: work divided by the median time of one execution.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Rate {
-    /// Work per second, finite and above 0.
+    /// Units of work per second; finite and above 0.
     pub value: f64,
-    /// What the work is.
+    /// Unit of the work.
     pub unit: RateUnit,
-    /// The 95 % interval of the rate, from that of the median time: lower and upper end.
+    /// 95 % confidence interval (lower, upper) of the rate, from that of the median time. `None` if the time
+    /// has no usable interval.
     pub interval: Option<(f64, f64)>,
-    /// Half the width of the interval of the median time, as a part of the median.
+    /// Half the width of the median time's confidence interval, as a fraction of the median.
     pub half_width: Option<f64>,
 }
 
 impl Rate {
-    /// The rate of an `ok` row: steps per second where the case counts them, bytes per second where it
-    /// is bound by moving data, otherwise FLOP/s, or OP/s of integers. None if the row has no usable
+    /// Returns the rate of a verified `ok` row: steps per second where the case counts them, bytes per second
+    /// where it is bandwidth-bound, otherwise FLOP/s, or OP/s for integers. `None` if the row has no usable
     /// time or counts no work.
     pub fn of(case: Option<&Case>, row: &Row) -> Option<Self> {
         let seconds = proven_seconds(row)?;
@@ -46,8 +47,8 @@ impl Rate {
         Self::of_seconds(case, row, seconds, ends)
     }
 
-    /// The rate at which the work of `row` is done in `seconds`, with the interval that follows from
-    /// the `ends` of that of the time, if these hold it between them.
+    /// Returns the rate if the work of `row` takes `seconds`. The interval follows from `ends`, the
+    /// confidence interval of the time, if `seconds` lies within it.
     pub(super) fn of_seconds(
         case: Option<&Case>,
         row: &Row,
@@ -73,7 +74,7 @@ impl Rate {
     }
 }
 
-/// Median seconds of one execution, of an `ok` row whose result was checked and found right.
+/// Returns the median seconds of one execution of an `ok` row whose result was verified.
 pub(crate) fn proven_seconds(row: &Row) -> Option<f64> {
     row.verification.as_ref().filter(|proof| proof.passed)?;
     row.seconds()
@@ -118,7 +119,7 @@ mod tests {
 
     #[test]
     fn chains_count_steps() {
-        // 64 dispatches in 128 µs.
+        // 64 launches in 128 µs.
         let case: Case = "launch i32 d64".parse().unwrap();
         let rate = Rate::of(Some(&case), &fixture::ok_row("launch i32 d64", 128e-6)).unwrap();
         assert_eq!(rate.unit, RateUnit::Steps);

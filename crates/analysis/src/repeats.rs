@@ -1,9 +1,9 @@
-//! One row for the several processes that measured a case.
+//! Choice of one row among those of several processes that measured the same case.
 
 use portamark_results::Row;
 
-/// The row of the process with the median time, the faster of two in the middle; of rows without a
-/// time the last. None of none.
+/// Returns the row of the process with the median time, or the faster of the two middle ones. If no row has a
+/// time, returns the last row; `None` if there are no rows.
 pub(super) fn typical<'a>(rows: &[&'a Row]) -> Option<&'a Row> {
     let mut timed: Vec<(f64, &Row)> = rows.iter().filter_map(|row| Some((row.seconds()?, *row))).collect();
     timed.sort_by(|(a, _), (b, _)| a.total_cmp(b));

@@ -1,21 +1,21 @@
-//! Where a row lies under the measured roof of its device.
+//! Position of a row under the measured roofline of its device.
 
 use super::ceiling::Ceilings;
 use super::rate::proven_seconds;
 use portamark_model::workload::Case;
 use portamark_results::Row;
 
-/// What bounds the time of a row from below.
+/// Resource that limits a row: the one that sets the lower bound of its time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Resource {
-    /// Arithmetic.
+    /// Arithmetic throughput.
     Compute,
-    /// Moving bytes.
+    /// Memory bandwidth.
     Memory,
 }
 
 impl Resource {
-    /// The word of reports.
+    /// Returns the name used in reports.
     pub fn name(self) -> &'static str {
         match self {
             Resource::Compute => "compute",
@@ -24,28 +24,28 @@ impl Resource {
     }
 }
 
-/// A row under the measured roof.
+/// Position of a row under the measured roof.
 ///
-/// Bytes are those that an execution must move, not those that it did: the intensity is declared
-/// and not observed, and a working set that stays in a cache can lie above the roof. It is shown so
-/// and never clamped.
+/// Bytes are those that an execution must move, not those that it did move. The intensity is thus computed,
+/// not observed, and a working set that stays in a cache can lie above the roof. Such a fraction above 1 is
+/// kept and never clamped.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Placement {
-    /// FLOP per byte; none for work that has no FLOP or no bytes.
+    /// Arithmetic intensity in FLOP per byte; `None` if the work has no FLOP or no bytes.
     pub intensity: Option<f64>,
-    /// Which resource needs the longer.
+    /// Resource that needs more time.
     pub binds: Resource,
-    /// The least time by the measured ceilings, t_bound = max over resources of amount / peak, in
-    /// seconds.
+    /// Shortest possible time in seconds by the measured ceilings: t_bound = max over resources of amount /
+    /// peak.
     pub bound_s: f64,
-    /// t_bound over the median time. 1 is the roof.
+    /// Fraction of the roof reached: t_bound over the median time. 1 is on the roof.
     pub fraction: f64,
 }
 
-/// Places an `ok` row. None if it has no usable time, or if the ceiling that its kind of work is
-/// judged by was not measured: bandwidth for cases that move data, arithmetic in its format for the
-/// others. The other ceiling takes part if it was measured. Bandwidth is that of memory, and for rows
-/// whose buffers stay in a cache that of their working set; see [`Ceilings::bandwidth_for`].
+/// Places a verified `ok` row under the roofline. `None` if it has no usable time, or if the ceiling that its
+/// kind of work is judged by was not measured: bandwidth for bandwidth-bound cases, arithmetic in its
+/// precision for the others. The other ceiling takes part if it was measured. Bandwidth is that of memory;
+/// for cache-warm rows it is that at their working-set size, see [`Ceilings::bandwidth_for`].
 pub fn place(ceilings: &Ceilings, case: &Case, row: &Row) -> Option<Placement> {
     let seconds = proven_seconds(row)?;
     let compute = ceilings.compute_roof(case.precision()).map(|c| row.flop as f64 / c.rate);
@@ -77,11 +77,12 @@ mod tests {
 
     #[test]
     fn the_resource_that_needs_the_longer_binds() {
-        // m4 n4 k4: 128 FLOP in 1/32 s, 192 B in 3/128 s: compute binds. In 1/16 s it is at half.
+        // m4 n4 k4: 128 FLOP in 1/32 s, 192 B in 3/128 s: compute-bound. In 1/16 s it reaches half of the
+        // roof.
         let p = placed(&ROOF, "gemm f32 m4 n4 k4 nn", 1.0 / 16.0).unwrap();
         assert_eq!((p.binds, p.bound_s, p.fraction), (Resource::Compute, 1.0 / 32.0, 0.5));
         assert_eq!(p.intensity, Some(128.0 / 192.0));
-        // m1 n1 k1: 2 FLOP in 1/2048 s, 12 B in 3/2048 s: memory binds. In 3/1024 s it is at half.
+        // m1 n1 k1: 2 FLOP in 1/2048 s, 12 B in 3/2048 s: memory-bound. In 3/1024 s it reaches half.
         let p = placed(&ROOF, "gemm f32 m1 n1 k1 nn", 3.0 / 1024.0).unwrap();
         assert_eq!((p.binds, p.fraction), (Resource::Memory, 0.5));
     }
@@ -96,10 +97,10 @@ mod tests {
     fn a_row_is_not_judged_by_the_ceiling_of_other_work() {
         assert_eq!(placed(&ROOF[1..], "gemm f32 m4 n4 k4 nn", 1.0), None);
         assert_eq!(placed(&ROOF[..1], "stream f32 copy n1024", 1.0), None);
-        // f16 with an f16 accumulator has no ceiling here; with an f32 accumulator it has.
+        // f16 with an f16 accumulator has no ceiling here; with an f32 accumulator it does.
         assert_eq!(placed(&ROOF, "gemm f16 m4 n4 k4 nn", 1.0), None);
         assert!(placed(&ROOF, "gemm f16.f32 m4 n4 k4 nn", 1.0).is_some());
-        // Arithmetic alone is a lower bound of the time and enough for a product.
+        // The arithmetic alone bounds the time from below, which is enough for a matrix product.
         let p = placed(&ROOF[..1], "gemm f32 m4 n4 k4 nn", 1.0 / 16.0).unwrap();
         assert_eq!((p.binds, p.fraction), (Resource::Compute, 0.5));
     }

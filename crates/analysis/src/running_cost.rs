@@ -1,37 +1,37 @@
-//! What a million tokens cost in money and in energy, where price and power are known.
+//! Price and energy of a million tokens, where hourly price and power are known.
 
-use super::comparison::Device;
+use super::device::Device;
 use super::projection::{Basis, PartTime, Projection};
 use portamark_model::catalog::Accelerator;
 use serde::Serialize;
 
-/// Part of a pass that measured rows with a reading of power have to make up, for their mean to be that of
-/// the pass.
+/// Fraction of a pass's time that measured rows with a power reading must cover, so that their mean power
+/// represents the pass.
 const ENOUGH: f64 = 0.5;
 
-/// The power that a device is taken to draw.
+/// Assumed power draw of a device.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Power {
-    /// Watts of one device.
+    /// Power of one device in watts.
     pub watts: f64,
-    /// What the figure is.
+    /// Source of the figure.
     pub basis: PowerBasis,
 }
 
-/// What a figure of power is.
+/// Source of a power figure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum PowerBasis {
-    /// The user's.
+    /// Given by the user.
     Given,
-    /// The mean of the device's sensor while the cases of the pass ran, weighted by their share of its time.
+    /// Mean of the device's sensor while the cases of the pass ran, weighted by their share of its time.
     Measured,
-    /// The published power of the board: what it draws at most, so energy is an upper bound.
+    /// Published board power: the maximum draw, so that energy is an upper bound.
     BoardPower,
 }
 
 impl PowerBasis {
-    /// What it is, in words.
+    /// Returns a description for reports.
     pub fn words(self) -> &'static str {
         match self {
             PowerBasis::Given => "as given",
@@ -42,7 +42,8 @@ impl PowerBasis {
 }
 
 impl Power {
-    /// What a user gave, or else what was measured, or else the published power of the board.
+    /// Returns the power given by the user, otherwise the measured one, otherwise the published board power;
+    /// `None` if none is known.
     pub fn of(given: Option<f64>, measured: Option<f64>, accelerator: Option<&Accelerator>) -> Option<Self> {
         let board = accelerator.and_then(|row| row.board_power_w);
         let known =
@@ -51,8 +52,8 @@ impl Power {
     }
 }
 
-/// The mean power of `device` in `projection`, watts: that of the rows that it is made of, weighted by
-/// time. None where rows with a reading make up less than half of its time.
+/// Returns the mean power of `device` during `projection` in watts, from the measured rows of its parts,
+/// weighted by time. `None` if rows with a power reading cover less than half of its time.
 pub fn measured_power(device: &Device, projection: &Projection) -> Option<f64> {
     let watts = |part: &PartTime| {
         let row = device.entries.iter().map(|entry| entry.row).find(|row| row.case == part.case)?;
@@ -65,13 +66,14 @@ pub fn measured_power(device: &Device, projection: &Projection) -> Option<f64> {
     (seconds > 0.0 && seconds >= ENOUGH * projection.seconds).then(|| energy / seconds)
 }
 
-/// Price of 10⁶ tokens at `tokens_per_s`, where all devices together cost `per_hour`: p/3600/r · 10⁶.
+/// Returns the price of 10⁶ tokens at r = `tokens_per_s`, where all devices together cost p = `per_hour`:
+/// p/3600/r · 10⁶.
 pub fn price_per_million(per_hour: f64, tokens_per_s: f64) -> f64 {
     per_hour / 3600.0 / tokens_per_s * 1e6
 }
 
-/// Kilowatt-hours of 10⁶ tokens at `tokens_per_s`, where all devices together draw `watts`:
-/// P/r · 10⁶ J over 3.6 · 10⁶ J.
+/// Returns the kilowatt-hours for 10⁶ tokens at r = `tokens_per_s`, where all devices together draw P =
+/// `watts`: P/r · 10⁶ J divided by 3.6 · 10⁶ J/kWh.
 pub fn kwh_per_million(watts: f64, tokens_per_s: f64) -> f64 {
     watts / tokens_per_s / 3.6
 }
@@ -123,7 +125,7 @@ mod tests {
         };
         // (3 s · 300 W + 1 s · 100 W)/4 s.
         assert_eq!(power(Some(300.0)), Some(250.0));
-        // One second of four says too little.
+        // One second of four is too little.
         assert_eq!(power(None), None);
     }
 }

@@ -1,36 +1,31 @@
-//! How much the rate of a case depends on what its inputs are drawn from.
+//! Sensitivity of a case's rate to the distribution of its inputs.
 
 use super::comparison::Comparison;
 use super::rate::Rate;
 use portamark_model::workload::Distribution;
 use portamark_results::Header;
 
-/// The word of the distribution of the inputs of a file; files of before the choice are uniform.
-pub(crate) fn distribution(header: &Header) -> &str {
-    header.options.get("dist").map_or(Distribution::Uniform.name(), String::as_str)
-}
-
-/// One case on one device with inputs of several distributions.
+/// Rates of one case on one device with inputs of several distributions.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Sensitivity<'a> {
     /// Name of the device.
     pub device: &'a str,
-    /// Key of the case.
+    /// Case key.
     pub case: &'a str,
-    /// The rate with each distribution, in the order of [`Distribution::ALL`]; none where it has no row.
+    /// Rate with each distribution, in the order of [`Distribution::ALL`]; `None` if it was not measured.
     pub rates: [Option<Rate>; 4],
 }
 
 impl Sensitivity<'_> {
-    /// The highest rate over the lowest.
+    /// Returns the highest rate over the lowest, at least 1.
     pub fn spread(&self) -> f64 {
         let rates = || self.rates.iter().flatten().map(|rate| rate.value);
         rates().fold(0.0, f64::max) / rates().fold(f64::INFINITY, f64::min)
     }
 }
 
-/// The cases that a device has with two distributions or more, by one executor and one version of the
-/// method, in the order of the comparison.
+/// Returns the cases that a device has with at least two distributions, by the same executor and the same
+/// version of the method, in the order of the comparison.
 pub fn sensitivities<'a>(comparison: &Comparison<'a>) -> Vec<Sensitivity<'a>> {
     let identity = |header: &'a Header| {
         let executor = header.executor.split_whitespace().next();
@@ -45,7 +40,7 @@ pub fn sensitivities<'a>(comparison: &Comparison<'a>) -> Vec<Sensitivity<'a>> {
         let alike: Vec<usize> = (first..comparison.devices.len()).filter(|other| is_same(*other)).collect();
         for line in &comparison.cases {
             let rates = Distribution::ALL.map(|dist| {
-                let of = |at: &&usize| distribution(comparison.devices[**at].header) == dist.name();
+                let of = |at: &&usize| comparison.devices[**at].header.distribution() == dist.name();
                 comparison.entry(line, *alike.iter().find(of)?)?.rate
             });
             if rates.iter().flatten().count() > 1 {
@@ -72,7 +67,7 @@ mod tests {
 
     #[test]
     fn rows_of_unlike_distributions_are_side_by_side_and_never_compared() {
-        // 128 FLOP in 2, 1 and 4 s. A file without the word is uniform, as one with it.
+        // 128 FLOP in 2, 1 and 4 s. A file without the option is uniform, like one that says so.
         let runs = [
             file(None, 9.0),
             file(Some("uniform"), 2.0),

@@ -1,41 +1,40 @@
-//! Many devices in an order: how near each comes to the fastest, case by case.
+//! Order of many devices by how close each comes to the fastest, case by case.
 
 use super::comparison::Comparison;
 use super::rate::RateUnit;
-use super::sensitivity::distribution;
 use std::collections::HashMap;
 
-/// One device among others.
+/// Standing of one device among the others.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Standing {
-    /// Place in [`Comparison::devices`].
+    /// Index of the device in [`Comparison::devices`].
     pub device: usize,
-    /// Cases with a proven rate.
+    /// Number of cases with a verified rate.
     pub measured: usize,
-    /// Of these the cases that another device has a rate of too, by the same version of the method and on
-    /// inputs of the same distribution.
+    /// Number of these cases that another device also has a rate of, by the same version of the method and
+    /// with inputs of the same distribution.
     pub shared: usize,
-    /// Of the shared cases those where no other device has a higher rate.
+    /// Number of shared cases in which no other device has a higher rate.
     pub led: usize,
-    /// Geometric mean over the shared cases of the rate over the highest of all devices, 0 to 1. It is
-    /// over other cases on each device: it gives an order to look in and is no verdict.
+    /// Geometric mean over the shared cases of the rate relative to the highest of all devices, 0 to 1;
+    /// `None` if no case is shared. The cases differ between devices: the value orders devices for display
+    /// and is no verdict.
     pub of_fastest: Option<f64>,
 }
 
-/// Unit, version of the method and distribution of inputs: what rates have in common that are held against
-/// each other.
+/// Conditions that must agree before rates are compared: unit, method version and distribution of inputs.
 type Alike<'a> = (RateUnit, u32, &'a str);
 
 impl Comparison<'_> {
-    /// All devices: first those with at least half as many measured cases as the one with most, then the
-    /// others; each group by falling [`Standing::of_fastest`], equals in the order of files.
+    /// Returns all devices in order: first those with at least half as many measured cases as the device with
+    /// the most, then the others; each group by falling [`Standing::of_fastest`], ties in file order.
     pub fn standings(&self) -> Vec<Standing> {
         let mut standings: Vec<Standing> = (0..self.devices.len())
             .map(|device| Standing { device, measured: 0, shared: 0, led: 0, of_fastest: None })
             .collect();
         let mut logarithms = vec![0.0; self.devices.len()];
         for line in &self.cases {
-            // Rates by unlike methods, or of unlike inputs, are not held against each other.
+            // Rates by different methods, or with different inputs, are not compared.
             let mut groups: HashMap<Alike, Vec<(usize, f64)>> = HashMap::new();
             for (device, standing) in standings.iter_mut().enumerate() {
                 let Some(entry) = self.entry(line, device) else { continue };
@@ -43,7 +42,7 @@ impl Comparison<'_> {
                     continue;
                 };
                 standing.measured += 1;
-                let alike = (rate.unit, entry.header.method, distribution(entry.header));
+                let alike = (rate.unit, entry.header.method, entry.header.distribution());
                 groups.entry(alike).or_default().push((device, rate.value));
             }
             for rates in groups.values().filter(|rates| rates.len() > 1) {
@@ -95,7 +94,7 @@ mod tests {
             device("b", vec![row(64, 2.0), row(128, 1.0)]),
         ];
         let standings = Comparison::new(&runs).standings();
-        // a: 1 and 1/4, so 1/2, and nobody else has 256; b: 1/2 and 1, so √½.
+        // a: 1 and 1/4, so 1/2, and no other device has 256; b: 1/2 and 1, so √½.
         assert_eq!(standings.iter().map(|s| s.device).collect::<Vec<_>>(), [1, 0]);
         let counts = |s: &Standing| (s.measured, s.shared, s.led);
         assert_eq!((counts(&standings[0]), counts(&standings[1])), ((2, 2, 1), (3, 2, 1)));

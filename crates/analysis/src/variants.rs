@@ -1,16 +1,16 @@
-//! Cases that were measured by several kernel variants: what run-time checks cost, and the user's
-//! kernels against the built-in ones.
+//! Comparison of kernel variants of the same case: the cost of run-time checks, and the user's own kernels
+//! against the built-in ones.
 
-use super::comparison::{Device, Entry};
+use super::device::{Device, Entry};
 use super::rate::proven_seconds;
 use portamark_model::variant::Variant;
 
-/// A case by one variant without and with run-time checks.
+/// Times of one variant of a case without and with run-time checks.
 #[derive(Debug, Clone, PartialEq)]
 pub struct CostOfChecks<'a> {
-    /// Key of the case.
+    /// Case key.
     pub case: &'a str,
-    /// Text of the variant without checks.
+    /// Variant without checks, as text.
     pub variant: String,
     /// Median seconds without checks.
     pub unchecked_s: f64,
@@ -19,24 +19,24 @@ pub struct CostOfChecks<'a> {
 }
 
 impl CostOfChecks<'_> {
-    /// Time with checks over that without.
+    /// Returns the time with checks over that without; 1 if checks cost nothing.
     pub fn ratio(&self) -> f64 {
         self.checked_s / self.unchecked_s
     }
 }
 
-/// A user's kernel and the fastest built-in one of the same case.
+/// Times of a user's kernel and of the fastest built-in kernel for the same case.
 #[derive(Debug, Clone, PartialEq)]
 pub struct OwnAgainstBuiltIn<'a> {
-    /// Key of the case.
+    /// Case key.
     pub case: &'a str,
-    /// Text of the user's variant.
+    /// The user's variant, as text.
     pub own: String,
-    /// Its median seconds.
+    /// Median seconds of the user's variant.
     pub own_s: f64,
-    /// Text of the built-in variant.
+    /// The built-in variant, as text.
     pub built_in: String,
-    /// Its median seconds.
+    /// Median seconds of the built-in variant.
     pub built_in_s: f64,
 }
 
@@ -44,8 +44,7 @@ fn timed<'d>(entry: &'d Entry<'_>) -> Option<(&'d Variant, f64)> {
     Some((&entry.row.kernel.as_ref()?.variant, proven_seconds(entry.row)?))
 }
 
-/// Every variant of `device` that was measured without and with run-time checks, in the order of its
-/// cases.
+/// Returns every variant on `device` that was measured both without and with run-time checks, in case order.
 pub fn costs_of_checks<'a>(device: &Device<'a>) -> Vec<CostOfChecks<'a>> {
     let mut costs = Vec::new();
     for entry in device.all() {
@@ -64,8 +63,8 @@ pub fn costs_of_checks<'a>(device: &Device<'a>) -> Vec<CostOfChecks<'a>> {
     costs
 }
 
-/// Every kernel of the user's on `device` beside the fastest built-in one that has the same checks,
-/// or any if there is none.
+/// Returns every user kernel on `device` with the fastest built-in kernel that has the same checks setting,
+/// or with the fastest of any setting if there is none.
 pub fn own_kernels<'a>(device: &Device<'a>) -> Vec<OwnAgainstBuiltIn<'a>> {
     let mut found = Vec::new();
     for entry in device.all() {

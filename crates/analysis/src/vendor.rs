@@ -1,47 +1,33 @@
-//! portable kernels against vendor libraries: what other programs measured of the same cases on the
-//! same device, and what portamark measured itself of libraries through foreign executors.
+//! Comparison of portable kernels with vendor libraries: with imported results of other programs for the same
+//! cases on the same device, and with library kernels that portamark measured through foreign executors.
 
-use super::comparison::{Comparison, Device, Entry, case_order};
+use super::comparison::Comparison;
+use super::device::{Device, Entry};
+use super::imported::ImportedRow;
 use super::label::clean;
 use super::published::chip;
 use super::rate::Rate;
-use super::sensitivity::distribution;
 use portamark_model::variant::Path;
-use portamark_model::workload::Case;
-use portamark_results::{Header, Imported, Row, RunFile};
+use portamark_model::workload::compare_keys;
+use portamark_results::Row;
 use std::collections::HashMap;
 
-/// A number of another program.
-#[derive(Debug, Clone)]
-pub struct ImportedRow<'a> {
-    /// Its row.
-    pub row: &'a Row,
-    /// The header of its file.
-    pub header: &'a Header,
-    /// What the program told.
-    pub imported: &'a Imported,
-    /// The case of portamark that it is of, if it is of one.
-    pub case: Option<Case>,
-    /// The devices of the comparison that are the same chip, through whichever driver.
-    pub devices: Vec<usize>,
-}
-
-/// Whose number the portable kernel's is held against.
+/// Reference that a portable kernel is compared with.
 #[derive(Debug, Clone)]
 pub enum Reference<'a> {
-    /// Another program's, as it told it.
+    /// Result of another program, as reported by it.
     Imported(ImportedRow<'a>),
-    /// A library's, which portamark measured and proved by its own method.
+    /// Kernel of a library, measured and verified by portamark itself.
     Measured {
-        /// The label of the device that has it, which is the same chip.
+        /// Label of the device that ran the library, which is the same chip.
         label: String,
-        /// What computed it, e.g. `torch.matmul`.
+        /// Name of the library function, e.g. `torch.matmul`.
         kernel: &'a str,
     },
 }
 
 impl Reference<'_> {
-    /// Whose number it is: `cuBLAS (nvbench 0.1.0)`, `torch.matmul (torch 2.9.0)`.
+    /// Returns the source of the number, e.g. `cuBLAS (nvbench 0.1.0)` or `torch.matmul (torch 2.9.0)`.
     pub fn source(&self) -> String {
         match self {
             Reference::Imported(import) => import.source(),
@@ -50,130 +36,54 @@ impl Reference<'_> {
     }
 }
 
-/// The rate of a portable kernel over that of a library, on one case and one device.
+/// Rate of a portable kernel compared with that of a library, for one case on one device.
 #[derive(Debug, Clone)]
 pub struct AgainstVendor<'a> {
-    /// Key of the case.
+    /// Case key.
     pub case: &'a str,
-    /// Place of the device in [`Comparison::devices`].
+    /// Index of the device in [`Comparison::devices`].
     pub device: usize,
-    /// The rate of portamark.
+    /// Rate of portamark's portable kernel.
     pub portable: Rate,
-    /// The rate of the library; its interval is the spread that another program told, or that of
-    /// portamark's own samples.
+    /// Rate of the library. Its interval is the spread that the other program reported, or the confidence
+    /// interval of portamark's own samples.
     pub vendor: Rate,
-    /// Whose that is.
+    /// Source of the library's rate.
     pub reference: Reference<'a>,
-    /// The first rate over the second.
+    /// `portable` over `vendor`: above 1 if the portable kernel is faster.
     pub ratio: f64,
-    /// The ratio at the ends of the 95 % interval of portamark's rate; of what both sides' intervals leave
-    /// open where portamark measured both. What another program's samples vary by is not in it: that is
-    /// [`AgainstVendor::vendor`]'s interval.
+    /// Interval (lower, upper) of the ratio, from the 95 % confidence interval of portamark's rate and, if
+    /// portamark measured both, from that of the library. The spread of another program's samples is not
+    /// included: see [`AgainstVendor::vendor`].
     pub interval: Option<(f64, f64)>,
 }
 
-impl ImportedRow<'_> {
-    /// The rate in what portamark counts for the case; its interval is the spread that the program told.
-    /// None for what is no case, or has no time.
-    pub fn rate(&self) -> Option<Rate> {
-        let case = self.case.as_ref()?;
-        let rate = Rate::of_seconds(
-            Some(case),
-            self.row,
-            self.row.imported_seconds()?,
-            self.row.imported_spread_s(),
-        )?;
-        // Half of a spread that may be a range is no half-width of an interval.
-        Some(Rate { half_width: None, ..rate })
-    }
-
-    /// Whose number it is: `cuBLAS (nvbench 0.1.0)`, or only the program.
-    pub fn source(&self) -> String {
-        let program = match &self.imported.version {
-            Some(version) => format!("{} {version}", self.imported.method),
-            None => self.imported.method.clone(),
-        };
-        match &self.imported.library {
-            Some(library) => clean(&format!("{library} ({program})")),
-            None => clean(&program),
-        }
-    }
-}
-
-/// Whether every row of `run` is of another program.
-pub(super) fn is_imported(run: &RunFile) -> bool {
-    !run.rows.is_empty() && run.rows.iter().all(|row| row.imported.is_some())
-}
-
-/// The numbers of other programs in the order of cases: of each program, library, device and case that
-/// of the newest file, and of several there the one in the middle.
-pub(super) fn imported_rows<'a>(runs: &'a [RunFile], devices: &[Device]) -> Vec<ImportedRow<'a>> {
-    type Key<'a> = (&'a str, &'a str, Option<&'a str>, &'a str);
-    let mut groups: Vec<(&RunFile, Vec<ImportedRow>)> = Vec::new();
-    let mut places: HashMap<Key, usize> = HashMap::new();
-    for run in runs {
-        for row in &run.rows {
-            let Some(imported) = &row.imported else { continue };
-            let key = (&*run.header.device.id, &*imported.method, imported.library.as_deref(), &*row.case);
-            let case = row.case.parse().ok();
-            let found = ImportedRow { row, header: &run.header, imported, case, devices: Vec::new() };
-            let place = *places.entry(key).or_insert_with(|| {
-                groups.push((run, Vec::new()));
-                groups.len() - 1
-            });
-            let (held, rows) = &mut groups[place];
-            if std::ptr::eq(*held, run) {
-                rows.push(found);
-            } else if run.header.started >= held.header.started {
-                (*held, *rows) = (run, vec![found]);
-            }
-        }
-    }
-    let chips: Vec<String> = devices.iter().map(|device| chip(device.header)).collect();
-    let mut places: HashMap<&str, Vec<usize>> = HashMap::new();
-    let mut on = |header: &'a Header| {
-        let found = places.entry(&header.device.name).or_insert_with(|| {
-            let chip = chip(header);
-            (0..chips.len()).filter(|device| chips[*device] == chip).collect()
-        });
-        found.clone()
-    };
-    let middle = |(_, mut rows): (&RunFile, Vec<ImportedRow<'a>>)| {
-        rows.sort_by(|a, b| a.imported.value.total_cmp(&b.imported.value));
-        let row = rows.swap_remove((rows.len() - 1) / 2);
-        ImportedRow { devices: on(row.header), ..row }
-    };
-    let mut rows: Vec<ImportedRow> = groups.into_iter().map(middle).collect();
-    rows.sort_by(|a, b| case_order(&a.row.case, &b.row.case).then_with(|| a.source().cmp(&b.source())));
-    rows
-}
-
-/// Whether `row` is of a library's kernel.
+/// Whether a library's kernel computed `row`.
 fn is_of_library(row: &Row) -> bool {
     row.kernel.as_ref().is_some_and(|kernel| kernel.variant.path == Path::Library)
 }
 
-/// Whether two devices are one chip, and their times can be compared. Software drivers name themselves
-/// and not the processor: those of one run had the same.
+/// Whether two devices are the same chip and their times can be compared. Software drivers report their own
+/// name and not that of the CPU; those of one run share a CPU.
 fn share_a_chip(a: &Device, b: &Device) -> bool {
     let (a, b) = (a.header, b.header);
     let processor = a.device.is_software() && b.device.is_software() && a.run == b.run;
-    let alike = a.method == b.method && distribution(a) == distribution(b);
+    let alike = a.method == b.method && a.distribution() == b.distribution();
     alike && (processor || chip(a) == chip(b))
 }
 
-/// Whether there is anything to hold portable kernels against.
+/// Whether the comparison has any result to compare portable kernels with.
 pub fn has_references(comparison: &Comparison) -> bool {
     let library = |device: &Device| device.entries.iter().any(|entry| is_of_library(entry.row));
     !comparison.imported.is_empty() || comparison.devices.iter().any(library)
 }
 
-/// For each case that both a portable kernel and a library computed on one device, how fast the portable
-/// one is against it, in the order of devices and then of cases. A program that has a number of a case
-/// by several libraries has one for each.
+/// Compares the portable kernel with the library for each case that both computed on the same device, in the
+/// order of devices and then of cases. If a program has results of a case from several libraries, each gives
+/// one comparison.
 ///
-/// Of other programs, cases are the same where the import found them exactly the same; their conditions
-/// (caches, clocks, which of the samples) are their own.
+/// Imported results count for a case only if the import found an exact match; their conditions (caches,
+/// clocks, choice of samples) are those of the other program.
 pub fn against_vendor<'a>(comparison: &Comparison<'a>) -> Vec<AgainstVendor<'a>> {
     let mut found = Vec::new();
     for (index, device) in comparison.devices.iter().enumerate() {
@@ -185,7 +95,7 @@ pub fn against_vendor<'a>(comparison: &Comparison<'a>) -> Vec<AgainstVendor<'a>>
             portable(device).map(|entry| (entry.row.case.as_str(), entry)).collect();
         found.extend(imports.into_iter().filter_map(|import| {
             let vendor = import.rate()?;
-            // What the other program's samples vary by is its own to tell.
+            // The other program's rate is taken as exact; its own interval shows its spread.
             let exact = Some((vendor.value, vendor.value));
             let own = entries.get(import.row.case.as_str())?;
             held_against(index, own, vendor, exact, Reference::Imported(import.clone()))
@@ -201,17 +111,17 @@ pub fn against_vendor<'a>(comparison: &Comparison<'a>) -> Vec<AgainstVendor<'a>>
             }));
         }
     }
-    // What several libraries make of one case stands together.
-    found.sort_by(|a, b| a.device.cmp(&b.device).then_with(|| case_order(a.case, b.case)));
+    // Keeps the results of several libraries for one case together.
+    found.sort_by(|a, b| a.device.cmp(&b.device).then_with(|| compare_keys(a.case, b.case)));
     found
 }
 
-/// The rows of `device` that portable kernels computed.
+/// Iterates over the rows of `device` that portable kernels computed.
 fn portable<'c, 'a>(device: &'c Device<'a>) -> impl Iterator<Item = &'c Entry<'a>> {
     device.entries.iter().filter(|entry| !is_of_library(entry.row))
 }
 
-/// A portable row against the rate `vendor` of a library, which lies within `range`.
+/// Compares a portable row with the library's rate `vendor`, which lies within `range`.
 fn held_against<'a>(
     device: usize,
     own: &Entry<'a>,
@@ -235,7 +145,7 @@ mod tests {
 
     const KEY: &str = "gemm f32 m512 n512 k512 nn";
 
-    /// portamark in 2 ms, and another program in `seconds`.
+    /// portamark takes 2 ms, another program takes `seconds`.
     fn runs(seconds: &[f64]) -> Vec<RunFile> {
         let rows = seconds.iter().map(|s| fixture::imported_row(KEY, *s)).collect();
         vec![
@@ -275,7 +185,7 @@ mod tests {
         assert_eq!(against_vendor(&Comparison::new(&other)).len(), 1);
         other[1].rows[0].case = "nvbench: gemm 512".into();
         assert!(against_vendor(&Comparison::new(&other)).is_empty());
-        // Not proven, so without a rate.
+        // Not verified, so without a rate.
         let mut wrong = runs(&[1e-3]);
         wrong[0].rows[0].verification = None;
         assert!(against_vendor(&Comparison::new(&wrong)).is_empty());
@@ -293,7 +203,7 @@ mod tests {
         assert!((found[0].ratio - 1.5).abs() < 1e-9, "{}", found[0].ratio);
     }
 
-    /// portamark through Vulkan in 2 ms, and by a library in `seconds` on a device called `name`.
+    /// portamark takes 2 ms through Vulkan, a library takes `seconds` on a device called `name`.
     fn with_library(name: &str, seconds: f64) -> Vec<RunFile> {
         let mut runs = runs(&[]);
         runs.truncate(1);

@@ -1,54 +1,55 @@
-//! Whether one side is faster than another, slower or the same, or whether nobody can tell.
+//! Verdict on two sides: whether one is faster, slower or the same, or whether the data is inconclusive.
 //!
-//! The five answers are those of nvbench's robust comparison in the words of this program; the rule
-//! is an interval of the ratio of medians against a practical margin. Significance alone is no rule:
-//! with samples enough every two runs differ significantly.
+//! The five answers are those of nvbench's robust comparison, in this program's words. The rule compares the
+//! confidence interval of the ratio of medians with a practical margin. Statistical significance alone is not
+//! enough: with enough samples, any two runs differ significantly.
 
 use portamark_stats::{Bootstrap, MedianRatio, RatioEvidence, benjamini_hochberg, holm};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// How a verdict is reached.
+/// Rule by which a verdict is reached.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct VerdictRule {
-    /// δ: ratios between 1/(1 + δ) and 1 + δ are of no practical interest. Above 0.
+    /// Margin δ, above 0: ratios between 1/(1 + δ) and 1 + δ are of no practical interest.
     pub margin: f64,
-    /// The least number of processes on each side. One process can never tell, so that less than 2
+    /// Minimum number of processes on each side. One process can never show a difference, so a value below 2
     /// counts as 2.
     pub min_processes: usize,
-    /// The bootstrap of the interval.
+    /// Bootstrap that computes the confidence interval.
     pub bootstrap: Bootstrap,
 }
 
 impl VerdictRule {
-    /// Method 1: a margin of 2 %, five processes on each side, and 10 000 resamples at 95 %.
+    /// Returns the rule of method 1: a margin of 2 %, five processes on each side, and 10 000 resamples at
+    /// 95 %.
     ///
-    /// Five, because no order of three and three processes is rarer than 5 % among equal kernels
-    /// (2/C(6, 3) = 10 %), that of four and four barely (2/C(8, 4) = 2.9 %). Whatever the noise, the
-    /// interval of equal kernels misses 1 in 5 % of trials; and to be called faster or slower they have
-    /// to miss the margin too, so that it is less: 2 % where processes differ by 10 %, under 1 in 1000
-    /// where they differ by 3 %.
+    /// Five, because among equal kernels no order of three and three processes is rarer than 5 % (2/C(6, 3) =
+    /// 10 %), and that of four and four barely is (2/C(8, 4) = 2.9 %). Whatever the noise, the interval of
+    /// equal kernels misses 1 in 5 % of trials. To be called faster or slower it must also miss the margin,
+    /// which is rarer: 2 % of trials if processes differ by 10 %, fewer than 1 in 1000 if they differ by 3 %.
     pub fn seeded(seed: u64) -> Self {
         Self { margin: 0.02, min_processes: 5, bootstrap: Bootstrap::seeded(seed) }
     }
 
-    /// The part of true hypotheses that may be rejected, α.
+    /// Returns the significance level α, the accepted rate of false rejections: 0.05 at a confidence level of
+    /// 95 %.
     pub fn alpha(&self) -> f64 {
         1.0 - self.bootstrap.level
     }
 }
 
-/// One side of a comparison.
+/// One of the two sides of a comparison.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Side {
-    /// What is judged.
+    /// The side that is judged.
     New,
-    /// What it is judged against.
+    /// The baseline that it is judged against.
     Reference,
 }
 
-/// The answer.
+/// RunOutcome of a comparison.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "verdict", content = "reason", rename_all = "kebab-case")]
 pub enum Verdict {
@@ -56,86 +57,86 @@ pub enum Verdict {
     Faster,
     /// The interval at 1 − α lies wholly above 1 + δ.
     Slower,
-    /// The interval at 1 − 2α lies within 1/(1 + δ) and 1 + δ: shown to be the same, which is more
-    /// than not shown to differ.
+    /// The interval at 1 − 2α lies within 1/(1 + δ) and 1 + δ: the sides are shown to be equivalent, which is
+    /// more than failing to find a difference.
     Same,
-    /// The samples do not tell.
+    /// The samples are inconclusive.
     Unclear(Doubt),
-    /// There is nothing to compare, and why.
+    /// There is nothing to compare, for this reason.
     Missing(Absence),
 }
 
-/// Why the samples do not tell.
+/// Reason why the samples are inconclusive.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Doubt {
-    /// How much processes differ is not known from so few of them.
+    /// Too few processes to know how much processes differ from one another.
     FewProcesses {
-        /// The processes of the new side.
+        /// Number of processes on the new side.
         new: usize,
-        /// The processes of the reference.
+        /// Number of processes on the reference side.
         reference: usize,
-        /// How many each side should have.
+        /// Number that each side needs.
         needed: usize,
     },
-    /// The interval reaches over an end of the margin.
+    /// The confidence interval crosses an end of the margin.
     WideInterval,
-    /// The case by itself would tell, but among so many cases one may look like that by chance.
+    /// The case would be conclusive by itself, but one of so many cases may look like this by chance.
     AmongMany {
-        /// How many were judged together.
+        /// Number of cases judged together.
         cases: usize,
     },
 }
 
-/// Why there is nothing to compare.
+/// Reason why there is nothing to compare.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Absence {
-    /// A side has no samples.
+    /// This side has no samples.
     NoSamples(Side),
-    /// Samples that are no positive times, or a rule that no samples can meet.
+    /// The samples are not all positive times, or no samples can satisfy the rule.
     NoRatio,
-    /// What the row of a side says, such as `unsupported: no f16`.
+    /// Status and reason from the row of this side, such as `unsupported: no f16`.
     Row(Side, String),
-    /// The sides were not measured alike, and in what they differ.
+    /// The sides were measured under different conditions, named here.
     Unlike(String),
 }
 
-/// A verdict with what it rests on.
+/// Verdict together with its evidence.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Judgement {
-    /// The answer.
+    /// RunOutcome of the comparison.
     #[serde(flatten)]
     pub verdict: Verdict,
-    /// The ratio of the medians, new over reference, below 1 where the new side is faster; also where
-    /// the verdict is unclear, and none where it is missing.
+    /// Ratio of the medians, new over reference: below 1 if the new side is faster. Also set if the verdict
+    /// is unclear; `None` if it is missing.
     pub ratio: Option<MedianRatio>,
-    /// How likely samples like these are by chance; none where processes are too few to tell.
+    /// p-values of the samples; `None` if there are too few processes for a verdict.
     pub p: Option<PValues>,
 }
 
-/// p-values of a case: by itself, and among all that were judged with it.
+/// p-values of a case: by itself, and adjusted for all cases judged with it.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct PValues {
-    /// Of the hypothesis that the ratio lies within the margin: small where the sides differ.
+    /// p-value of the hypothesis that the ratio lies within the margin: small if the sides differ.
     pub differs: f64,
-    /// Of the hypothesis that it lies outside: small where the sides are shown to be the same.
+    /// p-value of the hypothesis that the ratio lies outside the margin: small if the sides are shown to be
+    /// the same.
     pub same: f64,
-    /// `differs`, adjusted by Benjamini and Hochberg: of the cases that are called faster or slower an
-    /// expected part of at most α is none of it.
+    /// `differs`, adjusted by Benjamini and Hochberg: of the cases called faster or slower, an expected
+    /// fraction of at most α is false.
     pub differs_reading: f64,
     /// `same`, adjusted in the same way.
     pub same_reading: f64,
-    /// `differs`, adjusted by Holm: that any case is wrongly found to differ has the probability α at
-    /// most.
+    /// `differs`, adjusted by Holm: the probability that any case is wrongly called different is at most α.
     pub differs_gate: f64,
 }
 
 impl Judgement {
-    /// Judges processes with their samples, positive times in one unit, measured one side after the
-    /// other or on different machines.
+    /// Judges two sides that were measured one after the other or on different machines. Each side is a list
+    /// of processes with their samples: positive times, all in the same unit.
     ///
-    /// Where many cases are judged at once, [`judge_together`] has the last word.
+    /// If many cases are judged at once, [`judge_together`] makes the final decision.
     pub fn of(new: &[Vec<f64>], reference: &[Vec<f64>], rule: &VerdictRule) -> Self {
         for (side, processes) in [(Side::New, new), (Side::Reference, reference)] {
             if processes.is_empty() || processes.iter().any(Vec::is_empty) {
@@ -145,8 +146,8 @@ impl Judgement {
         Self::by(RatioEvidence::new(new, reference, &rule.bootstrap), rule)
     }
 
-    /// Judges processes of which each ran beside one of the other side, with their samples in pairs
-    /// (new, reference) of neighbours in time, A B B A ….
+    /// Judges pairs of processes that ran in turns. Each process is a list of sample pairs (new, reference)
+    /// that are neighbours in time, in the order A B B A ….
     pub fn paired(processes: &[Vec<(f64, f64)>], rule: &VerdictRule) -> Self {
         if processes.is_empty() || processes.iter().any(Vec::is_empty) {
             return Self { verdict: Verdict::Missing(Absence::NoSamples(Side::New)), ratio: None, p: None };
@@ -154,7 +155,7 @@ impl Judgement {
         Self::by(RatioEvidence::paired(processes, &rule.bootstrap), rule)
     }
 
-    /// Why there is nothing to compare.
+    /// Returns a missing verdict with its reason.
     pub fn missing(absence: Absence) -> Self {
         Self { verdict: Verdict::Missing(absence), ratio: None, p: None }
     }
@@ -175,18 +176,18 @@ impl Judgement {
         Self { verdict, ratio: Some(ratio), p: if told { p() } else { None } }
     }
 
-    /// Whether the case is faster or slower beyond the doubt that a gate has: by Holm's adjustment.
+    /// Whether the case is faster or slower with the certainty that a gate requires: by Holm's adjustment.
     pub fn is_certain(&self, rule: &VerdictRule) -> bool {
         let differs = matches!(self.verdict, Verdict::Faster | Verdict::Slower);
         differs && self.p.is_some_and(|p| p.differs_gate <= rule.alpha())
     }
 }
 
-/// Adjusts the p-values of cases that are read together, and takes back the verdicts that do not hold
-/// among so many.
+/// Adjusts the p-values of cases that are judged together, and withdraws verdicts that do not hold among so
+/// many.
 ///
-/// Of many comparisons of equal kernels some look different by chance. For reading, p-values are
-/// adjusted by Benjamini and Hochberg, for gates by Holm ([`Judgement::is_certain`]); intervals stay
+/// Among many comparisons of equal kernels some look different by chance. For reading, p-values are adjusted
+/// by Benjamini and Hochberg, for gates by Holm ([`Judgement::is_certain`]). The confidence intervals stay
 /// those of each case by itself.
 pub fn judge_together<'a>(judgements: impl IntoIterator<Item = &'a mut Judgement>, rule: &VerdictRule) {
     let mut judged: Vec<(&mut Verdict, &mut PValues)> = judgements
@@ -207,7 +208,7 @@ pub fn judge_together<'a>(judgements: impl IntoIterator<Item = &'a mut Judgement
             Verdict::Same => p.same_reading,
             Verdict::Unclear(_) | Verdict::Missing(_) => continue,
         };
-        // A case by itself is judged by its interval, whose ends may lie between two replicates.
+        // A single case is judged by its interval, whose ends may lie between two bootstrap replicates.
         if cases > 1 && told > rule.alpha() {
             **verdict = Verdict::Unclear(Doubt::AmongMany { cases });
         }
@@ -232,7 +233,7 @@ impl Verdict {
         }
     }
 
-    /// Why it is unclear or missing; none for the others.
+    /// Returns why the verdict is unclear or missing; `None` for the others.
     pub fn reason(&self) -> Option<String> {
         match self {
             Self::Unclear(doubt) => Some(doubt.to_string()),
@@ -241,7 +242,7 @@ impl Verdict {
         }
     }
 
-    /// The verdict in one word.
+    /// Returns the verdict as one word, e.g. `faster`.
     pub fn word(&self) -> &'static str {
         match self {
             Self::Faster => "faster",
@@ -304,7 +305,7 @@ mod tests {
         VerdictRule { bootstrap: Bootstrap { resamples: 400, ..rule.bootstrap }, ..rule }
     }
 
-    /// Five processes of ten samples without spread among them; processes at `time` ± `spread`.
+    /// Five processes of ten samples each, without spread within a process; processes at `time` ± `spread`.
     fn side(time: f64, spread: f64) -> Vec<Vec<f64>> {
         [-1.0, -0.5, 0.0, 0.5, 1.0].map(|at| vec![time * (1.0 + spread * at); 10]).to_vec()
     }
@@ -411,9 +412,9 @@ mod tests {
     #[test]
     fn equal_kernels_in_processes_that_differ_raise_few_alarms() {
         // The variance of ln R is that of five process medians on each side, ⅖·(.01² + π/2·.01²/30) =
-        // (.00649)². Both verdicts that alarm need the whole interval beyond the margin, so also R,
-        // and P(|ln R| > ln 1.02 = .0198) = 2·(1 − Φ(3.05)) = .0023 whatever the interval. Of 300
-        // trials that is .7; that there be more than 3 has a probability of .005.
+        // (.00649)². Both alarming verdicts need the whole interval, and so R itself, beyond the margin, and
+        // P(|ln R| > ln 1.02 = .0198) = 2·(1 − Φ(3.05)) = .0023 whatever the interval. In 300 trials .7 are
+        // expected; more than 3 have a probability of .005.
         let mut generator = Pcg64::seed_from_u64(5);
         let one = |ratio: &MedianRatio| ratio.lo <= 1.0 && 1.0 <= ratio.hi;
         let (mut alarms, mut off_one, mut off_one_if_alone) = (0, 0, 0);
@@ -427,15 +428,15 @@ mod tests {
             off_one_if_alone += usize::from(!one(&alone.ratio.unwrap()));
         }
         assert!(alarms <= 3, "{alarms} of 300");
-        // The interval alone misses 1 in 5 %: 15 ± 3.8 of 300. Why one process cannot tell: its
-        // interval is far too narrow (64 %).
+        // The interval alone misses 1 in 5 % of trials: 15 ± 3.8 of 300. A single process is not enough
+        // because its interval is far too narrow (64 %).
         assert!((4..=27).contains(&off_one), "{off_one} of 300");
         assert!((150..=225).contains(&off_one_if_alone), "{off_one_if_alone} of 300");
     }
 
-    /// Five pairs of processes of 40 pairs of samples on a machine that others use: its speed wanders
-    /// by 30 %, a batch in ten takes up to 60 % longer by itself, and the pairs of processes differ by
-    /// 1 % as a whole.
+    /// Five pairs of processes with 40 pairs of samples each, on a machine shared with others: its speed
+    /// drifts by 30 %, one batch in ten takes up to 60 % longer on its own, and the pairs of processes differ
+    /// by 1 % as a whole.
     fn shared_machine(generator: &mut Pcg64, ratio: f64) -> Vec<Vec<(f64, f64)>> {
         let normal = Normal::standard();
         let mut uniform = || ((generator.next_u64() >> 11) as f64 + 0.5) / (1u64 << 53) as f64;
@@ -457,11 +458,10 @@ mod tests {
 
     #[test]
     fn on_a_shared_machine_alarms_are_rare_and_five_percent_are_found() {
-        // Each process knows its ln R with the standard deviation .01 ⊕ 1.25·√2·.01/√40·(a little for
-        // the spikes) = .0105, the mean of five with .0047: a false alarm has to be four standard
-        // errors off, and the least ln R that is called slower is .0198 + 2.776·.0047 = .0328, three
-        // standard errors below ln 1.05 = .0488. Of 100 trials 99 should be found; fewer than 92 have a
-        // probability below 10⁻⁵.
+        // Each process estimates its ln R with the standard deviation .01 ⊕ 1.25·√2·.01/√40·(a little for the
+        // spikes) = .0105, the mean of five with .0047: a false alarm has to be four standard errors off, and
+        // the smallest ln R called slower is .0198 + 2.776·.0047 = .0328, three standard errors below ln 1.05
+        // = .0488. In 100 trials 99 should be found; fewer than 92 have a probability below 10⁻⁵.
         let mut generator = Pcg64::seed_from_u64(7);
         let (mut alarms, mut found) = (0, 0);
         for _ in 0..100 {
@@ -494,8 +494,8 @@ mod tests {
 
     #[test]
     fn among_many_cases_a_verdict_takes_more() {
-        // By itself .03 with the error .002 is slower: (.03 − .0198)/.002 = 5.1, p = .0070. Among 20
-        // cases of which the others are equal, Benjamini and Hochberg make .14 of it and Holm the same.
+        // By itself .03 with the error .002 is slower: (.03 − .0198)/.002 = 5.1, p = .0070. Among 20 cases,
+        // the others being equal, the p-value adjusted by Benjamini and Hochberg or by Holm is .14.
         let rule = quick();
         let alone = Judgement::paired(&pairs(0.03), &rule);
         assert_eq!(alone.verdict, Verdict::Slower);
@@ -508,7 +508,7 @@ mod tests {
         assert!((p.differs_reading - 20.0 * p.differs).abs() < 1e-12 && p.differs_gate == p.differs_reading);
         assert_eq!(family[3].ratio, alone.ratio, "the interval stays that of the case");
         assert!(family.iter().enumerate().all(|(at, other)| at == 3 || other.verdict == Verdict::Same));
-        // What is missing or has too few processes takes no part.
+        // Cases that are missing or have too few processes do not count.
         let mut two = vec![alone.clone(), Judgement::missing(Absence::NoRatio), alone.clone()];
         judge_together(&mut two, &rule);
         assert_eq!(two[0].verdict, Verdict::Slower);
@@ -523,7 +523,7 @@ mod tests {
         (0..4).for_each(|at| family[at] = Judgement::paired(&pairs(0.03), &rule));
         judge_together(&mut family, &rule);
         assert!(family[..4].iter().all(|one| one.verdict == Verdict::Slower && !one.is_certain(&rule)));
-        // .05 is (.05 − .0198)/.002 = 15.1 errors off: p = .00011.
+        // .05 lies (.05 − .0198)/.002 = 15.1 standard errors beyond the margin: p = .00011.
         family[0] = Judgement::paired(&pairs(0.05), &rule);
         judge_together(&mut family, &rule);
         let certain: Vec<bool> = family.iter().map(|one| one.is_certain(&rule)).collect();

@@ -1,133 +1,46 @@
-//! From the rows of two sides, each of several processes, to a verdict per case.
+//! Verdicts per case from the rows of two sides, each measured by several processes.
 
-use super::changes::Change;
+use super::case_verdict::{CaseVerdict, Difference};
+use super::compared_case::compared_cases;
 use super::matchup::{DevicePair, pair_devices};
-use super::subject::{subjects, variant};
-use super::verdict::{Absence, Judgement, Verdict, VerdictRule, judge_together};
-use portamark_results::{Row, RunFile, Status};
+use super::verdict::{Absence, Verdict, VerdictRule, judge_together};
+use portamark_results::RunFile;
 use rayon::prelude::*;
-use serde::Serialize;
-use std::fmt;
 
-/// How rows are matched, and what may differ between them.
+/// Options for matching rows, and which differences between them are allowed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Matching {
-    /// Compare a variant of a case with the same variant alone.
+    /// Compare each kernel variant of a case only with the same variant.
     pub by_variant: bool,
-    /// Compare also what was not measured alike. Methods are never mixed.
+    /// Also compare rows that were measured under different conditions. Different methods are never compared.
     pub force: bool,
 }
 
-/// A field in which rows differ that only rows of like measurement may be compared in.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Difference {
-    /// Which: `method`, `distribution`, `precision`, `cache` or `clock`.
-    pub field: &'static str,
-    /// Its two values.
-    pub values: [String; 2],
-    /// In which files they are.
-    pub files: [String; 2],
-}
-
-impl fmt::Display for Difference {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Difference { field, values: [a, b], files: [here, there] } = self;
-        write!(f, "{field} is {a} in {here} and {b} in {there}")
-    }
-}
-
-/// The verdict on one case.
-#[derive(Debug, Clone, PartialEq)]
-pub struct CaseVerdict {
-    /// Key of the case.
-    pub case: String,
-    /// Its key on the reference, where that is of another precision.
-    pub reference_case: Option<String>,
-    /// Text of the variant, where a side has several of the case or that was asked for; then those of
-    /// equal text are compared.
-    pub variant: Option<String>,
-    /// Seconds of one execution on the new side: the geometric mean of the medians of its processes.
-    pub new_s: Option<f64>,
-    /// Those of the reference.
-    pub reference_s: Option<f64>,
-    /// How the new side's processes ended, the worst of them; none where it has no row.
-    pub new_status: Option<Status>,
-    /// The same of the reference.
-    pub reference_status: Option<Status>,
-    /// In what the sides were not measured alike: why the case is missing, or what was forced.
-    pub unlike: Vec<Difference>,
-    /// What else differs between the sides.
-    pub changes: Vec<Change>,
-    /// The verdict with its ratio, new over reference.
-    pub judgement: Judgement,
-}
-
-impl CaseVerdict {
-    /// A bare verdict.
-    pub fn of(case: &str, judgement: Judgement) -> Self {
-        Self {
-            case: case.into(),
-            reference_case: None,
-            variant: None,
-            new_s: None,
-            reference_s: None,
-            new_status: None,
-            reference_status: None,
-            unlike: Vec::new(),
-            changes: Vec::new(),
-            judgement,
-        }
-    }
-
-    /// Case and, where several are told apart, variant.
-    pub fn name(&self) -> String {
-        let case = match &self.reference_case {
-            Some(reference) => format!("{} against {reference}", self.case),
-            None => self.case.clone(),
-        };
-        match &self.variant {
-            Some(variant) => format!("{case} by {variant}"),
-            None => case,
-        }
-    }
-
-    /// Files and rows of both sides, the new one first.
-    pub fn rows<'a>(&self, pair: &DevicePair<'a>) -> [Vec<(&'a RunFile, &'a Row)>; 2] {
-        let reference_case = self.reference_case.as_ref().unwrap_or(&self.case);
-        [(&pair.new, &self.case), (&pair.reference, reference_case)].map(|(files, case)| {
-            let fits = |row: &&Row| {
-                row.case == *case && self.variant.as_ref().is_none_or(|text| *text == variant(row))
-            };
-            files.iter().flat_map(|file| file.rows.iter().filter(fits).map(|row| (*file, row))).collect()
-        })
-    }
-}
-
-/// The verdicts on the cases of one device.
+/// Verdicts on all cases of one device.
 #[derive(Debug, Clone)]
 pub struct DeviceVerdicts<'a> {
-    /// Its files.
+    /// Files of the device on both sides.
     pub pair: DevicePair<'a>,
-    /// In the order of the reference and then of what only the new side has.
+    /// Verdicts in the order of the reference, followed by the cases that only the new side has.
     pub cases: Vec<CaseVerdict>,
 }
 
-/// Why two sets of files are not compared at all.
+/// Reason why two sets of files cannot be compared at all.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
     /// No case has rows on both sides.
     #[error("the sides have no case in common")]
     NothingInCommon,
-    /// All that the sides have in common was not measured alike.
+    /// No common case was measured under the same conditions.
     #[error("the sides were not measured alike: {0}")]
     Unlike(Difference),
 }
 
-/// Judges every case of every device. Devices are paired by [`pair_devices`], rows by the key of their
-/// case; verdicts on all of them are held together ([`judge_together`]).
+/// Judges every case of every device. Devices are paired by [`pair_devices`], rows by their case key; the
+/// verdicts of all devices are adjusted together ([`judge_together`]).
 ///
 /// # Errors
-/// When nothing can be compared, with the reason.
+/// Returns a [`Refusal`] if nothing can be compared.
 pub fn compare<'a>(
     new: &'a [RunFile],
     reference: &'a [RunFile],
@@ -153,15 +66,15 @@ pub fn compare<'a>(
     }
 }
 
-/// Judges every case that a side has a row of, in the order of the reference and then of what only
-/// the new side has, all files of a side being of one device.
+/// Judges every case that either side has a row of, in the order of the reference, followed by the cases that
+/// only the new side has. All files of a side must be of one device.
 ///
-/// Rows of other programs are not judged: a case that only they have is left out, and one that a side
-/// has only from them is missing there, with that reason.
+/// Rows of other programs are not judged: a case that only they have is skipped, and if a side has a case
+/// only from them, it is missing there, with that reason.
 ///
-/// A process is a repeat of a case in one file. Where all processes of both sides ran in pairs
-/// (`run --ab`, of which both files are there) each batch is held against its neighbour in time;
-/// otherwise the sides are taken as independent.
+/// A process is one repeat of a case in one file. If all processes of both sides ran in pairs (`run --ab`,
+/// with both files present), each batch is compared with its neighbour in time; otherwise the sides are
+/// treated as independent.
 pub fn verdicts(new: &[RunFile], reference: &[RunFile], rule: &VerdictRule) -> Vec<CaseVerdict> {
     let pair = DevicePair { new: new.iter().collect(), reference: reference.iter().collect() };
     let mut cases = judge_pair(&pair, Matching::default(), rule);
@@ -169,10 +82,10 @@ pub fn verdicts(new: &[RunFile], reference: &[RunFile], rule: &VerdictRule) -> V
     cases
 }
 
-/// Each case by itself. The work is divided among the processor's cores.
+/// Judges each case by itself; the cases are distributed over the CPU cores.
 fn judge_pair(pair: &DevicePair, matching: Matching, rule: &VerdictRule) -> Vec<CaseVerdict> {
-    let subjects = subjects(pair, matching.by_variant);
-    subjects.par_iter().map(|subject| subject.judge(matching.force, rule)).collect()
+    let cases = compared_cases(pair, matching.by_variant);
+    cases.par_iter().map(|case| case.judge(matching.force, rule)).collect()
 }
 
 #[cfg(test)]
@@ -184,7 +97,7 @@ mod tests {
 
     const KEY: &str = "gemm f32 m512 n512 k512 nn";
 
-    /// A file of one side with `repeats` processes of 31 batches, each about `seconds`.
+    /// A file of one side with `repeats` processes of 31 batches each, every batch taking about `seconds`.
     fn file(seconds: f64, repeats: u32) -> RunFile {
         let row = |repeat: u32| {
             let own = seconds * (1.0 + 0.001 * f64::from(repeat % 3));
@@ -234,7 +147,7 @@ mod tests {
         assert_eq!(verdicts[0].judgement.verdict, Verdict::Faster);
     }
 
-    /// Makes each batch of both files slower by the same factor, which grows to four.
+    /// Slows down each batch of both files by the same factor, which grows to four.
     fn slow_down(files: [&mut RunFile; 2]) {
         for row in files.into_iter().flat_map(|file| &mut file.rows) {
             let timing = row.timing.as_mut().unwrap();
@@ -251,7 +164,7 @@ mod tests {
         let verdict = only(new.clone(), reference.clone());
         assert!(verdict.judgement.ratio.unwrap().paired);
         assert_eq!(verdict.judgement.verdict, Verdict::Slower);
-        // A file beside itself is no pair, nor is one of another run, nor one with a batch less.
+        // A file is no pair with itself, with a file of another run, or with one that has a batch less.
         let apart = |file: &RunFile| !only(file.clone(), reference.clone()).judgement.ratio.unwrap().paired;
         assert!(apart(&reference));
         let mut other = new.clone();
@@ -298,7 +211,7 @@ mod tests {
              and never judged)"
         );
         assert_eq!(verdict.reference_s, None);
-        // Beside rows of portamark they change nothing, and alone they are no case.
+        // Imported rows beside rows of portamark change nothing; alone they make no case.
         let mut mixed = file(0.01, 5);
         mixed.rows.extend(other(KEY).rows);
         let judged = |reference: RunFile| only(file(0.011, 5), reference);
@@ -372,7 +285,7 @@ mod tests {
             let refusal = compared(&later, &reference, matching).unwrap_err();
             assert!(matches!(&refusal, Refusal::Unlike(difference) if difference.field == "method"));
         }
-        // One case of two that differs is missing, and the other is compared.
+        // Of two cases, the one whose conditions differ is missing, and the other one is compared.
         let mut new = altered(warm);
         let mut reference = reference.clone();
         for files in [&mut new, &mut reference] {
@@ -401,7 +314,7 @@ mod tests {
         assert_eq!(forced.len(), 1);
         assert_eq!((forced[0].case.as_str(), forced[0].reference_case.as_deref()), (f16, Some(f32)));
         assert_eq!(forced[0].judgement.verdict, Verdict::Faster);
-        // With both on the reference there is nothing to mistake.
+        // If the reference has both precisions, the cases match by key.
         let mut both = of(f32, 0.01);
         both.rows.extend(of(f16, 0.005).rows);
         let verdicts = compared(&new, &[both], FORCE).unwrap();

@@ -1,45 +1,49 @@
-//! Which cases a limited time can afford, by prediction from smaller ones.
+//! Time budget of a run, and prediction of the time of a case from smaller cases.
 
-use portamark_model::workload::Case;
+use portamark_model::workload::{Case, Parameter};
 use std::collections::HashMap;
 
-/// Predicts the time of a case from the cases of its kind that ran before.
+/// Predicts the time of a case from similar cases that ran before.
 #[derive(Debug, Default)]
 pub struct Predictor {
-    /// By kind: work and seconds of what ran.
+    /// Work and seconds of the cases that ran, by kind.
     seen: HashMap<String, Vec<(f64, f64)>>,
 }
 
-/// The key without its numbers: cases that differ only in size.
+/// Returns all parameters without the values of sizes, so that cases that differ only in size have the same
+/// kind.
 fn kind(case: &Case) -> String {
-    let words = case.parameters();
-    let word = |word: &str| word.trim_end_matches(|c: char| c.is_ascii_digit()).to_string();
-    let rest: Vec<String> = words.split(' ').skip(1).map(word).collect();
-    format!("{} {}", family(case), rest.join(" "))
+    let name = |parameter| match parameter {
+        Parameter::Size(name, _) => name.to_string(),
+        other => other.to_string(),
+    };
+    let names: Vec<String> = case.parameters().iter().map(name).collect();
+    format!("{} {}", family(case), names.join(" "))
 }
 
-/// A coarser kind: the family, the formats, and what its work is counted in.
+/// Returns a coarser kind: family, number formats, and unit of work.
 fn family(case: &Case) -> String {
     let unit = if case.is_bandwidth() { "bytes" } else { "flop" };
     format!("{} {} {unit}", case.family(), case.precision())
 }
 
-/// What grows with the time: steps of a chain, bytes of a bandwidth case, FLOP of another.
+/// Returns the work that determines the time: steps of a chain, bytes of a bandwidth case, otherwise FLOP.
 fn work(case: &Case) -> f64 {
     let amount = if case.is_bandwidth() { case.bytes() } else { case.flop() };
     case.steps().unwrap_or(amount) as f64
 }
 
 impl Predictor {
-    /// Notes that one execution of `case` took `seconds`.
+    /// Records that one execution of `case` took `seconds`.
     pub fn note(&mut self, case: &Case, seconds: f64) {
         for kind in [kind(case), family(case)] {
             self.seen.entry(kind).or_default().push((work(case), seconds));
         }
     }
 
-    /// Seconds of one execution of `case`, by the best rate of its kind: larger cases are rarely
-    /// less efficient, and a shape that suits a device badly must not speak for the others.
+    /// Predicts the seconds of one execution of `case` from the best rate of its kind: larger cases are
+    /// rarely less efficient, and one badly suited shape must not decide for the others. `None` if nothing
+    /// similar ran.
     pub fn predict(&self, case: &Case) -> Option<f64> {
         let work = work(case);
         let seen = self.seen.get(&kind(case)).or_else(|| self.seen.get(&family(case)))?;
@@ -48,27 +52,28 @@ impl Predictor {
     }
 }
 
-/// The measuring time that a device may still use.
+/// Measuring time that a device may still use.
 #[derive(Debug, Clone, Copy)]
 pub struct Budget {
-    /// Seconds left; none when there is no limit.
+    /// Seconds left; `None` if there is no limit.
     left_s: Option<f64>,
-    /// Cases that are still to come, this one included.
+    /// Number of cases still to run, including the current one.
     cases_left: usize,
 }
 
 impl Budget {
-    /// `limit_s` seconds for `cases` cases.
+    /// Creates a budget of `limit_s` seconds for `cases` cases; `None` means no limit.
     pub fn new(limit_s: Option<f64>, cases: usize) -> Self {
         Budget { left_s: limit_s, cases_left: cases }
     }
 
-    /// What the next case may use: three even shares, since most cases need less than one.
+    /// Returns the seconds that the next case may use: three even shares, because most cases need less than
+    /// one. `None` if there is no limit.
     pub fn share_s(&self) -> Option<f64> {
         self.left_s.map(|left| (3.0 * left / self.cases_left.max(1) as f64).min(left).max(0.0))
     }
 
-    /// Takes off what a case used.
+    /// Subtracts the seconds that a case used.
     pub fn spend(&mut self, seconds: f64) {
         self.left_s = self.left_s.map(|left| left - seconds);
         self.cases_left = self.cases_left.saturating_sub(1);
@@ -92,11 +97,11 @@ mod tests {
         predictor.note(&case("gemm f32 m256 n256 k256 nn"), 2.0);
         // Eight times the work of 256, which was four times as efficient as 128.
         assert_eq!(predictor.predict(&big), Some(16.0));
-        // Another layout has not run: the family's rate serves.
+        // Another layout has not run: the family's rate is used.
         assert_eq!(predictor.predict(&case("gemm f32 m512 n512 k512 nt")), Some(16.0));
-        // Another format does not.
+        // Another format has no prediction.
         assert_eq!(predictor.predict(&case("gemm f16.f32 m512 n512 k512 nn")), None);
-        // Bytes of a decode step say nothing of the FLOP of a prefill.
+        // Bytes of a decode step say nothing about the FLOP of a prefill.
         predictor.note(&case("attention f32 b1 hq1 hkv1 q1 kv64 d64"), 1.0);
         assert_eq!(predictor.predict(&case("attention f32 b1 hq1 hkv1 q64 kv64 d64")), None);
     }

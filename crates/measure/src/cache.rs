@@ -1,15 +1,16 @@
-//! The last-level cache of a device, from its bandwidth over the working set.
+//! Size of a device's last-level cache, derived from its read bandwidth as a function of the working set.
 //!
-//! Vulkan, Metal and DX12 do not tell the size of a cache, and a table of cards would be wrong for
-//! the next one. The same array is read again and again: while it fits a cache the rate is that of
-//! the cache, and beyond the last cache that of the memory. McCalpin's STREAM and the Empirical
-//! Roofline Toolkit find levels in the same way.
+//! Vulkan, Metal and DX12 do not report cache sizes, and a table of GPUs would not cover new ones. The same
+//! array is read repeatedly: while it fits in a cache, the bandwidth is that of the cache, and beyond the
+//! last-level cache it is that of memory. McCalpin's STREAM and the Empirical Roofline Toolkit find cache
+//! levels in the same way.
 
+use super::batch_time::chosen_s;
 use super::config::Config;
 use super::fixed_work::prepare_fixed_work;
 use super::host::Host;
 use super::rotation::told_cache;
-use super::sampling::{batch_size, chosen_s};
+use super::sampling::batch_size;
 use portamark_executors::{Executor, Fault};
 use portamark_kernels::KernelSource;
 use portamark_model::device::Capabilities;
@@ -20,31 +21,33 @@ use portamark_stats::last_knee;
 use std::time::Duration;
 use web_time::Instant;
 
-/// No new working set is begun after this.
+/// Time after which no new working set is started.
 const BUDGET: Duration = Duration::from_millis(2500);
-/// The same on the host's processor, which says how large its caches are: the first row comes sooner.
+/// The same on the CPU. It is shorter, so that the first row comes sooner, because the CPU reports its cache
+/// size.
 const HOST_BUDGET: Duration = Duration::from_millis(1000);
-/// The smallest working set of the curve; the launch hides what is smaller.
+/// Smallest working set of the curve, in bytes; below it, launch overhead dominates.
 const SMALLEST: u64 = 256 << 10;
-/// The largest one on a GPU: four times the largest cache that is known (MI300X, 256 MB).
+/// Largest working set on a GPU, in bytes: four times the largest known cache (MI300X, 256 MB).
 const LARGEST: u64 = 1 << 30;
-/// The largest one on the host's processor, in caches that it says it has.
+/// Largest working set on the CPU, as a multiple of its reported cache size.
 const HOST_CACHES: u64 = 4;
-/// A working set counts when its read takes as often as long as an empty launch.
+/// A working set counts if reading it takes at least this many times as long as an almost empty launch.
 const LAUNCHES: f64 = 3.0;
-/// Batches of each working set; the fastest counts, since a cache is never faster by chance.
+/// Number of batches per working set; the fastest counts, because a cache is never faster by chance.
 const BATCHES: usize = 5;
-/// A batch is at least so long, in seconds.
+/// Minimum duration of a batch, in seconds.
 const BATCH_S: f64 = 1e-3;
 
-/// What is taken for granted of `device` when its curve is not measured.
+/// Returns the cache size assumed for `device` if its bandwidth curve is not measured.
 pub fn assumed_cache(device: &Capabilities, host: &Host) -> CacheReport {
     let (bytes, source) = told_cache(device, host);
     let finding = format!("{} {}", words(source), units::bytes(bytes));
     CacheReport::new(bytes, source, finding, Vec::new())
 }
 
-/// What `curve` says of `device`; `stopped` says why the curve ends early, if it does.
+/// Derives the cache size of `device` from `curve`. `stopped` is the reason why the curve ends early, if it
+/// does.
 fn judged(
     device: &Capabilities,
     host: &Host,
@@ -62,8 +65,8 @@ fn judged(
                 units::significant(knee.drop),
                 units::bytes(outgrown)
             );
-            // The kernel may be too slow to tell the last cache from the memory behind it: a
-            // processor's own word is then larger.
+            // The kernel may be too slow to distinguish the last-level cache from memory; the size that the
+            // CPU reports is then larger.
             if told_by == CacheSource::Host && told > outgrown {
                 (told, told_by, format!("{seen}; {} {}", words(told_by), units::bytes(told)))
             } else {
@@ -85,16 +88,16 @@ fn judged(
 fn words(source: CacheSource) -> &'static str {
     match source {
         CacheSource::Measured => "the curve says",
-        CacheSource::Host => "the processor says",
+        CacheSource::Host => "the CPU reports",
         _ => "taken to be",
     }
 }
 
-/// Measures the read bandwidth of `device` over working sets that double, for about
-/// 2.5 s, and finds its last-level cache in it.
+/// Measures the read bandwidth of `device` for working sets of doubling size, for about 2.5 s (1 s on the
+/// CPU), and derives the size of its last-level cache.
 ///
-/// The cost of a launch is taken off each time. A fault ends the curve and is no fault of the run:
-/// after a fatal one the next request goes to a fresh executor.
+/// Launch overhead is subtracted from each time. A fault ends the curve but not the run: after a fatal fault,
+/// the next request goes to a fresh executor.
 pub fn measure_cache(
     executor: &mut dyn Executor,
     device: &Capabilities,
@@ -119,7 +122,7 @@ pub fn measure_cache(
     let started = Instant::now();
     let mut curve = Vec::new();
     let mut stopped = None;
-    // One block: what is left is the launch.
+    // One block: almost all of its time is launch overhead.
     let launch_s = match read(4 * READ_BLOCK) {
         Ok(seconds) => seconds,
         Err(fault) => {
@@ -148,7 +151,7 @@ pub fn measure_cache(
     judged(device, &config.host, curve, stopped)
 }
 
-/// Seconds of one execution in the fastest of a few batches.
+/// Returns the seconds of one execution in the fastest of [`BATCHES`] batches.
 fn fastest(
     executor: &mut dyn Executor,
     handle: u32,
@@ -164,7 +167,7 @@ fn fastest(
         let seconds = chosen_s(&sampled, timer.chosen).unwrap_or(sampled.host_ns as f64 * 1e-9);
         Ok((seconds - empty_s).max(1e-9) / f64::from(k))
     };
-    // The first execution may compile, and fills the cache.
+    // The first execution may include compilation, and fills the cache.
     batch(1)?;
     let once = batch(1)?;
     let k = batch_size(once, timer).max((BATCH_S / once).ceil().min(256.0) as u32);
@@ -226,7 +229,7 @@ mod tests {
         let timer = timer();
         let report = measure_cache(&mut fake, &device, &timer, &Config::default(), &KernelSource::embedded());
         assert_eq!(report.source, CacheSource::Assumed);
-        // 100 GB/s, whatever the size, to 2 %: the empty pass is rounded, and sums are written too.
+        // 100 GB/s within 2 % at every size: the empty pass is rounded, and sums are written too.
         assert!(report.curve.len() > 5, "{report:?}");
         assert!(report.curve.iter().all(|p| (p.rate / 1e11 - 1.0).abs() < 0.02), "{report:?}");
         assert_eq!(fake.held(), 0);

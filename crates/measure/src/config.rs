@@ -1,40 +1,40 @@
-//! The settings of the method.
+//! Settings of the measuring method.
 
 use super::host::Host;
 use portamark_model::workload::Distribution;
 use portamark_stats::StoppingConfig;
 use std::time::Duration;
 
-/// Version of the measuring method; rows of different versions are not compared.
+/// Version of the measuring method. Rows measured with different versions are not compared.
 pub const METHOD: u32 = 1;
 
-/// What a run may set; the rest is the method.
+/// Settings that a run may change; everything else is fixed by the method.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// Seed of inputs and verified elements.
+    /// Seed of the inputs and of the choice of verified elements. Default 1.
     pub seed: u32,
-    /// What inputs are drawn from.
+    /// Distribution that input elements are drawn from.
     pub dist: Distribution,
-    /// When to stop sampling.
+    /// Stopping rule of sampling: confidence level, target precision and minimum number of samples.
     pub stopping: StoppingConfig,
-    /// Sampling ends here even when the rule is not satisfied, but not before the least number of
-    /// samples.
+    /// Maximum sampling time of a case, default 5 s. Sampling then ends even if the stopping rule is not met,
+    /// but never before the minimum number of samples.
     pub time_limit: Duration,
-    /// Sampling goes on at least so long.
+    /// Minimum sampling time of a case, default 0.
     pub min_time: Duration,
-    /// Most samples of a case.
+    /// Maximum number of samples (batches) of a case, default 1000.
     pub max_samples: usize,
-    /// The least warm-up.
+    /// Minimum warm-up time of a case, default 200 ms.
     pub warmup: Duration,
-    /// Deadline of one message.
+    /// Timeout of one message to the executor, default 60 s.
     pub timeout: Duration,
-    /// Most bytes that one case may hold on the device.
+    /// Maximum bytes that one case may hold on the device, default 4 GiB.
     pub memory_limit: u64,
-    /// Bytes of the last-level cache that rotation has to outgrow twice.
+    /// Size of the last-level cache in bytes, default 64 MiB. Rotated buffer sets exceed twice this size.
     pub cache_bytes: u64,
-    /// Whether buffers rotate at all.
+    /// Whether executions rotate through several buffer sets; `false` measures with warm caches.
     pub rotate: bool,
-    /// What the machine says of itself.
+    /// Memory and cache size of the host.
     pub host: Host,
 }
 

@@ -1,49 +1,51 @@
-//! How clocks of devices lie, and what the evidence of a self-test says of one.
+//! Evaluation of a timer self-test: detects the ways in which a device clock can be wrong.
 
 use portamark_executors::protocol::Sampled;
 use portamark_model::units;
 use portamark_results::{TimerChoice, TimerFault, TimerReport};
 use portamark_stats::median_of_unsorted;
 
-/// A batch of the self-test.
+/// One batch of the self-test.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Batch {
-    /// Executions; 0 is an empty pass.
+    /// Number of executions; 0 for an empty pass.
     pub k: u32,
-    /// Its times.
+    /// Device and host time of the batch.
     pub sampled: Sampled,
 }
 
-/// All that a self-test saw.
+/// Observations of one self-test.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub(super) struct Evidence {
     /// Whether the device offers timestamps at all.
     pub offered: bool,
-    /// Executions of a batch of single work; batches of `2 * once` are the double.
+    /// Number of executions in a batch of single work; a batch of double work has `2 * once`.
     pub once: u32,
-    /// Every batch after the first, in order.
+    /// All batches except the first, in order of execution.
     pub batches: Vec<Batch>,
 }
 
-/// Unusable batches below this part are left out; above, the clock is.
+/// Fraction of unusable batches at which the clock is rejected; below it, only those batches are.
 const MOST_UNUSABLE: f64 = 0.1;
-/// No batch lasts eleven days, so a longer time is a difference that wrapped.
+/// Device time in nanoseconds (eleven days) that no batch reaches: the timestamp difference must have wrapped
+/// around.
 const IMPOSSIBLE_NS: u64 = 1_000_000_000_000_000;
-/// Device time may exceed host time by this part, besides two ticks and a microsecond: the rates of
-/// two crystals differ by far less, but stamps are only taken "after", not at, what they stamp.
+/// Largest plausible ratio of device time to host time, besides two ticks and a microsecond: the rates of two
+/// crystals differ by far less, but timestamps are taken some time after the event they mark.
 const ABOVE_HOST: f64 = 1.01;
-/// Twice the work may take 1.5 to 2.5 times the time, on a busy machine.
+/// Tolerance of the time ratio between double and single work: 1.5 to 2.5 is possible on a busy machine.
 const SCALE: f64 = 0.5;
-/// The device's part of the host's time may differ by this between once and twice the work. Both
-/// clocks see what disturbs a batch, so this holds on a busy machine too.
+/// Tolerance of the same ratio if each device time is divided by its host time. Disturbances affect both
+/// clocks, so this holds on a busy machine too.
 const SCALE_AGAINST_HOST: f64 = 0.2;
-/// Device and host agree on long work within this part.
+/// Relative difference within which device and host time of long work agree.
 const PERIOD: f64 = 0.1;
-/// A tick from which on the clock is called coarse, in nanoseconds.
+/// Smallest tick, in nanoseconds, of a clock that is called coarse.
 const COARSE_NS: f64 = 10_000.0;
 
 impl Evidence {
-    /// Times of the device in nanoseconds, without those that are missing or impossible, by k.
+    /// Returns the batches of the wanted k with their device times in nanoseconds, without missing or
+    /// impossible times.
     fn device_ns(&self, is_wanted: impl Fn(u32) -> bool) -> impl Iterator<Item = (Batch, u64)> {
         let wanted = self.batches.iter().filter(move |batch| is_wanted(batch.k));
         wanted.filter_map(|b| b.sampled.device_ns.filter(|ns| *ns < IMPOSSIBLE_NS).map(|ns| (*b, ns)))
@@ -53,13 +55,13 @@ impl Evidence {
         median(self.device_ns(|other| other == k).map(|(_, ns)| ns as f64 * 1e-9))
     }
 
-    /// Median host time of batches of `k` executions, in seconds.
+    /// Returns the median host time of batches of `k` executions, in seconds; `None` if there are none.
     pub(super) fn median_host_s(&self, k: u32) -> Option<f64> {
         median(self.batches.iter().filter(|b| b.k == k).map(|b| b.sampled.host_ns as f64 * 1e-9))
     }
 
-    /// The smallest difference between two device times, and the smallest time: all are whole numbers
-    /// of ticks, so this is a tick or, where few distinct times were seen, some.
+    /// Estimates the timer's tick in nanoseconds: the smallest of all device times and their differences. All
+    /// of them are whole numbers of ticks, so this is one tick or, if few distinct times were seen, several.
     pub(super) fn tick_ns(&self) -> Option<f64> {
         let mut distinct: Vec<u64> = self.device_ns(|_| true).map(|(_, ns)| ns).collect();
         distinct.push(0);
@@ -68,14 +70,14 @@ impl Evidence {
         steps.filter(|step| *step > 0).min().map(|step| step as f64)
     }
 
-    /// Device time of twice the work over that of once, with the empty pass taken off.
+    /// Returns the device time of double work over that of single work, after subtracting the empty pass.
     fn twice_over_once(&self, empty_s: f64) -> Option<f64> {
         let once = self.median_device_s(self.once)? - empty_s;
         let twice = self.median_device_s(2 * self.once)? - empty_s;
         Some(twice / once).filter(|ratio| ratio.is_finite())
     }
 
-    /// The same with the device's part of the host's time in each batch instead of the time.
+    /// Returns the same ratio after dividing each device time by its host time.
     fn twice_over_once_against_host(&self) -> Option<f64> {
         let part = |k: u32| {
             let parts = self.device_ns(move |other| other == k);
@@ -84,7 +86,8 @@ impl Evidence {
         Some(part(2 * self.once)? / part(self.once)?).filter(|ratio| ratio.is_finite())
     }
 
-    /// Device time over host time of the longest batches, those of an empty batch taken off.
+    /// Returns device time over host time of the longest batches, after subtracting the times of an empty
+    /// batch.
     fn device_over_host(&self, empty_device_s: f64, empty_host_s: f64) -> Option<f64> {
         let longest = self.batches.iter().map(|batch| batch.k).max()?;
         let ratios = self.device_ns(|k| k == longest).map(|(batch, ns)| {
@@ -94,7 +97,7 @@ impl Evidence {
         median(ratios.filter(|ratio| ratio.is_finite()))
     }
 
-    /// What this says of the clock, and which one the rows are to use.
+    /// Evaluates the observations: finds faults of the device clock and chooses the clock for the rows.
     pub(super) fn judge(&self) -> TimerReport {
         let empty_host_s = self.median_host_s(0).unwrap_or(0.0);
         let empty_device_s = self.median_device_s(0);
@@ -109,12 +112,12 @@ impl Evidence {
         report
     }
 
-    /// Whether there are stamps in order.
+    /// Checks that timestamps exist and are in order.
     fn judge_stamps(&self, report: &mut TimerReport) {
         if !self.offered {
             return report.accuse(TimerFault::NoTimestamps, "the device offers no timestamps".into());
         }
-        // Less work may well begin and end on one tick.
+        // Less work may start and end within one tick.
         let work: Vec<&Batch> = self.batches.iter().filter(|batch| batch.k >= self.once.max(1)).collect();
         let count = |is: &dyn Fn(&Sampled) -> bool| work.iter().filter(|batch| is(&batch.sampled)).count();
         let missing = count(&|s| s.device_ns.is_none() && s.invalid == 0);
@@ -140,7 +143,7 @@ impl Evidence {
         }
     }
 
-    /// Whether the times between stamps are right.
+    /// Checks that the times between timestamps are right.
     fn judge_times(&self, report: &mut TimerReport) {
         let tick_ns = report.tick_ns.unwrap_or(0.0);
         let work: Vec<(Batch, u64)> = self.device_ns(|k| k >= self.once).collect();
@@ -185,8 +188,8 @@ mod tests {
         Batch { k, sampled: Sampled::new(device_ns, host_ns, 0) }
     }
 
-    /// Empty batches of 5 of the device's and 30 µs of the host's, then batches of 1, 2 and 8 times
-    /// 10 ms, each of them thrice.
+    /// Returns empty batches of 5 µs device time and 30 µs host time, then batches of 10, 20 and 80 ms, three
+    /// of each.
     fn honest() -> Evidence {
         let batches = [0, 10, 20, 80].into_iter().flat_map(|k: u32| {
             let device_ns = 5000 + u64::from(k) * 1_000_000;
@@ -195,7 +198,7 @@ mod tests {
         Evidence { offered: true, once: 10, batches: batches.collect() }
     }
 
-    /// The honest evidence with other device times.
+    /// Judges the honest evidence with device times changed by `lie`.
     fn with(lie: impl Fn(u64) -> u64) -> TimerReport {
         let mut evidence = honest();
         for batch in &mut evidence.batches {
@@ -235,7 +238,7 @@ mod tests {
 
     #[test]
     fn a_clock_that_lags_behind_the_host_by_a_constant_has_the_right_period() {
-        // Half a millisecond between the end of the work and the host's knowing of it.
+        // Half a millisecond passes before the host learns that the work has ended.
         let mut evidence = honest();
         for batch in &mut evidence.batches {
             batch.sampled.host_ns += 500_000;
@@ -255,7 +258,7 @@ mod tests {
             }
             evidence.judge()
         };
-        // Of 36 batches with work.
+        // There are 36 batches with work.
         let few = unusable(3);
         assert_eq!((few.chosen, few.faults), (TimerChoice::Device, vec![TimerFault::SometimesUnusable]));
         assert_eq!(few.findings, ["3 of 36 batches have stamps that are zero or go backwards"]);

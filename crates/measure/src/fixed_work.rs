@@ -1,5 +1,4 @@
-//! Fixed pieces of work that measure the device and not a case: the timer's self-test, the
-//! bandwidth curve, the sentinels.
+//! Fixed workloads that characterise the device: timer self-test, bandwidth curve, sentinels.
 
 use super::config::Config;
 use portamark_executors::protocol::Prepare;
@@ -8,14 +7,13 @@ use portamark_kernels::{KernelSource, default_plan};
 use portamark_model::device::{Capabilities, Takes};
 use portamark_model::workload::Case;
 
-/// Prepares the case with the key `key` by its default kernel, in one buffer set, and gives the
-/// handle.
+/// Prepares the case with the key `key` with its default kernel and one buffer set, and returns the handle.
 ///
 /// # Errors
-/// When the device has no kernel for it or the executor fails.
+/// Fails if the device has no kernel for the case or the executor fails.
 ///
 /// # Panics
-/// When `key` is no key.
+/// Panics if `key` is not a valid case key.
 pub fn prepare_fixed_work(
     executor: &mut dyn Executor,
     device: &Capabilities,

@@ -1,27 +1,27 @@
-//! What the machine says of itself. Data only: who runs the method reads it, since a page cannot.
+//! Memory and cache size of the host. Data only: the caller detects them, because a web page cannot.
 
-/// The machine that a device computes on or hangs at.
+/// The machine that runs a software device or that a GPU is attached to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct Host {
-    /// Its memory, where it tells.
+    /// Main memory; `None` if unknown.
     pub memory: Option<HostMemory>,
-    /// Bytes of its processor's last-level cache, where it tells.
+    /// Size of the CPU's last-level cache in bytes; `None` if unknown.
     pub cache_bytes: Option<u64>,
 }
 
 impl Host {
-    /// A machine with this memory and a last-level cache of `cache_bytes`.
+    /// Creates a host with this memory and a last-level cache of `cache_bytes`.
     pub fn new(memory: Option<HostMemory>, cache_bytes: Option<u64>) -> Self {
         Host { memory, cache_bytes }
     }
 }
 
-/// The memory of a machine, or of the container that the program runs in.
+/// Memory of the host, or of the container that the program runs in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct HostMemory {
-    /// Bytes in all.
+    /// Total memory in bytes.
     pub total: u64,
-    /// Bytes that are free now.
+    /// Memory available now, in bytes.
     pub free: u64,
 }

@@ -1,9 +1,9 @@
-//! Two sides of a comparison measured at once, batch by batch in the order A B B A A B B A …, so
-//! that what disturbs the machine disturbs both.
+//! Interleaved measurement of the two sides of a comparison, batch by batch in the order A B B A A B B A …,
+//! so that disturbances of the machine affect both sides.
 //!
-//! Batch i of one side and batch i of the other are neighbours in time. What lasts longer than two
-//! batches (another program, a falling clock) leaves their ratio alone, and as often as one side goes
-//! first the other does.
+//! Batch i of one side and batch i of the other are adjacent in time. A disturbance that lasts longer than
+//! two batches (another program, a dropping clock) does not change their ratio, and each side goes first
+//! equally often.
 
 use super::config::Config;
 use super::measurement::{Measurement, Ready, conclude, prepare};
@@ -16,35 +16,35 @@ use portamark_stats::{StopReason, rank_interval, sorted_finite};
 use std::array::from_fn;
 use web_time::Instant;
 
-/// One side: what it runs, and where.
+/// One side of a comparison: its case, plan and device.
 pub struct Contestant<'a, 'b> {
-    /// Its executor and device.
+    /// Executor and device of the side.
     pub session: Session<'a>,
-    /// The method's settings on its device.
+    /// Settings of the method for its device.
     pub config: &'b Config,
-    /// Its case.
+    /// Case that the side runs.
     pub case: &'b Case,
-    /// Its plan, or none where the executor takes cases.
+    /// Plan of the case; `None` if the executor takes cases.
     pub plan: Option<&'b Plan>,
-    /// Seconds that it may use of the budget.
+    /// Seconds of the time budget that the side may use; `None` if there is no limit.
     pub share_s: Option<f64>,
 }
 
-/// The ratio is asked to be known as well as this many of the half-widths that are asked of a median:
-/// a comparison has several processes, each with a ratio of its own.
+/// Target half-width of the ratio's confidence interval, as a multiple of the target for a median. It is
+/// wider because a comparison has several processes, each with its own ratio.
 const RATIO_WIDTHS: f64 = 2.0;
-/// The ratio is looked at when the number of pairs is a multiple of this.
+/// Number of pairs between two checks of the ratio's precision.
 const LOOK_EVERY: usize = 5;
-/// Sides whose executions differ by less than this factor have batches of as many executions, so that
-/// what a launch costs weighs the same: it may be a twentieth of a batch.
+/// Sides whose execution times differ by less than this factor run batches of the same size, so that launch
+/// overhead, which may be a twentieth of a batch, weighs the same on both.
 const ALIKE: f64 = 2.0;
 
-/// Measures both sides; `first` of them, 0 or 1, begins. A side that ends early leaves the other to
-/// be measured alone.
+/// Measures both sides; `first` (0 or 1) is the side that starts. If one side ends early, the other is
+/// measured alone.
 ///
-/// Sampling ends when the median ratio of neighbours is known: its exact rank interval is at most
-/// twice as wide, of the ratio, as the setting asks of a median, or a limit of time or number is
-/// reached by either side.
+/// Sampling ends when the median ratio of adjacent batches is known, that is, when its exact rank interval,
+/// relative to the ratio, is at most twice as wide as the setting requires of a median. It also ends when
+/// either side reaches a limit on time or number of samples.
 pub fn measure_interleaved(mut sides: [Contestant<'_, '_>; 2], first: usize) -> [Measurement; 2] {
     let started = Instant::now();
     let mut measured: [Measurement; 2] = Default::default();
@@ -82,7 +82,7 @@ fn alone(side: &mut Contestant, ready: &Ready) -> Result<Sampling, Fault> {
     sample(&mut side.session, &ready.config, ready.handle, ready.sets, ready.cache, ready.first_s)
 }
 
-/// Samples of both sides in turns. After a fault of one the other is sampled alone.
+/// Samples both sides in turns. After a fault of one side, the other is sampled alone.
 fn take_turns(sides: &mut [Contestant; 2], ready: [&Ready; 2], first: usize) -> [Result<Sampling, Fault>; 2] {
     let mut samplers: [Sampler; 2] = from_fn(|at| {
         let Ready { handle, sets, cache, first_s, config, .. } = ready[at];
@@ -99,7 +99,7 @@ fn take_turns(sides: &mut [Contestant; 2], ready: [&Ready; 2], first: usize) -> 
     }
 }
 
-/// Warms both sides up and takes their batches; the side whose executor failed, if one did.
+/// Warms up and samples both sides. The error holds the index of the side whose executor failed.
 fn turns(
     sides: &mut [Contestant; 2],
     samplers: &mut [Sampler; 2],
@@ -139,12 +139,13 @@ fn turns(
     unreachable!("the number of samples is limited")
 }
 
-/// One number of executions for both sides, given theirs and the seconds of one, where these are alike.
+/// Returns a common number of executions per batch if the sides' execution times are alike. Takes the number
+/// and the seconds of one execution of each side.
 fn common_k([(k, seconds), (other_k, other_s)]: [(u32, f64); 2]) -> Option<u32> {
     (seconds < ALIKE * other_s && other_s < ALIKE * seconds).then_some(k.max(other_k))
 }
 
-/// Whether the median ratio is known as well as is asked.
+/// Whether the median ratio is known with the requested precision.
 fn is_known(ratios: &[f64], config: &Config) -> bool {
     let stopping = &config.stopping;
     if ratios.len() < stopping.min_samples {
@@ -164,17 +165,17 @@ mod tests {
     #[test]
     fn sides_that_are_alike_take_batches_of_one_size() {
         assert_eq!(common_k([(10, 1.0), (13, 1.1)]), Some(13));
-        // Whatever the clocks said of empty passes.
+        // The larger number counts even if the empty passes of the clocks differ.
         assert_eq!(common_k([(40, 1.1), (10, 1.0)]), Some(40));
-        // A device twice as fast or more keeps its own.
+        // A device that is at least twice as fast keeps its own number.
         assert_eq!(common_k([(10, 1.0), (20, 0.5)]), None);
         assert_eq!(common_k([(20, 0.5), (10, 1.0)]), None);
     }
 
     #[test]
     fn a_ratio_is_known_when_its_rank_interval_is_within_twice_the_width() {
-        // 30 ratios around 1: the interval spans the ranks 10 and 21. In steps of d from rank to rank
-        // its half-width is 5.5·d; asked is 2·0.005 = 0.01.
+        // 30 ratios around 1: the interval spans the ranks 10 to 21. With steps of d from rank to rank its
+        // half-width is 5.5·d; the target is 2·0.005 = 0.01.
         let config = Config {
             stopping: StoppingConfig { relative_half_width: 0.005, ..Default::default() },
             ..Config::default()

@@ -1,6 +1,6 @@
-//! How a case is measured: the test of the timer, proof, warm-up, batches, rotation of buffers, stopping,
-//! sentinels between the samples, and tuning by all of these. The executor is anything that speaks the
-//! protocol.
+//! The measuring method: timer self-test, verification against an f64 oracle, warm-up, batched sampling with
+//! buffer rotation, stopping rule, clock sentinels, and kernel tuning. It works with any executor that speaks
+//! the protocol.
 //!
 //! ```
 //! use portamark_executors::fake::{Fake, Script};
@@ -20,6 +20,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod batch_time;
 mod budget;
 mod cache;
 mod config;
@@ -56,4 +57,4 @@ pub use session::Session;
 pub use settle::settle;
 pub use tune::{Effort, FINAL, Fate, Tuned, Untuned, tune};
 pub use tuning_order::Experience;
-pub use verify::{Oracle, Verdict};
+pub use verify::{Oracle, OutputProof};

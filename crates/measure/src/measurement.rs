@@ -1,55 +1,56 @@
-//! One case from preparation to proof: prepare → verify → warm-up → samples → verify again the
-//! buffer that was timed.
+//! Measurement of one case: prepare → verify → warm up → sample → verify the buffer that was written last.
 
+use super::batch_time::chosen_s;
 use super::config::Config;
 use super::rotation;
 use super::sampling::{self, Sampling};
 use super::session::Session;
-use super::verify::{Oracle, Verdict};
+use super::verify::{Oracle, OutputProof};
 use portamark_executors::protocol::{Prepare, Prepared, Sampled};
 use portamark_executors::{Fault, FaultKind};
 use portamark_model::plan::Plan;
 use portamark_model::workload::{Case, Inputs, Tile};
-use portamark_results::{Cache, Spent, Timing, Verification};
+use portamark_results::{Cache, Spent, Tag, Timing, Verification};
 use portamark_stats::is_drifting;
 use web_time::Instant;
 
-/// How a measurement ended.
+/// Outcome of a measurement.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Ended {
-    /// Proven and timed.
+    /// The output was verified and the case was timed.
     Ok,
-    /// The output is not what the oracle says.
+    /// The output differs from the oracle's; holds the reason.
     Wrong(String),
-    /// It would take more than its share of the budget.
+    /// The case would exceed its share of the time budget; holds the reason.
     TooSlow(String),
-    /// The executor failed.
+    /// The executor failed; holds the fault.
     Fault(Fault),
 }
 
-/// What is known of a case afterwards.
+/// Result of measuring one case.
 #[derive(Debug, Clone)]
 pub struct Measurement {
-    /// How it ended.
+    /// How the measurement ended.
     pub ended: Ended,
-    /// Where its wall time went.
+    /// Wall time of each phase, in seconds.
     pub spent: Spent,
-    /// Bytes held on the device.
+    /// Device memory held by the case, in bytes.
     pub held_bytes: u64,
-    /// What computed it, where the executor brings its own kernels.
+    /// Kernel that computed the case, as named by an executor with its own kernels; otherwise `None`.
     pub kernel: Option<String>,
-    /// Proof.
+    /// Comparison of the outputs with the oracle; `None` if the case ended before that.
     pub verification: Option<Verification>,
-    /// Samples; only when it ended well.
+    /// Samples and statistics; `None` unless the measurement ended with [`Ended::Ok`].
     pub timing: Option<Timing>,
-    /// Seconds of the second execution; the first may include compilation by the driver.
+    /// Time of the second execution in seconds; the first one may include compilation by the driver. `None`
+    /// if the case ended before that.
     pub first_s: Option<f64>,
-    /// Remarks that qualify the numbers.
-    pub tags: Vec<String>,
+    /// Tags that qualify the timing: `throttled`, `drifting` or `noisy`.
+    pub tags: Vec<Tag>,
 }
 
-/// Measures `case` by `plan`, or by its key where the executor takes cases. `share_s` is what it
-/// may use of the budget.
+/// Measures `case` with `plan`, or by its key if the executor takes cases. `share_s` is the part of the time
+/// budget that the case may use, in seconds; `None` if there is no limit.
 pub fn measure(
     session: &mut Session<'_>,
     config: &Config,
@@ -82,7 +83,7 @@ impl Default for Measurement {
 }
 
 impl Measurement {
-    /// Notes how it ended, and frees what was prepared.
+    /// Records the outcome and releases what was prepared.
     pub(super) fn end(
         &mut self,
         ended: Result<Ended, Fault>,
@@ -120,22 +121,22 @@ fn run(
     conclude(session, case, ready, sampling, measurement)
 }
 
-/// A case whose output is proven, ready to be timed.
+/// A prepared case whose output has been verified, ready to be timed.
 pub(super) struct Ready {
     pub(super) handle: u32,
     pub(super) sets: u32,
     pub(super) cache: Cache,
-    /// Seconds of the second execution.
+    /// Time of the second execution, in seconds.
     pub(super) first_s: f64,
-    /// The settings, with the time limit that its share leaves.
+    /// Settings, with the time limit reduced to the case's share of the budget.
     pub(super) config: Config,
     tile: Tile,
     oracle: Oracle,
-    before: Verdict,
+    before: OutputProof,
 }
 
-/// Makes buffers and pipelines, and proves the output before anything is timed. How the case ended
-/// where it cannot be timed.
+/// Creates buffers and pipelines, and verifies the output before anything is timed. The inner `Err` is the
+/// outcome of a case that cannot be timed.
 pub(super) fn prepare(
     session: &mut Session<'_>,
     config: &Config,
@@ -177,20 +178,20 @@ pub(super) fn prepare(
         return Ok(Err(Ended::Wrong(reason)));
     }
 
-    // A clock that was found to lie must not decide what the budget can afford.
+    // A clock that failed its self-test must not decide whether the case fits the budget.
     let chosen = session.timer.chosen;
     let host_s = |sampled: &Sampled| sampled.host_ns as f64 * 1e-9;
-    let seconds = |sampled: &Sampled| sampling::chosen_s(sampled, chosen).unwrap_or(host_s(sampled));
+    let seconds = |sampled: &Sampled| chosen_s(sampled, chosen).unwrap_or(host_s(sampled));
     let cold_s = seconds(&first);
-    // Some drivers compile at the first execution, and every cache is cold: the second one tells
-    // what an execution takes.
+    // In the first execution some drivers compile and every cache is cold, so the second one gives the time
+    // of an execution.
     let second = session.executor.sample(handle, 1, 1 % sets, config.timeout)?;
     let first_s = seconds(&second);
     measurement.spent.compile_s += (cold_s - first_s).max(0.0);
     measurement.first_s = Some(first_s);
     let mut config = config.clone();
     if let Some(share_s) = share_s {
-        // Three batches of warm-up and the least number of samples.
+        // Three warm-up batches and the minimum number of samples.
         let needed = first_s * (3 + config.stopping.min_samples) as f64;
         if needed > share_s {
             return Ok(Err(Ended::TooSlow(format!(
@@ -206,7 +207,7 @@ pub(super) fn prepare(
     Ok(Ok(Ready { handle, sets, cache, first_s, config, tile, oracle, before }))
 }
 
-/// Proves the buffer that the last timed execution wrote, on inputs not seen before.
+/// Verifies the buffer that the last timed execution wrote, and completes `measurement`.
 pub(super) fn conclude(
     session: &mut Session<'_>,
     case: &Case,
@@ -238,7 +239,7 @@ pub(super) fn conclude(
     Ok(Ended::Ok)
 }
 
-fn verification(case: &Case, oracle_sha256: &str, verdicts: &[&Verdict]) -> Verification {
+fn verification(case: &Case, oracle_sha256: &str, verdicts: &[&OutputProof]) -> Verification {
     let worst = verdicts.iter().max_by(|a, b| a.worst_ratio.total_cmp(&b.worst_ratio)).expect("at least one");
     let checked = verdicts.iter().map(|v| v.checked).sum();
     let mut proof = Verification::new(checked, worst.total, case.bound_factor());
@@ -251,24 +252,25 @@ fn verification(case: &Case, oracle_sha256: &str, verdicts: &[&Verdict]) -> Veri
     proof
 }
 
-/// Half-width of the median's interval that is called noisy.
+/// Half-width of the median's confidence interval, as a fraction of the median, above which a case is tagged
+/// `noisy`.
 const NOISY: f64 = 0.05;
 
-fn tags(timing: &Timing) -> Vec<String> {
+fn tags(timing: &Timing) -> Vec<Tag> {
     let mut tags = Vec::new();
     if timing.slowdowns.sustained().next().is_some() {
-        tags.push("throttled".to_string());
+        tags.push(Tag::Throttled);
     }
     let summary = &timing.summary;
     if let (Some(p), Some(drift)) = (summary.drift_p, summary.drift)
         && is_drifting(p, drift)
     {
-        tags.push("drifting".to_string());
+        tags.push(Tag::Drifting);
     }
     if let (Some(lo), Some(hi)) = (summary.ci_lo, summary.ci_hi)
         && (hi - lo) / 2.0 > NOISY * summary.median
     {
-        tags.push("noisy".to_string());
+        tags.push(Tag::Noisy);
     }
     tags
 }

@@ -1,4 +1,4 @@
-//! What a case may take of memory, and why it may not.
+//! Memory limit of a case, and the check that a case fits.
 
 use super::host::Host;
 use portamark_model::device::{Capabilities, DeviceType};
@@ -6,17 +6,17 @@ use portamark_model::plan::Plan;
 use portamark_model::units;
 use portamark_model::workload::Case;
 
-/// Of a card's own memory, so much for one case: the rest is the driver's and the desktop's.
+/// Fraction of a GPU's own memory that one case may use; the driver and the desktop use the rest.
 const OF_DEVICE: f64 = 0.8;
-/// Of the host's memory, so much for one case of a device that computes in it.
+/// Fraction of the host's memory that one case may use, on a device that works in it.
 const OF_HOST: f64 = 0.5;
-/// Of what the host has free now.
+/// Fraction of the host's free memory that one case may use.
 const OF_FREE: f64 = 0.8;
-/// Where neither tells: what any machine that computes has.
+/// Memory limit in bytes if the memory size is unknown; every usable machine has this much.
 const UNKNOWN: u64 = 4 << 30;
 
-/// Bytes that one case may hold on `device`, unless the user says otherwise: a share of the card's
-/// memory, and of the host's for devices that have none of their own.
+/// Returns the bytes that one case may hold on `device` by default: a fraction of the GPU's memory, and of
+/// the host's for devices without memory of their own.
 pub fn memory_limit(device: &Capabilities, host: &Host) -> u64 {
     let host = || host.memory.map(|memory| share(memory.total, OF_HOST).min(share(memory.free, OF_FREE)));
     let own = || device.limits.memory_bytes.map(|bytes| share(bytes, OF_DEVICE));
@@ -32,20 +32,21 @@ fn share(bytes: u64, part: f64) -> u64 {
     (bytes as f64 * part) as u64
 }
 
-/// Why a case cannot be held, and whether by the device or by the user's wish.
+/// Reason why a case does not fit in memory. Each variant holds a message with the sizes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TooLarge {
-    /// No buffer of the device, or no binding, is so large.
+    /// A buffer or a binding is larger than the device allows.
     ForDevice(String),
-    /// It exceeds the limit for one case.
+    /// The case exceeds the memory limit for one case.
     ForLimit(String),
 }
 
-/// Counts every buffer of one set before one is made: inputs, outputs, partial results, and what
-/// reading back takes. `limit` is in bytes.
+/// Checks that `case` fits in memory, before any buffer is created. Counts every buffer of one set: inputs,
+/// outputs, partial results, and the buffers to read back through. `limit` is in bytes.
 ///
 /// # Errors
-/// With the sizes in words, when they are too large.
+/// Returns a message with the sizes if a buffer or binding exceeds the device's limits, or the total exceeds
+/// `limit`.
 pub fn fits(case: &Case, plan: Option<&Plan>, device: &Capabilities, limit: u64) -> Result<(), TooLarge> {
     let (buffers, extra): (Vec<(String, u64)>, u64) = match plan {
         Some(plan) => {
@@ -91,7 +92,7 @@ mod tests {
 
     #[test]
     fn what_a_binding_or_the_limit_cannot_hold_is_refused_with_the_sizes() {
-        // 128 MiB a binding, 256 MiB a buffer.
+        // 128 MiB per binding, 256 MiB per buffer.
         let mut device = Capabilities::example();
         assert_eq!(asked("stream f32 copy n33554432", &device, 1 << 30), Ok(()));
         assert_eq!(asked("stream f32 add n33555456", &device, 1 << 30), Ok(()), "it is bound in ranges");

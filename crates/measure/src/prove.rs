@@ -1,29 +1,29 @@
-//! Proof without timing: one execution on poisoned output, compared with the oracle.
+//! Verification without timing: one execution on poisoned output, compared with the oracle.
 
 use super::config::Config;
-use super::verify::{Oracle, Verdict};
+use super::verify::{Oracle, OutputProof};
 use portamark_executors::protocol::Prepare;
 use portamark_executors::{Executor, Fault};
 use portamark_model::device::Capabilities;
 use portamark_model::plan::Plan;
 use portamark_model::workload::{Case, Inputs, Tile};
 
-/// Two sets are made and the second one is checked: a kernel cannot get by with the first one's
-/// inputs.
+/// Number of buffer sets. The last one is checked, so that a kernel that reads the first set's inputs does
+/// not pass.
 const SETS: u32 = 2;
 
-/// Executes `case` once on `device` by `plan`, or by its key where the executor takes cases.
-/// Gives what the oracle says and the seconds of the execution.
+/// Executes `case` once on `device` with `plan`, or by its key if the executor takes cases. Returns the
+/// oracle's verdict and the seconds of the execution.
 ///
 /// # Errors
-/// When the executor fails; after a fatal fault the next request starts a new one.
+/// Fails if the executor fails. After a fatal fault, the next request starts a new executor.
 pub fn prove(
     executor: &mut dyn Executor,
     device: &Capabilities,
     config: &Config,
     case: &Case,
     plan: Option<Plan>,
-) -> Result<(Verdict, f64), Fault> {
+) -> Result<(OutputProof, f64), Fault> {
     let tile = plan.as_ref().map_or(Tile::ONE, |plan| plan.tile);
     let prepare = Prepare::new(device, case, plan).but(|it| {
         it.seed = config.seed;

@@ -1,17 +1,19 @@
-//! Buffer rotation: consecutive executions use other buffers until the caches have forgotten the
-//! first ones.
+//! Buffer rotation: consecutive executions use different buffer sets, so that a set has left the caches
+//! before it is used again.
 
 use super::host::Host;
 use portamark_model::device::Capabilities;
 use portamark_results::{Cache, CacheSource};
 
-/// More sets than this cost more to fill than they tell.
+/// Maximum number of buffer sets; more would not be worth the time to fill them.
 pub const MOST_SETS: u64 = 256;
 
-/// How many buffer sets of `set_bytes` outgrow twice the cache, and in which state that leaves it.
+/// Returns the number of buffer sets of `set_bytes` that exceed twice the cache, and the resulting cache
+/// state.
 ///
-/// Never more than `memory_limit` holds. The state is what is true and not what was wanted: `warm`
-/// when all sets together fit the cache, `partly` when they outgrow it, but not twice.
+/// There is always one set; more of them never exceed `memory_limit`. The state is the one achieved, not the
+/// one intended: `warm` if all sets together fit in the cache or there is only one, `partly` if they exceed
+/// it, but not twice.
 pub fn sets(set_bytes: u64, cache_bytes: u64, memory_limit: u64) -> (u32, Cache) {
     let set_bytes = set_bytes.max(1);
     let wanted = (2 * cache_bytes).div_ceil(set_bytes) + 1;
@@ -27,12 +29,11 @@ pub fn sets(set_bytes: u64, cache_bytes: u64, memory_limit: u64) -> (u32, Cache)
     (sets as u32, cache)
 }
 
-/// Bytes of the last-level cache that `device` is taken to have before its bandwidth curve is
-/// known, and who says so.
+/// Returns the assumed size in bytes of `device`'s last-level cache before its bandwidth curve is measured,
+/// and the source of that size.
 ///
-/// A software device uses the cache of `host`. Vulkan, Metal and DX12 do not tell
-/// a GPU's: 64 MiB covers what most have (H100 50 MB, RTX 4090 72 MB of which half is reachable
-/// from one side).
+/// A software device uses the cache of `host`. Vulkan, Metal and DX12 do not report that of a GPU: 64 MiB
+/// covers most GPUs (H100 50 MB; RTX 4090 72 MB, half of which is reachable from one side).
 pub fn told_cache(device: &Capabilities, host: &Host) -> (u64, CacheSource) {
     match host.cache_bytes.filter(|_| device.is_software()) {
         Some(bytes) => (bytes, CacheSource::Host),
@@ -46,14 +47,14 @@ mod tests {
 
     #[test]
     fn rotation_outgrows_twice_the_cache_or_says_what_it_is() {
-        // 2 x 32 over sets of 10: seven make 70 > 64, and one more so that the first is forgotten.
+        // 2 x 32 over sets of 10: seven make 70 > 64, and one more so that the first is evicted.
         assert_eq!(sets(10, 32, 1000), (8, Cache::Rotated));
         // One set is larger than the cache already: the second one evicts it.
         assert_eq!(sets(100, 32, 1000), (2, Cache::Rotated));
-        // Memory for three sets only: 30 fit the cache. For five: 50 do not, but once only.
+        // Memory for three sets: 30 fit in the cache. For five: 50 exceed it, but not twice.
         assert_eq!(sets(10, 32, 35), (3, Cache::Warm));
         assert_eq!(sets(10, 32, 50), (5, Cache::Partly));
-        // One large set is read again from its beginning: what is left of it in the cache counts.
+        // A single large set is read again while part of it is still in the cache.
         assert_eq!(sets(100, 32, 100), (1, Cache::Warm));
         assert_eq!(sets(1, 1 << 20, 1 << 30), (256, Cache::Warm));
     }

@@ -1,34 +1,36 @@
-//! Batches: size, warm-up, affine fit, sampling until the rule says stop.
+//! Batches: batch size, warm-up, affine fit of the launch overhead, and sampling until the stopping rule is
+//! met.
 
+use super::batch_time::chosen_s;
 use super::config::Config;
 use super::session::Session;
 use portamark_executors::protocol::Sampled;
 use portamark_executors::{Executor, Fault};
 use portamark_results::{Cache, SentinelTimes, Slowdowns, TimerChoice, TimerReport, Timing};
 use portamark_stats::{
-    AffineFit, Line, Noise, StopReason, StoppingRule, Summary, agrees, least_squares, theil_sen,
+    AffineFit, Noise, StopReason, StoppingRule, StraightLine, Summary, agrees, least_squares, theil_sen,
 };
 use std::time::Duration;
 use web_time::Instant;
 
-/// A batch lasts at least this many ticks: quantisation then errs by 0.2 % at most.
+/// Minimum duration of a batch in ticks of the timer; the quantisation error is then at most 0.2 %.
 const LEAST_TICKS: f64 = 1000.0;
-/// A batch lasts at least this many empty passes.
+/// Minimum duration of a batch, as a multiple of an empty pass.
 const LEAST_EMPTY_PASSES: f64 = 20.0;
-/// Most executions in one batch, to stay clear of drivers' watchdogs and of slow encoding.
+/// Maximum number of executions in one batch, to avoid driver watchdogs and slow encoding.
 const MOST_EXECUTIONS: f64 = 4096.0;
-/// A batch is never made longer than this.
+/// Maximum duration in seconds to which a batch is extended.
 const LONGEST_BATCH_S: f64 = 0.1;
-/// Warm-up batches agree within this.
+/// Relative difference within which warm-up batches agree.
 const AGREEMENT: f64 = 0.03;
-/// Batches between two sentinels.
+/// Number of batches from one turn of the sentinels to the next.
 const SENTINEL_EVERY: usize = 10;
-/// Turns that the sentinels have in every row, within its least number of samples: fewer say nothing.
+/// Turns that the sentinels get in every row, within its minimum number of samples; fewer are not conclusive.
 const SENTINEL_TURNS: u32 = 3;
-/// Beyond those, they take at most this share of the sampling time.
+/// Maximum fraction of the sampling time that the sentinels may take after those turns.
 const SENTINEL_SHARE: f64 = 0.02;
 
-/// Executions per batch for one execution of `seconds`.
+/// Returns the number of executions per batch if one execution takes `seconds`.
 pub fn batch_size(seconds: f64, timer: &TimerReport) -> u32 {
     let tick_s = timer.tick_ns.unwrap_or(1.0) * 1e-9;
     let empty_s = match timer.chosen {
@@ -39,19 +41,11 @@ pub fn batch_size(seconds: f64, timer: &TimerReport) -> u32 {
     (least_s / seconds.max(1e-9)).ceil().clamp(1.0, MOST_EXECUTIONS) as u32
 }
 
-/// Time of a batch by the chosen clock, if it has one.
-pub(super) fn chosen_s(sampled: &Sampled, choice: TimerChoice) -> Option<f64> {
-    match choice {
-        TimerChoice::Host => Some(sampled.host_ns as f64 * 1e-9),
-        _ => sampled.device_ns.filter(|ns| *ns > 0).map(|ns| ns as f64 * 1e-9),
-    }
-}
-
-/// Device time above host time by more than this part cannot be: the batch ended within it. Two clocks
-/// of good quality differ by less than a thousandth.
+/// Ratio of device time to host time above which a device time is invalid, because host time covers the whole
+/// batch. Two good clocks differ by less than 0.1 %.
 const IMPOSSIBLE: f64 = 1.05;
 
-/// The sample with stamps that cannot be counted as invalid; the host's time stays.
+/// Replaces an impossible device time by an invalid one; the host time is kept.
 fn possible(sampled: Sampled) -> Sampled {
     let most = IMPOSSIBLE * sampled.host_ns as f64 + 1000.0;
     match sampled.device_ns {
@@ -60,19 +54,19 @@ fn possible(sampled: Sampled) -> Sampled {
     }
 }
 
-/// What sampling leaves behind.
+/// Result of sampling one case.
 pub struct Sampling {
-    /// The samples and statistics; none when no batch had a usable time.
+    /// Samples and statistics; `None` if no batch had a usable time.
     pub timing: Option<Timing>,
-    /// The buffer set that the last timed execution wrote.
+    /// Index of the buffer set that the last timed execution wrote.
     pub last_set: u32,
-    /// Seconds of host time spent warming up.
+    /// Host time spent on warm-up, in seconds.
     pub warmup_s: f64,
-    /// Seconds of host time spent sampling.
+    /// Host time spent on sampling, in seconds.
     pub sample_s: f64,
 }
 
-/// Warms up and samples `handle`, whose single execution took about `seconds`.
+/// Warms up and samples the prepared case `handle`, whose single execution took about `seconds`.
 pub fn sample(
     session: &mut Session<'_>,
     config: &Config,
@@ -94,8 +88,8 @@ pub fn sample(
     }
 }
 
-/// One preparation while it is warmed up and sampled, batch by batch, so that the batches of two can
-/// take turns. Its times are those of its own batches, whoever had the turns between.
+/// Warm-up and sampling of one prepared case, batch by batch, so that two cases can take turns. Only the
+/// case's own batches count towards its times.
 pub struct Sampler {
     config: Config,
     handle: u32,
@@ -116,14 +110,14 @@ pub struct Sampler {
     sentinel_turns: u32,
     sentinel_time: Duration,
     invalid: u32,
-    fit: Option<(Line, AffineFit)>,
-    /// Whether a batch's overhead is left out of its time where it is known.
+    fit: Option<(StraightLine, AffineFit)>,
+    /// Whether the overhead of a batch, if known, is subtracted from its time.
     without_overhead: bool,
     taken_off_s: Option<f64>,
 }
 
 impl Sampler {
-    /// Of `handle`, whose single execution took about `seconds`.
+    /// Creates a sampler for the prepared case `handle`, whose single execution took about `seconds`.
     pub fn new(
         session: &Session<'_>,
         config: &Config,
@@ -158,17 +152,18 @@ impl Sampler {
         }
     }
 
-    /// k executions on the next buffer sets.
+    /// Runs k executions on the next buffer sets.
     fn run(&mut self, executor: &mut dyn Executor, k: u32) -> Result<Sampled, Fault> {
         let first = self.next_set;
         self.next_set = (first + k) % self.sets;
         self.last_set = (first + k - 1) % self.sets;
         let sampled = executor.sample(self.handle, k, first, self.config.timeout)?;
-        // Where the host's clock was chosen, the device's is kept as it came.
+        // If the host clock was chosen, device times are recorded unchanged.
         Ok(if self.timer.chosen == TimerChoice::Device { possible(sampled) } else { sampled })
     }
 
-    /// Whether the warm-up is over: long enough, and its batches agree or its time is up.
+    /// Whether the warm-up is complete: it is long enough, and its batches agree or its time limit is
+    /// reached.
     pub fn is_warm(&self) -> bool {
         let limit = self.config.time_limit.mul_f64(0.25).max(self.config.warmup);
         self.warm.len() >= 3
@@ -176,32 +171,33 @@ impl Sampler {
             && (agrees(&self.warm, AGREEMENT) || self.warmup >= limit)
     }
 
-    /// One batch of the warm-up.
+    /// Runs one warm-up batch.
     pub fn warm_up(&mut self, session: &mut Session<'_>) -> Result<(), Fault> {
         let started = Instant::now();
         let sampled = self.run(session.executor, self.k)?;
         let host_s = sampled.host_ns as f64 * 1e-9;
         self.warm.push(chosen_s(&sampled, self.timer.chosen).unwrap_or(host_s) / f64::from(self.k));
         if let [only] = self.warm[..] {
-            // The first guess came from a cold execution with all its overhead; size the batch by these.
+            // The first guess came from a cold execution with all its overhead; this batch gives a better
+            // one.
             self.k = self.k.max(batch_size(only, &self.timer));
         }
         self.warmup += started.elapsed();
         Ok(())
     }
 
-    /// Executions in each batch.
+    /// Returns the number of executions in each batch.
     pub fn k(&self) -> u32 {
         self.k
     }
 
-    /// Seconds of one execution by the last batch of the warm-up; 0 before it.
+    /// Returns the seconds of one execution in the last warm-up batch; 0 before the first one.
     pub fn execution_s(&self) -> f64 {
         self.warm.last().copied().unwrap_or(0.0)
     }
 
-    /// Takes batches of `k` executions from now on, and leaves their overhead in their times: what
-    /// another side with as many has too needs no estimate.
+    /// Sets the number of executions per batch to `k`, and leaves the overhead in the times: another side
+    /// with the same `k` has the same overhead, so it needs no estimate.
     pub fn set_k(&mut self, k: u32) {
         self.k = k;
         self.without_overhead = false;
@@ -217,8 +213,8 @@ impl Sampler {
         session.executor.poison(self.handle, self.config.timeout)
     }
 
-    /// One timed batch, and after every tenth, from the first, the sentinels if they are due. Gives
-    /// seconds of one execution, if the batch had a usable time.
+    /// Runs one timed batch and, after the first and every tenth one from there, the sentinels if they are
+    /// due. Returns the seconds of one execution; `None` if the batch had no usable time.
     pub fn batch(&mut self, session: &mut Session<'_>) -> Result<Option<f64>, Fault> {
         let started = Instant::now();
         let sampled = self.run(session.executor, self.k)?;
@@ -243,17 +239,17 @@ impl Sampler {
         Ok(seconds)
     }
 
-    /// Why sampling may end, if it may.
+    /// Returns the reason to stop sampling; `None` if sampling must go on.
     pub fn decision(&self) -> Option<StopReason> {
         self.rule.decision().filter(|_| self.is_long_enough()).or_else(|| self.limit())
     }
 
-    /// Whether the least sampling time is over.
+    /// Whether the minimum sampling time has passed.
     pub fn is_long_enough(&self) -> bool {
         self.sampling >= self.config.min_time
     }
 
-    /// The limit of time or number that is reached, if one is.
+    /// Returns the limit on time or number of samples that is reached; `None` if neither is.
     pub fn limit(&self) -> Option<StopReason> {
         if self.host_ns.len() >= self.config.max_samples {
             return Some(StopReason::MaxSamples);
@@ -262,7 +258,7 @@ impl Sampler {
         (over && self.host_ns.len() >= self.config.stopping.min_samples).then_some(StopReason::TimeLimit)
     }
 
-    /// The samples, after sampling ended for the reason `stop`.
+    /// Returns the samples and statistics, after sampling ended for the reason `stop`.
     pub fn finish(self, session: &Session<'_>, stop: StopReason) -> Sampling {
         let slowdowns = session.sentinel_start.map(|start| Slowdowns::between(start, &self.sentinels));
         let line = self.fit.map(|(line, _)| line);
@@ -292,9 +288,9 @@ impl Sampler {
         }
     }
 
-    /// T(k) = a + b·k over three batch sizes: launch overhead a and kernel time b, apart. Left out
-    /// where it would cost more than a tenth of the time limit.
-    fn affine(&mut self, executor: &mut dyn Executor) -> Result<Option<(Line, AffineFit)>, Fault> {
+    /// Fits T(k) = a + b·k to three batch sizes, to separate launch overhead a from kernel time b. Returns
+    /// `None` if that would take more than a tenth of the time limit.
+    fn affine(&mut self, executor: &mut dyn Executor) -> Result<Option<(StraightLine, AffineFit)>, Fault> {
         let each = self.execution_s();
         let unit = (self.k / 4).max(1);
         if each * f64::from(unit) * 21.0 > 0.1 * self.config.time_limit.as_secs_f64() {
@@ -308,25 +304,25 @@ impl Sampler {
                 points.extend(seconds.map(|seconds| (f64::from(unit * factor), seconds)));
             }
         }
-        // The line that outliers do not move, and the intervals of the other.
+        // Theil–Sen for the line, which outliers do not move, and least squares for the intervals.
         Ok(theil_sen(&points).zip(least_squares(&points, Noise::Proportional)))
     }
 }
 
-/// Whether the sentinels, which took `spent` in so many `turns`, may have another one when sampling has
-/// taken `sampling`, theirs included.
+/// Whether the sentinels, which took `spent` in `turns` turns, may have another turn. `sampling` is the
+/// sampling time so far, including theirs.
 fn may_watch(turns: u32, spent: Duration, sampling: Duration) -> bool {
     turns < SENTINEL_TURNS || spent + spent / turns <= sampling.mul_f64(SENTINEL_SHARE)
 }
 
-/// An overhead of more empty batches than this is a disturbance of the batches that the line was drawn
-/// through.
+/// Maximum plausible overhead, as a multiple of an empty batch; a larger one means that the fitted batches
+/// were disturbed.
 const MOST_EMPTY: f64 = 3.0;
 
-/// The overhead that the summary leaves out. The host's clock also sees the submission, a twentieth of
-/// a batch; the device's begins and ends with the pass. An overhead below 0, of more than half of a
-/// batch or of more than three empty ones is noise and stays in.
-fn to_take_off(timer: &TimerReport, line: Line, k: u32) -> Option<f64> {
+/// Returns the seconds of overhead to subtract from each batch. The host clock includes the submission, a
+/// twentieth of a batch; the device clock starts and ends with the pass. An overhead that is negative, above
+/// half of a batch or above three empty batches is noise and is not subtracted.
+fn to_take_off(timer: &TimerReport, line: StraightLine, k: u32) -> Option<f64> {
     let batch_s = line.intercept + line.slope * f64::from(k);
     let most_s = (0.5 * batch_s).min(MOST_EMPTY * timer.empty_host_s);
     let is_sound = line.intercept > 0.0 && line.intercept < most_s;
@@ -364,13 +360,13 @@ mod tests {
 
     #[test]
     fn overhead_is_taken_off_the_hosts_time_where_it_is_one() {
-        let line = |intercept: f64, slope: f64| Line { intercept, slope };
+        let line = |intercept: f64, slope: f64| StraightLine { intercept, slope };
         assert_eq!(to_take_off(&timer(TimerChoice::Host), line(5e-5, 1e-4), 10), Some(5e-5));
         assert_eq!(to_take_off(&timer(TimerChoice::Device), line(5e-5, 1e-4), 10), None);
         assert_eq!(to_take_off(&timer(TimerChoice::Host), line(-5e-5, 1e-4), 10), None);
         // An empty batch takes 50 µs: 200 µs more than the executions are a disturbance.
         assert_eq!(to_take_off(&timer(TimerChoice::Host), line(2e-4, 1e-3), 10), None);
-        // 2 ms of 3 ms are no overhead of a batch of ten.
+        // 2 ms of a batch of 3 ms are too much to be overhead.
         assert_eq!(to_take_off(&timer(TimerChoice::Host), line(2e-3, 1e-4), 10), None);
     }
 

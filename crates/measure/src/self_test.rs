@@ -1,4 +1,4 @@
-//! A timer that is itself tested, before anything is measured with it.
+//! Self-test of a device's timer, run before anything is measured with it.
 
 use super::config::Config;
 use super::evidence::{Batch, Evidence};
@@ -10,29 +10,30 @@ use portamark_results::TimerReport;
 use std::time::Duration;
 use web_time::Instant;
 
-/// Empty passes, from which the tick is estimated.
+/// Maximum number of empty passes, from which the tick is estimated.
 const EMPTY: usize = 1000;
-/// Fewer empty passes must do where they take longer than this.
+/// Time limit for the empty passes; slow devices run fewer of them.
 const EMPTY_LIMIT: Duration = Duration::from_millis(250);
-/// Never fewer empty passes than this.
+/// Minimum number of empty passes.
 const LEAST_EMPTY: usize = 15;
-/// Pairs of once and twice the work.
+/// Number of pairs of batches with once and twice the work.
 const PAIRS: usize = 15;
-/// Batches of long work.
+/// Number of batches of long work.
 const LONG: usize = 5;
-/// Work lasts so many ticks, unless that is longer than long work.
+/// Minimum duration of single work in ticks, but at most [`LONG_S`].
 const LEAST_TICKS: f64 = 20.0;
-/// Host time of long work.
+/// Minimum host time of long work, in seconds.
 const LONG_S: f64 = 20e-3;
-/// Long work lasts so many ticks: a part of a tick more or less then says nothing of the period.
+/// Minimum duration of long work in ticks, so that rounding to a tick does not affect the check of the
+/// period.
 const LONG_TICKS: f64 = 200.0;
-/// Most executions in a batch.
+/// Maximum number of executions in a batch.
 const MOST_EXECUTIONS: u32 = 1 << 14;
 
-/// Tests the timer of `device` on some real work of its own; see [`self_test`].
+/// Tests the timer of `device` with a small stream kernel; see [`self_test`].
 ///
 /// # Errors
-/// When the executor fails.
+/// Fails if the executor fails.
 pub fn test_timer(
     executor: &mut dyn Executor,
     device: &Capabilities,
@@ -45,16 +46,16 @@ pub fn test_timer(
     Ok(report)
 }
 
-/// Tests the timestamps of `device` on the preparation `handle`, some real work of a few microseconds
-/// or more, and chooses the clock of the rows.
+/// Tests the timestamps of `device` and chooses the clock for all rows. `handle` is a prepared case that
+/// takes a few microseconds or more.
 ///
-/// It runs empty passes, then once and twice the same work in turn, then long work, and looks for
-/// every [`TimerFault`](portamark_results::TimerFault): stamps are there and ordered; twice the work takes twice
-/// the time; device time is at most host time; both clocks agree on how long long work takes. It
-/// takes about a second.
+/// Runs empty passes, then once and twice the same work in turn, then long work, and checks for every
+/// [`TimerFault`](portamark_results::TimerFault): timestamps exist and are ordered, twice the work takes
+/// twice the time, device time does not exceed host time, and both clocks agree on the duration of long work.
+/// Takes about a second.
 ///
 /// # Errors
-/// When the executor fails; `deadline` is that of one message.
+/// Fails if the executor fails. `deadline` is the timeout of one message.
 pub fn self_test(
     executor: &mut dyn Executor,
     device: &Capabilities,

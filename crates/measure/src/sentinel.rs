@@ -1,12 +1,13 @@
-//! Two fixed kernels between the samples, which show whether the device still runs as when the run
-//! began: one is bound by arithmetic, one by memory, so that they tell which of the clocks fell.
+//! Sentinels: two fixed kernels, run between the samples, that show whether the device still runs as fast as
+//! at the start of the run. One is bound by arithmetic and one by memory, so they show which clock has
+//! dropped.
 //!
-//! wgpu shows no clock. A kernel whose work never changes takes longer by the factor g when the
-//! clock that bounds it falls by g.
+//! wgpu does not expose clocks. A kernel of constant work takes g times as long when the clock that bounds it
+//! drops by the factor g.
 
+use super::batch_time::chosen_s;
 use super::config::Config;
 use super::fixed_work::prepare_fixed_work;
-use super::sampling::chosen_s;
 use portamark_executors::{Executor, Fault};
 use portamark_kernels::KernelSource;
 use portamark_model::device::Capabilities;
@@ -14,19 +15,19 @@ use portamark_model::workload::READ_BLOCK;
 use portamark_results::{SentinelTimes, TimerChoice};
 use std::time::Duration;
 
-/// A millisecond on a processor: shorter ones measure the driver's launch.
+/// Key of the arithmetic sentinel. It takes about 1 ms on a CPU; a shorter one would measure launch overhead.
 const ARITHMETIC: &str = "peak f32 fma c16384 s2048";
-/// The memory's one reads for about this long, in seconds: more would cost more than it tells.
+/// Target duration of the bandwidth sentinel, in seconds; a longer one would not be worth its time.
 const BANDWIDTH_S: f64 = 4e-3;
-/// The most that it reads, in bytes.
+/// Maximum size of the array that the bandwidth sentinel reads, in bytes.
 const MOST_BYTES: u64 = 256 << 20;
-/// Each time is the fastest of so many: other work on the machine slows some, a fallen clock all.
+/// Executions per measurement, of which the fastest counts: other load slows some of them, a lower clock all.
 const TRIES: u32 = 3;
-/// How often each runs when the run begins. Three later times that are all above fifteen are a
-/// chance of one in 816.
+/// Measurements of each sentinel at the start of a run. By chance, three later times all exceed these fifteen
+/// with a probability of 1 in 816.
 const START: usize = 15;
 
-/// The two sentinels in the present executor.
+/// Handles of the two sentinels in the current executor process.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Sentinels {
     arithmetic: Option<u32>,
@@ -34,8 +35,8 @@ pub struct Sentinels {
 }
 
 impl Sentinels {
-    /// Prepares both. `memory_rate` is the bandwidth of the memory in B/s, if it is known. A
-    /// sentinel that the device cannot run is left out.
+    /// Prepares both sentinels. `memory_rate` is the memory bandwidth in B/s, if known. A sentinel that the
+    /// device cannot run is skipped.
     pub fn prepare(
         executor: &mut dyn Executor,
         device: &Capabilities,
@@ -46,7 +47,7 @@ impl Sentinels {
         let mut prepare = |key: &str| prepare_fixed_work(executor, device, config, source, key).ok();
         let most = MOST_BYTES.min(device.limits.binding_bytes).min(config.memory_limit / 8);
         let beyond = (2 * config.cache_bytes).min(most);
-        // Beyond the cache where the memory is fast enough, as on every GPU.
+        // The array exceeds the cache if memory is fast enough, as on every GPU.
         let bytes = memory_rate.map_or(beyond, |rate| beyond.min((rate * BANDWIDTH_S) as u64));
         let elements = (bytes / 4 / READ_BLOCK).max(1) * READ_BLOCK;
         Sentinels {
@@ -55,10 +56,10 @@ impl Sentinels {
         }
     }
 
-    /// Runs both and adds their times.
+    /// Runs both sentinels and appends their times to `times`. `deadline` is the timeout of one message.
     ///
     /// # Errors
-    /// When the executor fails.
+    /// Fails if the executor fails.
     pub fn measure(
         &self,
         executor: &mut dyn Executor,
@@ -80,10 +81,10 @@ impl Sentinels {
         Ok(())
     }
 
-    /// The times at the beginning of a run, with which later ones are compared.
+    /// Measures the times at the start of a run, with which later ones are compared.
     ///
     /// # Errors
-    /// When the executor fails.
+    /// Fails if the executor fails.
     pub fn start(
         &self,
         executor: &mut dyn Executor,
@@ -91,7 +92,7 @@ impl Sentinels {
         deadline: Duration,
     ) -> Result<SentinelTimes, Fault> {
         let mut times = SentinelTimes::default();
-        // The first execution may compile.
+        // The first execution may include compilation.
         self.measure(executor, choice, deadline, &mut times)?;
         times = SentinelTimes::default();
         for _ in 0..START {
@@ -100,7 +101,7 @@ impl Sentinels {
         Ok(times)
     }
 
-    /// The preparation that is bound by arithmetic.
+    /// Returns the handle of the arithmetic sentinel; `None` if the device cannot run it.
     pub fn arithmetic(&self) -> Option<u32> {
         self.arithmetic
     }

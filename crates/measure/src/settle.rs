@@ -1,22 +1,23 @@
-//! Waiting for a steady clock before the first case: a device that comes out of idle speeds up, and
-//! one that gets warm slows down.
+//! Wait for a steady clock before the first case: a device speeds up after idling and slows down as it gets
+//! warm.
 
-use super::sampling::chosen_s;
+use super::batch_time::chosen_s;
 use portamark_executors::{Executor, Fault, FaultKind};
 use portamark_results::{Settled, TimerChoice};
 use portamark_stats::{agrees, median_of_unsorted};
 use std::time::Duration;
 
-/// The device works for so long between two looks, in seconds: a clock that is still moving must
-/// have moved between the first and the last of three.
+/// Seconds of work per batch, long enough that a clock that is still changing differs between the first and
+/// the last of three batches.
 const BATCH_S: f64 = 0.5;
-/// Three looks agree within this.
+/// Relative difference within which three batches agree.
 const AGREEMENT: f64 = 0.02;
 
-/// Runs the preparation `handle` until its time is steady or `limit` has passed.
+/// Runs the prepared case `handle` until its time is steady or `limit` has passed. `deadline` is the timeout
+/// of one message.
 ///
 /// # Errors
-/// When the executor fails.
+/// Fails if the executor fails.
 pub fn settle(
     executor: &mut dyn Executor,
     handle: u32,
@@ -38,7 +39,7 @@ pub fn settle(
         batches.extend(median_of_unsorted(&mut times));
         let steady = agrees(&batches, AGREEMENT);
         if steady || waited_s >= limit.as_secs_f64() {
-            // A batch has at least one time, so there is one.
+            // Each batch has at least one time, so there is always a result.
             let settled = Settled::of(&batches, steady, waited_s);
             return settled.ok_or_else(|| Fault::new(FaultKind::Failed, "no time was taken"));
         }

@@ -1,5 +1,5 @@
-//! The search for the fastest variant of a case: successive halving over proven candidates, then a
-//! final against the untuned one.
+//! Search for the fastest kernel variant of a case: successive halving over verified candidates, then a final
+//! against the default variant.
 //!
 //! K. Jamieson and A. Talwalkar, "Non-stochastic best arm identification and hyperparameter
 //! optimization", AISTATS 2016.
@@ -18,72 +18,72 @@ use portamark_results::TimerChoice;
 use portamark_stats::{median_of_unsorted, rank_interval, sorted_finite};
 use std::time::Duration;
 
-/// How much a search may cost.
+/// Limits of one tuning search.
 pub struct Effort<'a> {
-    /// Time for this case.
+    /// Time limit of the search for this case.
     pub share: Duration,
-    /// A candidate whose preparation takes longer is dropped.
+    /// Maximum time to prepare a candidate; slower candidates are dropped.
     pub compile: Duration,
-    /// Bytes that all candidates together may hold on the device.
+    /// Device memory that all candidates together may hold, in bytes.
     pub memory: u64,
-    /// The time since some start.
+    /// Clock that returns the time since an arbitrary but fixed start.
     pub clock: &'a dyn Fn() -> Duration,
 }
 
-/// How one candidate fared.
+/// Outcome of one candidate.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Fate {
-    /// Its time over that of the untuned candidate, as far as it got.
+    /// Its time relative to the default, as of the last stage that it reached.
     Timed(f64),
-    /// The oracle says no.
+    /// Its output differs from the oracle's; holds the reason.
     Wrong(String),
-    /// It could not be prepared or run.
+    /// It could not be prepared or run; holds the reason.
     Failed(String),
-    /// Its preparation took so many seconds.
+    /// It took too long to prepare; holds the seconds spent.
     SlowToCompile(f64),
 }
 
-/// What a search found.
+/// Result of a tuning search.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Tuned {
-    /// Place of the winner among the candidates; 0 when the untuned one stays.
+    /// Index of the winner among the candidates; 0 if the default stays.
     pub winner: usize,
-    /// Whether the winner runs with run-time checks although its candidate has none.
+    /// Whether the winner runs with run-time checks; the search may have added them to its candidate.
     pub checks: bool,
-    /// Time of the winner over that of the untuned candidate in the final, 1 when that one stays.
+    /// Time of the winner relative to the default in the final; 1 if the default stays.
     pub ratio: f64,
-    /// Median seconds of the untuned candidate.
+    /// Median time of one execution of the default, in seconds.
     pub default_s: f64,
-    /// Fates by place; candidates that the time did not suffice for have none.
+    /// Outcomes, each with the index of its candidate. Candidates that were not reached in time have none.
     pub fates: Vec<(usize, Fate)>,
 }
 
-/// Why a search ended without a decision.
+/// Reason why a search ended without a decision.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Untuned {
-    /// The untuned candidate itself is wrong, fails or is not there.
+    /// The default itself is wrong, fails or is missing; holds the reason.
     Default(String),
-    /// One execution is too long for the share of time.
+    /// One execution takes too long for [`Effort::share`]; holds the reason.
     NoTime(String),
 }
 
-/// What takes longer than so many times the best at first sight is dropped.
+/// Candidates slower than the best by more than this factor at the first look are dropped.
 const EARLY_STOP: f64 = 3.0;
-/// So many buffer sets at most; interleaved candidates evict each other's too.
+/// Maximum number of buffer sets per candidate; interleaved candidates also evict each other's buffers.
 const MOST_SETS: u32 = 8;
-/// Parts of the share after which no new candidate, and no new round, begins.
+/// Fractions of the time share after which no new candidate and no new round starts.
 const FIRST_LOOK: f64 = 0.5;
 const ROUNDS: f64 = 0.75;
-/// A winner is faster by more than this: what two runs of the same text can differ by.
+/// A winner's time relative to the default is below this: two runs of the same kernel can differ by 2 %.
 const MARGIN: f64 = 0.98;
-/// Turns of a final: the least that have an interval, and the most.
+/// Minimum and maximum number of turns of a final; with fewer there is no confidence interval.
 const LEAST_TURNS: usize = 6;
 const MOST_TURNS: usize = 24;
-/// Executions of the shortest final: turns of A B B A.
+/// Number of executions in the shortest final, which has six turns of A B B A.
 pub const FINAL: f64 = 4.0 * LEAST_TURNS as f64;
-/// What is slower than the default by this much in its first execution needs no final.
+/// If the best other candidate is slower than the default by more than this factor, there is no final.
 const CLEARLY_SLOWER: f64 = 1.5;
-/// A turn of a final lasts at least this long, so that a hiccup does not decide it.
+/// Minimum duration of a batch in seconds, so that a short disturbance does not decide a final.
 const LEAST_BATCH_S: f64 = 2e-3;
 
 struct Runner<'p> {
@@ -94,7 +94,7 @@ struct Runner<'p> {
     held_bytes: u64,
     k: u32,
     next_set: u32,
-    /// Seconds of one execution, first those at first sight.
+    /// Time of one execution at the first look, in seconds.
     first_s: f64,
     samples: Vec<f64>,
 }
@@ -111,22 +111,22 @@ struct Search<'s, 'a, 'e> {
     case: &'s Case,
     effort: &'s Effort<'e>,
     started: Duration,
-    /// The oracle of the last tile: most candidates share it.
+    /// Tile of the last candidate and its oracle; most candidates share them.
     oracle: Option<(portamark_model::workload::Tile, Oracle)>,
 }
 
-/// Why a candidate did not come to run.
+/// Reason why a candidate did not run.
 enum Refused {
     Fate(Fate),
-    /// The executor was ended: every handle is gone.
+    /// The executor ended, so every handle is lost.
     Fatal(Fate),
 }
 
-/// Finds the fastest of `plans` for `case` on the session's device. The first of them is what runs
-/// untuned: it stays unless another one is faster beyond noise.
+/// Finds the fastest of `plans` for `case` on the session's device. The first plan is the default: it stays
+/// unless another one is faster beyond noise.
 ///
 /// # Errors
-/// When there is nothing to decide.
+/// Fails if the default cannot run, or if the time does not suffice for a final.
 pub fn tune(
     session: &mut Session<'_>,
     config: &Config,
@@ -169,7 +169,7 @@ impl<'p> Search<'_, '_, '_> {
         let lost = |fault: Fault| Untuned::Default(fault.reason);
         self.halve(runners, fates, final_s).map_err(lost)?;
         self.add_checked(runners, fates)?;
-        // The best that is not the default meets it.
+        // The best other candidate meets the default.
         let best = (1..runners.len()).min_by(|a, b| runners[*a].median().total_cmp(&runners[*b].median()));
         let Some(best) = best else { return Ok((0, false, 1.0, default_s)) };
         let (seen, slower) = (&runners[best], runners[best].median() / runners[0].median());
@@ -187,7 +187,7 @@ impl<'p> Search<'_, '_, '_> {
         })
     }
 
-    /// Prepares, proves and times each candidate once, until half of the time is gone.
+    /// Prepares, verifies and times each candidate once, until half of the time is used.
     fn first_look(
         &mut self,
         plans: &'p [Plan],
@@ -222,7 +222,7 @@ impl<'p> Search<'_, '_, '_> {
                 Err(Refused::Fate(fate)) if place > 0 => fates.push((place, fate)),
                 Err(Refused::Fatal(fate)) if place > 0 => {
                     fates.push((place, fate));
-                    // Its child is gone with all that was prepared: the survivors come again.
+                    // The executor process is gone with all its handles: prepare the survivors again.
                     let lost: Vec<usize> = runners.drain(..).map(|runner| runner.place).collect();
                     queue.extend(lost.into_iter().rev());
                 }
@@ -241,7 +241,7 @@ impl<'p> Search<'_, '_, '_> {
         Ok(())
     }
 
-    /// Lets the slowest go, but not the default, until the rest fits into memory.
+    /// Drops the slowest candidates, but never the default, until the rest fits in memory.
     fn make_room(&mut self, runners: &mut Vec<Runner<'p>>, fates: &mut Vec<(usize, Fate)>) {
         while runners.len() > 2 && runners.iter().map(|r| r.held_bytes).sum::<u64>() > self.effort.memory {
             self.drop_slowest(runners, fates);
@@ -261,7 +261,7 @@ impl<'p> Search<'_, '_, '_> {
         let _ = self.session.executor.release(runner.handle, self.config.timeout);
     }
 
-    /// Proof comes before time: a wrong candidate has none.
+    /// Prepares a candidate and verifies it before it is timed; a wrong candidate has no time.
     fn prepare(
         &mut self,
         place: usize,
@@ -284,8 +284,8 @@ impl<'p> Search<'_, '_, '_> {
                 it.memory_limit = config.memory_limit;
             });
         let (compile, before) = (self.effort.compile, (self.effort.clock)());
-        // What takes twice the cap may take for ever. The default is given all the time that it has
-        // in a run.
+        // A preparation that takes twice the limit may never end. The default gets the full timeout, as in a
+        // run.
         let deadline = if place == 0 { config.timeout } else { (2 * compile).min(config.timeout) };
         let Prepared { handle, held_bytes, .. } =
             self.session.executor.prepare(prepare, deadline).map_err(|fault| match fault.kind {
@@ -326,7 +326,7 @@ impl<'p> Search<'_, '_, '_> {
         best_s: Option<f64>,
     ) -> Result<Option<Fate>, Fault> {
         let config = self.config;
-        // The last set: a kernel cannot get by with the first one's inputs.
+        // The last set, so that a kernel that reads the first set's inputs does not pass.
         let set = runner.sets - 1;
         let cold = self.session.executor.sample(runner.handle, 1, set, config.timeout)?;
         let cold_s = cold.device_ns.unwrap_or(cold.host_ns) as f64 * 1e-9;
@@ -345,7 +345,7 @@ impl<'p> Search<'_, '_, '_> {
         if let Some(reason) = verdict.reason() {
             return Ok(Some(Fate::Wrong(reason)));
         }
-        // A first execution that is slower beyond all compiling needs no second one.
+        // If the first execution is slower than compilation can explain, no second one is needed.
         runner.first_s = cold_s;
         if best_s.is_none_or(|best| cold_s < 10.0 * best + 0.5) {
             let warm = self.session.executor.sample(runner.handle, 1, 0, config.timeout)?;
@@ -357,7 +357,7 @@ impl<'p> Search<'_, '_, '_> {
         Ok(None)
     }
 
-    /// One batch: seconds of one execution, by the clock that the self-test chose.
+    /// Runs one batch and returns the seconds of one execution, by the clock that the self-test chose.
     fn sample(&mut self, runner: &mut Runner<'_>) -> Result<f64, Fault> {
         let first = runner.next_set;
         runner.next_set = (first + runner.k) % runner.sets;
@@ -371,8 +371,8 @@ impl<'p> Search<'_, '_, '_> {
         Ok(seconds)
     }
 
-    /// Rounds of interleaved samples, twice as many each, after which the better half stays. The
-    /// default is never dropped.
+    /// Runs rounds of interleaved samples, each with twice as many samples as the last, and keeps the faster
+    /// half after each. The default is never dropped.
     fn halve(
         &mut self,
         runners: &mut Vec<Runner<'p>>,
@@ -383,7 +383,7 @@ impl<'p> Search<'_, '_, '_> {
         while runners.len() > 2 {
             for turn in 0..count {
                 for at in 0..runners.len() {
-                    // A B C, then C B A: a machine that slows down meanwhile favours nobody.
+                    // A B C, then C B A: a machine that slows down meanwhile favours no candidate.
                     let at = if turn % 2 == 0 { at } else { runners.len() - 1 - at };
                     if self.used() > ROUNDS || self.left_s() < final_s {
                         break;
@@ -402,7 +402,7 @@ impl<'p> Search<'_, '_, '_> {
         Ok(())
     }
 
-    /// Adds the best candidate with run-time checks: on some drivers they cost nothing, or less.
+    /// Adds the best candidate with run-time checks: on some drivers they cost nothing or even save time.
     fn add_checked(
         &mut self,
         runners: &mut Vec<Runner<'p>>,
@@ -435,8 +435,8 @@ impl<'p> Search<'_, '_, '_> {
         Ok(())
     }
 
-    /// Turns of A B B A between the default and `best`. Gives the median ratio of their times if
-    /// `best` is faster beyond noise.
+    /// Runs turns of A B B A between the default and `best`. Returns the median ratio of their times if
+    /// `best` is faster beyond noise, otherwise `None`.
     fn decide(&mut self, runners: &mut [Runner<'p>], best: usize) -> Result<Option<f64>, Fault> {
         let mut ratios = Vec::new();
         while ratios.len() < MOST_TURNS {
@@ -448,7 +448,7 @@ impl<'p> Search<'_, '_, '_> {
             let Some(sorted) = sorted_finite(&ratios) else { return Ok(None) };
             let median = sorted[sorted.len() / 2];
             if ratios.len() < LEAST_TURNS {
-                // Hopeless ones need no full proof of it.
+                // A clearly slower candidate needs no more turns.
                 if ratios.len() >= 3 && median > 1.0 || self.used() > 2.0 {
                     return Ok(None);
                 }

@@ -1,32 +1,32 @@
-//! In which order candidates are tried, by how they fared on other sizes.
+//! Order in which tuning tries candidates, based on their results for other sizes.
 
 use super::tune::Fate;
 use portamark_kernels::TuningKey;
 use portamark_model::variant::Variant;
 use std::collections::BTreeMap;
 
-/// What was slower than the best by this factor on the nearest size is not tried again.
+/// Variants slower than the best by more than this factor on the nearest size are not tried again.
 const HOPELESS: f64 = 3.0;
-/// The time of a variant that nothing is known of, over that of the untuned one.
+/// Assumed time of an untested variant, relative to the default.
 const UNKNOWN: f64 = 1.0;
 
-/// How variants fared on the keys that were tuned before.
+/// Results of variants for the keys tuned so far.
 #[derive(Debug, Clone, Default)]
 pub struct Experience {
-    /// Key, and by text of the variant its time over that of the untuned one.
+    /// Tuning keys, each with the times of variants relative to the default, by name of the variant.
     seen: Vec<(TuningKey, BTreeMap<String, f64>)>,
 }
 
 impl Experience {
-    /// Notes the fates of `variants` on `key`.
+    /// Records the outcomes of `variants` for `key`. The first variant is the default.
     pub fn note(&mut self, key: &TuningKey, variants: &[Variant], fates: &[(usize, Fate)]) {
         let mut ratios = BTreeMap::from([(variants[0].to_string(), 1.0)]);
         for (place, fate) in fates {
             let ratio = match fate {
                 Fate::Timed(ratio) => *ratio,
-                // It may be right on another size; but it comes last.
+                // It may work for another size, but is tried last.
                 Fate::Wrong(_) | Fate::Failed(_) => HOPELESS,
-                // Compiling takes as long on any size.
+                // Compilation takes as long for any size.
                 Fate::SlowToCompile(_) => f64::INFINITY,
             };
             if *place > 0 {
@@ -36,8 +36,8 @@ impl Experience {
         self.seen.push((key.clone(), ratios));
     }
 
-    /// Places of `variants` in the order to try them on `key`: the untuned one, those that were fast
-    /// on the nearest size, those of which nothing is known, the slow ones; without hopeless ones.
+    /// Returns the indices of `variants` in the order to try them for `key`: the default, then those that
+    /// were fast on the nearest size, untested ones, and slow ones. Hopeless ones are left out.
     pub fn order(&self, key: &TuningKey, variants: &[Variant]) -> Vec<usize> {
         let near = self.seen.iter().filter_map(|(other, ratios)| Some((key.distance(other)?, ratios)));
         let nearest = near.min_by_key(|(distance, _)| *distance).map(|(_, ratios)| ratios);
@@ -78,7 +78,7 @@ mod tests {
         ];
         experience.note(&small, &variants, &fates);
         assert_eq!(experience.order(&key("gemm f32 m512 n512 k512 nn"), &variants), [0, 2, 3, 1]);
-        // Another layout is another matter.
+        // Results of another layout are not used.
         assert_eq!(experience.order(&key("gemm f32 m256 n256 k256 nt"), &variants), [0, 1, 2, 3, 4, 5]);
         assert_eq!(experience.order(&small, &variants[..1]), [0]);
     }

@@ -1,37 +1,38 @@
-//! Proof: the output against the f64 oracle, with the output poisoned first.
+//! Verification of outputs against an f64 oracle. Outputs are poisoned first, so that unwritten elements
+//! show.
 
 use portamark_executors::{Executor, Fault};
 use portamark_model::workload::{Case, Expected, Inputs, Tile};
 use std::time::Duration;
 
-/// What the comparison found.
+/// Result of comparing an output with the oracle.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Verdict {
-    /// Elements compared.
+pub struct OutputProof {
+    /// Number of elements compared.
     pub checked: u64,
-    /// Elements of the output.
+    /// Number of elements of the output.
     pub total: u64,
-    /// Elements that still hold the poison.
+    /// Number of elements that still hold the poison value.
     pub unwritten: u64,
-    /// Largest |out − reference| / bound; infinite when an element is not a number.
+    /// Largest |out − reference| / bound of all compared elements; infinite if an element is NaN.
     pub worst_ratio: f64,
-    /// |out − reference| of that element.
+    /// |out − reference| of the element with the largest ratio.
     pub worst_error: f64,
-    /// Index of that element.
+    /// Index of that element in the output.
     pub worst_element: u64,
-    /// The value found there.
+    /// Value of that element in the output.
     pub found: f64,
-    /// The value expected there.
+    /// Reference value of that element.
     pub expected: f64,
 }
 
-impl Verdict {
-    /// Whether every compared element is within its bound and none is unwritten.
+impl OutputProof {
+    /// Whether every compared element is within its error bound and every element was written.
     pub fn passed(&self) -> bool {
         self.unwritten == 0 && self.worst_ratio <= 1.0
     }
 
-    /// In words, when it did not pass.
+    /// Describes why the output did not pass; `None` if it passed.
     pub fn reason(&self) -> Option<String> {
         if self.unwritten > 0 {
             Some(format!("{} of {} output elements were not written", self.unwritten, self.total))
@@ -49,26 +50,26 @@ impl Verdict {
     }
 }
 
-/// Elements of one case with what the oracle says of them.
+/// Reference values and error bounds of selected output elements of one case.
 pub struct Oracle {
-    /// Which inputs.
+    /// Seed, buffer set and distribution of the inputs.
     pub inputs: Inputs,
-    /// Element indices, ascending.
+    /// Indices of the selected elements, ascending.
     pub points: Vec<u64>,
     expected: Vec<Expected>,
     total: u64,
 }
 
 impl Oracle {
-    /// Computes the reference for `case` on `inputs`, for a kernel that writes `tile` at a time.
+    /// Computes the reference for `case` on `inputs`, for a kernel that writes its output in tiles of `tile`.
     pub fn new(case: &Case, inputs: Inputs, tile: Tile) -> Self {
         let points = case.points(tile, inputs.seed ^ inputs.set);
         let expected = case.expected(inputs, &points);
         Oracle { inputs, points, expected, total: case.output_len() }
     }
 
-    /// SHA-256 of the points with what is expected there, in hexadecimal: what two proofs of the same
-    /// inputs have in common.
+    /// Returns the SHA-256 of the element indices with their reference values and bounds, in hexadecimal.
+    /// Verifications of the same case on the same inputs share it.
     pub fn sha256(&self) -> String {
         use sha2::{Digest, Sha256};
         let mut digest = Sha256::new();
@@ -80,9 +81,10 @@ impl Oracle {
         digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
     }
 
-    /// Compares `values` at [`Oracle::points`].
-    pub fn compare(&self, values: &[f64], unwritten: u64) -> Verdict {
-        let mut verdict = Verdict {
+    /// Compares `values`, the output at [`Oracle::points`], with the reference. `unwritten` is the number of
+    /// elements that still hold poison.
+    pub fn compare(&self, values: &[f64], unwritten: u64) -> OutputProof {
+        let mut verdict = OutputProof {
             checked: values.len() as u64,
             total: self.total,
             unwritten,
@@ -94,7 +96,7 @@ impl Oracle {
         };
         for ((&point, expected), &value) in self.points.iter().zip(&self.expected).zip(values) {
             let error = (value - expected.value).abs();
-            // An exact expectation (bound 0) allows no error at all; 0/0 is no error.
+            // A bound of 0 requires the exact value; 0/0 counts as no error.
             let ratio = match error {
                 e if e.is_nan() => f64::INFINITY,
                 0.0 => 0.0,
@@ -111,13 +113,13 @@ impl Oracle {
         verdict
     }
 
-    /// Reads the output of this oracle's buffer set and compares it.
+    /// Reads the output of this oracle's buffer set from the executor and compares it.
     pub fn check(
         &self,
         executor: &mut dyn Executor,
         handle: u32,
         deadline: Duration,
-    ) -> Result<Verdict, Fault> {
+    ) -> Result<OutputProof, Fault> {
         let (values, unwritten) = executor.read(handle, self.inputs.set, &self.points, deadline)?;
         Ok(self.compare(&values, unwritten))
     }

@@ -1,4 +1,4 @@
-//! What a device says of itself: everything a plan may depend on.
+//! Device capabilities: everything a plan may depend on.
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -8,15 +8,15 @@ use std::fmt;
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum DeviceType {
-    /// A card of its own.
+    /// Discrete card.
     Discrete,
-    /// Shares memory with the host.
+    /// Integrated device, which shares memory with the host.
     Integrated,
-    /// A partition of a card in a virtual machine.
+    /// Partition of a card, in a virtual machine.
     Virtual,
-    /// A driver that computes on the host's processor.
+    /// Software driver, which computes on the host CPU.
     Software,
-    /// The driver does not say.
+    /// Not reported by the driver.
     Other,
 }
 
@@ -32,7 +32,7 @@ impl fmt::Display for DeviceType {
     }
 }
 
-/// How a device can be timed.
+/// Method of timing a device.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
@@ -43,20 +43,21 @@ pub enum TimerKind {
     Host,
 }
 
-/// One cooperative-matrix shape that WGSL can express: square, f16 or f32.
+/// Cooperative-matrix shape that WGSL can express: square tiles in f16 or f32.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[non_exhaustive]
 pub struct MatrixShape {
-    /// Edge of the tile, 8 or 16.
+    /// Edge length of the tile in elements, 8 or 16.
     pub edge: u32,
-    /// Formats of operands and accumulator, `f16.f32` as in case keys.
+    /// Number format of the operands.
     pub input: crate::workload::DType,
-    /// Format of the accumulator and result.
+    /// Number format of the accumulator and the result.
     pub accumulate: crate::workload::DType,
 }
 
 impl MatrixShape {
-    /// Square tiles of `edge`, operands in `input`, sums in `accumulate`.
+    /// Creates a shape of square tiles with edge length `edge`, operands in `input` and accumulator in
+    /// `accumulate`.
     pub fn new(edge: u32, input: crate::workload::DType, accumulate: crate::workload::DType) -> Self {
         MatrixShape { edge, input, accumulate }
     }
@@ -68,28 +69,28 @@ impl fmt::Display for MatrixShape {
     }
 }
 
-/// The limits that shape a plan, as the device reports them.
+/// Device limits that plans depend on, as reported by the device.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[non_exhaustive]
 pub struct DeviceLimits {
-    /// Bytes of workgroup memory.
+    /// Largest workgroup memory, in bytes.
     pub workgroup_memory: u64,
-    /// Invocations of one workgroup.
+    /// Largest number of invocations in one workgroup.
     pub workgroup_size: u64,
-    /// Workgroups along one dimension of a dispatch.
+    /// Largest number of workgroups along one dimension of a dispatch.
     pub dispatch: u64,
-    /// Bytes of one storage binding.
+    /// Largest storage binding, in bytes.
     pub binding_bytes: u64,
-    /// Bytes of one buffer.
+    /// Largest buffer, in bytes.
     pub buffer_bytes: u64,
-    /// Storage buffers of one shader stage.
+    /// Largest number of storage buffers in one shader stage.
     pub storage_buffers: u64,
-    /// Bytes of the device's own memory, where its driver tells; it may share the host's.
+    /// Device memory in bytes, possibly shared with the host; `None` if the driver does not report it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub memory_bytes: Option<u64>,
 }
 
-/// Optional features that kernels use.
+/// Optional device feature that kernels use.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema,
 )]
@@ -114,7 +115,7 @@ impl fmt::Display for Feature {
     }
 }
 
-/// Whether an executor is given plans to run or cases to compute in its own way.
+/// Kind of work that an executor accepts: plans to run, or cases to compute in its own way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
@@ -125,59 +126,59 @@ pub enum Takes {
     Cases,
 }
 
-/// One device through one API and driver.
+/// Capabilities of one device, as seen through one API and driver.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[non_exhaustive]
 pub struct Capabilities {
-    /// `api/name/driver version`, unique within an executor; what `-d` matches.
+    /// Identifier `api/name/driver version`, unique within an executor; `-d` is matched against it.
     pub id: String,
-    /// Name as the driver gives it.
+    /// Name of the device, as reported by the driver.
     pub name: String,
-    /// `vulkan`, `metal`, `dx12`, or the name of a foreign runtime.
+    /// API: `vulkan`, `metal`, `dx12`, or the name of a foreign runtime.
     pub api: String,
-    /// Name of the driver.
+    /// Name of the driver; may be empty.
     pub driver: String,
-    /// Version text of the driver.
+    /// Version of the driver, as free text; may be empty.
     pub driver_version: String,
-    /// PCI vendor id, 0 when unknown.
+    /// PCI vendor id; 0 if unknown.
     pub vendor_id: u32,
-    /// PCI device id, 0 when unknown.
+    /// PCI device id; 0 if unknown.
     pub device_id: u32,
-    /// Kind of device.
+    /// Kind of device, as reported by the driver.
     pub device_type: DeviceType,
-    /// Whether it takes plans or cases.
+    /// Kind of work that the device accepts: plans or cases.
     pub takes: Takes,
-    /// Optional features it offers.
+    /// Optional features that the device offers.
     pub features: Vec<Feature>,
-    /// Smallest subgroup; 0 when it has none.
+    /// Smallest subgroup size, in invocations; 0 if the device has no subgroups.
     pub subgroup_min: u32,
-    /// Largest subgroup; 0 when it has none.
+    /// Largest subgroup size, in invocations; 0 if the device has no subgroups.
     pub subgroup_max: u32,
-    /// Limits.
+    /// Limits that plans depend on.
     pub limits: DeviceLimits,
-    /// Cooperative-matrix shapes that WGSL can express.
+    /// Supported cooperative-matrix shapes that WGSL can express.
     pub matrix_shapes: Vec<MatrixShape>,
-    /// How it can be timed, before any self-test.
+    /// Timing method that the device offers, before any self-test.
     pub timer: TimerKind,
-    /// Whether run-time checks of kernels stay on whatever a variant says, as in a browser.
+    /// Whether run-time checks of kernels stay enabled whatever the variant says, as in a browser.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub always_checked: bool,
-    /// PCI address, to find the sensors of this card among its twins. It tells where a card is in
-    /// someone's machine, so no file holds it.
+    /// PCI address, used to find the sensors of this card among identical cards; `None` if unknown. It
+    /// reveals where a card sits in the user's machine, so no file contains it.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     #[schemars(skip)]
     pub pci_bus_id: Option<String>,
 }
 
 impl Capabilities {
-    /// The same with what `change` makes of it.
+    /// Returns the capabilities modified by `change`.
     pub fn but(mut self, change: impl FnOnce(&mut Self)) -> Self {
         change(&mut self);
         self
     }
 
-    /// A device that brings its own kernels: what plans depend on is nothing, and its clock the host's.
-    /// For one that takes plans it is the start, with all limits 0.
+    /// Creates a device that brings its own kernels: nothing is set that plans depend on, and timing uses
+    /// the host clock. For a device that takes plans, this is a starting point with all limits 0.
     pub fn without_plans(id: String, name: String, api: &str, device_type: DeviceType) -> Self {
         Capabilities {
             id,
@@ -200,8 +201,8 @@ impl Capabilities {
         }
     }
 
-    /// A plain device to plan for where none is at hand: a GPU with subgroups of 8 and the least limits
-    /// of WebGPU.
+    /// Returns an example device for planning without hardware: a GPU with subgroups of 8 and the minimum
+    /// limits of WebGPU.
     pub fn example() -> Self {
         Capabilities {
             id: "test/Test/1".into(),
@@ -237,18 +238,18 @@ impl Capabilities {
         self.features.contains(&feature)
     }
 
-    /// Whether a plan runs on the host's processor: other kernels are fast there.
+    /// Whether the device computes on the host CPU, where other kernels are fast.
     pub fn is_software(&self) -> bool {
         self.device_type == DeviceType::Software
     }
 
-    /// Whether a driver that is made for GPUs computes on the host's processor: its rates are those of the
-    /// driver. A runtime that computes there is meant to.
+    /// Whether a driver made for GPUs computes on the host CPU, so that measured rates describe the driver.
+    /// A runtime that is meant to compute on the CPU does not count.
     pub fn is_software_driver(&self) -> bool {
         self.is_software() && self.takes == Takes::Plans
     }
 
-    /// The kind of device as people say it.
+    /// Returns the kind of device in words, e.g. `discrete` or `software driver`.
     pub fn kind(&self) -> String {
         match self.device_type {
             DeviceType::Software if self.takes == Takes::Cases => "host processor".into(),
@@ -257,13 +258,14 @@ impl Capabilities {
         }
     }
 
-    /// The fixed subgroup size, if the device has one size only.
+    /// Returns the subgroup size if the device has only one; otherwise `None`.
     pub fn fixed_subgroup(&self) -> Option<u32> {
         (self.has(Feature::Subgroup) && self.subgroup_min == self.subgroup_max && self.subgroup_min > 0)
             .then_some(self.subgroup_min)
     }
 
-    /// The name by which people tell it from others of one run: many runtimes compute on one chip.
+    /// Returns the name shown to users. For a device that takes cases it includes the runtime, because
+    /// several runtimes may compute on one chip.
     pub fn spoken(&self) -> String {
         match self.takes {
             Takes::Plans => self.name.clone(),
@@ -271,7 +273,7 @@ impl Capabilities {
         }
     }
 
-    /// The name as a folder: lower case, words joined by dashes.
+    /// Returns the id as a folder name: lower case, words joined by dashes, at most 80 characters.
     pub fn slug(&self) -> String {
         let mut slug = String::new();
         for c in self.id.chars() {

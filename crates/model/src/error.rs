@@ -1,29 +1,30 @@
-//! What can go wrong, in words for whoever asked: what happened, to what, and what to do next.
+//! Error type of the libraries: what happened, to which object, and a hint on what to do next.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-/// What to do next. A program says it in terms of its own commands; the `Display` text has none.
+/// Suggested next step after an error. A program phrases it in terms of its own commands; the `Display`
+/// text mentions none.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Hint {
-    /// What these words say.
+    /// Free text.
     Words(String),
-    /// No baseline of this name was saved yet; a run makes one.
+    /// No baseline of this name exists yet; save a run as one.
     SaveBaseline(String),
-    /// The run to go on with was made with other options: give those, or begin a new run.
+    /// The run to resume was made with other options: give the same options, or start a new run.
     BeginAnew,
-    /// Say which of these formats a file is of.
+    /// The format of the file must be named; holds the list of known formats.
     NameFormat(String),
-    /// Make a table of tuned variants, or go without.
+    /// Create a table of tuned variants, or run without one.
     Tune,
-    /// Nothing can be tried again here: name the folder of the earlier run, or begin a new one.
+    /// There is no run to retry here: name the folder of the earlier run, or start a new one.
     NothingToRetry,
-    /// One side of a comparison is several devices: name one.
+    /// One side of a comparison contains several devices: name one of them.
     NameDevice,
-    /// A list of the devices has their numbers.
+    /// List the devices to see their numbers.
     ListDevices,
-    /// The page needs another address or port.
+    /// Serve the page at another address or port.
     OtherAddress,
 }
 
@@ -57,54 +58,54 @@ impl From<String> for Hint {
     }
 }
 
-/// Any failure of a library of portamark. The `Display` text is one line.
+/// Error of a portamark library. The `Display` text is one line.
 ///
-/// Which exit code it means, and by which flag it can be helped, is for the program to say.
+/// The program decides which exit code it maps to and which flag to suggest.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// What was asked for does not exist or does not fit together.
+    /// The request names something that does not exist, or its parts do not fit together.
     #[error("{message}")]
     Refused {
-        /// What is wrong with the request.
+        /// Problem with the request.
         message: String,
-        /// What to try instead.
+        /// Suggested next step; `None` if there is none.
         hint: Option<Hint>,
     },
-    /// A file that was named cannot be used.
+    /// A file named by the user cannot be used.
     #[error("{}: {message}", path.display())]
     Input {
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// Problem with the file.
         message: String,
-        /// What to try instead.
+        /// Suggested next step; `None` if there is none.
         hint: Option<Hint>,
     },
-    /// Reading or writing failed.
+    /// A file or folder cannot be read or written.
     #[error("cannot {action} {}: {source}", path.display())]
     Io {
-        /// "read", "write", "create", …
+        /// Verb for the message: "read", "write", "create", …
         action: &'static str,
-        /// The file or folder.
+        /// Path of the file or folder.
         path: PathBuf,
-        /// The operating system's answer.
+        /// Error reported by the operating system.
         source: std::io::Error,
     },
-    /// No device can be used.
+    /// No usable device was found.
     #[error("{message}")]
     NoDevice {
-        /// What was looked for and not found.
+        /// Message that says which device was searched for.
         message: String,
-        /// Whether `message` has the reasons.
+        /// Whether `message` already gives the reasons.
         explained: bool,
     },
-    /// The executor could not be started or broke the protocol.
+    /// An executor could not be started or violated the protocol.
     #[error("executor {name}: {message}")]
     Executor {
-        /// Which executor.
+        /// Name of the executor.
         name: String,
-        /// What it did.
+        /// Description of the failure.
         message: String,
     },
 }
@@ -113,27 +114,27 @@ pub enum Error {
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 impl Error {
-    /// A refusal without a hint.
+    /// Creates an [`Error::Refused`] without a hint.
     pub fn refused(message: impl Into<String>) -> Self {
         Error::Refused { message: message.into(), hint: None }
     }
 
-    /// A refusal with advice.
+    /// Creates an [`Error::Refused`] with a hint.
     pub fn refused_hint(message: impl Into<String>, hint: impl Into<Hint>) -> Self {
         Error::Refused { message: message.into(), hint: Some(hint.into()) }
     }
 
-    /// An unusable input file.
+    /// Creates an [`Error::Input`] without a hint.
     pub fn input(path: impl Into<PathBuf>, message: impl Into<String>) -> Self {
         Error::Input { path: path.into(), message: message.into(), hint: None }
     }
 
-    /// An input/output failure on `path`.
+    /// Creates an [`Error::Io`] for `path`.
     pub fn io(action: &'static str, path: &Path, source: std::io::Error) -> Self {
         Error::Io { action, path: path.to_path_buf(), source }
     }
 
-    /// What to do next, where there is something to say.
+    /// Returns the suggested next step; `None` if there is none.
     pub fn hint(&self) -> Option<&Hint> {
         match self {
             Error::Refused { hint, .. } | Error::Input { hint, .. } => hint.as_ref(),

@@ -1,25 +1,26 @@
-//! The lines of kernel texts, for those who ask how much of them several devices share.
+//! Lines of kernel source, used to compute how much source several devices share (convergence).
 
 use crate::device::Capabilities;
 use crate::variant::Variant;
 use crate::workload::Case;
 use std::collections::BTreeSet;
 
-/// A line of a kernel text.
+/// One line of kernel source.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SourceLine {
-    /// Name of the text, e.g. `gemm/tiled.wgsl`.
+    /// Name of the source file, e.g. `gemm/tiled.wgsl`.
     pub file: String,
-    /// Number of the line, from 1.
+    /// Line number, starting at 1.
     pub line: u32,
 }
 
-/// Who knows kernel texts: `portamark_kernels::EmbeddedTexts`, or [`NoTexts`].
+/// Access to kernel sources, implemented by `portamark_kernels::EmbeddedTexts` and [`NoTexts`].
 pub trait KernelTexts {
-    /// The lines that `variant` of `case` on `device` uses.
+    /// Returns the source lines that `variant` of `case` uses on `device`.
     ///
     /// # Errors
-    /// A sentence on why, where the text whose hash with the dispatches is `sha256` is not at hand.
+    /// Returns a message if no kernel source is available whose hash, together with the dispatch sizes, is
+    /// `sha256`.
     fn lines(
         &self,
         case: &Case,
@@ -28,11 +29,12 @@ pub trait KernelTexts {
         sha256: &str,
     ) -> Result<BTreeSet<SourceLine>, String>;
 
-    /// The lines of the text `file` that hold code, with the SHA-256 of the text in hexadecimal.
+    /// Returns the SHA-256 of the source file `file` in hexadecimal and the numbers of its lines that
+    /// contain code; `None` if the file is not available.
     fn code_lines(&self, file: &str) -> Option<(String, BTreeSet<u32>)>;
 }
 
-/// No kernel text is at hand: convergence stays unknown, with that reason.
+/// Stand-in without kernel sources: convergence is reported as unknown, with that reason.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct NoTexts;
 
@@ -44,7 +46,7 @@ impl KernelTexts for NoTexts {
         _: &Variant,
         _: &str,
     ) -> Result<BTreeSet<SourceLine>, String> {
-        Err("the kernel texts are not at hand".into())
+        Err("the kernel sources are not available".into())
     }
 
     fn code_lines(&self, _: &str) -> Option<(String, BTreeSet<u32>)> {

@@ -1,9 +1,9 @@
-//! What is computed, and on what: workloads with their oracles and error bounds, suites of cases, what a
-//! device says of itself, the variants of kernels, and published figures of accelerators and models.
-//! The rest of portamark speaks of these.
+//! Data model of portamark: workloads with their oracles and error bounds, suites of cases, device
+//! capabilities, kernel variants, and published figures of accelerators and models. The rest of portamark
+//! uses these types.
 //!
-//! A case is one workload with all its parameters; its text form is its key. FLOP and bytes are counted
-//! exactly, and a suite is a list of cases.
+//! A case is one workload with all its parameters fixed; its text form is its key. FLOP and bytes are
+//! counted exactly. A suite is a list of cases.
 //!
 //! ```
 //! use portamark_model::suite::Suite;
@@ -11,7 +11,7 @@
 //!
 //! let case: Case = "gemm f16.f32 m4096 n4096 k4096 nt".parse()?;
 //! assert_eq!(case.flop(), 2 * 4096 * 4096 * 4096);
-//! // Operands and result in two bytes each; only the sums are f32.
+//! // Operands and result take two bytes per element; only the accumulator is f32.
 //! assert_eq!(case.bytes(), 3 * 4096 * 4096 * 2);
 //!
 //! let suite = Suite::resolve("quick")?;
@@ -19,13 +19,13 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! # Workloads of one's own
+//! # Adding workloads
 //!
-//! [`Case`](workload::Case) is a closed list of families: plans, executors and the protocol each have to know
-//! what a family computes, so one that is added from outside could be described but not run. What can be
-//! added from outside is a kernel for a family that exists, as a WGSL file with a header
-//! (`docs/kernels.md`), and an executor that computes cases in its own way
-//! (`docs/executor-protocol.md`). A new family is a change of portamark; `CONTRIBUTING.md` lists its files.
+//! [`Case`](workload::Case) is a closed list of families: plans, executors and the protocol must all know
+//! what a family computes, so a family added from outside could be described but not run. Two things can be
+//! added from outside: a kernel for an existing family, as a WGSL file with a header (`docs/kernels.md`),
+//! and an executor that computes cases in its own way (`docs/executor-protocol.md`). A new family needs a
+//! change to portamark itself; `CONTRIBUTING.md` lists the files to edit.
 
 pub mod catalog;
 pub mod device;

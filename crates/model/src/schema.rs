@@ -1,16 +1,16 @@
-//! JSON schemas of what is published: result files, and the messages of executors.
+//! JSON schemas of the published formats: result files and executor messages.
 
 use schemars::JsonSchema;
 
-/// The JSON schema of `T`, as text.
+/// Returns the JSON schema of `T` as pretty-printed text.
 pub fn json<T: JsonSchema>() -> String {
     let mut schema = schemars::schema_for!(T).to_value();
     unwrap_descriptions(&mut schema);
     serde_json::to_string_pretty(&schema).expect("a schema is JSON") + "\n"
 }
 
-/// Joins the lines of doc comments, so that wrapping them anew changes no schema, and takes out the
-/// brackets of links that lead nowhere outside the code.
+/// Joins the lines of each doc comment, so that rewrapping a comment does not change the schema, and
+/// removes the brackets of intra-doc links, which lead nowhere outside the code.
 fn unwrap_descriptions(schema: &mut serde_json::Value) {
     match schema {
         serde_json::Value::Object(fields) => {

@@ -1,15 +1,15 @@
-//! Units as people read them: decimal prefixes, three significant digits.
+//! Formatting of quantities for people: decimal prefixes and three significant digits.
 //!
-//! GB/s is 10⁹ B/s and GFLOP/s is 10⁹ FLOP/s throughout; binary prefixes are never used for rates.
+//! 1 GB/s is 10⁹ B/s and 1 GFLOP/s is 10⁹ FLOP/s throughout; binary prefixes are never used for rates.
 
 const PREFIXES: [(f64, &str); 5] = [(1e15, "P"), (1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")];
 
-/// `value` with three significant digits, without an exponent between 0.001 and 10⁶.
+/// Formats `value` with three significant digits, without an exponent between 0.001 and 10⁶.
 pub fn significant(value: f64) -> String {
     digits(value, 3)
 }
 
-/// `value` with `count` significant digits.
+/// Formats `value` with `count` significant digits; gives `n/a` if it is not finite.
 fn digits(value: f64, count: i32) -> String {
     if value == 0.0 {
         return "0".into();
@@ -23,7 +23,8 @@ fn digits(value: f64, count: i32) -> String {
     }
     let decimals = (count - 1 - magnitude).max(0) as usize;
     let text = format!("{value:.decimals$}");
-    // With three digits 9.999 rounds up to 10.00: one too many, so format the rounded number again.
+    // With three digits, 9.999 rounds up to 10.00, which has one digit too many, so format the rounded
+    // number again.
     match text.parse::<f64>() {
         Ok(rounded) if rounded != 0.0 && rounded.abs().log10().floor() as i32 > magnitude => {
             format!("{rounded:.prec$}", prec = (count - 2 - magnitude).max(0) as usize)
@@ -32,12 +33,12 @@ fn digits(value: f64, count: i32) -> String {
     }
 }
 
-/// `value` with a decimal prefix and `unit`, e.g. `1.23 TFLOP/s`.
+/// Formats `value` with three significant digits, a decimal prefix and `unit`, e.g. `1.23 TFLOP/s`.
 pub fn prefixed(value: f64, unit: &str) -> String {
     prefixed_digits(value, unit, 3)
 }
 
-/// A rate with four significant digits, as publications print it, e.g. `122.8 TFLOP/s`.
+/// Formats a rate with four significant digits, as in publications, e.g. `122.8 TFLOP/s`.
 pub fn precise_rate(per_second: f64, unit: &str) -> String {
     prefixed_digits(per_second, unit, 4)
 }
@@ -51,32 +52,32 @@ fn prefixed_digits(value: f64, unit: &str, count: i32) -> String {
     format!("{} {unit}", digits(value, count))
 }
 
-/// A rate in FLOP/s.
+/// Formats a rate given in FLOP/s, e.g. `1.50 TFLOP/s`.
 pub fn flop_rate(per_second: f64) -> String {
     prefixed(per_second, "FLOP/s")
 }
 
-/// A rate in integer operations per second.
+/// Formats a rate given in integer operations per second, in OP/s.
 pub fn op_rate(per_second: f64) -> String {
     prefixed(per_second, "OP/s")
 }
 
-/// A rate in bytes per second, decimal.
+/// Formats a rate given in bytes per second with a decimal prefix, e.g. `3.35 TB/s`.
 pub fn byte_rate(per_second: f64) -> String {
     prefixed(per_second, "B/s")
 }
 
-/// An amount of memory, decimal.
+/// Formats a number of bytes with a decimal prefix, e.g. `1.05 MB`.
 pub fn bytes(amount: u64) -> String {
     prefixed(amount as f64, "B")
 }
 
-/// A duration given in seconds, from nanoseconds to hours.
+/// Formats a duration given in seconds, in a unit from nanoseconds to hours.
 pub fn seconds(value: f64) -> String {
     seconds_digits(value, 3)
 }
 
-/// A duration with four significant digits, as publications print it, e.g. `674.7 µs`.
+/// Formats a duration given in seconds with four significant digits, as in publications, e.g. `674.7 µs`.
 pub fn precise_seconds(value: f64) -> String {
     seconds_digits(value, 4)
 }
@@ -103,7 +104,7 @@ fn seconds_digits(value: f64, count: i32) -> String {
     }
 }
 
-/// A ratio as a percentage.
+/// Formats a ratio as a percentage, e.g. 0.5 as `50.0 %`.
 pub fn percent(ratio: f64) -> String {
     format!("{} %", significant(ratio * 100.0))
 }

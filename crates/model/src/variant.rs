@@ -1,17 +1,18 @@
-//! The knobs of one kernel.
+//! Kernel variants: one kernel with values for its tuning parameters (knobs).
 
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt;
 
-/// By which means a kernel computes; every row names it.
+/// Implementation path of a kernel: the kind of instructions or library it computes with. Every result row
+/// names it.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema,
 )]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum Path {
-    /// One element per operation.
+    /// Scalar code, one element per operation.
     Scalar,
     /// vec2 or vec4 loads and arithmetic.
     Vector,
@@ -21,7 +22,7 @@ pub enum Path {
     Coopmat,
     /// Packed integer dot products.
     Dot4,
-    /// A vendor's library, in a foreign executor.
+    /// A vendor's library, called by a foreign executor.
     Library,
 }
 
@@ -38,50 +39,50 @@ impl fmt::Display for Path {
     }
 }
 
-/// What the names of users' kernels begin with.
+/// Prefix of the names of user-supplied kernels.
 pub const OWN_PREFIX: &str = "own/";
 
-/// One kernel with its knobs set.
+/// Kernel variant: one kernel with the values of its knobs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[non_exhaustive]
 pub struct Variant {
     /// Name of the kernel within its family, e.g. `tiled`.
     pub kernel: String,
-    /// By which means it computes.
+    /// Implementation path of the kernel.
     pub path: Path,
-    /// Its knobs, e.g. `bm` → 64.
+    /// Values of the knobs by name, e.g. `bm` → 64.
     pub knobs: BTreeMap<String, u32>,
-    /// Whether naga's run-time checks (bounds, loop bounds, integer division) are left in.
+    /// Whether naga's run-time checks (bounds, loop bounds, integer division) are kept.
     pub checks: bool,
 }
 
 impl Variant {
-    /// The same with what `change` makes of it.
+    /// Returns the variant modified by `change`.
     pub fn but(mut self, change: impl FnOnce(&mut Self)) -> Self {
         change(&mut self);
         self
     }
 
-    /// A variant without run-time checks and with no knobs set.
+    /// Creates a variant without run-time checks and without knobs.
     pub fn new(kernel: &str, path: Path) -> Self {
         Variant { kernel: kernel.into(), path, knobs: BTreeMap::new(), checks: false }
     }
 
-    /// Whether it is of a user's kernel: its name begins with [`OWN_PREFIX`].
+    /// Whether the kernel is user-supplied: its name begins with [`OWN_PREFIX`].
     pub fn is_own(&self) -> bool {
         self.kernel.starts_with(OWN_PREFIX)
     }
 
-    /// Sets a knob.
+    /// Returns the variant with the knob `knob` set to `value`.
     pub fn with(mut self, knob: &str, value: u32) -> Self {
         self.knobs.insert(knob.into(), value);
         self
     }
 
-    /// The value of a knob.
+    /// Returns the value of the knob `name`.
     ///
     /// # Panics
-    /// When the kernel has no such knob, which is a mistake in its entry.
+    /// Panics if the kernel has no such knob, which is an error in the kernel's entry.
     pub fn knob(&self, name: &str) -> u32 {
         *self.knobs.get(name).unwrap_or_else(|| panic!("kernel {} has no knob {name}", self.kernel))
     }

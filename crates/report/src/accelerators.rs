@@ -1,4 +1,5 @@
-//! The catalogue of accelerators as text: a line for each, or one with its figures and their sources.
+//! The accelerator catalogue as text: a list with one line per accelerator, or the details of one with the
+//! sources of its figures.
 
 use super::table::style;
 use comfy_table::{Cell, CellAlignment, Table};
@@ -6,10 +7,11 @@ use portamark_model::catalog::Accelerator;
 use portamark_model::units;
 use std::fmt::Write;
 
-/// What a line of the list shows of the peaks.
+/// Peak throughput fields that the list shows, one column each.
 const LISTED_PEAKS: [&str; 4] = ["fp32", "fp16", "fp8", "int8"];
 
-/// One line for each accelerator: published figures, trust, and the route by which it is reached.
+/// Returns a table with one line for each accelerator: published figures, trust in them, and the route by
+/// which portamark reaches the accelerator.
 pub fn list(accelerators: &[&Accelerator]) -> String {
     let mut table = Table::new();
     table.load_style(style(false));
@@ -39,7 +41,7 @@ pub fn list(accelerators: &[&Accelerator]) -> String {
     text
 }
 
-/// Everything that is known of one accelerator, each figure with the numbers of its sources.
+/// Returns everything that the catalogue has on one accelerator, each figure with the numbers of its sources.
 pub fn details(row: &Accelerator) -> String {
     let mut text = format!("{} {} ({})\n\n", row.vendor, row.name, row.id);
     let year = row.launch_year.map_or(String::new(), |year| format!(", since {year}"));
@@ -123,7 +125,7 @@ fn line(text: &mut String, label: &str, value: &str, sources: &[usize]) {
     let _ = writeln!(text, "  {label:<18} {value}{sources}");
 }
 
-/// The numbers of the sources of a figure, counted from 1.
+/// Returns the numbers of the sources of the figure `field`, counted from 1.
 fn numbers(row: &Accelerator, field: &str) -> Vec<usize> {
     let named = |fields: &[String]| fields.iter().any(|f| f == field);
     (1..).zip(&row.sources).filter(|(_, source)| named(&source.fields)).map(|(number, _)| number).collect()
@@ -149,7 +151,8 @@ fn market(row: &Accelerator) -> &str {
     }
 }
 
-/// How portamark gets at it: through a GPU driver, or by an executor for a foreign runtime.
+/// Returns how portamark reaches the accelerator: through a GPU driver (Vulkan, Metal or DX12), or through an
+/// executor for PyTorch.
 fn route(row: &Accelerator) -> String {
     let reach = &row.reach;
     for (name, word) in [("Vulkan", &reach.vulkan), ("Metal", &reach.metal), ("DX12", &reach.dx12)] {

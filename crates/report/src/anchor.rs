@@ -1,15 +1,16 @@
-//! Names for places in a page and for files, from texts that nobody vouches for.
+//! Anchors in the page and file names, made from untrusted text such as device names.
 
 use std::collections::HashSet;
 
-/// Characters of a name at most.
+/// Maximum length of a name, in characters.
 const LIMIT: usize = 96;
 
-/// `text` in lower case, with dashes for all but letters, digits and dots.
+/// Returns `text` in lower case with every character other than ASCII letters, digits and dots replaced by a
+/// dash, or `unnamed` if nothing remains.
 pub fn slug(text: &str) -> String {
     let mut slug = String::new();
     for c in text.chars() {
-        // A dot or dash stands between two other characters only.
+        // Allow a dot or dash only between two letters or digits.
         let between = !slug.is_empty() && !slug.ends_with(['-', '.']);
         match c {
             c if c.is_ascii_alphanumeric() => slug.push(c.to_ascii_lowercase()),
@@ -26,14 +27,14 @@ pub fn slug(text: &str) -> String {
     if slug.is_empty() { "unnamed".into() } else { slug.into() }
 }
 
-/// Gives out names, no two alike.
+/// Hands out unique names.
 #[derive(Debug, Default)]
 pub struct Names {
     taken: HashSet<String>,
 }
 
 impl Names {
-    /// The slug of `text`, with a number if it is taken.
+    /// Returns the slug of `text`, with a number appended if it is already taken.
     pub fn take(&mut self, text: &str) -> String {
         let slug = slug(text);
         let numbered = (2..).map(|n| format!("{slug}-{n}"));

@@ -1,7 +1,7 @@
-//! Plain text in columns.
+//! Plain-text tables with aligned columns.
 
-/// A line of text for each of `lines`, their cells in columns two spaces apart: numbers to the right in
-/// those that `is_number` names, words to the left in the others.
+/// Formats `lines` as a table whose columns are two spaces apart. Columns for which `is_number` is true are
+/// right-aligned, all others left-aligned.
 pub fn columns<L: AsRef<[String]>>(lines: &[L], is_number: impl Fn(usize) -> bool) -> String {
     let lines: Vec<&[String]> = lines.iter().map(AsRef::as_ref).collect();
     let count = lines.iter().map(|line| line.len()).max().unwrap_or(0);

@@ -1,10 +1,11 @@
-//! How programs count the work of one case, as text.
+//! Table of the FLOP and bytes that different programs count for one case.
 
 use super::columns::columns;
 use portamark_model::units;
 use portamark_model::workload::{Case, Counted};
 
-/// A line for each of `counts`, with the rates of an execution that takes `seconds`. ASCII.
+/// Returns one line for each of `counts`. If `seconds`, the time of one execution, is given, each line also
+/// has the resulting rates. The text is ASCII.
 pub fn count_table(case: &Case, counts: &[Counted], seconds: Option<f64>) -> String {
     let time = seconds.map(|s| format!(" in {}", units::precise_seconds(s).replace('µ', "u")));
     let mut text = format!("{}{}\n\n", case.key(), time.unwrap_or_default());

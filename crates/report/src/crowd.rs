@@ -1,61 +1,63 @@
-//! More devices than charts and columns can tell apart: all in one table, and a few of them in full.
+//! Reports on more devices than charts can show: one table lists all devices, and only the first few are
+//! shown in full.
 
-use super::page::facts;
+use super::facts::facts;
 use super::wording;
 use portamark_analysis::{Comparison, Device, HEADLINES, Headline, Standing, caveats};
 use portamark_model::units;
 use portamark_results::Status;
 use serde::Serialize;
 
-/// Devices that a report shows in full at most. There are as many colours that people tell apart.
+/// Maximum number of devices that a report shows in full; charts cannot keep many more apart.
 pub const MOST_DEVICES: usize = 12;
 
-/// All devices of a report that shows some of them in full.
+/// Table of all devices, for a report that shows only some of them in full.
 #[derive(Debug, Clone, Serialize)]
 pub struct CrowdView {
-    /// How many there are.
+    /// Heading with the number of devices, e.g. `30 devices`.
     pub title: String,
-    /// What was compared, in a few words each.
+    /// Short facts on what was compared: cases, suite, method, version and dates.
     pub facts: Vec<String>,
-    /// How many are shown in full.
+    /// Number of devices shown in full.
     pub shown: usize,
-    /// One for each device, the first of the order first.
+    /// One line for each device, in ranking order.
     pub lines: Vec<CrowdLine>,
 }
 
-/// One device in one line.
+/// Summary of one device in one line.
 #[derive(Debug, Clone, Serialize)]
 pub struct CrowdLine {
-    /// From 1.
+    /// Rank of the device, counted from 1.
     pub place: usize,
-    /// Its label.
+    /// Label of the device.
     pub device: String,
-    /// Geometric mean of its rates over the highest of all devices.
+    /// Geometric mean of the device's rates relative to the highest rate of all devices, as a percentage.
     pub of_fastest: String,
-    /// Cases in which no device is faster, of those that another has too.
+    /// Number of cases in which no other device is faster, of those that another device has too, e.g. `3 of
+    /// 12`.
     pub led: String,
-    /// The headline rates, in the order of [`HEADLINES`].
+    /// Headline rates with their units, in the order of [`HEADLINES`].
     pub rates: Vec<String>,
-    /// Rows with a proven rate.
+    /// Number of rows with a verified rate.
     pub measured: usize,
-    /// Rows that ended as something broken.
+    /// Number of rows that ended with a defect.
     pub broken: usize,
-    /// Rows that were not offered or not affordable.
+    /// Number of rows that are unsupported, were skipped or ran out of memory.
     pub not_run: usize,
-    /// What to know before believing it.
+    /// Most important caveat about the results, or a dash.
     pub caveat: String,
 }
 
 impl CrowdView {
-    /// What the columns are called.
+    /// Returns the column headings.
     pub fn head() -> Vec<&'static str> {
         let mut head = vec!["place", "device", "of the fastest", "fastest in"];
         head.extend(HEADLINES);
-        head.extend(["measured", "broken", "not run", "before you believe it"]);
+        head.extend(["measured", "broken", "not run", "caveats"]);
         head
     }
 
-    /// The table of all devices of `comparison` in the order of `standings`.
+    /// Creates the table of all devices of `comparison`, in the order of `standings`.
     pub fn new(comparison: &Comparison, standings: &[Standing]) -> Self {
         let line = |(place, standing): (usize, &Standing)| {
             line(place + 1, &comparison.devices[standing.device], standing)
@@ -70,7 +72,7 @@ impl CrowdView {
 }
 
 impl CrowdLine {
-    /// The cells in the order of [`CrowdView::head`].
+    /// Returns the cells in the order of [`CrowdView::head`].
     pub fn cells(&self) -> Vec<String> {
         let mut cells =
             vec![self.place.to_string(), self.device.clone(), self.of_fastest.clone(), self.led.clone()];

@@ -1,14 +1,14 @@
-//! The cost of decoding as text.
+//! Text table of the cost of decoding.
 
 use super::columns::columns;
 use portamark_analysis::{Counting, DecodingCosts};
 use portamark_model::units;
 
-/// Models of a kind that are named in its line.
+/// Maximum number of models named for each kind of attention.
 const MOST_NAMED: usize = 4;
 
-/// Prices of a million tokens by model, context, part and hardware, and the intensity of each kind of
-/// attention. ASCII.
+/// Returns a table of the price of a million decoded tokens by model, context, part and hardware, and a table
+/// of the arithmetic intensity of each kind of attention. The text is ASCII.
 pub fn decoding_cost_table(found: &DecodingCosts) -> String {
     let counting = match found.counting {
         Counting::Paper => "counted as the Step-3 report does",
@@ -48,7 +48,7 @@ pub fn decoding_cost_table(found: &DecodingCosts) -> String {
     text += "\nArithmetic intensity of decode attention, FLOP per byte of the cache in layers that see all of it\n\n";
     let mut lines = vec![["kind", "formula", "models"].map(String::from)];
     for kind in &found.intensities {
-        // Evenly from the lowest to the highest.
+        // Pick models evenly from the lowest to the highest intensity.
         let (count, named) = (kind.models.len(), kind.models.len().min(MOST_NAMED));
         let named = (0..named).map(|place| {
             let (name, intensity) = &kind.models[place * (count - 1) / (named - 1).max(1)];
@@ -82,7 +82,7 @@ mod tests {
         let (contexts, hardware) = ([8192, 32768], PricedHardware::paper());
         let found = decoding_costs(&models, &contexts, Counting::Paper, CacheFormat::PAPER, hardware);
         let text = decoding_cost_table(&found);
-        // The published check values of the report, apart.
+        // Check values published in the Step-3 report, with attention and feed-forward disaggregated.
         for published in ["0.055", "0.129", "0.068", "0.211", "0.062", "0.193"] {
             assert!(text.contains(published), "{published}: {text}");
         }

@@ -1,19 +1,20 @@
-//! A case over all runs of a device: a table and JSON.
+//! History of one case over all runs of a device, as a table and as JSON.
 
 use super::columns::columns;
 use portamark_analysis::{HistoryPoint, Series, Shift, clean};
 use portamark_model::units;
 use serde_json::{Value, json};
 
-/// A table for each series: a line for each run, and after it what changed there.
+/// Returns a table for each series with one line for each run. Where the time changed, a line before the run
+/// says by how much and what else changed.
 pub fn history_table(case: &str, series: &[Series]) -> String {
     let mut out = format!("{}\n", clean(case));
     for one in series {
         out += &format!("\n{}\n\n", one.label);
-        let head = ["begun", "time", "processes", "driver", "portamark", "kernel"].map(String::from);
+        let head = ["started", "time", "processes", "driver", "portamark", "kernel"].map(String::from);
         let lines: Vec<[String; 6]> = [head].into_iter().chain(one.points.iter().map(cells)).collect();
         for (line, text) in columns(&lines, |column| [1, 2].contains(&column)).lines().enumerate() {
-            // The head is the first line.
+            // Line 0 is the heading, so the run at index `at` is on line `at` + 1.
             if let Some(shift) = one.shifts.iter().find(|shift| shift.at + 1 == line) {
                 out += &format!("-- {}\n", words(shift));
             }
@@ -41,7 +42,7 @@ fn cells(point: &HistoryPoint) -> [String; 6] {
     ]
 }
 
-/// `slower by 5.1 % (p = 2.1e-9): driver 1 -> 2`.
+/// Describes a change, e.g. `slower by 5.1 % (p = 2.1e-9): driver 1 -> 2`.
 fn words(shift: &Shift) -> String {
     let word = if shift.ratio > 1.0 { "slower" } else { "faster" };
     let changes: Vec<String> =
@@ -51,7 +52,7 @@ fn words(shift: &Shift) -> String {
     format!("{word} by {part} (p = {:.1e}): {why}", shift.p)
 }
 
-/// The same for programs.
+/// Returns the history of one case as a JSON document.
 pub fn history_json(case: &str, series: &[Series]) -> String {
     let point = |point: &HistoryPoint| -> Value {
         let header = &point.file.header;

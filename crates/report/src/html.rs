@@ -1,5 +1,5 @@
-//! The page: one file that needs nothing else, and no network. Its one script, which sorts and filters
-//! tables, is named in its content security policy by its hash, so that no other can run.
+//! The HTML page: one self-contained file that loads nothing from the network. Its content security policy
+//! names its only script, which sorts and filters tables, by hash, so that no other script can run.
 
 use super::crowd::CrowdView;
 use super::page::Page;
@@ -11,21 +11,21 @@ use minijinja::{Environment, UndefinedBehavior, Value, context};
 use portamark_analysis::Comparison;
 use sha2::{Digest, Sha256};
 
-/// The name ends in `.html`: that is what turns escaping on.
+/// File name and text of the page template. The name ends in `.html`, which turns on HTML escaping.
 const TEMPLATE: (&str, &str) = ("report.html", include_str!("report.html"));
 
-/// The rules of the page but for colours of charts.
+/// Style sheet of the page, without the colours of charts.
 const STYLE: &str = include_str!("report.css");
 
-/// Sorts and filters tables.
+/// Script of the page, which sorts and filters tables.
 const SCRIPT: &str = include_str!("report.js");
 
-/// The source expression of [`SCRIPT`] in a content security policy.
+/// Returns the source expression of [`SCRIPT`] for a content security policy.
 fn script_hash() -> String {
     format!("sha256-{}", BASE64_STANDARD.encode(Sha256::digest(SCRIPT)))
 }
 
-/// Renders the page.
+/// Renders the page as HTML. `crowd` is the table of all devices if `comparison` has only some of them.
 pub fn render(
     comparison: &Comparison,
     charts: &Charts,
@@ -56,7 +56,7 @@ mod tests {
         render(&comparison, &Charts::new(&comparison, &NoTexts), None).unwrap()
     }
 
-    /// The values of all attributes with that name.
+    /// Returns the values of all attributes called `name`.
     fn attributes<'a>(html: &'a str, name: &str) -> Vec<&'a str> {
         let opening = format!(" {name}=\"");
         html.split(&opening).skip(1).filter_map(|rest| rest.split('"').next()).collect()
@@ -113,7 +113,7 @@ mod tests {
         let html = page(&fixture::hostile()).replace(&format!("<script>{SCRIPT}</script>"), "");
         assert!(html.contains("&lt;script src=https:"), "the name is shown");
         assert!(!html.chars().any(|c| (c.is_control() && c != '\n') || c == '\u{202e}'));
-        // Neither the tag that the name opens nor the quote that would end an attribute is live.
+        // Neither the tag nor the closing quote in the device name takes effect as markup.
         for live in ["<script", "</script", "\"'>|", "\"'&gt;|"] {
             assert!(!html.contains(live), "{live}");
         }
@@ -150,14 +150,14 @@ mod tests {
             "timer fell back to the host clock: device time is 0 for twice the work",
             "the last line is torn and was left out",
             "77.1 %",
-            "the executor died of signal 11",
+            "the executor was killed by signal 11",
             "the device does not offer shader-f16",
             "entry point `main` is &lt;unknown&gt; &amp; lost",
             "not understood",
         ] {
             assert!(html.contains(part), "{part}");
         }
-        // Folders are of the machine that made the report.
+        // Folder names belong to the machine that made the report and are not shown.
         assert!(
             html.contains("made-up.jsonl")
                 && !html.contains("results/made-up")

@@ -1,4 +1,5 @@
-//! What people read: the terminal's summary, Markdown, and a page with charts, from result files alone.
+//! Human-readable reports made from result files alone: a terminal summary, Markdown, and an HTML page with
+//! charts.
 //!
 //! ```no_run
 //! use portamark_model::kernel_text::NoTexts;
@@ -16,6 +17,8 @@ mod columns;
 mod count;
 mod crowd;
 mod decoding_cost;
+mod excerpt;
+mod facts;
 mod history;
 mod html;
 mod markdown;
@@ -24,7 +27,6 @@ mod plot;
 mod portability;
 mod projection;
 mod ranking;
-mod room;
 mod sensitivity;
 mod sides;
 mod table;

@@ -1,32 +1,32 @@
-//! The report as GitHub-flavoured Markdown, for a pull request: tables, and charts as files beside it.
+//! The report as GitHub-flavoured Markdown, e.g. for a pull request: tables, with charts as separate files.
 
 use super::crowd::{CrowdLine, CrowdView};
+use super::excerpt::{evenly_spaced, quotas};
 use super::page::family_title;
 use super::plot::{Chart, Charts};
-use super::room::{rooms, spread};
 use super::sides::SidesView;
 use super::{sensitivity, variants, vendor, wording};
 use portamark_analysis::{CaseLine, Comparison, Device, Study, caveats, clean};
 use portamark_model::units;
 use portamark_model::workload::FAMILIES;
 
-/// Keys listed under one reason at most; the page has them all.
+/// Maximum number of case keys listed under one reason; the HTML page lists more.
 const KEYS_AT_MOST: usize = 12;
 
-/// Cells of rates at most, so that the text stays one that pages show.
+/// Maximum number of table cells with rates, so that the text stays short enough for web pages to render.
 const CELLS_AT_MOST: usize = 1500;
 
-/// Reasons listed for a device at most.
+/// Maximum number of reasons listed for one device.
 const REASONS_AT_MOST: usize = 30;
 
-/// The section on portability alone.
+/// Returns only the section on performance portability.
 pub fn portability_markdown(study: &Study) -> String {
     let mut out = String::new();
     portability(&mut out, study);
     out
 }
 
-/// Renders the text.
+/// Renders the report as Markdown. `crowd` is the table of all devices if `comparison` has only some of them.
 pub fn render(comparison: &Comparison, charts: &Charts, crowd: Option<&CrowdView>) -> String {
     let mut out = String::from("# portamark report\n\n");
     if comparison.devices.is_empty() && comparison.imported.is_empty() {
@@ -67,7 +67,8 @@ counts 2·M·N·K FLOP; attention counts 2·(d_qk + d_v) for each query head and
 the mask leaves. Bytes are those that must move, and 1 GB/s is 10⁹ B/s. The share of the roof is the least \
 time by the ceilings measured on the same device over the median time.\n";
 
-/// A table by rows of cells that are Markdown already; columns after the first `left` are numbers.
+/// Appends a table whose cells are already Markdown. The first `left` columns are left-aligned, the others,
+/// which hold numbers, right-aligned.
 pub(super) fn table(out: &mut String, head: &[String], left: usize, rows: impl Iterator<Item = Vec<String>>) {
     let rule: Vec<&str> = (0..head.len()).map(|i| if i < left { "---" } else { "---:" }).collect();
     for line in [head.join(" | "), rule.join(" | ")].into_iter().chain(rows.map(|row| row.join(" | "))) {
@@ -90,7 +91,7 @@ fn many(out: &mut String, crowd: &CrowdView) {
 }
 
 fn devices(out: &mut String, comparison: &Comparison) {
-    let head = ["device", "kind", "API and driver", "timer", "method", "begun", "before you believe it"];
+    let head = ["device", "kind", "API and driver", "timer", "method", "started", "caveats"];
     let rows = comparison.devices.iter().map(|device| {
         let (header, told) = (device.header, &device.header.device);
         let kind = told.kind();
@@ -121,13 +122,13 @@ fn answer(out: &mut String, comparison: &Comparison) {
     let families: Vec<(&str, Vec<&CaseLine>)> =
         FAMILIES.iter().map(|family| (*family, of_family(family))).collect();
     let counts: Vec<usize> = families.iter().map(|(_, lines)| lines.len()).collect();
-    let rooms = rooms(&counts, CELLS_AT_MOST / comparison.devices.len().max(1));
-    for ((family, lines), room) in families.iter().zip(rooms).filter(|(_, room)| *room > 0) {
+    let quotas = quotas(&counts, CELLS_AT_MOST / comparison.devices.len().max(1));
+    for ((family, lines), quota) in families.iter().zip(quotas).filter(|(_, quota)| *quota > 0) {
         out.push_str(&format!("### {}\n\n", family_title(family)));
-        if room < lines.len() {
-            out.push_str(&format!("{room} of {} cases, evenly apart.\n\n", lines.len()));
+        if quota < lines.len() {
+            out.push_str(&format!("{quota} of {} cases, evenly spaced.\n\n", lines.len()));
         }
-        let rows = spread(lines.len(), room).map(|place| lines[place]).map(|line| {
+        let rows = evenly_spaced(lines.len(), quota).map(|place| lines[place]).map(|line| {
             let mut row = vec![code(line.key)];
             row.extend((0..comparison.devices.len()).map(|device| cell(comparison, line, device)));
             if several {
@@ -142,7 +143,7 @@ fn answer(out: &mut String, comparison: &Comparison) {
 
 fn judged(out: &mut String, view: &SidesView) {
     out.push_str(&format!("## Verdicts\n\n{}\n\n", escape(&view.text)));
-    let shown = spread(view.lines.len(), CELLS_AT_MOST / view.head.len());
+    let shown = evenly_spaced(view.lines.len(), CELLS_AT_MOST / view.head.len());
     let cells = |[case, rest @ ..]: &[String; 6]| {
         std::iter::once(code(case)).chain(rest.iter().map(|cell| escape(cell))).collect()
     };
@@ -176,7 +177,7 @@ fn figure(out: &mut String, chart: &Chart) {
     }
 }
 
-/// The scores, why some are 0, and the devices by their letters.
+/// Appends the letters of the devices, the scores, and the reasons for scores of 0.
 fn portability(out: &mut String, study: &Study) {
     let view = super::portability::view(study);
     out.push_str(&format!("## Performance portability\n\nBy {}.\n\n", view.efficiency));
@@ -195,7 +196,7 @@ fn portability(out: &mut String, study: &Study) {
         out,
         &view.case_head.iter().map(|word| escape(word)).collect::<Vec<_>>(),
         1,
-        spread(view.cases.len(), CELLS_AT_MOST / view.devices.len().max(1))
+        evenly_spaced(view.cases.len(), CELLS_AT_MOST / view.devices.len().max(1))
             .map(|place| &view.cases[place])
             .map(escaped),
     );
@@ -217,7 +218,7 @@ fn against_vendor(out: &mut String, comparison: &Comparison) {
         ),
         (
             "Other imported numbers",
-            "Of no case of portamark, or of one that it did not measure on that device.",
+            "Numbers that match no case of portamark, or a case not measured on that device.",
             vendor::OTHERS.to_vec(),
             vendor::others(comparison),
         ),
@@ -249,7 +250,7 @@ fn several_variants(out: &mut String, comparison: &Comparison) {
     if views.iter().all(|view| view.checks.is_empty()) {
         return;
     }
-    out.push_str("## Run-time checks\n\nWhat the checks of bounds, loops and divisions cost.\n\n");
+    out.push_str("## Run-time checks\n\nCost of the checks of bounds, loops and divisions.\n\n");
     for view in views.iter().filter(|view| !view.checks.is_empty()) {
         out.push_str(&format!("**{}**\n\n", escape(&view.label)));
         let head = ["case", "kernel", "unchecked", "checked", "ratio"].map(String::from);
@@ -271,7 +272,7 @@ fn distributions(out: &mut String, comparison: &Comparison) {
     if rows.is_empty() {
         return;
     }
-    out.push_str("## What inputs are drawn from\n\nThe same case with inputs of several distributions.\n\n");
+    out.push_str("## Input distributions\n\nThe same case with inputs from several distributions.\n\n");
     let head: Vec<String> =
         ["device", "case"].map(String::from).into_iter().chain(sensitivity::head()).collect();
     let cells = |row: sensitivity::SensitivityRow| {
@@ -281,7 +282,7 @@ fn distributions(out: &mut String, comparison: &Comparison) {
 }
 
 fn not_run(out: &mut String, comparison: &Comparison) {
-    out.push_str("## What did not run, and why\n\n");
+    out.push_str("## Not run, with reasons\n\n");
     for device in &comparison.devices {
         out.push_str(&format!("**{}**: ", escape(&device.label)));
         reasons(out, device);
@@ -304,7 +305,7 @@ fn reasons(out: &mut String, device: &Device) {
         out.push_str(&format!("- {}: {}. {}\n", group.status, escape(&group.reason), keys.join(", ")));
     }
     if more > 0 {
-        out.push_str(&format!("- {more} more reasons are in the result files\n"));
+        out.push_str(&format!("- {more} more reasons in the result files\n"));
     }
     for (key, why) in device.not_understood().take(REASONS_AT_MOST) {
         out.push_str(&format!("- not understood: {}, {}\n", code(key), escape(why)));
@@ -312,7 +313,7 @@ fn reasons(out: &mut String, device: &Device) {
     out.push('\n');
 }
 
-/// `text` as nothing but text: no mark-up, no HTML, no link, no mention.
+/// Escapes `text` so that it is shown literally: no Markdown, HTML, links or mentions.
 pub(super) fn escape(text: &str) -> String {
     let text = clean(text);
     let mut out = String::with_capacity(text.len() + 8);
@@ -326,7 +327,7 @@ pub(super) fn escape(text: &str) -> String {
                 out.push('\\');
                 out.push(c);
             }
-            // A list or a rule, but only at the beginning.
+            // These start a list or a rule, but only at the beginning of a line.
             '-' | '+' | '=' if at == 0 => {
                 out.push('\\');
                 out.push(c);
@@ -334,11 +335,11 @@ pub(super) fn escape(text: &str) -> String {
             c => out.push(c),
         }
     }
-    // GitHub makes links of bare addresses.
+    // GitHub turns bare addresses into links.
     out.replace("://", "&#58;//").replace("www.", "www&#46;")
 }
 
-/// A key as code, also within a table.
+/// Returns `key` as inline code that is also valid inside a table.
 pub(super) fn code(key: &str) -> String {
     let key = clean(key).replace('`', "'").replace('|', "\\|");
     if key.is_empty() { "` `".into() } else { format!("`{key}`") }
@@ -391,7 +392,7 @@ mod tests {
     fn no_hostile_text_is_live_outside_code() {
         let text = markdown(&fixture::hostile());
         assert!(!text.contains('\u{1b}') && !text.contains('\u{202e}'));
-        // Every second piece between backticks that are not escaped is code.
+        // Every second piece between unescaped backticks is code.
         let text = text.replace("\\`", "");
         let outside: String = text.split('`').step_by(2).collect();
         for live in ["<", "://", "@", "\\|\\|"] {

@@ -1,4 +1,4 @@
-//! The scores of portability, for a terminal, for Markdown and for the page.
+//! Performance portability scores, for the terminal, Markdown and the HTML page.
 
 use super::columns::columns;
 use super::page::family_title;
@@ -9,37 +9,37 @@ use portamark_analysis::{Cell, FamilyScore, Score, Study, TableScore, Zero, clea
 use portamark_model::units;
 use serde::Serialize;
 
-/// Keys that a reason names at most.
+/// Maximum number of case keys that a reason names.
 const KEYS: usize = 3;
 
-/// Reasons that are told at most.
+/// Maximum number of reasons shown.
 const REASONS: usize = 60;
 
-/// The columns of [`score`].
+/// Headings of the columns that [`score`] fills.
 const NUMBERS: [&str; 6] = ["PP", "95 %", "PP of S", "|S|/|H|", "least", "mean"];
 
-/// What a page shows of a study.
+/// A portability study as shown in reports, with all cells as text.
 #[derive(Debug, Serialize)]
 pub struct PortabilityView {
-    /// What efficiencies are parts of.
+    /// Definition of efficiency, e.g. `architectural efficiency (of the measured roof)`.
     pub efficiency: &'static str,
-    /// The devices with their letters.
+    /// Letter and label of each device.
     pub devices: Vec<(String, String)>,
-    /// Names of the columns of `families`.
+    /// Column headings of `families`.
     pub family_head: Vec<String>,
-    /// A line for each family, and one below it for the cases that all devices have, if that is another.
+    /// One line for each family, followed by one for the cases common to all devices if those differ.
     pub families: Vec<Vec<String>>,
-    /// Names of the columns of `cases`.
+    /// Column headings of `cases`.
     pub case_head: Vec<String>,
-    /// A line for each case.
+    /// One line for each case.
     pub cases: Vec<Vec<String>>,
-    /// Why scores are 0 or not known, a sentence each.
+    /// One sentence for each reason why a score is 0 or unknown.
     pub reasons: Vec<String>,
-    /// How the intervals were made; empty without them.
+    /// How the confidence intervals were computed; empty if there are none.
     pub intervals: String,
 }
 
-/// The cells of a study as text.
+/// Formats a study as text cells.
 pub fn view(study: &Study) -> PortabilityView {
     let letters = || study.places.iter().copied().map(letter);
     let numbers = NUMBERS.map(String::from);
@@ -81,14 +81,14 @@ fn family_lines(family: &FamilyScore) -> Vec<Vec<String>> {
         .concat(),
     ];
     if let Some(common) = &family.common_score {
-        let name = "  what all have".to_string();
+        let name = "  common cases".to_string();
         let blank = vec![String::new(); family.cells.len() + 1];
         lines.push([vec![name, family.common.to_string()], score(common), blank].concat());
     }
     lines
 }
 
-/// How many cases, of how many if some were not tried on every device.
+/// Returns the number of cases, and the total if some were not tried on every device, e.g. `3 of 5`.
 fn tried(family: &FamilyScore) -> String {
     match family.untried {
         0 => family.cases.to_string(),
@@ -96,7 +96,8 @@ fn tried(family: &FamilyScore) -> String {
     }
 }
 
-/// PP, its interval, PP of S, coverage, least and mean.
+/// Returns the cells of a score: PP, its interval, PP over the supported devices (S), coverage (|S|/|H|), and
+/// the least and mean efficiency.
 fn score(score: &Score) -> Vec<String> {
     let part = |part: Option<f64>| part.map_or(wording::NONE.into(), |part| format!("{part:.3}"));
     let pp = match score.pp {
@@ -124,7 +125,7 @@ fn cells(cells: &[Cell]) -> Vec<String> {
     cells.iter().map(text).collect()
 }
 
-/// Why scores are 0, why some are not known, and what else to know.
+/// Explains why scores are 0 or unknown, and notes what else affects the scores.
 fn reasons(study: &Study) -> Vec<String> {
     let told = |zero: &Zero, word: &str| {
         let mut keys: Vec<String> = zero.cases.iter().take(KEYS).map(|key| clean(key)).collect();
@@ -146,7 +147,7 @@ fn reasons(study: &Study) -> Vec<String> {
     if study.left_out > 0 {
         let cases = if study.left_out == 1 { "case has" } else { "cases have" };
         out.push(format!(
-            "{} {cases} no such efficiency: probes are the roof itself, and steps have none",
+            "{} {cases} no such efficiency: peak and latency rows have no efficiency",
             study.left_out
         ));
     }
@@ -163,7 +164,7 @@ fn reasons(study: &Study) -> Vec<String> {
     out
 }
 
-/// The tables for a terminal, in ASCII.
+/// Returns the tables of a study for a terminal, in ASCII.
 pub fn portability_table(study: &Study) -> String {
     let view = view(study);
     let mut out = format!("{} over {} devices\n", view.efficiency, view.devices.len());
@@ -184,7 +185,7 @@ pub fn portability_table(study: &Study) -> String {
     ascii(&out)
 }
 
-/// The scores of a table, in ASCII.
+/// Returns the scores of a table of applications and platforms as text, in ASCII.
 pub fn score_lines(scores: &[TableScore]) -> String {
     let mut out = String::new();
     let mut shown: Option<(&str, &[String])> = None;

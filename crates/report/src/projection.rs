@@ -1,4 +1,4 @@
-//! Projections of models onto devices, for a terminal.
+//! Projected time, memory, price and energy of models on devices, as text for a terminal.
 
 use super::table::style;
 use comfy_table::{Cell, CellAlignment, Table};
@@ -7,58 +7,60 @@ use portamark_model::suite::ModelMemory;
 use portamark_model::units;
 use std::fmt::Write;
 
-/// A projection with what stands around it.
+/// Projection of one pass of a model on one device, with memory, price and energy.
 #[derive(Debug, Clone, serde::Serialize)]
 pub struct ModelOnDevice {
     /// Label of the device.
     pub device: String,
-    /// The model's name.
+    /// Name of the model.
     pub model: String,
-    /// Layers of the model.
+    /// Number of layers of the model.
     pub layers: u64,
-    /// The time of the pass.
+    /// Projected time of the pass.
     #[serde(flatten)]
     pub projection: Projection,
-    /// Seconds of one layer: all parts that layers have, over their number.
+    /// Time of one layer in seconds: the sum of all parts that belong to layers, divided by the number of
+    /// layers.
     pub layer_s: f64,
-    /// What one device has to hold.
+    /// Memory that one device needs for weights and KV cache.
     pub memory: ModelMemory,
-    /// Bytes that the device has, if it tells or they are published.
+    /// Memory of the device in bytes, as reported by it or as published; `None` if unknown.
     pub device_memory_bytes: Option<u64>,
-    /// Price of an hour of all devices that share the model, where it is known.
+    /// Price per hour of all devices that share the model; `None` if unknown.
     pub price_per_hour: Option<f64>,
-    /// Price of 10⁶ tokens, where a price of the device is known.
+    /// Price of 10⁶ tokens; `None` if the price of the device is unknown.
     pub price_per_million: Option<f64>,
-    /// Energy of 10⁶ tokens, where a power of the device is known.
+    /// Energy of 10⁶ tokens; `None` if the power of the device is unknown.
     pub energy: Option<EnergyOfTokens>,
-    /// A layer as one chain against the sum of its parts, where `run --chain` measured it.
+    /// Comparison of a layer run as one chain with the sum of its parts; `None` unless `run --chain` measured
+    /// it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub chain: Option<ChainCheck>,
 }
 
-/// Energy of decoded or prefilled tokens.
+/// Energy needed for 10⁶ tokens, decoded or prefilled.
 #[derive(Debug, Clone, Copy, PartialEq, serde::Serialize)]
 pub struct EnergyOfTokens {
-    /// Kilowatt-hours of 10⁶ tokens.
+    /// Energy of 10⁶ tokens, in kWh.
     pub kwh_per_million: f64,
-    /// Watts of all devices that share the model.
+    /// Power of all devices that share the model, in W.
     pub watts: f64,
-    /// What that figure is.
+    /// Origin of the power figure: given, measured, or published.
     pub basis: PowerBasis,
 }
 
 impl ModelOnDevice {
-    /// Whether the device has room for weights and cache; unknown where its memory is.
+    /// Returns whether weights and KV cache fit in the device's memory; `None` if its size is unknown.
     pub fn fits(&self) -> Option<bool> {
         self.device_memory_bytes.map(|has| self.memory.total() <= has)
     }
 }
 
-/// What no projection has in it.
+/// Note on what projections do not include.
 pub(super) const LEFT_OUT: &str =
     "Left out: norms, activations, embeddings, sampling, communication between devices, the host.\n";
 
-/// Each projection as a heading, a line for each part, and what follows. ASCII.
+/// Returns each projection as a heading, one line for each part, and the totals. The text is ASCII.
 pub fn projections(found: &[ModelOnDevice]) -> String {
     let mut text = String::new();
     for one in found {
@@ -120,9 +122,9 @@ fn write_one(text: &mut String, one: &ModelOnDevice) -> std::fmt::Result {
         range.unwrap_or_default(),
         ascii(&units::seconds(one.layer_s)),
         if projection.predicted {
-            "predicted from published peaks, nothing of it measured".into()
+            "predicted from published peaks, not measured".into()
         } else if estimated > 0.0 {
-            format!("{:.0} % of it not measured but read off the curve of what was", 100.0 * estimated)
+            format!("{:.0} % extrapolated from measured cases", 100.0 * estimated)
         } else {
             "all of it measured".into()
         }
@@ -144,7 +146,7 @@ fn write_one(text: &mut String, one: &ModelOnDevice) -> std::fmt::Result {
                 let kwh = units::significant(energy.kwh_per_million);
                 format!("; {kwh} kWh for a million ({:.0} W, {})", energy.watts, energy.basis.words())
             });
-            let if_it_fit = if one.fits() == Some(false) { " if it fit" } else { "" };
+            let if_it_fit = if one.fits() == Some(false) { " (hypothetical: does not fit)" } else { "" };
             writeln!(
                 text,
                 "  {} tokens/s{if_it_fit}{}{}",
@@ -161,7 +163,7 @@ fn write_one(text: &mut String, one: &ModelOnDevice) -> std::fmt::Result {
         }
     }
     let needs = format!(
-        "  memory: weights {}, keys and values {}",
+        "  memory: weights {}, KV cache {}",
         units::bytes(one.memory.weights_bytes),
         units::bytes(one.memory.cache_bytes)
     );
@@ -170,7 +172,7 @@ fn write_one(text: &mut String, one: &ModelOnDevice) -> std::fmt::Result {
             let fits = if one.fits() == Some(true) { "fits" } else { "DOES NOT FIT" };
             writeln!(text, "{needs}; {fits} in {}", units::bytes(has))
         }
-        None => writeln!(text, "{needs}; the device does not tell how much it has"),
+        None => writeln!(text, "{needs}; the memory size of the device is unknown"),
     }
 }
 

@@ -1,4 +1,4 @@
-//! Projections of one pass on several devices, and of several models, in order: as text and as JSON.
+//! Ranking of models and devices by their projections of one pass, as text and as JSON.
 
 use super::columns::columns;
 use super::projection::ModelOnDevice;
@@ -6,44 +6,45 @@ use portamark_analysis::{Basis, Criterion, Ranking};
 use portamark_model::units;
 use serde::Serialize;
 
-/// One pass of models on devices.
+/// Ranking of models on devices for one pass.
 #[derive(Debug, Clone, Serialize)]
 pub struct RankedPass {
-    /// `prefill` or `decode`.
+    /// Phase of inference: `prefill` or `decode`.
     pub phase: String,
-    /// Sequences.
+    /// Number of sequences.
     pub batch: u64,
-    /// Tokens of each.
+    /// Number of tokens in each sequence.
     pub context: u64,
-    /// By what it is ranked.
+    /// Criterion by which the projections are ranked.
     pub criterion: Criterion,
-    /// Those that have a place; [`Ranking::order`] counts in them.
+    /// Projections that have a rank; [`Ranking::order`] holds indices into this list.
     pub ranked: Vec<ModelOnDevice>,
-    /// Those that have none, and why.
+    /// Projections that have no rank, each with the reason.
     pub unranked: Vec<Unranked>,
-    /// Their order.
+    /// Order of `ranked`, with its confidence.
     pub ranking: Ranking,
 }
 
-/// A projection without a place in the order.
+/// A projection that could not be ranked.
 #[derive(Debug, Clone, Serialize)]
 pub struct Unranked {
-    /// The model's name.
+    /// Name of the model.
     pub model: String,
     /// Label of the device.
     pub device: String,
-    /// Why it has none.
+    /// Why it could not be ranked.
     pub reason: String,
 }
 
 impl RankedPass {
-    /// What pass it is, e.g. `decode: 8 sequences of 4096 tokens`.
+    /// Returns a title such as `decode: 8 sequences of 4096 tokens`.
     pub fn title(&self) -> String {
         let plural = if self.batch == 1 { "" } else { "s" };
         format!("{}: {} sequence{plural} of {} tokens", self.phase, self.batch, self.context)
     }
 
-    /// What is ranked by: its name with the unit, and value, lower and upper end of `one`.
+    /// Returns the value of `one` by the criterion of the ranking, and the lower and upper end of its range;
+    /// `None` if the range is unknown. [`criterion`] names the unit.
     pub fn value(&self, one: &ModelOnDevice) -> (f64, Option<(f64, f64)>) {
         let projection = &one.projection;
         let tokens = projection.tokens as f64;
@@ -63,7 +64,7 @@ impl RankedPass {
     }
 }
 
-/// Name of a criterion with its unit. Money has that of the price.
+/// Returns the name of a criterion with its unit. Prices are in the currency of the device prices.
 pub fn criterion(by: Criterion) -> &'static str {
     match by {
         Criterion::Speed => "tokens/s",
@@ -72,7 +73,8 @@ pub fn criterion(by: Criterion) -> &'static str {
     }
 }
 
-/// What a time is from: `predicted`, `measured`, or how much of it was read off a curve.
+/// Returns how a time was obtained: `predicted`, `measured`, or the share that was estimated from other
+/// sizes, e.g. `12 % estimated`.
 pub fn origin(one: &ModelOnDevice) -> String {
     if one.projection.predicted {
         return "predicted".into();
@@ -82,7 +84,8 @@ pub fn origin(one: &ModelOnDevice) -> String {
     if estimated > 0.0 { format!("{:.0} % estimated", (100.0 * estimated).ceil()) } else { "measured".into() }
 }
 
-/// All passes, each with its order, those without a place, and how sure the order is.
+/// Returns the ranking of each pass as text, with the projections that have no rank and the confidence of the
+/// order.
 pub fn ranking_table(passes: &[RankedPass]) -> String {
     let mut text = String::new();
     let share = |share: Option<f64>| share.map_or("-".into(), |s| format!("{:.1} %", 100.0 * s));
@@ -158,7 +161,8 @@ pub(crate) mod tests {
     use crate::projection::tests::example;
     use portamark_analysis::{Candidate, PowerBasis, rank};
 
-    /// A model measured on one device, predicted for another, and too large for a third.
+    /// Returns the ranking of a model measured on one device, predicted for another, and too large for a
+    /// third.
     pub(crate) fn passes(by: Criterion) -> Vec<RankedPass> {
         let mut measured = example();
         measured.price_per_hour = Some(2.0);
@@ -218,7 +222,7 @@ pub(crate) mod tests {
     fn the_value_is_that_of_the_criterion_and_its_ends_ascend() {
         let by_price = &passes(Criterion::Price)[0];
         let (value, ends) = by_price.value(&by_price.ranked[1]);
-        // 0.8/h for 3 ms a token.
+        // A price of 0.8 per hour, at 3 ms per token.
         assert!((value - 0.8 / 3600.0 * 3e-3 * 1e6).abs() < 1e-12, "{value}");
         assert!(ends.is_some_and(|(lo, hi)| lo < value && value < hi));
         let by_speed = &passes(Criterion::Speed)[0];

@@ -1,4 +1,4 @@
-//! The table of cases that were measured with inputs of several distributions.
+//! Table of cases that were measured with inputs from several distributions.
 
 use super::wording;
 use portamark_analysis::{Comparison, clean, sensitivities};
@@ -6,24 +6,24 @@ use portamark_model::units;
 use portamark_model::workload::Distribution;
 use serde::Serialize;
 
-/// What the columns after device and case are called.
+/// Returns the column headings after device and case.
 pub fn head() -> Vec<String> {
     let names = Distribution::ALL.map(|dist| dist.name().to_string());
     names.into_iter().chain(["highest over lowest".to_string()]).collect()
 }
 
-/// One case on one device.
+/// Rates of one case on one device with inputs from each distribution.
 #[derive(Debug, Serialize)]
 pub struct SensitivityRow {
     /// Name of the device.
     pub device: String,
     /// Key of the case.
     pub case: String,
-    /// The cells below [`head`].
+    /// Cells under the headings of [`head`]: the rate with each distribution, then highest over lowest rate.
     pub cells: Vec<String>,
 }
 
-/// The rows of the table; none where every device has one distribution.
+/// Returns the rows of the table; empty if each device used only one distribution.
 pub fn rows(comparison: &Comparison) -> Vec<SensitivityRow> {
     let row = |found: portamark_analysis::Sensitivity| {
         let rates = found.rates.iter().map(|rate| rate.as_ref().map_or(wording::NONE.into(), wording::rate));

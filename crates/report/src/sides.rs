@@ -1,4 +1,4 @@
-//! Two sides of a report that are judged: before and after, or two devices.
+//! Verdicts on the two sides of a report: before and after, or two devices.
 
 use super::verdicts::cells;
 use portamark_analysis::{CaseVerdict, Comparison, Device, VerdictRule, verdicts};
@@ -6,39 +6,40 @@ use portamark_results::RunFile;
 use serde::Serialize;
 use std::collections::HashSet;
 
-/// Cases that are judged at most: those whose rates are furthest apart. Judging takes thousands of
-/// resamples a case.
+/// Maximum number of cases that are judged: those whose rates differ most. Each takes thousands of bootstrap
+/// resamples.
 const MOST_JUDGED: usize = 1000;
 
-/// The verdicts on one of two devices of a comparison.
+/// Verdicts on one device of a comparison against another one.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Sides {
-    /// Place of the reference in [`Comparison::devices`].
+    /// Index of the reference in [`Comparison::devices`].
     pub reference: usize,
-    /// Place of what is judged.
+    /// Index of the judged device in [`Comparison::devices`].
     pub new: usize,
-    /// The verdicts, in the order of cases; they hold among all.
+    /// Verdicts in the order of cases, corrected for testing all cases together.
     pub verdicts: Vec<CaseVerdict>,
-    /// By which rule.
+    /// Rule by which the verdicts were reached.
     pub rule: VerdictRule,
-    /// Cases that both sides have and that were not judged.
+    /// Number of cases that both sides have but that were not judged.
     pub left_out: usize,
 }
 
-/// The verdicts as a table.
+/// Verdicts as a table of text cells.
 #[derive(Debug, Clone, Serialize)]
 pub struct SidesView {
-    /// What was judged, and how.
+    /// Introduction: what was judged, and how.
     pub text: String,
-    /// Names of the columns.
+    /// Column headings.
     pub head: [String; 6],
-    /// A line for each case.
+    /// One line for each case.
     pub lines: Vec<[String; 6]>,
 }
 
 impl Sides {
-    /// The two sides of the newest `run --ab` or of a report with a base, or else the only two devices,
-    /// if both have samples of a case.
+    /// Judges the two sides of the newest `run --ab` or of a report with a base; without such sides, the two
+    /// devices if there are exactly two. Returns `None` if there are no two sides with samples of the same
+    /// case.
     pub fn of(comparison: &Comparison) -> Option<Self> {
         let (reference, new) = sides(comparison)?;
         let mut cases: Vec<(&str, f64)> = Vec::new();
@@ -57,7 +58,7 @@ impl Sides {
         }
         let files = |device: usize| -> Vec<RunFile> {
             let of_file = |file: &&RunFile| RunFile {
-                // The folder is of the machine that the report was made on.
+                // Keep only the file name: folders of the machine that makes the report are private.
                 path: file.path.file_name().unwrap_or_default().into(),
                 header: file.header.clone(),
                 rows: file.rows.iter().filter(|row| judged.contains(row.case.as_str())).cloned().collect(),
@@ -66,15 +67,15 @@ impl Sides {
             };
             comparison.devices[device].files.iter().map(of_file).collect()
         };
-        // The seed of the run, as when it printed its verdicts.
+        // Use the seed of the run, so that the verdicts equal those that it printed.
         let rule = VerdictRule::seeded(u64::from(comparison.devices[new].header.seed));
         let verdicts = verdicts(&files(new), &files(reference), &rule);
-        // Rows without samples tell nothing about each other.
+        // Rows without samples cannot be compared.
         let judged = verdicts.iter().any(|verdict| verdict.judgement.ratio.is_some());
         judged.then_some(Sides { reference, new, verdicts, rule, left_out })
     }
 
-    /// The table of all verdicts.
+    /// Returns the table of all verdicts.
     pub fn view(&self, comparison: &Comparison) -> SidesView {
         let [reference, new] =
             [self.reference, self.new].map(|place| comparison.devices[place].label.clone());
@@ -97,7 +98,7 @@ impl Sides {
     }
 }
 
-/// Places of the reference and of the new side.
+/// Returns the indices of the reference and of the new side.
 fn sides(comparison: &Comparison) -> Option<(usize, usize)> {
     let side = |device: &Device, name: &str| device.header.ab.as_ref().is_some_and(|ab| ab.side == name);
     let of = |name: &'static str| {
@@ -105,7 +106,7 @@ fn sides(comparison: &Comparison) -> Option<(usize, usize)> {
         devices.filter(move |(_, device)| side(device, name)).map(|(index, _)| index)
     };
     let header = |index: usize| comparison.devices[index].header;
-    // Two runs of one device are sides of each other where a report was given both.
+    // In a report with a base, two runs of the same device are its two sides.
     let alike = |a: usize, b: usize| {
         header(a).run == header(b).run || is_base(comparison, a) && header(a).device.id == header(b).device.id
     };
@@ -114,7 +115,7 @@ fn sides(comparison: &Comparison) -> Option<(usize, usize)> {
     newest.or_else(|| (comparison.devices.len() == 2).then_some((0, 1)))
 }
 
-/// The words of the sides of a report that was given a base.
+/// Names of the two sides of a report with a base: the reference, then the new side.
 pub const BEFORE_AND_AFTER: [&str; 2] = ["before", "after"];
 
 fn is_base(comparison: &Comparison, device: usize) -> bool {
@@ -139,7 +140,7 @@ mod tests {
         let cases = simulated::cases(6);
         let mut slower = cases.clone();
         slower[2].1 *= 1.1;
-        // The new side comes first: the order of files does not say which is which.
+        // The new side comes first, to check that the order of files does not decide which side is which.
         let runs = [side(simulated::run(&slower, 7, 2), 1), side(simulated::run(&cases, 7, 1), 0)];
         let comparison = Comparison::new(&runs);
         let sides = Sides::of(&comparison).unwrap();

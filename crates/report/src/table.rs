@@ -1,4 +1,4 @@
-//! The summary that a terminal shows after a run.
+//! Summary shown in the terminal after a run.
 
 use super::wording;
 use portamark_analysis::{Comparison, Device, Entry, clean};
@@ -9,19 +9,20 @@ use comfy_table::{
     Cell, CellAlignment, ColumnConstraint, ContentArrangement, LineStyle, Table, TableStyle, Width,
 };
 
-/// Below this width a status other than `ok` stands in place of the rate.
+/// Terminal width in columns below which a status other than `ok` replaces the rate instead of having its own
+/// column.
 const WIDTH_WITH_STATUS: usize = 96;
 
-/// Room that notes get, if they need it, before the kernel gets any and keys stay whole.
+/// Width reserved for notes, in characters. The kernel column and long keys get only what remains.
 const NOTE: usize = 22;
 
-/// Room between two columns.
+/// Number of spaces between two columns.
 const GAP: usize = 2;
 
-/// Every row of `runs` in a table for each device, and after them a line that sums up each device.
+/// Returns a table of all rows of `runs` for each device, followed by one summary line for each device.
 ///
-/// `width` is that of the terminal. None means that the text does not go to a terminal: then every
-/// row stays on one line, however long, and the text is ASCII.
+/// `width` is the width of the terminal in columns. `None` means that the text does not go to a terminal:
+/// each row then stays on one line, however long, and the text is ASCII.
 pub fn terminal(runs: &[RunFile], width: Option<u16>) -> String {
     let comparison = Comparison::new(runs);
     let mut out = String::new();
@@ -50,7 +51,7 @@ fn heading(device: &Device) -> String {
     format!("{} ({}, {api}, {driver})", device.label, told.device_type)
 }
 
-/// A line for each kernel of the user's: its time, and that of the fastest built-in one.
+/// Returns one line for each of the user's own kernels: its time, and that of the fastest built-in kernel.
 pub fn own_kernels(runs: &[RunFile]) -> String {
     let comparison = Comparison::new(runs);
     let mut out = String::new();
@@ -70,7 +71,7 @@ pub fn own_kernels(runs: &[RunFile]) -> String {
     out
 }
 
-/// What a column holds.
+/// A column of the table: heading, alignment and cells.
 struct Column {
     name: &'static str,
     align: CellAlignment,
@@ -87,7 +88,7 @@ impl Column {
         Column { name, align, cells: device.all().map(text).collect() }
     }
 
-    /// Room for the longest of its cells on one line, with the gap after it.
+    /// Returns the width of the longest cell on one line, including the gap after it.
     fn width(&self) -> usize {
         let lengths = self.cells.iter().map(|cell| cell.chars().count());
         lengths.chain([self.name.chars().count()]).max().unwrap_or(0) + GAP
@@ -110,7 +111,7 @@ fn table(device: &Device, width: Option<u16>) -> Table {
         Column::new("95 %", Right, device, wording::interval_or_none),
         Column::new("of roof", Right, device, wording::share_or_none),
     ];
-    // Rows of one case differ in their variant alone.
+    // Rows of the same case differ only in their variant, so show it in full.
     let name = if device.others.is_empty() { wording::kernel_short } else { wording::kernel_long };
     let kernel = Column::new("kernel", Left, device, |entry| name(entry.row));
     let note = Column::new("note", Left, device, wording::note);
@@ -120,7 +121,7 @@ fn table(device: &Device, width: Option<u16>) -> Table {
     fixed.extend(with_status.then_some(status));
     fixed.extend(numbers);
     let taken = |fixed: &[Column]| fixed.iter().map(Column::width).sum::<usize>() + least_note;
-    // The kernel is the first to go: the page has it in full.
+    // If space is short, drop the kernel column first; the HTML page shows it in full.
     if taken(&fixed) + kernel.width() + case.width() <= room {
         fixed.push(kernel);
     }
@@ -149,13 +150,13 @@ fn table(device: &Device, width: Option<u16>) -> Table {
     table
 }
 
-/// No lines but one below the header.
+/// Returns a table style whose only line is below the header.
 pub(super) fn style(unicode: bool) -> TableStyle {
     let line = if unicode { '─' } else { '-' };
     TableStyle::new().header_separator(LineStyle::none().fill(line).junction(line))
 }
 
-/// `text` in ASCII: our own signs spelled out, foreign letters as question marks.
+/// Converts `text` to ASCII: known symbols are spelled out, all other characters become question marks.
 pub(super) fn ascii(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {

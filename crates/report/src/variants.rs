@@ -1,5 +1,4 @@
-//! What a file says of several kernel variants of one case: the variants side by side, and the cost
-//! of run-time checks.
+//! Several kernel variants of one case side by side, and the cost of run-time checks.
 
 use super::wording;
 use portamark_analysis::{Comparison, Device, clean, costs_of_checks};
@@ -7,46 +6,46 @@ use portamark_model::units;
 use portamark_results::Row;
 use serde::Serialize;
 
-/// The variants of one device.
+/// Kernel variants measured on one device.
 #[derive(Debug, Serialize)]
 pub struct VariantsView {
     /// Label of the device.
     pub label: String,
-    /// Cases with several variants, the fastest of each first.
+    /// Cases with several variants; the fastest variant of each case comes first.
     pub rows: Vec<VariantRow>,
-    /// Variants that ran without and with run-time checks.
+    /// Variants that ran both without and with run-time checks.
     pub checks: Vec<ChecksRow>,
 }
 
-/// One variant of a case.
+/// Result of one kernel variant on one case.
 #[derive(Debug, Serialize)]
 pub struct VariantRow {
     /// Key of the case.
     pub case: String,
-    /// Kernel, path and knobs.
+    /// Kernel name, path and knobs of the variant.
     pub kernel: String,
-    /// The rate, or how it ended.
+    /// Rate with its unit, or the status if there is no rate.
     pub rate: String,
-    /// Time over that of the fastest variant.
+    /// Time relative to the fastest variant, e.g. `×1.25`.
     pub ratio: String,
 }
 
-/// A variant without and with run-time checks.
+/// Times of one variant without and with run-time checks.
 #[derive(Debug, Serialize)]
 pub struct ChecksRow {
     /// Key of the case.
     pub case: String,
-    /// Kernel and knobs.
+    /// Kernel name and knobs of the variant.
     pub kernel: String,
-    /// Median time without.
+    /// Median time without checks.
     pub unchecked: String,
-    /// Median time with.
+    /// Median time with checks.
     pub checked: String,
-    /// Time with over time without.
+    /// Time with checks over time without checks.
     pub ratio: String,
 }
 
-/// The devices that have several variants of a case.
+/// Returns the views of all devices that measured several variants of a case.
 pub fn views(comparison: &Comparison) -> Vec<VariantsView> {
     comparison.devices.iter().filter(|device| !device.others.is_empty()).map(view).collect()
 }

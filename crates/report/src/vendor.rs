@@ -1,4 +1,5 @@
-//! Tables of vendor libraries: portable kernels against them, and the other numbers of other programs.
+//! Tables of vendor libraries: portable kernels compared with them, and imported numbers that cannot be
+//! compared.
 
 use super::wording;
 use portamark_analysis::{AgainstVendor, Comparison, ImportedRow, Reference, against_vendor, clean};
@@ -6,23 +7,24 @@ use portamark_model::units;
 use portamark_results::{ImportUnit, SpreadKind, Statistic};
 use serde::Serialize;
 
-/// What the columns of [`ratios`] are called.
+/// Column headings of [`ratios`].
 pub const RATIOS: [&str; 7] =
     ["case", "device", "portamark", "vendor", "its spread", "of whom", "portable / vendor"];
 
-/// What the columns of [`others`] are called.
+/// Column headings of [`others`].
 pub const OTHERS: [&str; 5] = ["case", "device", "number", "its spread", "of whom"];
 
-/// A line of either table.
+/// A row of either table: the case and the cells after it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct VendorRow {
-    /// Key of the case, or the program's own name.
+    /// Key of the case, or the name that the other program uses.
     pub case: String,
-    /// The other cells.
+    /// Remaining cells, in the order of the headings.
     pub cells: Vec<String>,
 }
 
-/// How fast portamark is against other programs, a line for each case, device and program.
+/// Returns the rates of portable kernels relative to vendor libraries, one row for each case, device and
+/// library.
 pub fn ratios(comparison: &Comparison) -> Vec<VendorRow> {
     let line = |against: AgainstVendor| VendorRow {
         case: clean(against.case),
@@ -44,7 +46,7 @@ pub fn ratios(comparison: &Comparison) -> Vec<VendorRow> {
     against_vendor(comparison).into_iter().map(line).collect()
 }
 
-/// The numbers that stand beside none of portamark.
+/// Returns the imported numbers for which portamark has no measurement to compare with.
 pub fn others(comparison: &Comparison) -> Vec<VendorRow> {
     let shown = against_vendor(comparison);
     let is_shown = |import: &ImportedRow| {
@@ -65,7 +67,7 @@ pub fn others(comparison: &Comparison) -> Vec<VendorRow> {
     comparison.imported.iter().filter(|import| !is_shown(import)).map(line).collect()
 }
 
-/// The ratio with the interval of portamark's side: `0.412 (0.410 to 0.415)`.
+/// Formats the ratio with its confidence interval if there is one, e.g. `0.412 (0.410 to 0.415)`.
 pub fn ratio(against: &AgainstVendor) -> String {
     let text = units::significant;
     match against.interval {
@@ -74,13 +76,13 @@ pub fn ratio(against: &AgainstVendor) -> String {
     }
 }
 
-/// The ends of the interval of a library's rate that portamark measured, as a part of it.
+/// Formats the interval of a library rate that portamark measured, relative to that rate.
 fn own_spread(against: &AgainstVendor) -> String {
     let Some((lo, hi)) = against.vendor.interval else { return wording::NONE.into() };
     format!("{} (interval)", ends(against.vendor.value, lo, hi))
 }
 
-/// How far an interval reaches, each end as a part of `value`.
+/// Formats the ends of an interval relative to `value`, in percent.
 fn ends(value: f64, lo: f64, hi: f64) -> String {
     let part = |end: f64| {
         let percent = 100.0 * (end / value - 1.0);
@@ -90,7 +92,7 @@ fn ends(value: f64, lo: f64, hi: f64) -> String {
     format!("{} to {}", part(lo), part(hi))
 }
 
-/// The number in the program's own unit.
+/// Formats the imported number in the other program's unit.
 fn told(import: &ImportedRow) -> String {
     let value = import.imported.value;
     match import.imported.unit {
@@ -99,7 +101,7 @@ fn told(import: &ImportedRow) -> String {
     }
 }
 
-/// How far samples lie from the number, each end as a part of it.
+/// Formats the spread of the imported samples, with each end relative to the number.
 fn spread(import: &ImportedRow) -> String {
     let Some(spread) = &import.imported.spread else { return wording::NONE.into() };
     let what = match spread.what {
@@ -112,7 +114,7 @@ fn spread(import: &ImportedRow) -> String {
     format!("{} ({what})", ends(import.imported.value, spread.lo, spread.hi))
 }
 
-/// Whose number it is, and which statistic of the samples where it is not the median.
+/// Returns the source of the number, and the statistic of the samples unless it is the median.
 fn source(import: &ImportedRow) -> String {
     let statistic = match import.imported.statistic {
         Statistic::Median => "",

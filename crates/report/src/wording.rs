@@ -1,4 +1,4 @@
-//! The words and numbers that the terminal, Markdown and HTML show alike.
+//! Wording and number formats shared by the terminal, Markdown and HTML reports.
 
 use portamark_analysis::{
     Comparison, ComputeCeiling, Device, Entry, Headline, Lead, Published, Rate, RateUnit, accelerator,
@@ -7,19 +7,20 @@ use portamark_analysis::{
 use portamark_model::units;
 use portamark_model::workload::Precision;
 use portamark_results::{
-    Cache, CacheReport, CacheSource, Header, KernelUsed, Range, Row, Status, Telemetry, TimerChoice, Timing,
+    Cache, CacheReport, CacheSource, Header, KernelUsed, Range, Row, Status, Tag, Telemetry, TimerChoice,
+    Timing,
 };
 use portamark_stats::StopReason;
 
-/// Shown where there is no number.
+/// Placeholder where there is no number.
 pub const NONE: &str = "–";
 
-/// A rate with its unit, e.g. `1.23 TFLOP/s`; of steps that follow one another the time of one.
+/// Formats a rate with its unit, e.g. `1.23 TFLOP/s`. For dependent steps it gives the time of one step.
 pub fn rate(rate: &Rate) -> String {
     in_unit(rate.value, rate.unit)
 }
 
-/// A ceiling of arithmetic with its unit.
+/// Formats a compute ceiling with its unit.
 pub fn ceiling(ceiling: &ComputeCeiling) -> String {
     in_unit(ceiling.rate, ceiling.rate_unit())
 }
@@ -33,12 +34,12 @@ fn in_unit(value: f64, unit: RateUnit) -> String {
     }
 }
 
-/// The rate of an entry, or a dash.
+/// Formats the rate of an entry, or a dash if it has none.
 pub fn rate_or_none(entry: &Entry) -> String {
     entry.rate.as_ref().map_or(NONE.into(), rate)
 }
 
-/// A part as a percentage with two digits, as befits an uncertainty: `±0.13 %`.
+/// Formats a relative half-width as a percentage, rounded as usual for an uncertainty, e.g. `±0.13 %`.
 pub fn half_width(part: f64) -> String {
     let percent = part * 100.0;
     if percent < 0.005 {
@@ -52,17 +53,17 @@ pub fn half_width(part: f64) -> String {
     }
 }
 
-/// The interval of an entry, or a dash.
+/// Formats the relative half-width of an entry's interval, or a dash if it has none.
 pub fn interval_or_none(entry: &Entry) -> String {
     entry.rate.and_then(|rate| rate.half_width).map_or(NONE.into(), half_width)
 }
 
-/// The share of the measured roof, or a dash.
+/// Formats the fraction of the measured roofline that an entry reaches, or a dash if it is unknown.
 pub fn share_or_none(entry: &Entry) -> String {
     entry.placement.map_or(NONE.into(), |placement| units::percent(placement.fraction))
 }
 
-/// The share of the published figure, or a dash.
+/// Formats the fraction of the published figure that an entry reaches, or a dash if it is unknown.
 pub fn published_share_or_none(entry: &Entry) -> String {
     let share = || {
         let (case, rate) = (entry.case.as_ref().ok()?, entry.rate?);
@@ -71,13 +72,13 @@ pub fn published_share_or_none(entry: &Entry) -> String {
     share().map_or(NONE.into(), units::percent)
 }
 
-/// Kernel and path, e.g. `tiled/vector`.
+/// Formats kernel name and path, e.g. `tiled/vector`, or a dash if no kernel ran.
 pub fn kernel_short(row: &Row) -> String {
     let text = |kernel: &KernelUsed| clean(&format!("{}/{}", kernel.variant.kernel, kernel.variant.path));
     row.kernel.as_ref().map_or(NONE.into(), text)
 }
 
-/// Kernel, path, knobs and where they came from.
+/// Formats kernel name, knobs and path, and says whether the knobs were tuned; a dash if no kernel ran.
 pub fn kernel_long(row: &Row) -> String {
     let text = |kernel: &KernelUsed| {
         let tuned = if kernel.tuned { ", tuned" } else { "" };
@@ -86,12 +87,12 @@ pub fn kernel_long(row: &Row) -> String {
     row.kernel.as_ref().map_or(NONE.into(), text)
 }
 
-/// Samples and executions in each, e.g. `31 × 64`.
+/// Formats the number of samples and of executions in each, e.g. `31 × 64`.
 pub fn samples(timing: &Timing) -> String {
     format!("{} × {}", timing.summary.n, timing.k)
 }
 
-/// Why sampling ended.
+/// Returns why sampling stopped.
 pub fn stop(reason: StopReason) -> &'static str {
     match reason {
         StopReason::Target => "target",
@@ -102,7 +103,7 @@ pub fn stop(reason: StopReason) -> &'static str {
     }
 }
 
-/// Which clock.
+/// Returns the name of the clock that measured the times.
 pub fn timer(timer: TimerChoice) -> &'static str {
     match timer {
         TimerChoice::Device => "device timestamps",
@@ -110,19 +111,20 @@ pub fn timer(timer: TimerChoice) -> &'static str {
     }
 }
 
-/// The last-level cache of a device and where its size is from; empty where buffers do not rotate.
+/// Describes the size of a device's last-level cache and where that size comes from; empty if buffers do not
+/// rotate.
 pub fn cache(report: Option<&CacheReport>) -> String {
     let Some(report) = report else { return String::new() };
     let source = match report.source {
         CacheSource::Measured => "measured",
-        CacheSource::Host => "as the processor says",
+        CacheSource::Host => "reported by the CPU",
         _ => "assumed",
     };
     format!("at most {}, {source}: {}", units::bytes(report.bytes), clean(&report.finding))
 }
 
-/// What is published of the device of `header`, e.g. `NVIDIA H20: 44.0 TFLOP/s (fp32), 4.00 TB/s
-/// (bandwidth)`; empty where the catalogue does not have it.
+/// Describes the published figures of the device of `header`, e.g. `NVIDIA H20: 44.0 TFLOP/s (fp32), 4.00
+/// TB/s (bandwidth)`; empty if the catalogue does not have the device.
 pub fn published(header: &Header) -> String {
     let Some(found) = accelerator(header) else { return String::new() };
     let mut figures: Vec<Published> = Vec::new();
@@ -135,8 +137,8 @@ pub fn published(header: &Header) -> String {
     format!("{} {}: {figures}", found.vendor, found.name)
 }
 
-/// Where clocks, power and temperature of a device are from and between what they lay over all its
-/// rows; empty for files without a word of it.
+/// Describes the source of clock, power and temperature readings and their range over all rows of a device;
+/// empty if the file names no source.
 pub fn sensors(device: &Device) -> String {
     let Some(source) = &device.header.sensors else { return String::new() };
     let rows = || device.entries.iter().filter_map(|entry| entry.row.telemetry.as_deref());
@@ -166,7 +168,7 @@ pub fn sensors(device: &Device) -> String {
     parts.join(", ")
 }
 
-/// What qualifies a row: the reason if it did not run, otherwise its tags and what is odd about it.
+/// Returns the remarks on a row: the reason if it did not run, otherwise its tags and anything unusual.
 pub fn note(entry: &Entry) -> String {
     let row = entry.row;
     let mut parts: Vec<String> = Vec::new();
@@ -182,12 +184,12 @@ pub fn note(entry: &Entry) -> String {
             parts.push(format!("predicted {}", units::seconds(seconds)));
         }
     } else if entry.rate.is_none() {
-        parts.push("no number: without a proof or a usable time".into());
+        parts.push("no number: not verified, or no usable time".into());
     }
     if let Err(why) = &entry.case {
         parts.push(format!("key not understood: {why}"));
     }
-    parts.extend(row.tags.iter().map(|tag| clean(tag)));
+    parts.extend(row.tags.iter().map(|tag| clean(tag.word())));
     if let Some(timing) = &row.timing {
         for (what, slowdown) in timing.slowdowns.sustained() {
             parts.push(format!(
@@ -198,7 +200,7 @@ pub fn note(entry: &Entry) -> String {
         match timing.cache {
             Cache::Rotated => {}
             Cache::Partly => parts.push("partly rotated".into()),
-            Cache::Warm if row.tags.iter().any(|tag| tag == "warm") => {}
+            Cache::Warm if row.tags.contains(&Tag::Warm) => {}
             other => parts.push(other.word().into()),
         }
         if !timing.warmup_agreed {
@@ -215,7 +217,7 @@ pub fn note(entry: &Entry) -> String {
     parts.join("; ")
 }
 
-/// How many rows ended how, e.g. `48 ok, 1 wrong, 2 unsupported`.
+/// Returns the number of rows with each status, e.g. `48 ok, 1 wrong, 2 unsupported`.
 pub fn counts(device: &Device) -> String {
     let count = |status: Status| match device.count(status) {
         0 if status != Status::Ok => None,
@@ -224,7 +226,7 @@ pub fn counts(device: &Device) -> String {
     Status::ALL.into_iter().filter_map(count).collect::<Vec<_>>().join(", ")
 }
 
-/// A device in one line: best rates, counts, and the caveat that matters most.
+/// Summarises a device in one line: best rates, row counts, and the most important caveat.
 pub fn one_look(device: &Device) -> String {
     let headline = Headline::of(device);
     let best: Vec<String> = headline
@@ -232,12 +234,13 @@ pub fn one_look(device: &Device) -> String {
         .iter()
         .filter_map(|(name, entry)| Some(format!("{name} {}", rate(&entry.as_ref()?.rate?))))
         .collect();
-    let best = if best.is_empty() { "no rate of the usual work".into() } else { best.join(", ") };
+    let best = if best.is_empty() { "no headline metrics".into() } else { best.join(", ") };
     let caveat = caveats(device).into_iter().next().map(|c| format!("; {c}")).unwrap_or_default();
     format!("{}: {best}; {}{caveat}", device.label, counts(device))
 }
 
-/// Who leads on a case and by how much, e.g. `NVIDIA H100 · 580 ×93.1`.
+/// Returns the fastest device on a case and its lead, e.g. `NVIDIA H100 · 580 ×93.1`, or that it is too close
+/// to call.
 pub fn lead(comparison: &Comparison, lead: &Lead) -> String {
     let ratio = units::significant(lead.ratio);
     if lead.clear {
@@ -255,7 +258,7 @@ mod tests {
 
     #[test]
     fn a_chain_is_read_as_the_time_of_a_step() {
-        // 4 million steps a second are 250 ns each.
+        // 4 million steps per second are 250 ns each.
         let steps = Rate { value: 4e6, unit: RateUnit::Steps, interval: None, half_width: None };
         assert_eq!(rate(&steps), "250 ns/step");
     }

@@ -1,4 +1,4 @@
-//! Writes the report's files, each either whole or not at all.
+//! Writing of a report's files. Each file is replaced atomically.
 
 use super::crowd::{CrowdView, MOST_DEVICES};
 use super::plot::Charts;
@@ -10,28 +10,29 @@ use portamark_results::{RunFile, replace_file};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-/// Where a report was written.
+/// Paths of the files of a report.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Written {
-    /// The page.
+    /// Path of the HTML page.
     pub html: PathBuf,
-    /// The Markdown text, which refers to the charts.
+    /// Path of the Markdown text, which refers to the charts.
     pub markdown: PathBuf,
-    /// The charts as files of their own, in the order of the report.
+    /// Paths of the charts as SVG files, in the order of the report.
     pub charts: Vec<PathBuf>,
 }
 
-/// Writes `report.html`, `report.md` and `charts/*.svg` of `runs` into the folder `out`, which is
-/// made if it is missing.
+/// Writes `report.html`, `report.md` and `charts/*.svg` for `runs` into the folder `out`, which is created if
+/// it does not exist.
 ///
-/// `devices` are places of the devices to report on, in that order; without it all are. Of more than
-/// twelve the first by [`Comparison::standings`] are shown in full and all others in one table.
+/// `devices` are the indices of the devices to report on, in that order; `None` means all devices. If there
+/// are more than twelve, the first twelve by [`Comparison::standings`] are shown in full, and one table lists
+/// all of them.
 ///
-/// A file that exists is replaced in one step, so that a reader never sees half of it. Charts of an
-/// earlier report that this one does not have stay.
+/// An existing file is replaced in one step, so that a reader never sees a partial file. Charts of an earlier
+/// report that this one does not have are kept.
 ///
 /// # Errors
-/// If the folder cannot be made or a file cannot be written.
+/// Fails if the folder cannot be created or a file cannot be written.
 pub fn write(
     runs: &[RunFile],
     devices: Option<&[usize]>,
@@ -64,7 +65,7 @@ pub fn write(
     Ok(written)
 }
 
-/// Puts `text` into the place of `path` in one step.
+/// Replaces the file at `path` by `text` in one step.
 fn replace(path: &Path, text: &str) -> Result<()> {
     replace_file(path, |file| file.write_all(text.as_bytes()))
 }
@@ -103,7 +104,7 @@ mod tests {
         let second = write(&[], None, &NoTexts, &out).unwrap();
         assert!(second.charts.is_empty());
         assert!(std::fs::read_to_string(&second.html).unwrap().contains("No results"));
-        // Nothing but the files themselves is left behind.
+        // No temporary files are left behind.
         let left: Vec<_> = std::fs::read_dir(&out).unwrap().map(|e| e.unwrap().file_name()).collect();
         assert_eq!(left.len(), 3, "{left:?}");
     }
@@ -117,7 +118,8 @@ mod tests {
         assert!(error.starts_with("cannot create") && error.contains("charts"), "{error}");
     }
 
-    /// Runs of `devices` devices with `cases` cases each, the later the slower.
+    /// Returns runs of `devices` devices with `cases` cases each. A higher device number is slower; the
+    /// slowest comes first.
     fn crowd(devices: u32, cases: u32) -> Vec<RunFile> {
         let run = |device: u32| {
             let key = |i: u32| format!("gemm f32 m{} n{} k64 nn", 1 + i / 100, 1 + i % 100);

@@ -1,24 +1,22 @@
-//! Baselines: copies of result files under a name, to compare later runs with.
+//! Baselines: named copies of result files that later runs are compared with.
 //!
-//! The baseline NAME of a folder of results is its folder `baselines/NAME`, with the file of each
-//! device in a folder of its own, as a run has them. A search for result files in a folder leaves
-//! baselines out, so that no copy counts beside its original.
+//! The baseline NAME of a results folder is its subfolder `baselines/NAME`, where the file of each device has
+//! its own folder, as in a run. A search for result files skips baselines, so that no copy counts beside its
+//! original.
 
-use super::load::{find_in, load};
+use super::load::{BASELINES, find_in, load};
 use super::schema::Header;
 use portamark_model::error::{Error, Hint, Result};
 use std::path::{Path, PathBuf};
 
-/// The folder of all baselines.
-pub(super) const FOLDER: &str = "baselines";
-/// The longest name, in bytes.
+/// Maximum length of the name of a baseline, in bytes.
 const LONGEST: usize = 64;
 
-/// Refuses a name that could leave the folder of baselines or be no folder somewhere.
+/// Rejects a name that could lead out of the baselines folder or that some systems do not allow for a folder.
 ///
 /// # Errors
-/// When it is empty, longer than 64, begins with something else than a letter or a digit, or has
-/// anything but ASCII letters, digits, dots, dashes and underscores.
+/// Fails if the name is empty or longer than 64 bytes, starts with anything but a letter or digit, ends with
+/// a dot, or contains anything but ASCII letters, digits, dots, dashes and underscores.
 pub fn check_baseline_name(name: &str) -> Result<()> {
     let good = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
     let begins_well = name.starts_with(|c: char| c.is_ascii_alphanumeric());
@@ -31,9 +29,9 @@ pub fn check_baseline_name(name: &str) -> Result<()> {
     ))
 }
 
-/// The names of the baselines of a folder of results, in order.
+/// Returns the names of the baselines in a results folder, sorted.
 pub fn baseline_names(results: &Path) -> Vec<String> {
-    let entries = std::fs::read_dir(results.join(FOLDER)).into_iter().flatten().flatten();
+    let entries = std::fs::read_dir(results.join(BASELINES)).into_iter().flatten().flatten();
     let folders = entries.filter(|entry| entry.path().is_dir());
     let mut names: Vec<String> =
         folders.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
@@ -41,13 +39,13 @@ pub fn baseline_names(results: &Path) -> Vec<String> {
     names
 }
 
-/// The folder of the baseline `name`.
+/// Returns the folder of the baseline `name`.
 ///
 /// # Errors
-/// When the name is none, or there is no such baseline; the error lists those there are.
+/// Fails if the name is not allowed, or if there is no such baseline; the error lists the existing ones.
 pub fn find_baseline(results: &Path, name: &str) -> Result<PathBuf> {
     check_baseline_name(name)?;
-    let folder = results.join(FOLDER).join(name);
+    let folder = results.join(BASELINES).join(name);
     if folder.is_dir() {
         return Ok(folder);
     }
@@ -60,14 +58,14 @@ pub fn find_baseline(results: &Path, name: &str) -> Result<PathBuf> {
     ))
 }
 
-/// Copies result files into the baseline `name` and takes out what it had of the same chips, also
-/// through other drivers. A file is complete or not there at every moment.
+/// Copies result files into the baseline `name`, removes its earlier files of the same chips, whatever their
+/// driver, and returns its folder. At every moment a file is either complete or absent.
 ///
 /// # Errors
-/// When the name is none, or a file cannot be read, written or removed.
+/// Fails if the name is not allowed, or if a file cannot be read, written or removed.
 pub fn save_baseline(results: &Path, name: &str, files: &[PathBuf]) -> Result<PathBuf> {
     check_baseline_name(name)?;
-    let folder = results.join(FOLDER).join(name);
+    let folder = results.join(BASELINES).join(name);
     std::fs::create_dir_all(&folder).map_err(|e| Error::io("create", &folder, e))?;
     let mut before = Vec::new();
     find_in(&folder, &mut before).map_err(|e| Error::io("read", &folder, e))?;
@@ -90,17 +88,17 @@ pub fn save_baseline(results: &Path, name: &str, files: &[PathBuf]) -> Result<Pa
         kept.push(target);
     }
     for old in before.iter().filter(|old| !kept.contains(old)) {
-        // What cannot be read is not known to be of these chips.
+        // A file that cannot be read stays: it may be of another chip.
         if load(old).is_ok_and(|file| chips.contains(&chip(&file.header))) {
             std::fs::remove_file(old).map_err(|e| Error::io("remove", old, e))?;
-            // Goes only when it is empty.
+            // Removes the folder only if it is empty.
             let _ = old.parent().map(std::fs::remove_dir);
         }
     }
     Ok(folder)
 }
 
-/// What stays the same when a driver changes.
+/// Returns name and API of the device, which stay the same when the driver changes.
 fn chip(header: &Header) -> (String, String) {
     (header.device.name.clone(), header.device.api.clone())
 }
@@ -119,7 +117,7 @@ mod tests {
         header.started = format!("{year}-01-01T00:00:00Z");
         let writer = RunWriter::create(results, header).unwrap();
         let path = writer.path().to_path_buf();
-        writer.finish(example::end(0, super::super::Outcome::Done)).unwrap();
+        writer.finish(example::end(0, super::super::RunOutcome::Done)).unwrap();
         path
     }
 
@@ -144,7 +142,7 @@ mod tests {
         assert_eq!(held(&baseline), ["vulkan/a/2 2026", "vulkan/b/1 2024"]);
         assert!(!baseline.join("vulkan-a-1").exists());
         assert_eq!(find_baseline(results, "main").unwrap(), baseline);
-        // Saved once more it is what it was.
+        // Saving the same file again changes nothing.
         let again: Vec<PathBuf> = [results.join("vulkan-b-1")].to_vec();
         let again = load_all(&again).unwrap().into_iter().map(|file| file.path).collect::<Vec<_>>();
         save_baseline(results, "main", &again).unwrap();

@@ -1,55 +1,57 @@
-//! The last-level cache of a device, as a run found it.
+//! Last-level cache of a device, as measured or reported.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// Where the size of the last-level cache is from.
+/// Source of the size of the last-level cache.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum CacheSource {
-    /// The last knee of the bandwidth curve.
+    /// The last knee of the measured bandwidth curve.
     Measured,
-    /// The operating system says so of the host's processor, on which the device computes.
+    /// Reported by the operating system for the host CPU, on which the device computes.
     Host,
-    /// Neither: 64 MiB.
+    /// Neither measured nor reported: 64 MiB is assumed.
     Assumed,
 }
 
-/// One point of the bandwidth curve.
+/// One point of the curve of read bandwidth over working-set size.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[non_exhaustive]
 pub struct CurvePoint {
-    /// Bytes that were read again and again.
+    /// Size of the working set that was read repeatedly, in bytes.
     pub bytes: u64,
-    /// B/s.
+    /// Read bandwidth, in B/s.
     pub rate: f64,
 }
 
-/// The last-level cache of a device, which rotated buffers outgrow twice.
+/// Last-level cache of a device. Rotated buffers take up at least twice its size.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[non_exhaustive]
 pub struct CacheReport {
-    /// Bytes that the cache holds at most: the smallest working set that memory was seen to serve.
+    /// Upper bound of the cache size in bytes; if measured, the smallest working set that was served from
+    /// memory.
     pub bytes: u64,
-    /// Where that is from.
+    /// Source of `bytes`.
     pub source: CacheSource,
-    /// What was found, in words.
+    /// Explanation of how `bytes` was found, in words.
     pub finding: String,
-    /// Read bandwidth over the working set; empty where it was not measured.
+    /// Curve of read bandwidth over working-set size; empty if it was not measured.
     #[serde(default)]
     pub curve: Vec<CurvePoint>,
 }
 
 impl CurvePoint {
-    /// `rate` B/s over `bytes`.
+    /// Creates the point of `rate` B/s at a working set of `bytes` bytes.
     pub fn new(bytes: u64, rate: f64) -> Self {
         CurvePoint { bytes, rate }
     }
 }
 
 impl CacheReport {
-    /// `bytes` by `source`, in the words of `finding`, after `curve`.
+    /// Creates the report of a cache of `bytes` bytes according to `source`, explained by `finding`, with the
+    /// bandwidth curve `curve`.
     pub fn new(bytes: u64, source: CacheSource, finding: impl Into<String>, curve: Vec<CurvePoint>) -> Self {
         CacheReport { bytes, source, finding: finding.into(), curve }
     }

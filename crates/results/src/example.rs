@@ -1,9 +1,9 @@
-//! A small run to test with.
+//! Example of a small run, for tests.
 
 use crate::{
-    Cache, CacheReport, CacheSource, CurvePoint, End, Header, ImportUnit, Imported, KernelUsed, Outcome, Row,
-    SCHEMA_VERSION, Spent, Spread, SpreadKind, Statistic, Status, TimerChoice, TimerReport, Timing,
-    Verification,
+    Cache, CacheReport, CacheSource, CurvePoint, End, Header, ImportUnit, Imported, KernelUsed, Row,
+    RunOutcome, SCHEMA_VERSION, Spent, Spread, SpreadKind, Statistic, Status, TimerChoice, TimerReport,
+    Timing, Verification,
 };
 use portamark_model::device::{Capabilities, DeviceType, Feature, Takes, TimerKind};
 use portamark_model::variant::{Path, Variant};
@@ -29,7 +29,7 @@ fn device() -> Capabilities {
     })
 }
 
-/// A header.
+/// Returns an example header.
 pub(crate) fn header() -> Header {
     Header {
         schema: SCHEMA_VERSION,
@@ -69,8 +69,8 @@ pub(crate) fn header() -> Header {
     }
 }
 
-/// A verified and timed row of `case`. All its times are sums of few powers of two, so they survive
-/// JSON to the last bit.
+/// Returns a verified and timed row of `case`. All its times are sums of a few powers of two, which JSON
+/// preserves exactly.
 pub(crate) fn row(case: &str) -> Row {
     let device_ns = vec![1_048_576u64; 30];
     let seconds = [0.0009765625; 30];
@@ -138,7 +138,7 @@ pub(crate) fn row(case: &str) -> Row {
     }
 }
 
-/// A row of `case` that was not measured.
+/// Returns a row of `case` that was skipped for `reason`.
 pub(crate) fn skipped(case: &str, reason: &str) -> Row {
     Row {
         status: Status::Skipped,
@@ -152,7 +152,7 @@ pub(crate) fn skipped(case: &str, reason: &str) -> Row {
     }
 }
 
-/// A row of `case` that nvbench measured in 0.0009765625 s.
+/// Returns a row of `case` that nvbench measured in 0.0009765625 s.
 pub(crate) fn imported(case: &str) -> Row {
     Row {
         status: Status::Imported,
@@ -178,7 +178,7 @@ pub(crate) fn imported(case: &str) -> Row {
     }
 }
 
-/// A closing line.
-pub(crate) fn end(rows: u64, outcome: Outcome) -> End {
+/// Returns the closing line of a file with `rows` rows.
+pub(crate) fn end(rows: u64, outcome: RunOutcome) -> End {
     End { rows, wall_s: 12.5, outcome, energy: None }
 }

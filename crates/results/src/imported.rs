@@ -1,46 +1,46 @@
-//! What a row holds that another program measured.
+//! Result of another program, as stored in an imported row.
 
-use super::schema::Row;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt;
 
-/// A number of another program, as it told it. Nothing of it was checked by an oracle.
+/// Number that another program measured, as that program reports it. It was not verified by an oracle.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[non_exhaustive]
 pub struct Imported {
-    /// The program, and with it the method: `llama-bench`, `nvbench`, ….
+    /// Name of the program, which also stands for its method, e.g. `llama-bench` or `nvbench`.
     pub method: String,
-    /// Its version or build, where it tells.
+    /// Version or build of the program; absent if it does not report one.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub version: Option<String>,
-    /// Its own name of the case.
+    /// Name that the program gives the case.
     pub name: String,
-    /// The library or backend that computed, where it tells.
+    /// Library or backend that computed the result; absent if the program does not report one.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub library: Option<String>,
-    /// What `value` is in. Rates of a case of portamark count by portamark's convention.
+    /// Unit of `value`. If the row is a case of portamark, rates follow portamark's convention for counting
+    /// operations and bytes.
     pub unit: ImportUnit,
-    /// Which statistic of the samples `value` is.
+    /// Statistic of the samples that `value` is.
     pub statistic: Statistic,
-    /// The number.
+    /// Measured number, in `unit`.
     pub value: f64,
-    /// How far samples lie from it, where the program tells.
+    /// Spread of the samples around `value`; absent if the program does not report it.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub spread: Option<Spread>,
-    /// How many samples it is of, where the program tells.
+    /// Number of samples behind `value`; absent if the program does not report it.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub samples: Option<u64>,
-    /// The samples, in order and in `unit`, where the program tells them.
+    /// The samples in order, in `unit`; absent if the program does not report them or there are over 10 000.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub values: Vec<f64>,
-    /// What else the program says of the case.
+    /// Further parameters that the program reports for the case, by name.
     #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
     pub parameters: BTreeMap<String, String>,
 }
 
-/// What an imported number is in, without prefixes.
+/// Unit of an imported number, without a decimal prefix.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[non_exhaustive]
 pub enum ImportUnit {
@@ -56,14 +56,14 @@ pub enum ImportUnit {
     /// Bytes per second.
     #[serde(rename = "B/s")]
     ByteRate,
-    /// Tokens of a language model per second.
+    /// Tokens per second of a language model.
     #[serde(rename = "token/s")]
     TokenRate,
 }
 
 impl Imported {
-    /// What `method` measured of the benchmark `name`: `value` in `unit`, of one measurement, by nothing
-    /// else that is known.
+    /// Creates the result of the program `method` for its benchmark `name`: a mean of `value` in `unit`. All
+    /// other fields are empty.
     pub fn new(method: &str, name: impl Into<String>, unit: ImportUnit, value: f64) -> Self {
         Imported {
             method: method.into(),
@@ -82,7 +82,7 @@ impl Imported {
 }
 
 impl Spread {
-    /// From `lo` to `hi`.
+    /// Creates a spread from `lo` to `hi`.
     pub fn new(what: SpreadKind, lo: f64, hi: f64) -> Self {
         Spread { what, lo, hi }
     }
@@ -93,7 +93,7 @@ impl ImportUnit {
     pub const ALL: [ImportUnit; 5] =
         [Self::Seconds, Self::FlopRate, Self::OpRate, Self::ByteRate, Self::TokenRate];
 
-    /// The word of files and tables.
+    /// Returns the word used in files and tables.
     pub fn name(self) -> &'static str {
         match self {
             Self::Seconds => "s",
@@ -111,18 +111,18 @@ impl fmt::Display for ImportUnit {
     }
 }
 
-/// Which statistic of its samples a program tells.
+/// Statistic of the samples that a program reports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Statistic {
-    /// The middle of the samples.
+    /// Median of the samples.
     Median,
-    /// Their arithmetic mean.
+    /// Arithmetic mean of the samples.
     Mean,
-    /// The fastest of them.
+    /// Fastest of the samples.
     Best,
-    /// The program does not say.
+    /// The program does not say which statistic it is.
     Unknown,
 }
 
@@ -130,7 +130,7 @@ impl Statistic {
     /// All statistics.
     pub const ALL: [Statistic; 4] = [Self::Median, Self::Mean, Self::Best, Self::Unknown];
 
-    /// The word of files and tables.
+    /// Returns the word used in files and tables.
     pub fn name(self) -> &'static str {
         match self {
             Self::Median => "median",
@@ -147,30 +147,30 @@ impl fmt::Display for Statistic {
     }
 }
 
-/// Two values around an imported number.
+/// Spread of the samples around an imported number, given by two values.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[non_exhaustive]
 pub struct Spread {
-    /// What the two ends are.
+    /// Meaning of the two ends.
     pub what: SpreadKind,
-    /// The lower end, in the unit of the number.
+    /// Lower end, in the unit of the imported number.
     pub lo: f64,
-    /// The upper end.
+    /// Upper end, in the unit of the imported number.
     pub hi: f64,
 }
 
-/// What the ends of a spread are.
+/// Meaning of the two ends of a spread.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum SpreadKind {
-    /// A confidence interval of the number, of 95 % where it was computed here.
+    /// Confidence interval of the number, at 95 % if portamark computed it.
     Interval,
-    /// The first and third quartile.
+    /// First and third quartile of the samples.
     Quartiles,
-    /// One standard deviation to each side.
+    /// One standard deviation below and above the number.
     Deviation,
-    /// The least and the greatest sample.
+    /// Smallest and largest sample.
     Range,
 }
 
@@ -178,7 +178,7 @@ impl SpreadKind {
     /// All kinds.
     pub const ALL: [SpreadKind; 4] = [Self::Interval, Self::Quartiles, Self::Deviation, Self::Range];
 
-    /// The word of files and tables.
+    /// Returns the word used in files and tables.
     pub fn name(self) -> &'static str {
         match self {
             Self::Interval => "interval",
@@ -192,33 +192,6 @@ impl SpreadKind {
 impl fmt::Display for SpreadKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
-    }
-}
-
-impl Row {
-    /// Seconds of one execution by the program that measured an imported row: its time, or the work of
-    /// the row over its rate. None for rows of portamark, for rates of something else, and where the
-    /// work is unknown.
-    pub fn imported_seconds(&self) -> Option<f64> {
-        self.imported.as_ref().and_then(|imported| self.seconds_for(imported, imported.value))
-    }
-
-    /// The ends of the spread of an imported row as seconds of one execution, the lesser first.
-    pub fn imported_spread_s(&self) -> Option<(f64, f64)> {
-        let imported = self.imported.as_ref()?;
-        let spread = imported.spread.as_ref()?;
-        let (a, b) = (self.seconds_for(imported, spread.lo)?, self.seconds_for(imported, spread.hi)?);
-        Some((a.min(b), a.max(b)))
-    }
-
-    fn seconds_for(&self, imported: &Imported, value: f64) -> Option<f64> {
-        let seconds = match imported.unit {
-            ImportUnit::Seconds => value,
-            ImportUnit::FlopRate | ImportUnit::OpRate => self.flop as f64 / value,
-            ImportUnit::ByteRate => self.bytes as f64 / value,
-            ImportUnit::TokenRate => return None,
-        };
-        (seconds.is_finite() && seconds > 0.0).then_some(seconds)
     }
 }
 

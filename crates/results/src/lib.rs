@@ -1,7 +1,9 @@
-//! Rows on disk: what a run writes, reading it back, results of other programs, and tables of rows. Nothing
-//! here knows how a row was measured: timing, proof and telemetry are plain data.
+//! Result files of benchmark runs: writing, loading and resuming them, importing results of other programs,
+//! and exporting rows as tables. This crate does not know how a row was measured: timing, verification and
+//! telemetry are plain data.
 //!
-//! A file is read whatever is wrong with it beyond its first line; what could not be used is told.
+//! Everything usable in a damaged file is loaded, as long as its first line is a valid header; each line that
+//! could not be used is reported in [`RunFile::problems`].
 //!
 //! ```no_run
 //! let run = portamark_results::load("results/gpu/20261124T081530Z_quick_1f2e3d4c.jsonl".as_ref())?;
@@ -18,7 +20,7 @@
 //! # Ok::<(), portamark_model::error::Error>(())
 //! ```
 //!
-//! The feature `parquet` adds tables in that format.
+//! The feature `parquet` adds export to Parquet files.
 
 mod baseline;
 mod cache;
@@ -27,15 +29,18 @@ pub(crate) mod example;
 pub mod export;
 pub mod import;
 mod imported;
+mod imported_row;
 mod lines;
 mod load;
 mod provenance;
 mod replace;
 mod resume;
+mod run_file;
 mod schema;
 mod settled;
 mod slowdown;
 mod store;
+mod tag;
 mod telemetry;
 mod timer_fault;
 mod timing;
@@ -47,12 +52,14 @@ pub use load::{load, load_all, load_readable};
 pub use provenance::{now, platform, redact, run_id};
 pub use replace::replace_file;
 pub use resume::{Earlier, find_earlier};
+pub use run_file::RunFile;
 pub use schema::{
-    AbSide, End, Header, Identity, KernelUsed, Line, Outcome, Row, SCHEMA_VERSION, Status, json_schema,
+    AbSide, End, Header, Identity, KernelUsed, Record, Row, RunOutcome, SCHEMA_VERSION, Status, json_schema,
 };
 pub use settled::Settled;
 pub use slowdown::{SentinelTimes, Slowdown, Slowdowns};
-pub use store::{RunFile, RunWriter, Sink};
+pub use store::{RunWriter, Sink};
+pub use tag::Tag;
 pub use telemetry::{Energy, Range, Reading, Telemetry};
 pub use timer_fault::TimerFault;
 pub use timing::{Cache, Spent, TimerChoice, TimerReport, Timing, Verification};

@@ -1,24 +1,24 @@
-//! Lines of a file that may hold anything, with the place where each ends.
+//! Lines of a file with arbitrary content, with the position where each ends.
 
 use std::io::{self, BufRead, Read};
 
-/// Longer lines are left out, so that a broken file cannot exhaust memory. A row of 100 000 samples
-/// has two megabytes.
+/// Maximum length of a line in bytes. Longer lines are skipped, so that a broken file cannot exhaust memory;
+/// a row of 100 000 samples takes about 2 MB.
 pub(super) const LONGEST_LINE: u64 = 16 << 20;
 
-/// A line of a file.
+/// A line of a file before parsing.
 pub(super) struct RawLine {
-    /// Counted from 1.
+    /// Line number, from 1.
     pub(super) number: u64,
-    /// Its bytes without the newline; none when there are too many.
+    /// Content without the newline; `None` if the line is too long.
     pub(super) bytes: Option<Vec<u8>>,
-    /// Whether a newline ended it.
+    /// Whether the line ends with a newline.
     pub(super) newline: bool,
-    /// The place after it in the file.
+    /// Position after the line, in bytes from the start of the file.
     pub(super) end: u64,
 }
 
-/// The lines of a file, each of bounded length.
+/// Reader of the lines of a file, each of bounded length.
 pub(super) struct Lines<R> {
     reader: R,
     at: u64,
@@ -26,12 +26,12 @@ pub(super) struct Lines<R> {
 }
 
 impl<R: BufRead> Lines<R> {
-    /// The lines of what `reader` gives.
+    /// Creates a reader of the lines of `reader`.
     pub(super) fn of(reader: R) -> Self {
         Lines { reader, at: 0, number: 0 }
     }
 
-    /// The next line; none at the end.
+    /// Returns the next line; `None` at the end.
     pub(super) fn next(&mut self) -> io::Result<Option<RawLine>> {
         let mut bytes = Vec::new();
         let mut length = self.reader.by_ref().take(LONGEST_LINE + 1).read_until(b'\n', &mut bytes)? as u64;
@@ -54,7 +54,7 @@ impl<R: BufRead> Lines<R> {
     }
 }
 
-/// Reads up to and with the next newline; gives the number of bytes and whether there was one.
+/// Reads up to and including the next newline; returns the number of bytes and whether there was one.
 fn skip_line(reader: &mut impl BufRead) -> io::Result<(u64, bool)> {
     let mut skipped = 0;
     loop {

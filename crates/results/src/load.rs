@@ -1,8 +1,8 @@
-//! Reading result files: whatever a file holds, loading ends in rows and words, never in a panic.
+//! Reading result files: whatever a file holds, loading returns rows and messages and never panics.
 
 use super::lines::{LONGEST_LINE, Lines, RawLine};
-use super::schema::{Header, Identity, Line, Row, SCHEMA_VERSION};
-use super::store::RunFile;
+use super::run_file::RunFile;
+use super::schema::{Header, Identity, Record, Row, SCHEMA_VERSION};
 use portamark_model::error::{Error, Result};
 use rayon::prelude::*;
 use serde_json::Value;
@@ -11,33 +11,36 @@ use std::fs::File;
 use std::io::{self, BufReader};
 use std::path::{Path, PathBuf};
 
-/// So many problems are told one by one; the rest are counted.
+/// Name of the folder that holds all baselines.
+pub(super) const BASELINES: &str = "baselines";
+
+/// Maximum number of problems that are listed; further ones are only counted.
 const MOST_PROBLEMS: usize = 50;
 
-/// Reads a result file, whatever is wrong with it beyond its first line.
+/// Reads a result file and tolerates everything that is wrong beyond its first line.
 ///
-/// Every line that could not be used is in [`RunFile::problems`]. Of several rows of one case
-/// and variant the last counts; for a case that was tried again that is no problem, and where its
-/// variant changed meanwhile, the new row stands for the first of the case that had failed.
+/// Every line that could not be used is in [`RunFile::problems`]. Of several rows of one case and variant the
+/// last counts. This is not a problem if the case was retried; if its variant changed in between, the new row
+/// replaces the first failed row of the case.
 ///
 /// # Errors
-/// When the file cannot be read, does not begin with a header, or is of a later schema.
+/// Fails if the file cannot be read, does not start with a header, or has a later schema version.
 pub fn load(path: &Path) -> Result<RunFile> {
     scan(path).map(|scan| scan.file)
 }
 
-/// Reads every file named and every `.jsonl` file in the folders named, at any depth.
+/// Reads each file in `paths`, and in each folder every `.jsonl` file at any depth.
 ///
 /// # Errors
-/// When one of them cannot be read or there is none; see [`load_readable`].
+/// Fails if one of them cannot be read or there is none; see [`load_readable`].
 pub fn load_all(paths: &[PathBuf]) -> Result<Vec<RunFile>> {
     find(paths)?.par_iter().map(|path| load(path)).collect()
 }
 
-/// Like [`load_all`], but a file that cannot be read is given as an error beside the others.
+/// Like [`load_all`], but returns the errors of unreadable files beside the readable files.
 ///
 /// # Errors
-/// When no file at all can be read.
+/// Fails if no file can be read, or if a path holds no result file.
 pub fn load_readable(paths: &[PathBuf]) -> Result<(Vec<RunFile>, Vec<Error>)> {
     let (mut files, mut errors) = (Vec::new(), Vec::new());
     let loaded: Vec<Result<RunFile>> = find(paths)?.par_iter().map(|path| load(path)).collect();
@@ -56,7 +59,7 @@ pub fn load_readable(paths: &[PathBuf]) -> Result<(Vec<RunFile>, Vec<Error>)> {
     }
 }
 
-/// The result files that `paths` stand for: files as they are, folders searched, each file once.
+/// Returns the result files that `paths` stand for: files as they are, folders searched, each file once.
 fn find(paths: &[PathBuf]) -> Result<Vec<PathBuf>> {
     let (mut found, mut seen) = (Vec::new(), BTreeSet::new());
     for path in paths {
@@ -81,18 +84,18 @@ fn find(paths: &[PathBuf]) -> Result<Vec<PathBuf>> {
     Ok(found)
 }
 
-/// Adds the `.jsonl` files under `folder` in order of their names. Links to folders are not followed, and
-/// baselines inside, which are copies of other files, are left out.
+/// Appends the `.jsonl` files under `folder`, sorted by name. Does not follow links to folders, and skips
+/// baselines, which are copies of other files.
 pub(super) fn find_in(folder: &Path, found: &mut Vec<PathBuf>) -> io::Result<()> {
     let mut entries: Vec<_> = std::fs::read_dir(folder)?.filter_map(|entry| entry.ok()).collect();
     entries.sort_by_key(std::fs::DirEntry::file_name);
     for entry in entries {
         let path = entry.path();
         if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
-            if entry.file_name() == super::baseline::FOLDER {
+            if entry.file_name() == BASELINES {
                 continue;
             }
-            // A folder inside that may not be read hides its own files only.
+            // An unreadable subfolder hides only its own files.
             let _ = find_in(&path, found);
         } else if path.extension().is_some_and(|extension| extension == "jsonl") && path.is_file() {
             found.push(path);
@@ -101,15 +104,15 @@ pub(super) fn find_in(folder: &Path, found: &mut Vec<PathBuf>) -> io::Result<()>
     Ok(())
 }
 
-/// A file as read, with what going on with it needs to know.
+/// A loaded file with what is needed to continue it.
 pub(super) struct Scan {
-    /// What it holds.
+    /// Content of the file.
     pub file: RunFile,
-    /// Bytes up to the end of the last line that is neither torn nor a closing line.
+    /// Number of bytes up to the end of the last line that is neither torn nor a closing line.
     pub keep: u64,
-    /// That last line is whole but for its newline.
+    /// Whether that last line is complete except for its newline.
     pub newline_missing: bool,
-    /// It holds rows of another run too.
+    /// Whether the file also holds rows of another run.
     pub mixed: bool,
 }
 
@@ -139,7 +142,7 @@ pub(super) fn scan(path: &Path) -> Result<Scan> {
     Ok(state.finish(path, header))
 }
 
-/// The header in the first line, or why the file cannot be used at all.
+/// Returns the header in the first line, or the reason why the file cannot be used at all.
 fn first_header(path: &Path, line: &RawLine) -> Result<Header> {
     let torn = || {
         let message = "the header is torn: the run ended before it measured anything".into();
@@ -180,18 +183,18 @@ fn begins_like_a_header(bytes: &[u8]) -> bool {
     bytes.iter().zip(br#"{"type":"header""#).all(|(a, b)| a == b)
 }
 
-/// What has been read so far.
+/// Content that has been read so far.
 struct State {
     rows: Vec<Row>,
-    /// Where the row of a case, variant and repeat is in `rows`, and in which line it was.
+    /// Index in `rows` and line number of the row of a case, variant and repeat.
     place: BTreeMap<Identity, (usize, u64)>,
     end: Option<super::schema::End>,
     problems: Vec<String>,
-    /// Lines of rows, also those that a later one replaced.
+    /// Number of lines with rows, including rows that a later one replaced.
     row_lines: u64,
-    /// After the header of another run.
+    /// Whether the current line is after the header of another run.
     foreign: bool,
-    /// There was such a header.
+    /// Whether there was such a header.
     mixed: bool,
     keep: u64,
     newline_missing: bool,
@@ -212,19 +215,19 @@ impl State {
                 self.torn(number);
             }
             Some(bytes) => match parse(bytes) {
-                Ok(Line::End(end)) => {
+                Ok(Record::End(end)) => {
                     kept = false;
                     if !self.foreign {
                         self.end = Some(end);
                     }
                 }
-                Ok(Line::Row(row)) if !self.foreign => self.row(*row, number),
-                Ok(Line::Row(_)) => {}
-                Ok(Line::Header(second)) if *second == *header => {
+                Ok(Record::Row(row)) if !self.foreign => self.row(*row, number),
+                Ok(Record::Row(_)) => {}
+                Ok(Record::Header(second)) if *second == *header => {
                     self.foreign = false;
                     self.problem(format!("line {number} repeats the header"));
                 }
-                Ok(Line::Header(_)) => {
+                Ok(Record::Header(_)) => {
                     self.foreign = true;
                     self.mixed = true;
                     self.problem(format!(
@@ -268,14 +271,14 @@ impl State {
         self.rows[at] = row;
     }
 
-    /// The place and line of the row that `row` stands for from now on.
+    /// Returns index and line number of the row that `row` replaces, if any.
     fn replaced(&self, row: &Row) -> Option<(usize, u64)> {
         let failed = || {
             let tried =
                 |old: &&Row| old.case == row.case && old.repeat == row.repeat && old.status.may_be_retried();
             self.rows.iter().find(tried).and_then(|old| self.place.get(&old.identity()))
         };
-        // Without the condition every row would be held against all before it.
+        // Only for retries: otherwise each row would be compared with all rows before it.
         let before = self.place.get(&row.identity());
         before.or_else(|| if row.retry > 0 { failed() } else { None }).copied()
     }
@@ -307,12 +310,12 @@ impl State {
     }
 }
 
-/// What begins each line of a row that portamark writes.
+/// Start of each row line that portamark writes.
 const ROW: &[u8] = br#"{"type":"row","#;
 
-/// A line by its type. Rows, which are nearly all, go past the buffer that serde fills to find the type
-/// of any other line.
-fn parse(bytes: &[u8]) -> serde_json::Result<Line> {
+/// Parses a line by its type. Rows, which are nearly all lines, bypass the buffer that serde fills to find
+/// the type of a line.
+fn parse(bytes: &[u8]) -> serde_json::Result<Record> {
     if bytes.starts_with(ROW) {
         return serde_json::from_slice::<Box<Row>>(bytes).map(|mut row| {
             // Vectors grow by doubling; there can be a hundred thousand rows.
@@ -320,7 +323,7 @@ fn parse(bytes: &[u8]) -> serde_json::Result<Line> {
                 timing.device_ns.shrink_to_fit();
                 timing.host_ns.shrink_to_fit();
             }
-            Line::Row(row)
+            Record::Row(row)
         });
     }
     serde_json::from_slice(bytes)
@@ -330,7 +333,7 @@ fn is_json(bytes: &[u8]) -> bool {
     serde_json::from_slice::<serde::de::IgnoredAny>(bytes).is_ok()
 }
 
-/// serde's words without the place, which counts from the start of the line.
+/// Returns serde's message without the position, which counts from the start of the line.
 fn reason(error: &serde_json::Error) -> String {
     let text = error.to_string();
     let text = text.split(" at line ").next().unwrap_or(&text);
@@ -340,7 +343,7 @@ fn reason(error: &serde_json::Error) -> String {
 #[cfg(test)]
 mod tests {
     use super::super::example;
-    use super::super::schema::{End, Outcome, Status};
+    use super::super::schema::{End, RunOutcome, Status};
     use super::*;
     use proptest::prelude::*;
 
@@ -348,18 +351,18 @@ mod tests {
     const SECOND: &str = "stream f32 copy n1048576";
 
     fn header() -> String {
-        json(&Line::Header(Box::new(example::header())))
+        json(&Record::Header(Box::new(example::header())))
     }
 
     fn row(case: &str) -> String {
-        json(&Line::Row(Box::new(example::row(case))))
+        json(&Record::Row(Box::new(example::row(case))))
     }
 
     fn end(rows: u64) -> String {
-        json(&Line::End(example::end(rows, Outcome::Done)))
+        json(&Record::End(example::end(rows, RunOutcome::Done)))
     }
 
-    fn json(line: &Line) -> String {
+    fn json(line: &Record) -> String {
         serde_json::to_string(line).unwrap() + "\n"
     }
 
@@ -378,11 +381,11 @@ mod tests {
     #[test]
     fn a_whole_file_reads_back_without_problems() {
         let skipped = example::skipped(SECOND, "predicted 64 s");
-        let second = json(&Line::Row(Box::new(skipped.clone())));
+        let second = json(&Record::Row(Box::new(skipped.clone())));
         let file = loaded([header(), row(FIRST), second, end(2)].concat().as_bytes()).unwrap();
         assert_eq!(file.header, example::header());
         assert_eq!(file.rows, [example::row(FIRST), skipped]);
-        assert_eq!(file.end, Some(End { rows: 2, wall_s: 12.5, outcome: Outcome::Done, energy: None }));
+        assert_eq!(file.end, Some(End { rows: 2, wall_s: 12.5, outcome: RunOutcome::Done, energy: None }));
         assert_eq!(file.problems, [""; 0]);
         assert!(!file.is_interrupted());
     }
@@ -444,17 +447,17 @@ mod tests {
 
     #[test]
     fn a_row_of_another_try_stands_for_the_one_that_failed() {
-        let line = |row: &Row| json(&Line::Row(Box::new(row.clone())));
+        let line = |row: &Row| json(&Record::Row(Box::new(row.clone())));
         let crashed = Row { status: Status::Crashed, ..example::row(FIRST) };
         let mut again = Row { retry: 1, ..example::row(FIRST) };
         let first = line(&crashed) + &row(SECOND);
         let file = loaded([header(), first.clone(), line(&again), end(2)].concat().as_bytes()).unwrap();
         assert_eq!((&file.rows[0], file.rows.len(), &file.problems), (&again, 2, &vec![]));
-        // A table of tuned variants has come since.
+        // In between, a tuning table changed the variant.
         again.kernel.as_mut().unwrap().variant.checks = true;
         let file = loaded([header(), first, line(&again), end(2)].concat().as_bytes()).unwrap();
         assert_eq!((&file.rows[0], file.rows.len(), &file.problems), (&again, 2, &vec![]));
-        // Another variant's row that is no other try stands beside.
+        // A row of another variant that is not a retry is kept beside it.
         again.retry = 0;
         let file = loaded([header(), line(&crashed), line(&again), end(2)].concat().as_bytes()).unwrap();
         assert_eq!(file.rows.len(), 2);

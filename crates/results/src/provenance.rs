@@ -1,4 +1,5 @@
-//! When and on what a run was made, with nothing in it that tells whose machine it is.
+//! Provenance of a run: time, platform and identifier, without anything that identifies the machine or its
+//! user.
 
 use regex::{Captures, Regex};
 use std::collections::BTreeSet;
@@ -6,8 +7,7 @@ use std::hash::{BuildHasher, Hasher};
 use std::net::Ipv6Addr;
 use std::sync::{LazyLock, OnceLock};
 
-/// Operating system and processor architecture, and the distribution where there are several:
-/// `linux x86_64 (debian 12)`.
+/// Returns operating system and CPU architecture, and the distribution on Linux: `linux x86_64 (debian 12)`.
 pub fn platform() -> String {
     let base = format!("{} {}", std::env::consts::OS, std::env::consts::ARCH);
     let release =
@@ -18,7 +18,7 @@ pub fn platform() -> String {
     }
 }
 
-/// `ID` and `VERSION_ID` of an os-release file. Its other fields may hold anyone's words.
+/// Returns `ID` and `VERSION_ID` of an os-release file. Its other fields may hold arbitrary text.
 fn distribution(os_release: &str) -> Option<String> {
     let field = |name: &str| {
         let value = os_release.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix('='))?;
@@ -30,13 +30,13 @@ fn distribution(os_release: &str) -> Option<String> {
     Some(field("VERSION_ID").map_or(id.clone(), |version| format!("{id} {version}")))
 }
 
-/// The time, RFC 3339, UTC, to the second.
+/// Returns the current time, RFC 3339, UTC, to the second.
 pub fn now() -> String {
     let now = jiff::Timestamp::now().as_second();
     jiff::Timestamp::from_second(now).expect("the present is within range").to_string()
 }
 
-/// Eight random hexadecimal digits.
+/// Returns a new identifier of a run: eight random hexadecimal digits.
 pub fn run_id() -> String {
     // The hasher's keys are random in each process and differ at each call.
     let mut hasher = std::collections::hash_map::RandomState::new().build_hasher();
@@ -44,16 +44,16 @@ pub fn run_id() -> String {
     format!("{:08x}", hasher.finish() as u32)
 }
 
-/// Takes out of a driver's or a program's words what tells whose machine they were said on.
+/// Removes from a message of a driver or program what identifies the machine or its user.
 ///
-/// Gone afterwards are the names of the user and the host, absolute paths but for the name of the
-/// file, network addresses, and identifiers of hardware.
+/// It removes user and host names, the directories of absolute paths (the file name stays), network addresses
+/// and hardware identifiers.
 pub fn redact(text: &str) -> String {
     static HERE: OnceLock<Redactor> = OnceLock::new();
     HERE.get_or_init(Redactor::of_this_machine).redact(text)
 }
 
-/// Names that belong to no one in particular. Taking them out would only garble messages.
+/// User and host names that identify nobody. Removing them would only garble messages.
 const COMMON_NAMES: [&str; 14] = [
     "root",
     "user",
@@ -71,11 +71,11 @@ const COMMON_NAMES: [&str; 14] = [
     "default",
 ];
 
-/// What is taken out.
+/// Names and paths of this machine that are removed from messages.
 struct Redactor {
     /// Home folders, longest first.
     homes: Vec<String>,
-    /// Names of users, and what stands for them.
+    /// Patterns of user and host names, each with its replacement.
     names: Vec<(Regex, &'static str)>,
 }
 
@@ -94,7 +94,7 @@ impl Redactor {
     }
 
     fn new(homes: Vec<String>, users: Vec<String>, hosts: Vec<String>) -> Self {
-        // Home folders of the system (`/`, `/root`) are not personal; the path rules take them.
+        // Home folders of the system (`/`, `/root`) are not personal; the path rules shorten them.
         let mut homes: Vec<String> = homes
             .into_iter()
             .map(|home| home.trim_end_matches(['/', '\\']).to_string())
@@ -148,11 +148,10 @@ fn regex(pattern: &str) -> Regex {
     Regex::new(pattern).expect("a fixed pattern")
 }
 
-/// How an absolute path begins: `/`, `~/`, `~name/`, `C:\`, `\\server\`; and, in front, what may come
-/// before a path.
+/// Pattern for the start of an absolute path: `/`, `~/`, `~name/`, `C:\`, `\\server\`.
 const BEGIN: &str = r"(?:~[\w.-]*/|/|[A-Za-z]:[\\/]|\\\\)";
 
-/// A path between quotes may hold spaces.
+/// Absolute path between quotes, which may contain spaces.
 static QUOTED_PATH: LazyLock<Regex> = LazyLock::new(|| {
     let quoted = |q: char| format!(r"(?P<q{n}>{q}){BEGIN}[^{q}\n]*{q}", n = q as u32);
     regex(&['"', '\'', '`'].map(quoted).join("|"))
@@ -163,11 +162,11 @@ static PATH: LazyLock<Regex> =
 
 static EMAIL: LazyLock<Regex> = LazyLock::new(|| regex(r"\b[\w.+-]+@[\w-]+(?:\.[\w-]+)*\b"));
 
-/// Also the serial-like identifiers of graphics cards.
+/// UUIDs, including the identifiers of graphics cards with their prefix `GPU-` or `MIG-`.
 static UUID: LazyLock<Regex> =
     LazyLock::new(|| regex(r"(?i)\b(?:GPU-|MIG-)?[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}\b"));
 
-/// Of Ethernet (six bytes) and InfiniBand (eight or twenty).
+/// Hardware addresses of Ethernet (six bytes) and InfiniBand (eight or twenty bytes).
 static HARDWARE_ADDRESS: LazyLock<Regex> =
     LazyLock::new(|| regex(r"(?i)\b[0-9a-f]{2}(?:(?::[0-9a-f]{2}){5,19}|(?:-[0-9a-f]{2}){5,19})\b"));
 
@@ -177,7 +176,7 @@ static IPV4: LazyLock<Regex> = LazyLock::new(|| {
 
 static MAYBE_IPV6: LazyLock<Regex> = LazyLock::new(|| regex(r"[0-9A-Za-z_:.]*:[0-9A-Za-z_:.]*(?:%\w+)?"));
 
-/// Keeps of a path only the last part, in the quotes or after the character it came with.
+/// Shortens a path to its last part; quotes around it, or the character before it, stay.
 fn shortened(found: &Captures) -> String {
     let whole = &found[0];
     let quote =
@@ -191,14 +190,14 @@ fn shortened(found: &Captures) -> String {
     };
     let parts: Vec<&str> = path.split(['/', '\\']).filter(|part| !part.is_empty()).collect();
     match parts[..] {
-        // A lone `/`, the `//` of a comment, `/2` after a number: no path that tells anything.
+        // A lone `/` or the `//` of a comment is not a path and reveals nothing.
         [] => whole.into(),
         [name] if path.starts_with('/') => format!("{before}/{name}{after}"),
         [.., name] => format!("{before}{name}{after}"),
     }
 }
 
-/// `31.0.15.22` after the word version is one, anywhere else it is an address.
+/// Replaces an IPv4 address. `31.0.15.22` after the word `version` or `driver` is a version and stays.
 fn without_ipv4(found: &Captures) -> String {
     let is_address = found["ip"].split('.').all(|part| part.parse::<u8>().is_ok());
     if found.name("before").is_some() || !is_address { found[0].into() } else { "<address>".into() }

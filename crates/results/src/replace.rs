@@ -1,15 +1,15 @@
-//! Putting a whole file into the place of another.
+//! Atomic replacement of a file.
 
 use portamark_model::error::{Error, Result};
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
 
-/// Puts what `write` writes into the place of `path` in one step, so that a reader never sees half of
-/// it. The folder has to be there.
+/// Replaces the file `path` with what `write` writes, in one step, so that a reader never sees half of it.
+/// The folder must exist.
 ///
 /// # Errors
-/// When it cannot be written; what was there before stays.
+/// Fails if the file cannot be written; its earlier content then stays.
 pub fn replace_file(
     path: &Path,
     write: impl FnOnce(&mut BufWriter<&mut File>) -> io::Result<()>,
@@ -26,7 +26,7 @@ pub fn replace_file(
 
 #[cfg(unix)]
 fn create_in(folder: &Path) -> io::Result<tempfile::NamedTempFile> {
-    // The default is for its writer alone. The umask still holds.
+    // By default only its owner can read a temporary file. The umask still applies.
     use std::os::unix::fs::PermissionsExt;
     let everyone = std::fs::Permissions::from_mode(0o666);
     tempfile::Builder::new().permissions(everyone).tempfile_in(folder)

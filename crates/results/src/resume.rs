@@ -1,30 +1,30 @@
-//! Which earlier file a run goes on with, and why one that looks right is not the one.
+//! Search for the earlier file that a run continues, with the reason if a similar file does not match.
 
 use super::load::{Scan, find_in, scan};
 use super::schema::Header;
 use portamark_model::error::{Error, Hint, Result};
 use std::path::{Path, PathBuf};
 
-/// What a run looks for to go on with.
+/// Criteria for the earlier file that a run continues.
 #[derive(Debug, Clone, Copy)]
 pub struct Earlier<'a> {
-    /// The header that a new file of the run would have.
+    /// Header that a new file of the run would have.
     pub header: &'a Header,
-    /// A finished file will do too.
+    /// Whether a finished file is accepted too.
     pub finished: bool,
-    /// Ids of all devices that are there: a file of another one of them is not meant.
+    /// Ids of all devices present: a file of another one of them is not accepted.
     pub present: &'a [String],
 }
 
-/// Options that say how much is measured, or that each row tells: another value changes no number.
-/// The size of the cache is taken over.
+/// Options that affect only how much is measured, or that each row states itself: another value changes no
+/// number. The cache size is taken from the earlier file.
 const INDIFFERENT: [&str; 5] = ["budget_s", "cache_bytes", "isolate", "memory_bytes", "tuning_tables"];
 
-/// The newest file under `dir` that the run can go on with: of the same suite, device, method, seed,
-/// and options that change numbers.
+/// Returns the newest file under `dir` that the run can continue: one of the same suite, device, method,
+/// seed, and options that affect numbers. `None` if there is no similar file.
 ///
 /// # Errors
-/// When there is none, but one of the same suite and chip that differs otherwise; the error names
+/// Fails if there is none but a file of the same suite and chip differs in something else; the error names
 /// the field.
 pub fn find_earlier(dir: &Path, wanted: Earlier<'_>) -> Result<Option<PathBuf>> {
     let mut paths = Vec::new();
@@ -61,7 +61,7 @@ pub fn find_earlier(dir: &Path, wanted: Earlier<'_>) -> Result<Option<PathBuf>> 
     }
 }
 
-/// The first field by which numbers of the two could differ, in words.
+/// Returns the first difference that could change numbers, in words.
 fn difference(had: &Header, wanted: &Header) -> Option<String> {
     let differs = |field: &str, had: &str, wanted: &str| {
         (had != wanted).then(|| format!("its {field} is {had}, this run's is {wanted}"))
@@ -83,14 +83,14 @@ fn difference(had: &Header, wanted: &Header) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::super::example;
-    use super::super::schema::Outcome;
+    use super::super::schema::RunOutcome;
     use super::super::store::RunWriter;
     use super::*;
 
     struct Folder(tempfile::TempDir);
 
     impl Folder {
-        fn add(&self, started: &str, change: fn(&mut Header), outcome: Option<Outcome>) -> PathBuf {
+        fn add(&self, started: &str, change: fn(&mut Header), outcome: Option<RunOutcome>) -> PathBuf {
             let mut header = Header { started: started.into(), ..example::header() };
             change(&mut header);
             let writer = RunWriter::create(self.0.path(), header).unwrap();
@@ -115,8 +115,8 @@ mod tests {
         assert_eq!(folder.find(|_| {}, false).unwrap(), None);
         let hard = folder.add("2026-01-01T00:00:00Z", |_| {}, None);
         assert_eq!(folder.find(|_| {}, false).unwrap(), Some(hard.clone()));
-        let soft = folder.add("2026-01-02T00:00:00Z", |h| h.seed = 7, Some(Outcome::Interrupted));
-        let done = folder.add("2026-01-03T00:00:00Z", |_| {}, Some(Outcome::Done));
+        let soft = folder.add("2026-01-02T00:00:00Z", |h| h.seed = 7, Some(RunOutcome::Interrupted));
+        let done = folder.add("2026-01-03T00:00:00Z", |_| {}, Some(RunOutcome::Done));
         folder.add("2026-01-04T00:00:00Z", |h| h.suite = "full".into(), None);
         folder.add("2026-01-05T00:00:00Z", |h| h.method = 2, None);
         folder.add("2026-01-06T00:00:00Z", |h| h.device.id = "other".into(), None);

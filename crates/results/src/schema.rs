@@ -1,46 +1,49 @@
-//! The lines of a result file. Additive changes keep the version; unknown fields are ignored.
+//! The lines of a result file: header, rows and end. Adding a field keeps the schema version; readers ignore
+//! unknown fields.
 
 use super::imported::Imported;
 use super::provenance::{now, platform};
+use super::tag::Tag;
 use crate::{CacheReport, SentinelTimes, Settled, Spent, TimerReport, Timing, Verification};
 use crate::{Energy, Telemetry};
 use portamark_model::device::Capabilities;
 use portamark_model::variant::{Path, Variant};
+use portamark_model::workload::Distribution;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt;
 
-/// Version of the file format. A file of a later version is refused in words.
+/// Version of the file format. A file with a later version is rejected with an error that says so.
 pub const SCHEMA_VERSION: u32 = 1;
 
-/// How a case ended.
+/// Outcome of a case.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Status {
-    /// Verified and timed.
+    /// The result was verified and the case was timed.
     Ok,
-    /// The device lacks something that the case needs.
+    /// The device lacks a feature or a limit that the case needs.
     Unsupported,
-    /// Not run: it would not fit the budget or the memory.
+    /// Not run because it would not fit in the time budget or in memory.
     Skipped,
-    /// The result is not what the oracle says; no throughput.
+    /// The result failed verification against the oracle, so there is no throughput.
     Wrong,
     /// The executor reported an error.
     Failed,
-    /// A deadline passed and the executor was ended.
+    /// A timeout expired and the executor was terminated.
     Timeout,
-    /// The executor died.
+    /// The executor exited unexpectedly.
     Crashed,
     /// The device ran out of memory.
     OutOfMemory,
-    /// Measured by another program, not proven, and never judged.
+    /// Measured by another program: not verified, and never part of a verdict.
     Imported,
 }
 
 impl Status {
-    /// All, in the order of reports.
+    /// All statuses, in the order of reports.
     pub const ALL: [Status; 9] = [
         Status::Ok,
         Status::Wrong,
@@ -53,7 +56,7 @@ impl Status {
         Status::Imported,
     ];
 
-    /// The word used in files and tables.
+    /// Returns the word used in files and tables.
     pub fn name(self) -> &'static str {
         match self {
             Status::Ok => "ok",
@@ -68,17 +71,17 @@ impl Status {
         }
     }
 
-    /// Whether the status means that something is broken, as against not offered or not affordable.
+    /// Returns whether the status means that something is broken, rather than unsupported or too expensive.
     pub fn is_defect(self) -> bool {
         matches!(self, Status::Wrong | Status::Failed | Status::Timeout | Status::Crashed)
     }
 
-    /// Whether another try may end differently: the executor failed, not the result.
+    /// Returns whether a retry may end differently, because the executor failed and not the verification.
     pub fn may_be_retried(self) -> bool {
         matches!(self, Status::Failed) || self.ends_the_executor()
     }
 
-    /// Whether an executor does not outlive such a case.
+    /// Returns whether the executor does not survive a case that ends with this status.
     pub fn ends_the_executor(self) -> bool {
         matches!(self, Status::Timeout | Status::Crashed | Status::OutOfMemory)
     }
@@ -90,82 +93,91 @@ impl fmt::Display for Status {
     }
 }
 
-/// One line of a file.
+/// One line of a result file.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "type", rename_all = "lowercase")]
 #[non_exhaustive]
-pub enum Line {
-    /// First.
+pub enum Record {
+    /// First line of the file.
     Header(Box<Header>),
-    /// One for each case.
+    /// Line of one case; there is one for each case, kernel variant and repeat, also for those that did not
+    /// run.
     Row(Box<Row>),
-    /// Last; a file without it was interrupted.
+    /// Last line; a file without it was interrupted.
     End(End),
 }
 
-/// What holds for all rows of a file: one device, one suite, one method.
+/// First line of a result file: what all its rows have in common, namely one device, one suite and one
+/// method.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[non_exhaustive]
 pub struct Header {
-    /// [`SCHEMA_VERSION`] of the writer.
+    /// Version of the file format that the writer used.
     pub schema: u32,
-    /// Version of the measuring method; rows of different versions are not compared. 0 where all rows
-    /// are imported: each names its own.
+    /// Version of the measuring method; rows of different versions are not compared. 0 if all rows are
+    /// imported, since each of them names its own method.
     pub method: u32,
-    /// Version of portamark.
+    /// Version of the portamark that wrote the file.
     pub portamark: String,
     /// Random identifier of the run, shared by the files of all its devices.
     pub run: String,
-    /// When the run began, RFC 3339, UTC, to the second.
+    /// Start of the run, RFC 3339, UTC, to the second.
     pub started: String,
-    /// Name of the suite.
+    /// Name of the suite, or of the program whose results were imported.
     pub suite: String,
-    /// Seed of inputs, points and order.
+    /// Seed of the inputs, of the choice of checked output elements, and of the order of cases.
     pub seed: u32,
-    /// The device.
+    /// The device and its driver, as they describe themselves.
     pub device: Capabilities,
-    /// `linux`, `windows`, `macos`, … and processor architecture. Never a host name.
+    /// Operating system and CPU architecture, e.g. `linux x86_64 (debian 12)`. Never a host name.
     pub platform: String,
-    /// Which executor ran the cases, with its version.
+    /// Name and version of the executor that ran the cases, e.g. `wgpu 30.0.1`.
     pub executor: String,
-    /// What the timer self-test found.
+    /// Result of the timer self-test.
     pub timer: TimerReport,
-    /// The last-level cache that buffers rotate over; absent where they don't.
+    /// Last-level cache that buffers rotate over; absent if they do not rotate.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub cache: Option<CacheReport>,
-    /// Times of the sentinels when the run began, with which those of the rows are compared.
+    /// Times of the sentinels (two fixed kernels) at the start of the run, in seconds; those in the rows are
+    /// compared with them.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub sentinels: Option<SentinelTimes>,
-    /// What waiting for a steady clock came to; absent where it was not asked for.
+    /// Result of waiting for a steady clock; absent if that was not requested.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub settled: Option<Settled>,
-    /// Where clocks, power and temperature are from, or `not available: ` and why.
+    /// Source of clocks, power and temperature, e.g. `NVML` or `sysfs`, or `not available: ` and the reason.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub sensors: Option<String>,
-    /// The user's own words about this run.
+    /// Labels that the user gave the run, by name.
     #[serde(default)]
     pub labels: BTreeMap<String, String>,
-    /// Options that shape the measurement, as text.
+    /// Options that affect the measurement, as text, by name.
     #[serde(default)]
     pub options: BTreeMap<String, String>,
-    /// Of `run --ab`: which side this file is of.
+    /// Which of the two sides the file belongs to; only in files of `run --ab`.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub ab: Option<AbSide>,
 }
 
-/// One of two sides that were measured in turns, batch by batch.
+/// One of two sides that were measured alternately, batch by batch.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[non_exhaustive]
 pub struct AbSide {
-    /// `A`, the reference, or `B`, what is judged.
+    /// `A` (the reference) or `B` (the side that is judged).
     pub side: String,
-    /// How the side was asked for, without folders.
+    /// How the user specified the side, e.g. `device 0`, without folder names.
     pub words: String,
 }
 
 impl Header {
-    /// The header of a run of `suite` by `method` that begins now on this machine; what is not known yet
-    /// is left open.
+    /// Returns the name of the distribution of the inputs. Files written before there was a choice have
+    /// uniform inputs.
+    pub fn distribution(&self) -> &str {
+        self.options.get("dist").map_or(Distribution::Uniform.name(), String::as_str)
+    }
+
+    /// Creates the header of a run of `suite` by `method` that starts now on this machine. Fields that are
+    /// not known yet stay empty.
     pub fn new(method: u32, run: &str, suite: &str, device: Capabilities, timer: TimerReport) -> Self {
         Header {
             schema: SCHEMA_VERSION,
@@ -191,65 +203,68 @@ impl Header {
 }
 
 impl AbSide {
-    /// The side that is called `side`, as `words` ask for it.
+    /// Creates the side called `side`, as specified by `words`.
     pub fn new(side: impl Into<String>, words: impl Into<String>) -> Self {
         AbSide { side: side.into(), words: words.into() }
     }
 }
 
-/// The record of one case on one device.
+/// Record of one case on one device.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[non_exhaustive]
 pub struct Row {
-    /// Key of the case, e.g. `gemm f32 m512 n512 k512 nn`.
+    /// Key of the case, i.e. the work with all its sizes, e.g. `gemm f32 m512 n512 k512 nn`. For an imported
+    /// row that is no case of portamark, `<method>: <name>`.
     pub case: String,
-    /// Which process of this case it was, or which of several imported rows of one case, from 1; absent
-    /// where there is only one.
+    /// Number of the process that measured the case, or of the imported row among several of one case, from
+    /// 1; 1 if absent.
     #[serde(skip_serializing_if = "is_first", default = "first")]
     pub repeat: u32,
-    /// How it ended.
+    /// How the case ended.
     pub status: Status,
-    /// In words, for every status but `ok`.
+    /// Reason for the status, in words; present for every status but `ok`.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub reason: Option<String>,
-    /// Floating-point operations of one execution.
+    /// Number of arithmetic operations (FLOP) of one execution; 0 if it has none or they are unknown.
     pub flop: u64,
-    /// Bytes that one execution must move.
+    /// Number of bytes that one execution must move: each input read once, each output written once; 0 if
+    /// unknown.
     pub bytes: u64,
-    /// When the case began, RFC 3339, UTC, to the second.
+    /// Start of the case, RFC 3339, UTC, to the second.
     pub started: String,
-    /// Where its wall time went.
+    /// Wall time of the case by phase, in seconds.
     pub spent: Spent,
-    /// The kernel that ran, or would have.
+    /// Kernel that ran, or would have run.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub kernel: Option<KernelUsed>,
-    /// Proof.
+    /// Result of comparing the output with the oracle; absent if it was not compared.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub verification: Option<Verification>,
-    /// Samples and statistics; only when verified.
+    /// Samples and statistics; present only if the result was verified.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub timing: Option<Timing>,
-    /// What another program measured; only of `imported` rows.
+    /// Result of another program; present only in `imported` rows.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub imported: Option<Box<Imported>>,
-    /// What the sensors said while the case ran, where there are any.
+    /// Summary of the sensor readings while the case ran; absent without sensors.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub telemetry: Option<Box<Telemetry>>,
-    /// Predicted time for one execution before it ran, in seconds, if one was made.
+    /// Time of one execution as predicted before it ran, in seconds; absent without a prediction.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub predicted_s: Option<f64>,
     /// Remarks that qualify the numbers, e.g. `throttled`, `noisy`.
     #[serde(default)]
-    pub tags: Vec<String>,
-    /// How often the case had been tried before: the row stands for the earlier ones in the file.
+    pub tags: Vec<Tag>,
+    /// Number of earlier tries of the case; if above 0, the row replaces the earlier row in the file.
     #[serde(default)]
     pub retry: u32,
-    /// Executors that the case has ended in this run, this try included.
+    /// Number of executors that the case has ended in this run, this try included: by a crash, a timeout or
+    /// lack of memory.
     #[serde(default)]
     pub kills: u32,
 }
 
-/// What a row is of: its case, the text of its variant, and the repeat.
+/// Identity of a row: case key, kernel variant as text, and repeat.
 pub type Identity = (String, String, u32);
 
 fn first() -> u32 {
@@ -261,14 +276,14 @@ fn is_first(repeat: &u32) -> bool {
 }
 
 impl Row {
-    /// The same with what `change` makes of it.
+    /// Returns the row after `change` has modified it.
     pub fn but(mut self, change: impl FnOnce(&mut Self)) -> Self {
         change(&mut self);
         self
     }
 
-    /// A row of the case with the key `case` that begins now; an execution of it is `flop` operations and
-    /// must move `bytes`. Nothing else is known: it stands as `ok`.
+    /// Creates a row of the case with the key `case` that starts now; one execution has `flop` operations and
+    /// must move `bytes` bytes. The status is `ok`, and all else is unknown.
     pub fn new(case: impl Into<String>, flop: u64, bytes: u64) -> Self {
         Row {
             case: case.into(),
@@ -291,14 +306,14 @@ impl Row {
         }
     }
 
-    /// What the row is of: its case, the text of its variant, and the repeat. A file has one row of
-    /// each.
+    /// Returns the identity of the row: case key, kernel variant as text (empty without a kernel), and
+    /// repeat. A file has one row for each identity.
     pub fn identity(&self) -> Identity {
         let variant = self.kernel.as_ref().map_or(String::new(), |kernel| kernel.variant.to_string());
         (self.case.clone(), variant, self.repeat)
     }
 
-    /// Median seconds of one execution; only of `ok` rows.
+    /// Returns the median time of one execution in seconds; `None` unless the status is `ok`.
     pub fn seconds(&self) -> Option<f64> {
         if self.status != Status::Ok {
             return None;
@@ -306,41 +321,43 @@ impl Row {
         self.timing.as_ref().map(|timing| timing.summary.median).filter(|s| s.is_finite() && *s > 0.0)
     }
 
-    /// FLOP/s from the median time.
+    /// Returns the throughput at the median time, in FLOP/s; `None` without a time or operations.
     pub fn flop_rate(&self) -> Option<f64> {
         self.seconds().filter(|_| self.flop > 0).map(|s| self.flop as f64 / s)
     }
 
-    /// B/s from the median time.
+    /// Returns the bandwidth at the median time, in B/s; `None` without a time or bytes.
     pub fn byte_rate(&self) -> Option<f64> {
         self.seconds().filter(|_| self.bytes > 0).map(|s| self.bytes as f64 / s)
     }
 }
 
-/// Which kernel ran.
+/// Kernel that executed a case.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[non_exhaustive]
 pub struct KernelUsed {
-    /// Kernel and knobs.
+    /// Name of the kernel, its path and its tuning parameters (knobs).
     pub variant: Variant,
-    /// SHA-256 of the exact WGSL and dispatch sizes; empty of a library's kernel.
+    /// SHA-256 of the exact WGSL source and dispatch sizes; empty for a kernel of a library.
     pub sha256: String,
-    /// Dispatches of one execution.
+    /// Number of kernel launches (dispatches) in one execution.
     pub steps: u32,
-    /// Bytes of all buffers of all sets.
+    /// Size of all buffers of all buffer sets, in bytes.
     pub held_bytes: u64,
-    /// Whether the variant came from a tuning table.
+    /// Whether a tuning table chose the variant.
     #[serde(default)]
     pub tuned: bool,
 }
 
 impl KernelUsed {
-    /// `variant` with `steps` dispatches; `sha256` is of the exact WGSL and the sizes of dispatches.
+    /// Creates the record of `variant` with `steps` dispatches and `held_bytes` bytes of buffers; `sha256` is
+    /// the hash of the exact WGSL source and dispatch sizes.
     pub fn new(variant: Variant, sha256: String, steps: u32, held_bytes: u64) -> Self {
         KernelUsed { variant, sha256, steps, held_bytes, tuned: false }
     }
 
-    /// What an executor that brings its own kernels says of the one that ran, e.g. `torch.matmul`.
+    /// Creates the record of a kernel that belongs to the executor's own library, by the name that the
+    /// executor reports, e.g. `torch.matmul`.
     pub fn of_library(kernel: &str, held_bytes: u64) -> Self {
         let kernel: String = kernel.chars().filter(|c| !c.is_control()).take(120).collect();
         let variant = Variant::new(kernel.trim(), Path::Library);
@@ -348,24 +365,25 @@ impl KernelUsed {
     }
 }
 
-/// The closing line.
+/// Last line of a result file.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[non_exhaustive]
 pub struct End {
-    /// Rows in the file.
+    /// Number of rows in the file.
     pub rows: u64,
-    /// Wall time of the run in seconds, all its parts together when it was resumed.
+    /// Wall time of the run in seconds; for a resumed run, the sum over all its parts.
     pub wall_s: f64,
-    /// `done` or `interrupted`.
-    pub outcome: Outcome,
-    /// Energy that the device took, where a sensor tells; of the last part when the run was resumed.
+    /// How the run ended: `done` or `interrupted`.
+    pub outcome: RunOutcome,
+    /// Energy that the device consumed from the first case to the last; absent without a sensor. For a
+    /// resumed run, that of its last part.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub energy: Option<Energy>,
 }
 
 impl End {
-    /// A file with so many rows, after `wall_s` seconds of the whole run.
-    pub fn new(rows: u64, wall_s: f64, outcome: Outcome) -> Self {
+    /// Creates the closing line of a file with `rows` rows, after `wall_s` seconds of the whole run.
+    pub fn new(rows: u64, wall_s: f64, outcome: RunOutcome) -> Self {
         End { rows, wall_s, outcome, energy: None }
     }
 }
@@ -374,16 +392,16 @@ impl End {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
-pub enum Outcome {
+pub enum RunOutcome {
     /// Every case has a row.
     Done,
-    /// Stopped by the user.
+    /// The user stopped the run.
     Interrupted,
 }
 
-/// The JSON schema of a line, as in `results/schema.json`.
+/// Returns the JSON schema of a line, as stored in `results/schema.json`.
 pub fn json_schema() -> String {
-    portamark_model::schema::json::<Line>()
+    portamark_model::schema::json::<Record>()
 }
 
 #[cfg(test)]
@@ -411,8 +429,8 @@ mod tests {
         );
     }
 
-    /// The lines in the README's blocks of JSON.
-    fn documented() -> Vec<Line> {
+    /// Parses the README's JSON blocks as lines.
+    fn documented() -> Vec<Record> {
         let readme = std::fs::read_to_string(results("README.md")).unwrap();
         let blocks = readme.split("```json\n").skip(1).map(|rest| rest.split("```").next().unwrap());
         blocks.map(|block| serde_json::from_str(block).unwrap_or_else(|e| panic!("{e}:\n{block}"))).collect()
@@ -421,13 +439,14 @@ mod tests {
     #[test]
     fn the_examples_in_the_readme_are_lines() {
         let lines = documented();
-        let [Line::Header(header), Line::Row(row), Line::Row(skipped), Line::End(end)] = &lines[..] else {
+        let [Record::Header(header), Record::Row(row), Record::Row(skipped), Record::End(end)] = &lines[..]
+        else {
             panic!("a header, two rows and an end are documented, not {lines:?}");
         };
         assert_eq!(**header, example::header());
         assert!(row.case.parse::<portamark_model::workload::Case>().is_ok());
         assert_eq!((row.status, skipped.status, end.rows), (Status::Ok, Status::Skipped, 2));
-        // An example that contradicts itself teaches nothing.
+        // An example that contradicts itself would mislead its readers.
         let timing = row.timing.as_ref().unwrap();
         assert_eq!(row.flop, 2 * 512 * 512 * 512);
         assert_eq!(timing.summary.n, timing.device_ns.len());
@@ -473,10 +492,10 @@ mod tests {
         for status in Status::ALL {
             assert_eq!(serde_json::to_value(status).unwrap(), status.name());
         }
-        let text = serde_json::to_string(&Line::End(example::end(3, Outcome::Interrupted))).unwrap();
+        let text = serde_json::to_string(&Record::End(example::end(3, RunOutcome::Interrupted))).unwrap();
         assert_eq!(text, r#"{"type":"end","rows":3,"wall_s":12.5,"outcome":"interrupted"}"#);
         let skipped = example::skipped("gemm f32 m1 n1 k1 nn", "too slow");
-        let text = serde_json::to_string(&Line::Row(Box::new(skipped))).unwrap();
+        let text = serde_json::to_string(&Record::Row(Box::new(skipped))).unwrap();
         assert!(text.starts_with(
             r#"{"type":"row","case":"gemm f32 m1 n1 k1 nn","status":"skipped","reason":"too slow","flop":"#
         ));

@@ -1,33 +1,33 @@
-//! Whether the clock of a device was steady before its first case.
+//! Result of waiting for a steady clock before the first case.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// What waiting came to.
+/// Result of running the sentinel, a fixed kernel, until the clock of the device is steady.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[non_exhaustive]
 pub struct Settled {
-    /// Whether the clock was steady in the end: three batches in a row agreed within 2 %.
+    /// Whether the clock became steady: three batches in a row agreed within 2 %.
     pub steady: bool,
-    /// Batches of half a second.
+    /// Number of batches, of half a second each.
     pub batches: u32,
-    /// How long the device worked, in seconds.
+    /// Time that the device worked meanwhile, in seconds.
     pub waited_s: f64,
-    /// The sentinel in the first batch, in seconds.
+    /// Median time of the sentinel in the first batch, in seconds.
     pub first_s: f64,
-    /// The sentinel in the last batch, in seconds.
+    /// Median time of the sentinel in the last batch, in seconds.
     pub last_s: f64,
 }
 
 impl Settled {
-    /// What batches of `times` seconds each, in order, say after `waited_s` seconds of work; of none
-    /// there is nothing to say.
+    /// Creates the result from the sentinel time of each batch in seconds, in order, after `waited_s` seconds
+    /// of work; `None` without batches.
     pub fn of(times: &[f64], steady: bool, waited_s: f64) -> Option<Self> {
         let (first_s, last_s) = (*times.first()?, *times.last()?);
         Some(Settled { steady, batches: times.len() as u32, waited_s, first_s, last_s })
     }
 
-    /// A sentence on how long the device worked and how far its sentinel moved meanwhile.
+    /// Describes how long the device worked and how far the time of its sentinel moved meanwhile.
     pub fn describe(&self) -> String {
         let change = portamark_model::units::percent((self.last_s - self.first_s).abs() / self.first_s);
         let way = if self.last_s > self.first_s { "longer" } else { "shorter" };

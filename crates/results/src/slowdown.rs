@@ -1,63 +1,64 @@
-//! The times of the sentinels, fixed kernels between the samples, and how much slower they became.
+//! Times of the sentinels, which are fixed kernels between the samples, and their slowdown during a run.
 
 use portamark_stats::{median, rank_interval, sorted_finite};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// The device is slower than at the start when its sentinel takes longer by more than this factor.
+/// The device counts as slower than at the start if its sentinel takes longer by more than this factor.
 const THROTTLED: f64 = 1.05;
 /// Confidence level of the medians that are compared.
 const LEVEL: f64 = 0.95;
-/// Fewer times than this say nothing.
+/// Minimum number of times for a comparison.
 const FEWEST: usize = 3;
 
-/// Times of the sentinels in order, in seconds.
+/// Times of the two sentinels, which are fixed kernels, in seconds and in order.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[non_exhaustive]
 pub struct SentinelTimes {
-    /// Of the one that is bound by arithmetic.
+    /// Times of the arithmetic-bound sentinel, in seconds.
     #[serde(default)]
     pub arithmetic_s: Vec<f64>,
-    /// Of the one that is bound by memory.
+    /// Times of the memory-bound sentinel, in seconds.
     #[serde(default)]
     pub bandwidth_s: Vec<f64>,
 }
 
 impl SentinelTimes {
-    /// Times of the two sentinels, in seconds.
+    /// Creates a record from the times of both sentinels, in seconds.
     pub fn new(arithmetic_s: Vec<f64>, bandwidth_s: Vec<f64>) -> Self {
         SentinelTimes { arithmetic_s, bandwidth_s }
     }
 }
 
-/// How much longer a sentinel takes than when the run began.
+/// How much longer a sentinel takes than at the start of the run.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[non_exhaustive]
 pub struct Slowdown {
-    /// g: the median now over the median then.
+    /// Ratio g of the median time now to the median time at the start; above 1 is slower.
     pub factor: f64,
-    /// At least so much: the lower end of the median's 95 % rank interval now over the upper end of
-    /// that then. Of fewer than six times the range stands for the interval.
+    /// Lower bound of g: the lower end of the median's 95 % rank interval now over the upper end of the one
+    /// at the start. With fewer than six times, their range replaces the interval.
     pub lo: f64,
-    /// At most so much.
+    /// Upper bound of g: the upper end of the median's interval now over the lower end of the one at the
+    /// start.
     pub hi: f64,
 }
 
 impl Slowdown {
-    /// Compares two lists of times; `None` where one has fewer than three.
+    /// Compares the times at the start with those now; `None` if there are fewer than three of either.
     pub fn between(start: &[f64], now: &[f64]) -> Option<Self> {
         let (then, now) = (Middle::of(start)?, Middle::of(now)?);
         Some(Slowdown { factor: now.median / then.median, lo: now.lo / then.hi, hi: now.hi / then.lo })
     }
 
-    /// Whether the device is surely over 5 % slower: one disturbed time moves the median's interval
-    /// little, a fallen clock moves all of it.
+    /// Returns whether the device is certainly over 5 % slower. One disturbed time hardly moves the interval
+    /// of the median, whereas a reduced clock moves all of it.
     pub fn is_sustained(&self) -> bool {
         self.lo > THROTTLED
     }
 }
 
-/// A median with its interval.
+/// Median of times with its interval, in seconds.
 struct Middle {
     median: f64,
     lo: f64,
@@ -76,20 +77,20 @@ impl Middle {
     }
 }
 
-/// What both sentinels say of a row.
+/// Slowdown of both sentinels during a case.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[non_exhaustive]
 pub struct Slowdowns {
-    /// Of arithmetic.
+    /// Slowdown of the arithmetic-bound sentinel; absent with fewer than three times.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub arithmetic: Option<Slowdown>,
-    /// Of memory.
+    /// Slowdown of the memory-bound sentinel; absent with fewer than three times.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub bandwidth: Option<Slowdown>,
 }
 
 impl Slowdowns {
-    /// Compares the times of a row with those at the start.
+    /// Compares the sentinel times of a row with those at the start of the run.
     pub fn between(start: &SentinelTimes, now: &SentinelTimes) -> Self {
         Slowdowns {
             arithmetic: Slowdown::between(&start.arithmetic_s, &now.arithmetic_s),
@@ -97,7 +98,7 @@ impl Slowdowns {
         }
     }
 
-    /// Those that are sustained, by name.
+    /// Returns the sustained slowdowns, each with its name: `arithmetic` or `memory`.
     pub fn sustained(&self) -> impl Iterator<Item = (&'static str, Slowdown)> + use<> {
         [("arithmetic", self.arithmetic), ("memory", self.bandwidth)]
             .into_iter()

@@ -1,49 +1,22 @@
-//! Writing result files: a row is on disk before the next case starts.
+//! Writing result files: each row is on disk before the next case starts.
 //!
-//! A file only ever grows by whole lines. What a failed write left behind is cut off again, and
-//! where even that fails (or the power did) the reader in `load` recognises the torn line.
+//! A file only grows by whole lines. What a failed write left behind is cut off again. If that fails too, or
+//! after a power failure, the reader in `load` recognises the torn line.
 
 use super::load::{Scan, scan};
-use super::schema::{End, Header, Line, Outcome, Row, Status};
+use super::run_file::RunFile;
+use super::schema::{End, Header, Record, Row, Status};
 use crate::Spent;
 use portamark_model::error::{Error, Result};
 use std::fs::{File, OpenOptions};
 use std::io::{self, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
-/// A result file as read.
-#[derive(Debug, Clone, PartialEq)]
-pub struct RunFile {
-    /// Where it was read from.
-    pub path: PathBuf,
-    /// Its first line.
-    pub header: Header,
-    /// Its rows in order.
-    pub rows: Vec<Row>,
-    /// Its closing line; none when the run was interrupted hard.
-    pub end: Option<End>,
-    /// What was wrong with it and survived, in words, e.g. a torn last line.
-    pub problems: Vec<String>,
-}
-
-impl RunFile {
-    /// Whether cases may be missing: there is no closing line, or it says so.
-    pub fn is_interrupted(&self) -> bool {
-        self.end.as_ref().is_none_or(|end| end.outcome == Outcome::Interrupted)
-    }
-
-    /// Wall time spent so far in seconds: by the closing line, else the sum over the rows.
-    pub fn wall_s(&self) -> f64 {
-        let rows = || self.rows.iter().map(|row| row.spent.total_s).sum();
-        self.end.as_ref().map_or_else(rows, |end| end.wall_s)
-    }
-}
-
-/// What a result file is written to; a seam for testing disks that fill up.
+/// Destination of a result file; a trait, so that tests can simulate a disk that fills up.
 pub trait Sink: Write {
-    /// Returns when everything written is on disk.
+    /// Flushes to disk; returns when everything written is there.
     fn sync(&mut self) -> io::Result<()>;
-    /// Shortens what was written to its first `len` bytes and goes on from there.
+    /// Truncates what was written to its first `len` bytes and continues from there.
     fn cut(&mut self, len: u64) -> io::Result<()>;
 }
 
@@ -58,21 +31,21 @@ impl Sink for File {
     }
 }
 
-/// Appends rows to one result file.
+/// Writer that appends rows to one result file.
 #[derive(Debug)]
 pub struct RunWriter<F: Sink = File> {
     sink: F,
     path: PathBuf,
-    /// Bytes of whole lines.
+    /// Length of all complete lines, in bytes.
     len: u64,
     rows: u64,
-    /// The end of the file could not be repaired after a failed write.
+    /// Whether a failed write left a partial line that could not be cut off.
     torn: bool,
 }
 
 impl RunWriter {
-    /// Makes `<dir>/<device>/<time>_<suite>_<run>.jsonl` with its header line, and the folders
-    /// above it. A file that exists is never touched: the name then gets a number.
+    /// Creates `<dir>/<device>/<time>_<suite>_<run>.jsonl` with its header line, and the folders above it. An
+    /// existing file is never touched: the name of the new one then gets a number.
     pub fn create(dir: &Path, header: Header) -> Result<Self> {
         let folder = dir.join(header.device.slug());
         std::fs::create_dir_all(&folder).map_err(|e| Error::io("create", &folder, e))?;
@@ -83,7 +56,7 @@ impl RunWriter {
             match OpenOptions::new().write(true).create_new(true).open(&path) {
                 Ok(file) => {
                     let mut writer = Self::over(file, path);
-                    writer.line(&Line::Header(Box::new(header)))?;
+                    writer.line(&Record::Header(Box::new(header)))?;
                     sync_folder(&folder);
                     return Ok(writer);
                 }
@@ -94,10 +67,10 @@ impl RunWriter {
         unreachable!("the numbers do not end before the file names do")
     }
 
-    /// Opens an interrupted file to go on with it, and gives what it holds so far.
+    /// Opens an interrupted file to continue it, and returns what it holds so far.
     ///
-    /// A torn last line and a closing line at the end are cut off; every finished row stays as it
-    /// is, byte for byte.
+    /// A torn last line and a closing line at the end are cut off; every finished row stays unchanged, byte
+    /// for byte.
     pub fn resume(path: &Path) -> Result<(Self, RunFile)> {
         let Scan { file, keep, newline_missing, mixed } = scan(path)?;
         if mixed {
@@ -119,26 +92,26 @@ impl<F: Sink> RunWriter<F> {
         RunWriter { sink, path, len: 0, rows: 0, torn: false }
     }
 
-    /// The file.
+    /// Returns the path of the file.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Writes a row and returns when it is on disk.
+    /// Writes a row; returns when it is on disk.
     ///
-    /// After an error the rows before are safe, and the next row may be tried.
+    /// After an error the earlier rows are safe, and the next row may be tried.
     pub fn append(&mut self, row: &Row) -> Result<()> {
-        self.line(&Line::Row(Box::new(row.clone())))?;
+        self.line(&Record::Row(Box::new(row.clone())))?;
         self.rows += 1;
         Ok(())
     }
 
     /// Writes the closing line.
     pub fn finish(mut self, end: End) -> Result<()> {
-        self.line(&Line::End(end))
+        self.line(&Record::End(end))
     }
 
-    fn line(&mut self, line: &Line) -> Result<()> {
+    fn line(&mut self, line: &Record) -> Result<()> {
         let mut text = readable(line).map_err(|e| Error::io("write", &self.path, e))?;
         text.push('\n');
         self.bytes(text.as_bytes())
@@ -153,7 +126,7 @@ impl<F: Sink> RunWriter<F> {
             }
             Err(source) => {
                 self.torn = true;
-                // Best effort: should it fail, the reader survives the torn line.
+                // Best effort: if it fails, the reader tolerates the torn line.
                 let _ = self.repair();
                 let saved = match self.rows {
                     0 => "no row was saved".into(),
@@ -173,17 +146,17 @@ impl<F: Sink> RunWriter<F> {
     }
 }
 
-/// The JSON of a line that certainly reads back.
+/// Returns the JSON of a line, which is certain to read back.
 ///
-/// JSON has no infinity and no NaN: a number that is neither finite nor optional would make a line
-/// that nobody can read. Such a row keeps its case and says what happened instead.
-fn readable(line: &Line) -> io::Result<String> {
+/// JSON has no infinity and no NaN: a required number that is not finite would make a line that nobody can
+/// read. Such a row keeps its case, loses its measurements, and states the reason.
+fn readable(line: &Record) -> io::Result<String> {
     let text = serde_json::to_string(line)?;
-    if serde_json::from_str::<Line>(&text).is_ok() {
+    if serde_json::from_str::<Record>(&text).is_ok() {
         return Ok(text);
     }
     match line {
-        Line::Row(row) => {
+        Record::Row(row) => {
             let said = row.reason.as_deref().map(|reason| format!(": {reason}")).unwrap_or_default();
             let bare = Row {
                 status: if row.status == Status::Ok { Status::Failed } else { row.status },
@@ -194,13 +167,13 @@ fn readable(line: &Line) -> io::Result<String> {
                 predicted_s: None,
                 ..(**row).clone()
             };
-            Ok(serde_json::to_string(&Line::Row(Box::new(bare)))?)
+            Ok(serde_json::to_string(&Record::Row(Box::new(bare)))?)
         }
         _ => Err(io::Error::new(io::ErrorKind::InvalidData, "a number is not finite")),
     }
 }
 
-/// `<time>_<suite>_<run>`, with nothing in it that a file system could mind.
+/// Returns `<time>_<suite>_<run>` with only characters that every file system accepts.
 fn file_stem(header: &Header) -> String {
     let time: String = header.started.chars().filter(char::is_ascii_alphanumeric).collect();
     let word = |text: &str, least: &str| -> String {
@@ -212,7 +185,7 @@ fn file_stem(header: &Header) -> String {
     format!("{time}_{}_{}", word(&header.suite, "suite"), word(&header.run, "run"))
 }
 
-/// Makes the new name itself survive a power cut, where the system can.
+/// Makes the new directory entry survive a power failure, if the system can.
 fn sync_folder(folder: &Path) {
     #[cfg(unix)]
     if let Ok(folder) = File::open(folder) {
@@ -227,12 +200,13 @@ mod tests {
     use super::super::example;
     use super::super::load::load;
     use super::*;
+    use crate::RunOutcome;
 
     const CASES: [&str; 3] =
         ["gemm f32 m512 n512 k512 nn", "stream f32 copy n1048576", "peak f32 fma c64 s128"];
 
     fn json_of(row: &Row) -> String {
-        serde_json::to_string(&Line::Row(Box::new(row.clone()))).unwrap() + "\n"
+        serde_json::to_string(&Record::Row(Box::new(row.clone()))).unwrap() + "\n"
     }
 
     /// A disk with room for `room` bytes.
@@ -278,7 +252,7 @@ mod tests {
             assert_eq!(load(&path).unwrap().rows.len(), done);
             writer.append(&example::row(case)).unwrap();
         }
-        writer.finish(example::end(3, Outcome::Done)).unwrap();
+        writer.finish(example::end(3, RunOutcome::Done)).unwrap();
         let file = load(&path).unwrap();
         assert_eq!((file.rows.len(), file.is_interrupted(), file.problems.len()), (3, false, 0));
         assert_eq!(file.wall_s(), 12.5);
@@ -332,7 +306,7 @@ mod tests {
         assert!(matches!(&error, Error::Io { action: "write", .. }), "{error:?}");
         assert!(error.to_string().contains("no row was saved"), "{error}");
         assert!(writer.append(&example::row(CASES[0])).is_err());
-        assert!(writer.finish(example::end(0, Outcome::Interrupted)).is_err());
+        assert!(writer.finish(example::end(0, RunOutcome::Interrupted)).is_err());
     }
 
     #[test]
@@ -361,7 +335,7 @@ mod tests {
         let (mut writer, file) = RunWriter::resume(&path).unwrap();
         assert_eq!(file.rows.len(), 2);
         writer.append(&example::row(CASES[2])).unwrap();
-        writer.finish(example::end(3, Outcome::Done)).unwrap();
+        writer.finish(example::end(3, RunOutcome::Done)).unwrap();
         let after = std::fs::read(&path).unwrap();
         assert!(after.starts_with(&before), "finished rows stay byte for byte");
         let file = load(&path).unwrap();
@@ -380,7 +354,7 @@ mod tests {
 
     #[test]
     fn resuming_drops_the_closing_line() {
-        let end = Line::End(example::end(2, Outcome::Interrupted));
+        let end = Record::End(example::end(2, RunOutcome::Interrupted));
         resumed((serde_json::to_string(&end).unwrap() + "\n").as_bytes());
         resumed((serde_json::to_string(&end).unwrap() + "\n\n{\"type\":\"ro").as_bytes());
     }

@@ -1,45 +1,45 @@
-//! What sensors say, and what becomes of many readings.
+//! Sensor readings of a device, and their summary over a case.
 
 use portamark_stats::median_of_unsorted;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// One look at the sensors of a device. What a sensor does not say is none.
+/// One reading of the sensors of a device. A field is `None` if no sensor reports it.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Reading {
-    /// Clock of the cores, in Hz.
+    /// Clock frequency of the cores, in Hz.
     pub clock_hz: Option<f64>,
-    /// Clock of the memory, in Hz.
+    /// Clock frequency of the memory, in Hz.
     pub memory_clock_hz: Option<f64>,
-    /// Power, in watts.
+    /// Electric power, in watts.
     pub power_w: Option<f64>,
     /// Temperature, in degrees Celsius.
     pub temperature_c: Option<f64>,
-    /// A counter of energy that only grows, in joules; only differences mean something.
+    /// Energy counter that only increases, in joules; only differences are meaningful.
     pub energy_j: Option<f64>,
 }
 
 impl Reading {
-    /// Whether it says nothing.
+    /// Returns whether no sensor reported a value.
     pub fn is_empty(&self) -> bool {
         *self == Reading::default()
     }
 }
 
-/// The least, middle and greatest of some readings.
+/// Minimum, median and maximum of several readings, in the unit of the field that holds them.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[non_exhaustive]
 pub struct Range {
-    /// The least.
+    /// Smallest reading.
     pub min: f64,
-    /// The median.
+    /// Median of the readings.
     pub median: f64,
-    /// The greatest.
+    /// Largest reading.
     pub max: f64,
 }
 
 impl Range {
-    /// Of at least one finite value.
+    /// Returns the range of `values`; `None` if there are none.
     fn of(values: impl Iterator<Item = f64>) -> Option<Self> {
         let mut values: Vec<f64> = values.collect();
         let median = median_of_unsorted(&mut values)?;
@@ -48,19 +48,19 @@ impl Range {
     }
 }
 
-/// What the sensors said while a case ran.
+/// Summary of the sensor readings taken while a case ran.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[non_exhaustive]
 pub struct Telemetry {
-    /// How often they were read.
+    /// Number of readings.
     pub readings: u32,
-    /// Clock of the cores, in Hz.
+    /// Clock frequency of the cores, in Hz.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub clock_hz: Option<Range>,
-    /// Clock of the memory, in Hz.
+    /// Clock frequency of the memory, in Hz.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub memory_clock_hz: Option<Range>,
-    /// Mean power, in watts.
+    /// Mean electric power, in watts.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub power_w: Option<f64>,
     /// Temperature, in degrees Celsius.
@@ -69,7 +69,7 @@ pub struct Telemetry {
 }
 
 impl Telemetry {
-    /// Sums `readings` up; `None` where there are none.
+    /// Summarises `readings`; `None` if there are none.
     pub fn of(readings: &[Reading]) -> Option<Self> {
         if readings.is_empty() {
             return None;
@@ -86,18 +86,18 @@ impl Telemetry {
     }
 }
 
-/// Energy that a device took.
+/// Energy that a device consumed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[non_exhaustive]
 pub struct Energy {
-    /// Joules.
+    /// Energy in joules.
     pub joules: f64,
-    /// Where the number is from, e.g. `NVML energy counter`.
+    /// Source of the number, e.g. `NVML energy counter`.
     pub source: String,
 }
 
 impl Energy {
-    /// So many joules, by `source`.
+    /// Creates an energy of `joules` joules, as reported by `source`.
     pub fn new(joules: f64, source: impl Into<String>) -> Self {
         Energy { joules, source: source.into() }
     }

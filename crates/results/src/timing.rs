@@ -1,4 +1,4 @@
-//! What measuring a case gives: where its time went, the proof, the samples.
+//! Result of measuring a case: wall time by phase, verification, samples and statistics.
 
 use super::slowdown::Slowdowns;
 use super::timer_fault::TimerFault;
@@ -6,40 +6,41 @@ use portamark_stats::{AffineFit, QUANTILE_DEFINITION, StopReason, Summary};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// Outcome of the timer self-test.
+/// Result of the timer self-test, which decides whether the clock of the device is used.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[non_exhaustive]
 pub struct TimerReport {
-    /// Which timer the rows use: `device` or `host`.
+    /// Clock that the rows use: `device` or `host`.
     pub chosen: TimerChoice,
-    /// What is wrong with the device's clock, in words; empty for one that passed every check.
+    /// What is wrong with the device's clock, in words; empty if it passed every check.
     pub findings: Vec<String>,
-    /// The names of these findings, in the same order.
+    /// Name of the fault behind each of the `findings`, in the same order.
     #[serde(default)]
     pub faults: Vec<TimerFault>,
-    /// Smallest non-zero difference of device times seen, in nanoseconds.
+    /// Smallest non-zero difference between device times that was seen, in nanoseconds; `null` if unknown.
     pub tick_ns: Option<f64>,
     /// Median host time of an empty submission, in seconds.
     pub empty_host_s: f64,
-    /// Median device time of an empty pass, in seconds.
+    /// Median device time of an empty pass, in seconds; `null` if unknown.
     pub empty_device_s: Option<f64>,
-    /// Device time of twice the work over that of once, empty passes taken off; 2 is right.
+    /// Ratio of the device times of twice the work and of the work itself, both without the time of an empty
+    /// pass; 2 is correct.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub twice_over_once: Option<f64>,
-    /// Device time over host time of the longest batches, those of an empty batch taken off; 1 is
-    /// right.
+    /// Ratio of device time to host time of the longest batches, both without the time of an empty batch; 1
+    /// is correct.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub device_over_host: Option<f64>,
 }
 
 impl TimerReport {
-    /// The same with what `change` makes of it.
+    /// Returns `self` after `change` has modified it.
     pub fn but(mut self, change: impl FnOnce(&mut Self)) -> Self {
         change(&mut self);
         self
     }
 
-    /// The device's clock, against which nothing was found so far.
+    /// Creates a report that chooses the device's clock, without findings so far.
     pub fn device_clock(tick_ns: Option<f64>, empty_host_s: f64, empty_device_s: Option<f64>) -> Self {
         TimerReport {
             chosen: TimerChoice::Device,
@@ -53,7 +54,8 @@ impl TimerReport {
         }
     }
 
-    /// The host's clock, since `finding` kept the device's from being tested.
+    /// Creates a report that chooses the host's clock because `finding` prevented the test of the device's
+    /// clock.
     pub fn untested(finding: String) -> Self {
         TimerReport {
             chosen: TimerChoice::Host,
@@ -67,71 +69,73 @@ impl TimerReport {
         }
     }
 
-    /// Writes down that the device's clock has `fault`, in `words`.
+    /// Records that the device's clock has `fault`, described by `words`.
     pub fn accuse(&mut self, fault: TimerFault, words: String) {
         self.faults.push(fault);
         self.findings.push(words);
     }
 }
 
-/// Which clock the rows use.
+/// Clock that times are taken from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum TimerChoice {
-    /// Timestamps of the device.
+    /// Timestamps written by the device.
     Device,
-    /// The host's clock.
+    /// Clock of the host CPU.
     Host,
 }
 
-/// Wall time of a case by what it was spent on, in seconds.
+/// Wall time of a case by phase, in seconds.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[non_exhaustive]
 pub struct Spent {
-    /// Whole case.
+    /// Wall time of the whole case, in seconds.
     pub total_s: f64,
-    /// Making buffers, inputs and pipelines.
+    /// Time for creating buffers, inputs and pipelines, in seconds.
     pub prepare_s: f64,
-    /// Compiling, in `prepare` and at the first execution where the driver waits until then.
+    /// Time for compiling kernels, in seconds: the part within `prepare_s`, and that of the first execution
+    /// if the driver waits until then.
     pub compile_s: f64,
-    /// Oracle, reading back and comparing.
+    /// Time for computing the oracle, reading back the output and comparing, in seconds.
     pub verify_s: f64,
-    /// Warm-up batches.
+    /// Time of the warm-up batches, in seconds.
     pub warmup_s: f64,
-    /// Timed batches and sentinels, host time.
+    /// Host time of the timed batches and of the sentinels between them, in seconds.
     pub sample_s: f64,
 }
 
-/// What the oracle found.
+/// Result of comparing the output with the oracle.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[non_exhaustive]
 pub struct Verification {
-    /// Whether every checked element is within its bound and none is unwritten.
+    /// Whether every checked element is within its error bound and no element is unwritten.
     pub passed: bool,
-    /// Elements compared, before and after timing together.
+    /// Number of elements compared, before and after timing together.
     pub checked: u64,
-    /// Elements of the output.
+    /// Number of elements of the output.
     pub total: u64,
-    /// Elements that the kernel did not write.
+    /// Number of output elements that the kernel did not write.
     pub unwritten: u64,
-    /// Largest |out − reference| / bound; 1 is the limit. None when an element is not a number.
+    /// Largest |out − reference| divided by its error bound; 1 is the limit. `null` if it is not finite, e.g.
+    /// because an element is NaN.
     pub worst_ratio: Option<f64>,
-    /// Largest |out − reference|.
+    /// Largest error |out − reference|; `null` if it is not finite.
     pub worst_error: Option<f64>,
-    /// The element with the largest ratio.
+    /// Index of the output element with the largest `worst_ratio`.
     pub worst_element: Option<u64>,
-    /// The factor c of the bound.
+    /// Factor c of the error bound.
     pub bound_factor: f64,
-    /// SHA-256 of the elements checked in the first buffer set and of what the oracle says of them, to
-    /// the bit: equal where case, seed and tile of the kernel are.
+    /// SHA-256 of the elements checked in the first buffer set and of the oracle's results for them, bit by
+    /// bit; equal if case, seed and tile of the kernel are equal.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub oracle_sha256: Option<String>,
 }
 
 impl Verification {
-    /// `checked` of `total` elements compared by bounds with the factor `bound_factor`; nothing is wrong
-    /// with them yet.
+    /// Creates the record of `checked` out of `total` elements compared by bounds with the factor
+    /// `bound_factor`, with no error so far.
     pub fn new(checked: u64, total: u64, bound_factor: f64) -> Self {
         Verification {
             passed: true,
@@ -147,74 +151,79 @@ impl Verification {
     }
 }
 
-/// Samples and what follows from them.
+/// Samples of a case and the statistics computed from them.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[non_exhaustive]
 pub struct Timing {
-    /// Which clock the summary uses.
+    /// Clock whose times `summary` uses.
     pub timer: TimerChoice,
-    /// Executions in each batch.
+    /// Number of executions in each batch; one batch is one sample.
     pub k: u32,
-    /// Buffer sets rotated through.
+    /// Number of buffer sets that the executions rotate through.
     pub sets: u32,
-    /// `rotated` over more than twice the last-level cache, `partly` or `warm`.
+    /// State of the caches when an execution starts: `rotated` over at least twice the last-level cache,
+    /// `partly` or `warm`.
     pub cache: Cache,
-    /// Batches of the warm-up.
+    /// Number of warm-up batches.
     pub warmup_batches: u32,
-    /// Whether three consecutive batches agreed at the end of the warm-up.
+    /// Whether the times of three consecutive batches agreed at the end of the warm-up.
     pub warmup_agreed: bool,
-    /// Why sampling ended.
+    /// Reason why sampling ended.
     pub stop: StopReason,
-    /// Device nanoseconds of each batch, in order; empty without device stamps.
+    /// Device time of each batch in nanoseconds, in order; empty without device timestamps.
     pub device_ns: Vec<u64>,
-    /// Host nanoseconds of each batch, in order.
+    /// Host time of each batch in nanoseconds, in order.
     pub host_ns: Vec<u64>,
-    /// Batches whose stamps were unusable.
+    /// Number of batches with unusable device timestamps.
     pub invalid: u32,
-    /// Seconds of one execution.
+    /// Statistics of the time of one execution, in seconds.
     pub summary: Summary,
-    /// Launch overhead of a batch in seconds, from the affine fit over several k.
+    /// Launch overhead of a batch in seconds, from a robust (Theil–Sen) line through batches of several sizes
+    /// k.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub overhead_s: Option<f64>,
-    /// Seconds of one execution by the slope of that fit.
+    /// Time of one execution in seconds: the slope of the line that gives `overhead_s`.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub slope_s: Option<f64>,
-    /// T(k) = a + b·k by weighted least squares over the same batches: overhead a and time of one
-    /// execution b, in seconds, each with its 95 % interval. An overhead below 0 is stored as it is.
+    /// Weighted least-squares fit of T(k) = a + b·k to the batches that give `overhead_s`: overhead a and
+    /// time of one execution b, in seconds, each with its 95 % confidence interval. An overhead below 0 is
+    /// kept as it is.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub fit: Option<AffineFit>,
-    /// Overhead that was taken off each batch before the summary, in seconds: `overhead_s` where the
-    /// host's clock is used, otherwise none.
+    /// Overhead subtracted from each batch before the summary, in seconds: `overhead_s` if the host's clock
+    /// is used; absent if nothing was subtracted.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub taken_off_s: Option<f64>,
-    /// The definition of the quantiles in the summary.
+    /// Name of the definition of quantiles that `summary` uses.
     #[serde(default = "quantiles")]
     pub quantiles: String,
-    /// Sentinel that is bound by arithmetic, seconds, in order: the fastest of three executions each.
+    /// Times in seconds, in order, of the arithmetic-bound sentinel, a fixed kernel between the batches: each
+    /// is the fastest of three executions.
     #[serde(default)]
     pub sentinel_s: Vec<f64>,
-    /// Sentinel that is bound by memory, in the same way.
+    /// Times in seconds, in order, of the memory-bound sentinel, a fixed kernel between the batches: each is
+    /// the fastest of three executions.
     #[serde(default)]
     pub bandwidth_sentinel_s: Vec<f64>,
-    /// How much slower the sentinels were than when the run began.
+    /// How much slower the sentinels were than at the start of the run.
     #[serde(default)]
     pub slowdowns: Slowdowns,
 }
 
-/// Every file so far has these.
+/// Default for a file without this field; every file so far uses this definition.
 fn quantiles() -> String {
     QUANTILE_DEFINITION.into()
 }
 
 impl Timing {
-    /// The same with what `change` makes of it.
+    /// Returns `self` after `change` has modified it.
     pub fn but(mut self, change: impl FnOnce(&mut Self)) -> Self {
         change(&mut self);
         self
     }
 
-    /// Batches of `k` executions over `sets` buffer sets, summed up by `summary`; sampling ended for
-    /// the reason `stop`. The rest is left open.
+    /// Creates the record of batches of `k` executions over `sets` buffer sets, summarised by `summary`;
+    /// sampling ended for the reason `stop`. All other fields are empty or have their default.
     pub fn new(
         timer: TimerChoice,
         k: u32,
@@ -246,7 +255,8 @@ impl Timing {
         }
     }
 
-    /// Seconds of one execution by each batch, in order: what the summary is of.
+    /// Returns the time of one execution in seconds for each usable batch, in order: the samples of the
+    /// summary.
     pub fn seconds(&self) -> Vec<f64> {
         let ns = match self.timer {
             TimerChoice::Device => &self.device_ns,
@@ -256,27 +266,29 @@ impl Timing {
         usable.map(|ns| Timing::of_one(*ns as f64 * 1e-9, self.k, self.taken_off_s)).collect()
     }
 
-    /// Seconds of one execution by a batch of `k` that took `seconds`, without the overhead `taken_off_s`.
+    /// Returns the time of one execution in seconds, from a batch of `k` that took `seconds`, after
+    /// subtracting the overhead `taken_off_s`.
     pub fn of_one(seconds: f64, k: u32, taken_off_s: Option<f64>) -> f64 {
         (seconds - taken_off_s.unwrap_or(0.0)) / f64::from(k)
     }
 }
 
-/// State of the caches when an execution begins.
+/// State of the caches when an execution starts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum Cache {
-    /// Buffers rotate over at least twice the last-level cache.
+    /// Buffers rotate over at least twice the size of the last-level cache.
     Rotated,
-    /// They rotate over more than that cache and less than twice as much: memory holds no more sets.
+    /// Buffers rotate over more than the last-level cache but less than twice its size, since memory holds no
+    /// more buffer sets.
     Partly,
-    /// The same buffers each time, or so few that all of them fit the cache.
+    /// All executions use the same buffers, or so few sets that all of them fit in the last-level cache.
     Warm,
 }
 
 impl Cache {
-    /// As in files.
+    /// Returns the word used in files.
     pub fn word(self) -> &'static str {
         match self {
             Cache::Rotated => "rotated",
@@ -287,7 +299,7 @@ impl Cache {
 }
 
 impl TimerChoice {
-    /// As in files.
+    /// Returns the word used in files.
     pub fn word(self) -> &'static str {
         match self {
             TimerChoice::Device => "device",

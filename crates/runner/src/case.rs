@@ -1,4 +1,4 @@
-//! One case on one device: plan, price, measure, write down.
+//! Runs one case on one device: plans it, checks memory and budget, measures it, and fills in its row.
 
 use super::choice::Job;
 use super::track::Track;
@@ -13,7 +13,7 @@ use portamark_model::workload::Case;
 use portamark_results::{self as results, KernelUsed, Row, Status};
 use std::time::Instant;
 
-/// Runs one case by one kernel and writes down what happened, whatever happens.
+/// Runs one case with one kernel and returns its row, whatever the outcome.
 pub(crate) fn run_case(track: &mut Track, case: &Case, job: &Job, source: &KernelSource, repeat: u32) -> Row {
     let started = Instant::now();
     let mut row = blank(track, case, repeat);
@@ -38,8 +38,8 @@ pub(crate) fn run_case(track: &mut Track, case: &Case, job: &Job, source: &Kerne
     row
 }
 
-/// Runs one case on each of two sides in turns; `first` of them, 0 or 1, begins. A side that cannot
-/// run leaves the other to run alone.
+/// Runs one case on each of two sides, in turns; `first` (0 or 1) is the side that starts. If one side cannot
+/// run, the other runs alone.
 pub(crate) fn run_pair(
     tracks: [&mut Track; 2],
     cases: [&Case; 2],
@@ -80,8 +80,8 @@ pub(crate) fn run_pair(
     rows
 }
 
-/// One side with its case. It has no sentinel: the other side takes its turns as often and shows what a
-/// sentinel would.
+/// Returns one side with its case. It has no sentinels: the other side takes turns with it and shows what
+/// sentinels would.
 fn contestant<'a>(
     track: &'a mut Track,
     case: &'a Case,
@@ -98,9 +98,9 @@ fn contestant<'a>(
     Contestant { session, config: &track.config, case, plan, share_s }
 }
 
-/// A row of which nothing is known yet.
+/// Returns a row with only the case and its predicted time.
 fn blank(track: &Track, case: &Case, repeat: u32) -> Row {
-    // What the sensors said between the cases is of none of them.
+    // Discard sensor readings from between the cases.
     track.sensors.take();
     Row::new(case.key(), case.flop(), case.bytes()).but(|it| {
         it.repeat = repeat;
@@ -108,7 +108,7 @@ fn blank(track: &Track, case: &Case, repeat: u32) -> Row {
     })
 }
 
-/// The plan of a case that fits the device, the memory and the budget; `row` says which kernel.
+/// Returns the plan of a case that fits the device, its memory and the budget, and sets the kernel of `row`.
 fn ready(
     track: &Track,
     row: &mut Row,
@@ -129,7 +129,7 @@ fn refuse(track: &mut Track, row: &mut Row, (status, reason): Refusal) {
     track.budget.spend(0.0);
 }
 
-/// Writes into `row` what was measured, and into `track` what later cases need of it.
+/// Stores the measurement in `row`, and in `track` what later cases need of it.
 fn note_down(
     track: &mut Track,
     row: &mut Row,
@@ -151,7 +151,7 @@ fn note_down(
     fill(row, measured);
     row.telemetry = track.sensors.take().map(Box::new);
     if row.status.ends_the_executor() {
-        // What ran out of memory, or broke the protocol, may have left anything behind.
+        // An executor that ran out of memory or violated the protocol is in an unknown state.
         track.executor.stop();
     }
     if let (Job::Own(..), Status::Failed, Some(reason)) = (job, row.status, &mut row.reason) {
@@ -182,14 +182,14 @@ fn plan_for(
     Ok(plan)
 }
 
-/// Refuses a case that is predicted to take more than its share.
+/// Refuses a case that is predicted to exceed the timeout or its share of the budget.
 fn affordable(track: &Track, row: &Row, share_s: Option<f64>) -> std::result::Result<(), Refusal> {
     let Some(predicted_s) = row.predicted_s else { return Ok(()) };
     let timeout_s = track.config.timeout.as_secs_f64();
     if predicted_s > 0.8 * timeout_s {
         let (predicted, timeout) = (units::seconds(predicted_s), units::seconds(timeout_s));
         let reason =
-            format!("predicted {predicted} for one execution; the deadline is {timeout}, see --timeout");
+            format!("predicted {predicted} for one execution; the timeout is {timeout}, see --timeout");
         return Err((Status::Skipped, reason));
     }
     let Some(share_s) = share_s else { return Ok(()) };

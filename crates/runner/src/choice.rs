@@ -1,4 +1,4 @@
-//! Which kernels a run measures for a case: the tuned one, a named one, all, or the user's.
+//! Choice of the kernels that a run measures for a case: tuned, named, all, or the user's own.
 
 use crate::events::Events;
 use crate::tuned::{load_tuned, tuned_path};
@@ -16,28 +16,28 @@ use std::path::{Path, PathBuf};
 /// Whether kernels run with naga's run-time checks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Checks {
-    /// Bounds, loops and divisions are not checked.
+    /// Without checks of bounds, loops and divisions.
     Off,
-    /// They are checked.
+    /// With checks of bounds, loops and divisions.
     On,
-    /// Both, a row of each.
+    /// Both without and with checks, a row of each.
     Both,
 }
 
-/// Which variants of a case are measured.
+/// Kernel variants of a case to measure.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Variants {
-    /// The one that a table of tuned variants names, or else the preferred one. `table` is asked before
-    /// the tables beside the results and those that ship with the kernels.
+    /// The variant that a tuning table names, otherwise the preferred one. `table` takes precedence over the
+    /// table next to the results and those shipped with the kernels.
     Tuned {
-        /// A table of the user's.
+        /// Path of a tuning table given by the user, if any.
         table: Option<PathBuf>,
     },
-    /// The preferred one, whatever tables say.
+    /// The preferred variant; tuning tables are ignored.
     Untuned,
-    /// The first whose text contains this, e.g. `rows8`.
+    /// The first variant whose name contains this text, e.g. `rows8`.
     Named(String),
-    /// Every one that could run, a row each.
+    /// Every variant that can run, a row each.
     All,
 }
 
@@ -47,41 +47,41 @@ impl Default for Variants {
     }
 }
 
-/// A kernel of the user's with the patterns of the cases that it computes.
+/// A user's kernel with the patterns of the cases that it computes.
 #[derive(Debug, Clone)]
 pub struct OwnFile {
-    /// The kernel.
+    /// Kernel as parsed from its file.
     pub kernel: OwnKernel,
-    /// A case or a pattern of keys for each of its `cases`.
+    /// One pattern of case keys for each entry in the kernel's `cases`.
     pub patterns: Vec<Pattern>,
 }
 
-/// Which kernels are measured.
+/// Kernels to measure.
 #[derive(Debug, Clone, Default)]
 pub struct KernelChoice {
-    /// Which variants of a case.
+    /// Variants of the built-in kernels.
     pub variants: Variants,
-    /// Run-time checks in kernels; without this as the variant has them, which is mostly off.
+    /// Run-time checks in kernels. `None` leaves them as in each variant, which mostly means off.
     pub checks: Option<Checks>,
-    /// Kernels of the user's, measured beside the built-in one for their cases.
+    /// User's kernels, measured in addition to the built-in one for their cases.
     pub own: Vec<OwnFile>,
 }
 
-/// What is to be run for one row.
+/// Kernel to run for one row.
 #[derive(Clone)]
 pub(crate) enum Job {
     /// A variant of a built-in kernel.
     Variant(Choice),
-    /// A user's kernel, by its place, and its variant.
+    /// A user's kernel, by its index in [`KernelChoice::own`], and its variant.
     Own(usize, Variant),
-    /// The executor brings its own kernel.
+    /// No kernel of ours: the executor brings its own.
     Case,
-    /// Nothing can run it.
+    /// No kernel can run the case.
     Refused(PlanError),
 }
 
 impl Job {
-    /// Text of its variant; empty where there is none.
+    /// Returns the name of its variant; empty if there is none.
     pub(crate) fn name(&self) -> String {
         match self {
             Job::Variant(choice) => choice.variant.to_string(),
@@ -90,23 +90,23 @@ impl Job {
         }
     }
 
-    /// Whether a table named it.
+    /// Whether a tuning table chose the variant.
     pub(crate) fn tuned(&self) -> bool {
         matches!(self, Job::Variant(choice) if choice.tuned)
     }
 }
 
-/// The choice of kernels on one device.
+/// Choice of kernels on one device, with the tuning tables that apply to it.
 pub(crate) struct Chooser {
     choice: KernelChoice,
     tables: Vec<TuningTable>,
 }
 
 impl KernelChoice {
-    /// The choice on `device`, with the table beside `results`.
+    /// Resolves the choice for `device`, including the tuning table next to the result files in `results`.
     ///
     /// # Errors
-    /// When a table cannot be read.
+    /// Fails if a tuning table cannot be read.
     pub(crate) fn chooser(
         &self,
         device: &Capabilities,
@@ -145,10 +145,10 @@ impl KernelChoice {
 }
 
 impl OwnFile {
-    /// Reads a kernel whose header says what it computes; `docs/kernels.md` has the form.
+    /// Reads a kernel whose header says what it computes; `docs/kernels.md` describes the format.
     ///
     /// # Errors
-    /// When the file cannot be read or its header is wrong.
+    /// Fails if the file cannot be read or its header is invalid.
     pub fn load(path: &Path) -> Result<Self> {
         let hint = "its first lines say what it computes, e.g.\n\
                     // portamark: case = \"gemm f32 m512 n512 k512 nn\"\n\
@@ -159,7 +159,7 @@ impl OwnFile {
         let stem = path.file_stem().map_or("kernel".into(), |stem| stem.to_string_lossy().into_owned());
         let kernel = OwnKernel::parse(&stem, &text).map_err(wrong)?;
         let pattern = |case: &String| {
-            // A text without signs of a pattern that is no case is a mistake in a case.
+            // Text that is not a valid case and has no wildcards is a misspelt case.
             match case.parse::<Case>() {
                 Err(error) if !case.contains(['*', '?', '[', '{', '/']) => Err(wrong(error.to_string())),
                 _ => Pattern::parse(case),
@@ -171,12 +171,12 @@ impl OwnFile {
 }
 
 impl Chooser {
-    /// How many of its tables there are, for the header of the run.
+    /// Returns the number of its tuning tables, for the header of the run.
     pub(crate) fn tables(&self) -> usize {
         self.tables.len()
     }
 
-    /// The rows to make for `case`, at least one.
+    /// Returns the jobs of `case`, one for each row to make; there is at least one.
     pub(crate) fn jobs(&self, case: &Case, device: &Capabilities) -> Vec<Job> {
         if device.takes == Takes::Cases {
             return vec![Job::Case];
@@ -219,7 +219,7 @@ impl Chooser {
         };
         match self.choice.checks {
             _ if matches!(job, Job::Refused(_) | Job::Case) => vec![job],
-            // Its rows say how its kernels ran.
+            // This device cannot run without checks, and its rows have to say so.
             _ if device.always_checked => vec![with(true)],
             None => vec![job],
             Some(Checks::Off) => vec![with(false)],
@@ -228,7 +228,7 @@ impl Chooser {
         }
     }
 
-    /// The plan of a job; none where the executor brings its own kernel.
+    /// Returns the plan of a job; `None` if the executor brings its own kernel.
     pub(crate) fn plan(
         &self,
         job: &Job,
@@ -237,7 +237,7 @@ impl Chooser {
         source: &KernelSource,
     ) -> std::result::Result<Option<Plan>, PlanError> {
         match job {
-            // Each part by what it would run alone, tuned where it is.
+            // Each part of a layer uses the kernel that it would run alone, tuned if possible.
             Job::Variant(choice) if matches!(case, Case::Layer(_)) => chain(case, &choice.variant, |part| {
                 let jobs = self.jobs(part, device);
                 let plan = self.plan(&jobs[0], part, device, source)?;

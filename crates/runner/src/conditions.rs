@@ -1,5 +1,4 @@
-//! What is found out of a device before its first case: its last-level cache, whether its clock is
-//! steady, and the times of its sentinels.
+//! State of a device before its first case: last-level cache, steadiness of its clock, and sentinel times.
 
 use portamark_executors::Executor;
 use portamark_kernels::KernelSource;
@@ -9,25 +8,25 @@ use portamark_results::{self as results, Header};
 use portamark_results::{CacheReport, SentinelTimes, Settled, TimerReport};
 use std::time::Duration;
 
-/// How a device is when its run begins.
+/// State of a device at the start of its run.
 pub(crate) struct Conditions {
-    /// What goes into the header.
+    /// Last-level cache, for the header; `None` if buffers do not rotate.
     pub(crate) cache: Option<CacheReport>,
     pub(crate) settled: Option<Settled>,
-    /// What waiting for a steady clock came to, in words, where there was any.
+    /// Result of waiting for a steady clock, as text; `None` if there was no wait.
     pub(crate) clock: Option<String>,
     pub(crate) sentinel_start: Option<SentinelTimes>,
-    /// The sentinels in the present child.
+    /// Sentinels in the current executor process.
     sentinels: Sentinels,
-    /// Generation of that child.
+    /// Generation of that process.
     sentinels_of: u32,
-    /// Bandwidth of the memory in B/s, where its curve was measured.
+    /// Memory bandwidth in B/s; `None` if the bandwidth curve was not measured.
     memory_rate: Option<f64>,
 }
 
 impl Conditions {
-    /// Looks at `device`. A resumed run goes on with the cache and the beginning of the `earlier`
-    /// one. `config` gets the size of the cache.
+    /// Examines `device` and stores the size of its cache in `config`. A resumed run reuses the cache and the
+    /// sentinel times of the `earlier` one. `longest` limits the wait for a steady clock; `None` skips it.
     pub(crate) fn find(
         executor: &mut dyn Executor,
         device: &Capabilities,
@@ -62,7 +61,7 @@ impl Conditions {
         Conditions { cache, settled, clock, sentinel_start, sentinels, sentinels_of, memory_rate }
     }
 
-    /// The sentinels, made anew where there are none in the present child.
+    /// Returns the sentinels, prepared again if the executor process is a new one.
     pub(crate) fn sentinels(
         &mut self,
         executor: &mut dyn Executor,

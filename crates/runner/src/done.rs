@@ -1,31 +1,29 @@
-//! Which rows a run has, how often their cases were tried, and which are not tried again.
+//! Rows that a run already has, how often their cases were tried, and which are not tried again.
 
 use super::choice::Job;
 use portamark_model::workload::Case;
-use portamark_results::{Identity, Row, Status};
+use portamark_results::{Identity, Row, Status, Tag};
 use std::collections::BTreeMap;
 
-/// A case that has ended so many executors is not tried again in its run.
+/// Number of executors that a case may end before it is no longer tried in its run.
 const QUARANTINE: u32 = 2;
-/// The tag of its row.
-const QUARANTINED: &str = "quarantined";
 
-/// What is known of one row.
+/// State of one row.
 #[derive(Debug, Clone, Copy)]
 struct Standing {
     status: Status,
     retry: u32,
     kills: u32,
-    /// It is to be made anew.
+    /// Whether the row is to be measured again.
     again: bool,
 }
 
-/// The rows of a run by case, text of the variant, and repeat.
+/// Rows of a run by case, name of the variant, and repeat.
 #[derive(Debug, Default)]
 pub(crate) struct Done(BTreeMap<Identity, Standing>);
 
 impl Done {
-    /// The rows of an earlier part of the run; with `retry`, those that failed are made anew.
+    /// Takes over the rows of an earlier part of the run; with `retry`, those that failed are measured again.
     pub(crate) fn from_rows(rows: &[Row], retry: bool) -> Self {
         let mut done = Done::default();
         for row in rows {
@@ -37,7 +35,7 @@ impl Done {
         done
     }
 
-    /// Takes a row that is on disk now, in place of the one that it stands for.
+    /// Records a row that is now on disk, in place of the one that it replaces.
     pub(crate) fn note(&mut self, row: &Row) {
         let identity = row.identity();
         if row.retry > 0 && !self.0.contains_key(&identity) {
@@ -50,19 +48,19 @@ impl Done {
         self.0.insert(identity, Standing { status, retry, kills, again: false });
     }
 
-    /// Whether `job`, one of `jobs` for its case, has its row of `repeat`.
+    /// Whether `job`, one of `jobs` for its case, already has its row for `repeat`.
     pub(crate) fn is_done(&self, case: &Case, job: &Job, jobs: usize, repeat: u32) -> bool {
         self.of(case, job, jobs, repeat).is_some_and(|standing| !standing.again)
     }
 
-    /// Fills in how often the case of `row` was tried and how many executors it has ended, once it is
-    /// known how this try ended. `job` is one of `jobs` for its case.
+    /// Fills in how often the case of `row` was retried and how many executors it has ended, including this
+    /// try. `job` is one of `jobs` for its case.
     pub(crate) fn count_try(&self, row: &mut Row, case: &Case, job: &Job, jobs: usize) {
         let before = self.of(case, job, jobs, row.repeat);
         row.retry = before.map_or(0, |standing| standing.retry + 1);
         row.kills = before.map_or(0, |standing| standing.kills) + u32::from(row.status.ends_the_executor());
         if row.status.ends_the_executor() && row.kills >= QUARANTINE {
-            row.tags.push(QUARANTINED.into());
+            row.tags.push(Tag::Quarantined);
             let reason = row.reason.get_or_insert_default();
             reason.push_str(&format!(
                 "; the case has ended {} executors and is not tried again in this run",
@@ -71,8 +69,8 @@ impl Done {
         }
     }
 
-    /// The row of the variant, or one without a variant, which stands for all. Where a case has one
-    /// row, any row is it: a table may have changed since.
+    /// Returns the row of the variant, or one without a variant, which stands for all variants. If the case
+    /// has only one job, any of its rows counts, because the tuning table may have changed since.
     fn of(&self, case: &Case, job: &Job, jobs: usize, repeat: u32) -> Option<Standing> {
         let (key, name) = (case.key(), job.name());
         let any = || {
@@ -83,12 +81,12 @@ impl Done {
         with(name).or_else(|| with(String::new())).or_else(any).copied()
     }
 
-    /// Rows there are.
+    /// Returns the number of rows.
     pub(crate) fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// Rows that mean that something is broken.
+    /// Returns the number of rows that indicate a defect.
     pub(crate) fn defects(&self) -> usize {
         self.0.values().filter(|standing| standing.status.is_defect()).count()
     }
@@ -120,7 +118,7 @@ mod tests {
         assert!(!done.is_done(&case, &job, 1, 1));
         let mut row = ended(Status::Timeout);
         done.count_try(&mut row, &case, &job, 1);
-        assert_eq!((row.retry, row.kills, &*row.tags[0]), (1, 2, "quarantined"));
+        assert_eq!((row.retry, row.kills, &row.tags[0]), (1, 2, &Tag::Quarantined));
         assert!(row.reason.as_ref().unwrap().ends_with("is not tried again in this run"));
         done.note(&row);
         assert_eq!((done.len(), done.defects(), done.is_done(&case, &job, 1, 1)), (1, 1, true));

@@ -1,37 +1,38 @@
-//! What a run tells whoever listens while it goes on.
+//! Progress events of a run.
 
 use portamark_model::device::Capabilities;
 use portamark_model::error::Error;
 use portamark_model::workload::Case;
 use portamark_results::Row;
 
-/// Listens to a run. Each method does nothing unless it is written anew, so a listener has only those that
-/// it needs; [`Silent`] has none.
+/// Receives the progress events of a run. Every method does nothing by default, so a listener implements only
+/// those that it needs; [`Silent`] implements none.
 pub trait Events {
-    /// Something worth knowing, one line without its end.
+    /// Receives a message for the user, one line without a line break.
     fn note(&self, _text: &str) {}
 
-    /// No GPU driver can be used, and other devices are listed instead; `error` says why, where the
-    /// executor of drivers could not even be asked.
+    /// Called if no GPU driver can be used and other devices are listed instead. `error` is the reason if the
+    /// executor for GPU drivers could not even be asked for devices.
     fn no_gpu(&self, _error: Option<&Error>) {}
 
-    /// The run will have so many rows.
+    /// Receives the number of rows that the run will have.
     fn planned(&self, _rows: usize) {}
 
-    /// A row that an earlier part of the run has made already.
+    /// Called for each row that an earlier part of the run has already made.
     fn kept(&self) {}
 
-    /// `case` begins on `device`.
+    /// Called when `case` starts on `device`.
     fn begin(&self, _device: &Capabilities, _case: &Case) {}
 
-    /// `row` of `device` is on disk; `among_several` says that its case has others, of other variants.
+    /// Called when `row` of `device` is on disk. `among_several` is true if its case also has rows of other
+    /// variants.
     fn row(&self, _device: &Capabilities, _row: &Row, _among_several: bool) {}
 
-    /// Every row is on disk, or the run was told to stop.
+    /// Called when every row is on disk or the run was stopped.
     fn end(&self) {}
 }
 
-/// Nobody listens.
+/// Listener that ignores every event.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Silent;
 

@@ -1,4 +1,4 @@
-//! What a run would do, and how long each execution would take, without running anything.
+//! Forecast of a run: its rows and the time of each execution, without running anything.
 
 use crate::events::Silent;
 use crate::options::Options;
@@ -12,18 +12,18 @@ use portamark_results as results;
 /// One row that a run would make.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ForecastRow {
-    /// The case.
+    /// Case of the row.
     pub case: Case,
-    /// Seconds of one execution, where rows of earlier runs of this device tell.
+    /// Predicted time of one execution in seconds; `None` if earlier runs on this device give no prediction.
     pub predicted_s: Option<f64>,
-    /// The kernel with its knobs, or why none can run.
+    /// Name of the kernel variant, or the reason why none can run.
     pub kernel: String,
 }
 
-/// The rows that a run of `options` would make on the device of `place`, in the order of the suite.
+/// Returns the rows that a run with `options` would make on the device of `place`, in the order of the suite.
 ///
 /// # Errors
-/// When a table of tuned variants cannot be read.
+/// Fails if a tuning table cannot be read.
 pub fn forecast(options: &Options, place: &Place) -> Result<Vec<ForecastRow>> {
     let device = &place.device;
     let earlier = results::load_readable(std::slice::from_ref(&options.output))

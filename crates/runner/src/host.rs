@@ -1,15 +1,15 @@
-//! What this machine says of itself.
+//! Memory and cache size of this machine.
 
 use portamark_measure::{Host, HostMemory};
 use std::fs::read_to_string;
 
-/// Memory and last-level cache of this machine, as far as Linux tells; elsewhere both are unknown.
+/// Returns the memory and last-level cache of this machine as reported by Linux; elsewhere both are unknown.
 pub fn this_host() -> Host {
     let cache = read_to_string("/sys/devices/system/cpu/cpu0/cache/index3/size");
     Host::new(memory(), cache.ok().and_then(|text| cache_bytes(text.trim())))
 }
 
-/// The memory of the machine; within a container that of the container.
+/// Returns the memory of the machine or, inside a container, that of the container.
 fn memory() -> Option<HostMemory> {
     let HostMemory { total, free } = meminfo(&read_to_string("/proc/meminfo").ok()?)?;
     let number = |path: &str| read_to_string(path).ok()?.trim().parse::<u64>().ok();
@@ -18,7 +18,7 @@ fn memory() -> Option<HostMemory> {
     Some(HostMemory { total: total.min(most), free: free.min(most.saturating_sub(used)) })
 }
 
-/// `MemTotal` and `MemAvailable`.
+/// Reads `MemTotal` and `MemAvailable` from the text of `meminfo`.
 fn meminfo(text: &str) -> Option<HostMemory> {
     let field = |name: &str| {
         let line = text.lines().find_map(|line| line.strip_prefix(name))?;
@@ -27,7 +27,7 @@ fn meminfo(text: &str) -> Option<HostMemory> {
     Some(HostMemory { total: field("MemTotal:")?, free: field("MemAvailable:")? })
 }
 
-/// Reads `32768K` or `32M`.
+/// Parses a size such as `32768K` or `32M` into bytes.
 fn cache_bytes(text: &str) -> Option<u64> {
     let (digits, factor) = match text.as_bytes().last()? {
         b'K' => (&text[..text.len() - 1], 1 << 10),

@@ -1,7 +1,8 @@
-//! Runs suites on devices and writes rows: opens devices, chooses kernels, orders cases and repeats, keeps
-//! drivers that hang or die apart, holds budgets, resumes, and measures two sides against each other.
+//! Runs benchmark suites on devices and writes result rows. Opens devices, chooses kernels, orders cases and
+//! repeats, isolates drivers that hang or crash, keeps time budgets, resumes earlier runs, and measures the
+//! two sides of a comparison.
 //!
-//! One case on one device:
+//! To measure one case on one device:
 //!
 //! ```
 //! # #[cfg(feature = "host")]
@@ -16,7 +17,7 @@
 //! let mut options = Options::new(Suite::new("one", vec![case]), folder.path());
 //! options.settings.max_time = Duration::from_millis(50);
 //!
-//! // The processor, in this process. `gpus()` has the devices of GPU drivers.
+//! // The CPU, in this process; `gpus()` lists the devices of GPU drivers.
 //! let place = Executors::default().host()?.remove(0);
 //! let finished = run(&options, &Found::one(place), &AtomicBool::new(false), &Silent)?;
 //! let row = &portamark_results::load(&finished.paths[0])?.rows[0];
@@ -27,11 +28,11 @@
 //! # fn main() {}
 //! ```
 //!
-//! A driver can hang, and an access out of bounds can end the process. So that this costs one case,
-//! [`BuiltIn::Program`] runs the executors in child processes of a portamark.
+//! A driver can hang, and an out-of-bounds access can end the process. With [`BuiltIn::Program`], the
+//! executors run in child processes, started from a portamark program, so that this costs only one case.
 //!
-//! Features: `wgpu`, `host` and `browser` are the executors of those names, `nvml` reads the sensors of
-//! NVIDIA's cards.
+//! Features: `wgpu`, `host` and `browser` enable the executors of those names; `nvml` reads the sensors of
+//! NVIDIA GPUs.
 
 mod case;
 mod choice;

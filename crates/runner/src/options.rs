@@ -1,4 +1,4 @@
-//! What a run is to do, resolved: nothing here knows how it was typed.
+//! Options of a run, independent of the command line.
 
 use crate::choice::KernelChoice;
 use crate::host::this_host;
@@ -12,27 +12,28 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// What of the measuring method may be set; the rest is the method.
+/// Settings of the measuring method that a user may change; the rest is fixed by the method.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// Seed of inputs, of the elements that are verified, and of the order of repeats.
+    /// Seed of the inputs, of the choice of verified elements, and of the order of repeats.
     pub seed: u32,
-    /// What the elements of inputs are drawn from.
+    /// Distribution that input elements are drawn from.
     pub dist: Distribution,
-    /// Deadline of one message to the executor.
+    /// Timeout of one message to the executor.
     pub timeout: Duration,
-    /// Bytes that one case may hold on the device; without this 80 % of a card's memory, or half of the
-    /// host's where the device computes in that.
+    /// Maximum bytes that one case may hold on the device. `None` means 80 % of a GPU's own memory, or half
+    /// of the host's memory if the device works in that.
     pub memory: Option<u64>,
-    /// Each case is sampled at least so long, in all its repeats together.
+    /// Minimum sampling time of each case, in all its repeats together.
     pub min_time: Duration,
-    /// No case is sampled longer than this, in all its repeats together.
+    /// Maximum sampling time of each case, in all its repeats together.
     pub max_time: Duration,
-    /// The least warm-up of a case.
+    /// Minimum warm-up time of a case.
     pub warmup: Duration,
-    /// Sampling stops when the half-width of the median's interval is within this part of the median.
+    /// Target precision: sampling stops when the half-width of the median's confidence interval is at most
+    /// this fraction of the median.
     pub max_noise: f64,
-    /// Whether buffers rotate over twice the last-level cache; otherwise the caches are warm.
+    /// Whether buffers rotate over twice the last-level cache; `false` measures with warm caches.
     pub rotate: bool,
 }
 
@@ -54,7 +55,7 @@ impl Default for Settings {
 }
 
 impl Settings {
-    /// The settings of the method on `device`. Times of a case are divided by its repeats.
+    /// Returns the settings of the method for `device`. Sampling times are divided by `repeats`.
     pub fn config(&self, device: &Capabilities, repeats: u32) -> Config {
         let host = this_host();
         Config {
@@ -74,18 +75,18 @@ impl Settings {
     }
 }
 
-/// What has a child process of its own.
+/// Unit of work that gets a child process of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Isolation {
-    /// Each device; a fresh child follows one that failed.
+    /// One process per device; after a failure a fresh one is started.
     #[default]
     Device,
-    /// Each case: nothing of an earlier case can disturb it, and starting costs a moment.
+    /// One process per case: earlier cases cannot affect it, at the cost of starting a process each time.
     Case,
 }
 
 impl Isolation {
-    /// As in the header of a run.
+    /// Returns the name as it is written to the header of a run.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Isolation::Device => "device",
@@ -94,49 +95,49 @@ impl Isolation {
     }
 }
 
-/// What is done with an earlier run of the same suite on the same device.
+/// How to treat an earlier run of the same suite on the same device.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Earlier {
-    /// It stays, and a new run begins.
+    /// Leave it unchanged and start a new run.
     #[default]
     Leave,
-    /// The newest one that was interrupted goes on, if there is one.
+    /// Continue the newest interrupted run, if there is one.
     Resume,
-    /// The newest one goes on, finished or not: cases that failed, crashed, ran out of memory or into
-    /// their deadline are tried again.
+    /// Continue the newest run, finished or not, and retry cases that failed, crashed, ran out of memory or
+    /// timed out.
     RetryFailed,
 }
 
-/// One run.
+/// Options of one run.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// The cases.
+    /// Cases to measure.
     pub suite: Suite,
-    /// What of the method is set.
+    /// Settings of the measuring method.
     pub settings: Settings,
-    /// Where kernel texts come from.
+    /// Where kernel sources come from.
     pub source: KernelSource,
-    /// Which kernels run.
+    /// Kernels to measure for each case.
     pub choice: KernelChoice,
-    /// Measuring time of each device, if it is limited.
+    /// Measuring time per device; `None` if unlimited.
     pub budget: Option<Duration>,
-    /// Before the first case the device works until its clock is steady, at most so long.
+    /// Maximum time that the device works before the first case until its clock is steady; `None` skips this.
     pub settle: Option<Duration>,
-    /// In how many processes each case is measured, in an order drawn by the seed.
+    /// Number of processes in which each case is measured, in an order drawn from the seed.
     pub repeats: u32,
-    /// The user's words about the run, kept in the file.
+    /// User-defined labels of the run, stored in its result file.
     pub labels: BTreeMap<String, String>,
-    /// Folder of result files.
+    /// Folder for result files.
     pub output: PathBuf,
-    /// What is done with an earlier run.
+    /// How to treat an earlier run.
     pub earlier: Earlier,
-    /// How far cases are kept apart.
+    /// Unit of work that gets a child process of its own.
     pub isolation: Isolation,
 }
 
 impl Options {
-    /// A run of `suite` into the folder `output`, with everything else as `portamark run` has it where
-    /// no flag is given: the embedded kernels, tuned where a table is, one process, no limit of time.
+    /// Creates options for a run of `suite` into the folder `output`, with the defaults of `portamark run`:
+    /// embedded kernels, tuned if there is a table, one process, no time limit.
     pub fn new(suite: Suite, output: impl Into<PathBuf>) -> Self {
         Options {
             suite,

@@ -1,22 +1,22 @@
-//! In which order cases are measured.
+//! Order in which cases are measured.
 
 use portamark_stats::permutation;
 
-/// One case in one of its processes.
+/// One case in one of its repeats, each of which is a process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Turn {
-    /// Which process of the case, from 1.
+    /// Number of the repeat, from 1.
     pub(crate) repeat: u32,
-    /// The place of the case in the suite.
+    /// Index of the case in the suite.
     pub(crate) case: usize,
 }
 
-/// All repeats of `cases` cases. Each repeat visits every case, in an order of its own that follows
-/// from `seed`: what changes slowly (a clock, a neighbour on the machine) then falls on other cases
-/// each time. One repeat alone keeps the order of the suite, in which small cases come first.
+/// Returns the turns of all repeats of `cases` cases. Each repeat visits every case in its own order, derived
+/// from `seed`, so that slow changes (a clock, other load on the machine) affect different cases each time. A
+/// single repeat keeps the order of the suite, in which small cases come first.
 pub(crate) fn turns(cases: usize, repeats: u32, seed: u32) -> Vec<Turn> {
     let of_one = |repeat: u32| {
-        // The seed and the repeat in one number, so that neither makes up for the other.
+        // Seed and repeat in separate bits, so that different pairs never give the same number.
         let seed = u64::from(seed) << 32 | u64::from(repeat);
         let order = if repeats == 1 { (0..cases).collect() } else { permutation(cases, seed) };
         order.into_iter().map(move |case| Turn { repeat, case })

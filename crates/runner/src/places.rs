@@ -1,4 +1,4 @@
-//! Where devices are: which executors are asked for them, and how each is started.
+//! Device discovery: which executors are asked for devices, and how each executor is started.
 
 use crate::events::Events;
 #[cfg(feature = "browser")]
@@ -14,13 +14,13 @@ use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-/// A driver or a runtime may load for seconds at its first use.
+/// Timeout of the first message; a driver or runtime may take seconds to load.
 const HELLO: Duration = Duration::from_secs(60);
 
-/// A device and how its executor is started.
+/// A device, and how its executor is started.
 #[derive(Debug, Clone)]
 pub struct Place {
-    /// The device.
+    /// Capabilities of the device.
     pub device: Capabilities,
     /// Name and version of its executor.
     pub executor: String,
@@ -30,12 +30,12 @@ pub struct Place {
 /// How an executor is started.
 #[derive(Debug, Clone)]
 enum Launcher {
-    /// A child process of its own.
+    /// As a child process.
     Program(Program),
-    /// A service in this process.
+    /// As a service in this process.
     #[cfg(any(feature = "host", feature = "wgpu"))]
     InProcess(MakeService),
-    /// The page that is connected to this process.
+    /// As the browser page that is connected to this process.
     #[cfg(feature = "browser")]
     Browser(Arc<BrowserServer>),
 }
@@ -52,11 +52,11 @@ impl Launcher {
     }
 }
 
-/// The device that a page in a browser has.
+/// Name of the device that a page in a browser provides.
 pub const BROWSER: &str = "browser";
 
 impl Place {
-    /// An executor of its own, which starts at its first request.
+    /// Returns a new executor for the device, which starts at its first request.
     pub fn start(&self) -> Box<dyn Executor> {
         self.launcher.start()
     }
@@ -65,34 +65,34 @@ impl Place {
 /// Where the built-in executors run.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum BuiltIn {
-    /// In this process. A driver that hangs or dies takes the process with it.
+    /// In this process. A driver that hangs or crashes takes the process with it.
     #[default]
     InProcess,
-    /// In child processes of this program, a portamark: a driver that hangs or dies costs one case.
+    /// In child processes of this portamark program. A driver that hangs or crashes costs only one case.
     Program(PathBuf),
 }
 
-/// Which executors there are to ask, and how they are started.
+/// Executors to ask for devices, and how to start them.
 #[derive(Debug, Clone)]
 pub struct Executors {
-    /// Command of an external executor, instead of the built-in ones.
+    /// Command of an external executor that replaces the built-in ones; `None` uses the built-in ones.
     pub command: Option<String>,
-    /// Where the built-in ones run.
+    /// Where the built-in executors run.
     pub built_in: BuiltIn,
-    /// A program in place of that of the external executor, which gets its arguments.
+    /// Program to run in place of the external executor's, with the same arguments.
     pub program: Option<PathBuf>,
-    /// Variables for the environment of child processes.
+    /// Names and values of environment variables for child processes.
     pub environment: Vec<(String, String)>,
-    /// Threads of the host's processor on the device `host`; without this one for each core.
+    /// Number of CPU threads of the device `host`; `None` means one per core.
     pub threads: Option<u32>,
-    /// Python that runs devices like `numpy`, `torch:npu` and `jax`; without this PORTAMARK_PYTHON, or
-    /// python3.
+    /// Python interpreter for devices such as `numpy`, `torch:npu` and `jax`; `None` means PORTAMARK_PYTHON,
+    /// or else python3.
     pub python: Option<PathBuf>,
-    /// Address and port where the page of the device `browser` is served; port 0 is a free one.
+    /// Address and port at which the page of the device `browser` is served; port 0 picks a free port.
     pub page: SocketAddr,
-    /// Is told the address of that page, and what happens there.
+    /// Receives messages for the user: the address of that page and what happens there.
     pub say: fn(&str),
-    /// The server of that page, once there is one.
+    /// Server of that page, once it is started.
     #[cfg(feature = "browser")]
     server: Arc<OnceLock<Arc<BrowserServer>>>,
 }
@@ -114,28 +114,30 @@ impl Default for Executors {
     }
 }
 
-/// Devices that were chosen.
+/// Result of a device search.
 #[derive(Debug, Clone)]
 pub struct Found {
-    /// They and how their executors are started.
+    /// Chosen devices, and how their executors are started.
     pub chosen: Vec<Place>,
-    /// Ids of all devices that were listed on the way, chosen or not.
+    /// Ids of all devices that were listed in the search, chosen or not.
     pub present: Vec<String>,
 }
 
 impl Found {
-    /// One device.
+    /// Creates the result of a search that chose one device and listed no others.
     pub fn one(place: Place) -> Self {
         Found { present: vec![place.device.id.clone()], chosen: vec![place] }
     }
 }
 
 impl Executors {
-    /// The devices that `wanted` names: numbers, parts of an id, or `all` of those that the built-in or
-    /// the external executor lists; or a foreign runtime, e.g. `torch:cuda`, or the browser.
+    /// Finds the devices that `wanted` names. Each name is a number, a part of an id, or `all`, out of the
+    /// devices that the built-in or external executors list; or a foreign runtime, e.g. `torch:cuda`; or
+    /// `browser`.
     ///
     /// # Errors
-    /// When an executor that is needed does not start, or `wanted` names no device, or several.
+    /// Fails if a required executor does not start, or if a name matches no device or, as part of an id,
+    /// several.
     pub fn find(&self, wanted: &[String], events: &dyn Events) -> Result<Found> {
         let mut listed: Option<Vec<Place>> = None;
         let mut chosen: Vec<Place> = Vec::new();
@@ -164,11 +166,11 @@ impl Executors {
         Ok(Found { chosen, present })
     }
 
-    /// The devices of the external executor, or of the built-in ones: those of GPU drivers, then the
-    /// host's processor.
+    /// Lists the devices of the external executor, or of the built-in ones: those of GPU drivers, then the
+    /// CPU.
     ///
     /// # Errors
-    /// When the external executor does not start, or none of the built-in ones does.
+    /// Fails if the external executor, or the built-in one for the CPU, does not start.
     pub fn list(&self, events: &dyn Events) -> Result<Vec<Place>> {
         if let Some(command) = &self.command {
             return ask(&Launcher::Program(self.external(command)?), "the executor");
@@ -188,10 +190,10 @@ impl Executors {
         Ok(places)
     }
 
-    /// The devices of GPU drivers alone.
+    /// Lists only the devices of GPU drivers.
     ///
     /// # Errors
-    /// When their executor does not start or breaks.
+    /// Fails if their executor does not start or breaks.
     pub fn gpus(&self) -> Result<Vec<Place>> {
         match &self.built_in {
             BuiltIn::Program(program) => ask(&self.child(program, &["wgpu"]), "wgpu"),
@@ -205,10 +207,10 @@ impl Executors {
         }
     }
 
-    /// The host's processor.
+    /// Lists the CPU as a device.
     ///
     /// # Errors
-    /// When its executor does not start or breaks.
+    /// Fails if its executor does not start or breaks.
     pub fn host(&self) -> Result<Vec<Place>> {
         match (&self.built_in, self.threads) {
             (BuiltIn::Program(program), None) => ask(&self.child(program, &["host"]), "host"),
@@ -229,7 +231,7 @@ impl Executors {
         ask(&Launcher::Program(runtime.program(self.python.as_deref())?), want)
     }
 
-    /// The device of a browser, once one has opened the page.
+    /// Waits until a browser opens the page, and returns its device.
     #[cfg(feature = "browser")]
     fn browser(&self) -> Result<Vec<Place>> {
         let failed = |error: std::io::Error| {
@@ -253,13 +255,13 @@ impl Executors {
         Err(Error::NoDevice { message, explained: true })
     }
 
-    /// The server of the page, if there is one: people look at the page too.
+    /// Returns the server of the page, so that progress can be shown there too; `None` if no page is served.
     #[cfg(feature = "browser")]
     pub fn audience(&self) -> Option<Arc<BrowserServer>> {
         self.server.get().cloned()
     }
 
-    /// The program of the built-in executors as one of them.
+    /// Returns a launcher that runs `program` as a built-in executor.
     fn child(&self, program: &std::path::Path, arguments: &[&str]) -> Launcher {
         let arguments = ["executor"].iter().chain(arguments).map(|word| word.to_string()).collect();
         Launcher::Program(Program {
@@ -268,7 +270,7 @@ impl Executors {
         })
     }
 
-    /// An external executor: its command, split at spaces.
+    /// Returns the program of an external executor, whose `command` is split at spaces.
     fn external(&self, command: &str) -> Result<Program> {
         let mut words = command.split_whitespace().map(str::to_owned);
         let program = words.next().ok_or_else(|| Error::refused("the command of the executor is empty"))?;
@@ -278,7 +280,7 @@ impl Executors {
     }
 }
 
-/// Asks the executor that `launcher` starts for its devices.
+/// Starts the executor of `launcher` and asks it for its devices.
 fn ask(launcher: &Launcher, name: &str) -> Result<Vec<Place>> {
     let refused = |fault: Fault| match fault.kind {
         FaultKind::Unsupported => {
@@ -292,7 +294,7 @@ fn ask(launcher: &Launcher, name: &str) -> Result<Vec<Place>> {
     Ok(devices.into_iter().map(place).collect())
 }
 
-/// The places among `places` that `want` names: a number, `all`, or a part of the id.
+/// Returns the elements of `places` that `want` names: a number, `all`, or a part of the id.
 fn choose<'a>(places: &'a [Place], want: &str) -> Result<Vec<&'a Place>> {
     if places.is_empty() {
         return Err(Error::NoDevice { message: "no device was found".into(), explained: false });

@@ -1,4 +1,4 @@
-//! Proof without timing, for every kernel variant that could run a case.
+//! Verification without timing, for every kernel variant that can run a case.
 
 use crate::options::Settings;
 use crate::places::Place;
@@ -11,43 +11,43 @@ use portamark_model::suite::Suite;
 use portamark_model::workload::Case;
 use portamark_results::redact;
 
-/// Cases that are predicted to take longer than this for one execution are left out.
+/// Predicted time of one execution, in seconds, above which a case is skipped.
 const LONGEST_S: f64 = 5.0;
 
-/// What became of one variant of a case, or of the whole case.
+/// Outcome for one variant of a case, or for the whole case.
 #[derive(Debug, Clone, PartialEq)]
 pub enum ProofOutcome {
-    /// The oracle agrees; the largest error is this part of its bound.
+    /// The output agrees with the oracle.
     Proven {
-        /// |out − reference| / bound of the worst element.
+        /// |out − reference| / bound of the worst element, at most 1.
         worst_ratio: f64,
     },
-    /// It does not agree, with the reason.
+    /// The output differs from the oracle's; holds the reason.
     Wrong(String),
-    /// It could not run, with the reason.
+    /// The variant could not run; holds the reason.
     Failed(String),
-    /// The device cannot run it, with the reason.
+    /// The device does not support the case or variant; holds the reason.
     Unsupported(String),
-    /// One execution is predicted to take this long, in seconds; it was not tried.
+    /// The case was not tried, because one execution is predicted to take too long.
     LeftOut {
-        /// Seconds.
+        /// Predicted time of one execution, in seconds.
         predicted_s: f64,
     },
 }
 
-/// One line of a check: a case, the variant where one was tried, and what became of it.
+/// Verification result of one variant of a case, or of a whole case.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Proof<'a> {
-    /// The case.
+    /// Case to verify.
     pub case: &'a Case,
-    /// Text of the variant; empty where the executor brings its own kernel, none where nothing was tried.
+    /// Name of the variant; empty if the executor brings its own kernel, `None` if no variant was tried.
     pub variant: Option<String>,
-    /// What became of it.
+    /// Outcome of the verification.
     pub outcome: ProofOutcome,
 }
 
-/// Proves every variant that could run a case of `suite` on the device of `place`, or with `preferred`
-/// only the one that a run would use, and hands each outcome to `tell`.
+/// Verifies every variant that can run a case of `suite` on the device of `place` and passes each result to
+/// `tell`. With `preferred`, verifies only the preferred variant of each case.
 pub fn verify(
     suite: &Suite,
     place: &Place,
@@ -84,7 +84,7 @@ pub fn verify(
     }
 }
 
-/// The plans that could run `case`; one empty one where the executor brings its own kernels.
+/// Returns the plans that can run `case`; a single `None` if the executor brings its own kernels.
 fn plans(
     case: &Case,
     device: &Capabilities,

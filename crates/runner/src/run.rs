@@ -7,29 +7,30 @@ use crate::order::turns;
 use crate::places::Found;
 use crate::track::{Setup, Track};
 use portamark_model::error::Result;
-use portamark_results::{self as results, End, Outcome};
+use portamark_results::{self as results, End, RunOutcome};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-/// What a run came to.
+/// Result of a run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finished {
-    /// The result files, one for each device.
+    /// Result files, one for each device.
     pub paths: Vec<PathBuf>,
-    /// Rows that mean that something is broken: wrong, failed, crashed, or into the deadline.
+    /// Number of rows that indicate a defect: wrong, failed, crashed, or timed out.
     pub defects: usize,
-    /// Whether it was told to stop before its end.
+    /// Whether the run was stopped before its end.
     pub interrupted: bool,
 }
 
-/// Measures `options.suite` on every chosen device, a row of each case on disk before the next begins.
+/// Measures `options.suite` on every chosen device. The row of each case is on disk before the next case
+/// starts.
 ///
-/// Devices take turns, A B then B A, so that those of one machine see the same disturbances. Where `stop`
-/// becomes true, the case that runs is finished and the files are closed as interrupted.
+/// Devices take turns, A B then B A, so that devices of one machine see the same disturbances. When `stop`
+/// becomes true, the current case is finished and the files are closed as interrupted.
 ///
 /// # Errors
-/// When a file cannot be read or written. What a case does, however bad, is a row and no error.
+/// Fails if a file cannot be read or written. A case that fails, however badly, is a row and not an error.
 pub fn run(options: &Options, found: &Found, stop: &AtomicBool, events: &dyn Events) -> Result<Finished> {
     let Options { suite, repeats, .. } = options;
     let setup = Setup { run_id: results::run_id(), ab: None, present: found.present.clone() };
@@ -81,7 +82,7 @@ pub fn run(options: &Options, found: &Found, stop: &AtomicBool, events: &dyn Eve
     finish(tracks, started.elapsed().as_secs_f64(), interrupted)
 }
 
-/// Closes the files.
+/// Closes the result files and counts defects.
 pub(crate) fn finish(
     tracks: impl IntoIterator<Item = Track>,
     wall_s: f64,
@@ -92,7 +93,7 @@ pub(crate) fn finish(
         paths.push(track.writer.path().to_path_buf());
         defects += track.done.defects();
         let energy = track.sensors.energy();
-        let outcome = if interrupted { Outcome::Interrupted } else { Outcome::Done };
+        let outcome = if interrupted { RunOutcome::Interrupted } else { RunOutcome::Done };
         let mut end = End::new(track.done.len() as u64, track.earlier_s + wall_s, outcome);
         end.energy = energy;
         track.writer.finish(end)?;

@@ -1,4 +1,4 @@
-//! The sensors of one device during a run, or why it has none.
+//! Sensors of one device during a run, or the reason why it has none.
 
 use crate::telemetry::{Sampler, sensor_of};
 use portamark_model::device::Capabilities;
@@ -6,17 +6,17 @@ use portamark_results as results;
 use portamark_results::{Energy, Telemetry};
 use std::path::Path;
 
-/// The sensors of one device.
+/// Running sensors of one device, or the reason why it has none.
 pub(crate) struct Sensors(Result<Sampler, String>);
 
 impl Sensors {
-    /// Starts to read those of `device`, at the PCI address `slot` if that is known.
+    /// Starts reading the sensors of `device`. `slot` is its PCI address, if known.
     pub(crate) fn of(device: &Capabilities, slot: Option<&str>) -> Self {
         let sensor = sensor_of(device, slot, Path::new("/"));
         Sensors(sensor.map(Sampler::start).map_err(|reason| results::redact(&reason)))
     }
 
-    /// Their source, or the reason, for the header.
+    /// Returns the source of the readings, or the reason why there are none, for the header.
     pub(crate) fn describe(&self) -> String {
         match &self.0 {
             Ok(sampler) => sampler.source().to_string(),
@@ -24,12 +24,12 @@ impl Sensors {
         }
     }
 
-    /// What was read since this was last called.
+    /// Returns the readings since the last call; `None` if there were none.
     pub(crate) fn take(&self) -> Option<Telemetry> {
         self.0.as_ref().ok()?.take()
     }
 
-    /// The energy since the start.
+    /// Returns the energy since the start; `None` if it is not measured.
     pub(crate) fn energy(&self) -> Option<Energy> {
         self.0.as_ref().ok()?.energy()
     }

@@ -1,4 +1,4 @@
-//! Two sides at once, batch by batch, for a comparison.
+//! Comparison of two sides, measured at once, batch by batch.
 
 use crate::case::run_pair;
 use crate::events::Events;
@@ -15,26 +15,28 @@ use std::time::Instant;
 /// One side of a comparison.
 #[derive(Debug, Clone)]
 pub struct Side {
-    /// What it is to do. Both sides have as many cases, repeats of the same number and the same seed.
+    /// Options of its run. Both sides must have the same number of cases, number of repeats and seed.
     pub options: Options,
-    /// Its device.
+    /// Device that the side runs on.
     pub place: Place,
     /// Ids of all devices that were listed, chosen or not.
     pub present: Vec<String>,
-    /// Its name and words, for its file.
+    /// Name and description of the side, stored in its result file.
     pub ab: AbSide,
 }
 
-/// One side during a run.
+/// One side with its state during the run.
 struct Contender<'a> {
     side: &'a Side,
     track: Track,
 }
 
-/// Measures both sides, the reference first: each case in fresh processes, A B B A, `repeats` times.
+/// Measures both sides, of which the first is the reference. Each case runs `repeats` times, in fresh
+/// processes and in the order A B B A. When `stop` becomes true, the current case is finished and the files
+/// are closed as interrupted.
 ///
 /// # Errors
-/// When a file cannot be read or written. What a case does, however bad, is a row and no error.
+/// Fails if a file cannot be read or written. A case that fails, however badly, is a row and not an error.
 pub fn run_sides(sides: [&Side; 2], stop: &AtomicBool, events: &dyn Events) -> Result<Finished> {
     let run_id = results::run_id();
     let mut a = contender(sides[0], &run_id, events)?;
@@ -64,7 +66,7 @@ fn contender<'a>(side: &'a Side, run_id: &str, events: &dyn Events) -> Result<Co
     Ok(Contender { side, track })
 }
 
-/// Where one side's device has no clock that can be trusted, both sides use the host's.
+/// Makes both sides use the host clock if only one of their devices has a trusted clock.
 fn one_clock(a: &mut TimerReport, b: &mut TimerReport, events: &dyn Events) {
     if a.chosen != b.chosen {
         events
@@ -73,8 +75,8 @@ fn one_clock(a: &mut TimerReport, b: &mut TimerReport, events: &dyn Events) {
     }
 }
 
-/// Where both sides have one memory, buffers outgrow the larger cache that was found: with different
-/// numbers of buffers the sides would not do the same.
+/// Makes both sides use the larger of the two measured cache sizes if they share one memory: with different
+/// numbers of buffer sets they would not do the same work.
 fn one_cache(a: &mut Track, b: &mut Track) {
     if a.device.name == b.device.name || (a.device.is_software() && b.device.is_software()) {
         let bytes = a.config.cache_bytes.max(b.config.cache_bytes);
@@ -82,7 +84,7 @@ fn one_cache(a: &mut Track, b: &mut Track) {
     }
 }
 
-/// Both sides of one case in fresh processes, unless both have their row.
+/// Measures both sides of one case in fresh processes, unless both already have their rows.
 fn one_turn<'a>(
     a: &mut Contender<'a>,
     b: &mut Contender<'a>,

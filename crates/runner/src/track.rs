@@ -1,4 +1,4 @@
-//! One device during a run: its executor, its file, its budget.
+//! State of one device during a run: executor, result file, budget.
 
 use super::choice::Chooser;
 use super::conditions::Conditions;
@@ -17,17 +17,17 @@ use portamark_results::{
 };
 use std::collections::BTreeMap;
 
-/// What all devices of a run share.
+/// Data shared by all devices of a run.
 pub(crate) struct Setup {
-    /// Identifier of the run.
+    /// Identifier of the run, the same in all of its result files.
     pub(crate) run_id: String,
-    /// The side of a comparison, if it is one.
+    /// Side of a comparison; `None` if the run is not a comparison.
     pub(crate) ab: Option<AbSide>,
-    /// Ids of all devices that are there, chosen or not.
+    /// Ids of all devices that are present, chosen or not.
     pub(crate) present: Vec<String>,
 }
 
-/// One device during a run.
+/// State of one device during a run.
 pub(crate) struct Track {
     pub(crate) device: Capabilities,
     pub(crate) executor: Box<dyn Executor>,
@@ -39,16 +39,16 @@ pub(crate) struct Track {
     pub(crate) predictor: Predictor,
     pub(crate) budget: Budget,
     pub(crate) chooser: Chooser,
-    /// The rows that there are.
+    /// Rows that exist already.
     pub(crate) done: Done,
     pub(crate) earlier_s: f64,
 }
 
 impl Track {
-    /// Starts an executor for `device`, tests its timer, and makes or reopens its file.
+    /// Starts the executor of `place`, tests the device's timer, and creates or reopens its result file.
     pub(crate) fn open(options: &Options, setup: &Setup, place: &Place, events: &dyn Events) -> Result<Self> {
         let mut device = place.device.clone();
-        // Where the card is in someone's machine is no one's business.
+        // The PCI slot is private to the user's machine and does not go into the file.
         let slot = device.pci_bus_id.take();
         let mut config = options.settings.config(&device, options.repeats);
         let chooser = options.choice.chooser(&device, &options.output, &options.source, events)?;
@@ -76,7 +76,7 @@ impl Track {
             ("tuning_tables".to_string(), chooser.tables().to_string()),
             ("repeats".to_string(), options.repeats.to_string()),
         ]);
-        // What is usual goes without saying, as it did before there was a choice.
+        // The default is left out, as in files from before this was an option.
         if config.warmup != Config::default().warmup {
             header.options.insert("warmup_s".to_string(), config.warmup.as_secs_f64().to_string());
         }
@@ -134,7 +134,7 @@ impl Track {
     }
 }
 
-/// The file of an earlier run to go on with, where that is asked for and there is one.
+/// Reopens the file of an earlier run to continue; `None` if that is not requested or there is none.
 fn reopen_file(
     options: &Options,
     setup: &Setup,
@@ -167,7 +167,7 @@ fn reopen_file(
     Ok(Some((writer, earlier)))
 }
 
-/// Lets a predictor know what earlier rows took.
+/// Passes the times of earlier rows to a predictor.
 pub(crate) fn learn(predictor: &mut Predictor, rows: &[Row]) {
     for row in rows {
         if let (Some(seconds), Ok(case)) = (row.seconds(), row.case.parse::<Case>()) {
@@ -176,7 +176,7 @@ pub(crate) fn learn(predictor: &mut Predictor, rows: &[Row]) {
     }
 }
 
-/// What to say of a timer before a run, a line for each finding; nothing of one without fault.
+/// Returns a line about the timer for each finding of its self-test; none if there are no findings.
 fn timer_talk(device: &Capabilities, timer: &TimerReport) -> Vec<String> {
     let clock = match timer.chosen {
         TimerChoice::Device => "its clock is used all the same",

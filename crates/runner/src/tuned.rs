@@ -1,4 +1,4 @@
-//! Files of tuned variants: where they lie, reading and replacing them.
+//! Tuning table files: location, reading and replacing.
 
 use portamark_kernels::TuningTable;
 use portamark_model::device::Capabilities;
@@ -7,15 +7,15 @@ use portamark_results::replace_file;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-/// The user's table for `device` beside the result files in `results`.
+/// Returns the path of the user's tuning table for `device`, next to the result files in `results`.
 pub fn tuned_path(results: &Path, device: &Capabilities) -> PathBuf {
     results.join("tuned").join(format!("{}.toml", device.slug()))
 }
 
-/// Reads a table.
+/// Reads a tuning table.
 ///
 /// # Errors
-/// In words, when the file cannot be read or is no table of this version.
+/// Fails if the file cannot be read or is not a tuning table of this version.
 pub fn load_tuned(path: &Path) -> Result<TuningTable> {
     let text = std::fs::read_to_string(path).map_err(|error| Error::io("read", path, error))?;
     TuningTable::from_toml(&text).map_err(|message| Error::Input {
@@ -25,10 +25,10 @@ pub fn load_tuned(path: &Path) -> Result<TuningTable> {
     })
 }
 
-/// Puts `table` into the place of `path` in one step, and makes the folders above it.
+/// Replaces the file at `path` by `table` in one step, and creates missing folders above it.
 ///
 /// # Errors
-/// When it cannot be written.
+/// Fails if a folder or the file cannot be written.
 pub fn save_tuned(path: &Path, table: &TuningTable) -> Result<()> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     std::fs::create_dir_all(folder).map_err(|error| Error::io("create", folder, error))?;

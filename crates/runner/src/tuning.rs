@@ -1,4 +1,4 @@
-//! The search for the fastest variant of each case, into a table that a run reads.
+//! Tuning: finds the fastest kernel variant of each case and stores it in a table that runs read.
 
 use crate::events::Events;
 use crate::options::Settings;
@@ -22,55 +22,56 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-/// A candidate that compiles for longer is dropped.
+/// Maximum time to prepare a candidate; slower ones are dropped.
 const COMPILE: Duration = Duration::from_secs(5);
-/// Bytes that the candidates of one case may hold together.
+/// Device memory that the candidates of one case may hold together, in bytes.
 const MEMORY: u64 = 2 << 30;
-/// So many variants of a case are tried at most.
+/// Maximum number of variants that are tried for a case.
 const MOST_CANDIDATES: usize = 48;
 
-/// A search.
+/// Options of a tuning search.
 #[derive(Debug, Clone)]
 pub struct TuningOptions {
-    /// The cases; those that share a key of the table are tuned once.
+    /// Cases to tune; those that share a tuning key are tuned once.
     pub suite: Suite,
-    /// What of the method is set.
+    /// Settings of the measuring method.
     pub settings: Settings,
-    /// Where kernel texts come from.
+    /// Where kernel sources come from.
     pub source: KernelSource,
-    /// Time for each device, compiling and proof included.
+    /// Time for each device, including compilation and verification.
     pub budget: Duration,
 }
 
-/// What was found for one key of the table.
+/// Tuning result for one key of the table.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TunedLine {
-    /// The key.
+    /// Key of the entry in the tuning table.
     pub key: String,
-    /// The variant that runs where no table says otherwise.
+    /// Variant that runs if no tuning table names another.
     pub default: String,
-    /// The fastest one, or that the default stays.
+    /// Fastest variant, or a note that the default stays.
     pub tuned: String,
-    /// Its time over that of the default; none where the default stays.
+    /// Time of the fastest variant relative to the default; `None` if the default stays.
     pub ratio: Option<f64>,
 }
 
-/// What a search on one device came to.
+/// Result of a tuning search on one device.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Tuning {
-    /// A line for each key that was tuned.
+    /// One line for each key that was tuned.
     pub lines: Vec<TunedLine>,
-    /// How long it took.
+    /// Duration of the search.
     pub took: Duration,
-    /// Variants that are wrong or fail; they are not used.
+    /// Number of variants that are wrong or fail; they are not used.
     pub broken: usize,
 }
 
-/// Finds the fastest variant of each case on the device of `place` and keeps it in the table at `path`,
-/// key by key. What is not tuned anew stays there, unless it is of another driver or wgpu.
+/// Finds the fastest variant of each case on the device of `place` and stores it in the table at `path`, key
+/// by key. Other entries of the table are kept, unless they are for another device, driver or wgpu version.
+/// If `stop` becomes true, the search ends after the current key.
 ///
 /// # Errors
-/// When the table cannot be read or written, or the timer's self-test fails.
+/// Fails if the table cannot be read or written, or the timer's self-test fails.
 pub fn tune_suite(
     options: &TuningOptions,
     place: &Place,
@@ -83,7 +84,7 @@ pub fn tune_suite(
     Ok(Tuning { lines: tuner.lines, took: tuner.started.elapsed(), broken: tuner.broken })
 }
 
-/// The search on one device.
+/// A tuning search on one device.
 struct Tuner<'a> {
     options: &'a TuningOptions,
     events: &'a dyn Events,
@@ -168,7 +169,7 @@ impl<'a> Tuner<'a> {
                 ));
                 return Ok(());
             }
-            // Twice an even share: many need less.
+            // Twice an even share, because many keys need less.
             let share = left.min(left * 2 / (total - number) as u32);
             let said = self.case(&key, case, share)?;
             self.events.note(&format!("[{}/{total}] {}: {case}: {said}", number + 1, self.device.name));
@@ -176,7 +177,7 @@ impl<'a> Tuner<'a> {
         Ok(())
     }
 
-    /// Tunes one key on `case` and says what came of it.
+    /// Tunes one key on `case` and returns a one-line summary.
     fn case(&mut self, key: &TuningKey, case: &Case, share: Duration) -> Result<String> {
         if let Some(reason) = case.too_large() {
             return Ok(format!("unsupported: {reason}"));
@@ -258,11 +259,11 @@ impl<'a> Tuner<'a> {
         self.events.note(&format!("warning: {case}: {variant}: {reason}"));
     }
 
-    /// Writes down what was found for `key`.
+    /// Stores the result for `key` in the table and returns a one-line summary.
     fn keep(&mut self, key: &TuningKey, case: &Case, tried: &[Variant], found: &Tuned) -> Result<String> {
         let variant = tried[found.winner].clone().but(|it| it.checks = found.checks);
         let default = tried[0].to_string();
-        // Three digits are more than the noise leaves.
+        // Further digits would be noise.
         let ratio = (found.ratio * 1000.0).round() / 1000.0;
         let entry =
             TunedEntry { variant: variant.clone(), case: case.key(), default: default.clone(), ratio };
@@ -275,7 +276,7 @@ impl<'a> Tuner<'a> {
         });
         self.table.entries.insert(key.clone(), entry);
         save_tuned(self.path, &self.table)?;
-        // Its fates are of all that ran but the default.
+        // The fates cover every candidate that ran except the default.
         let looked = 1 + found.fates.iter().map(|(place, _)| place).filter(|place| **place > 0).count();
         let seconds = units::seconds(found.default_s);
         Ok(if stays {

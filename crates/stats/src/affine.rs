@@ -1,89 +1,88 @@
-//! Straight lines T(k) = a + b·k through times of batches of k executions.
+//! Fits of straight lines T(k) = a + b·k to the times of batches of k executions.
 //!
-//! The slope b is the time of one execution and the intercept a the overhead of a batch. A slope
-//! through the origin would be wrong, because a batch of nothing takes time too.
+//! The slope b is the time of one execution and the intercept a the overhead of a batch. A line
+//! through the origin would be wrong, because an empty batch takes time too.
 
 use super::quantile::median_of_unsorted;
 use serde::{Deserialize, Serialize};
 use statrs::distribution::{ContinuousCDF, StudentsT};
 
-/// The confidence level of the intervals of [`least_squares`].
+/// Confidence level of the intervals of [`least_squares`].
 pub const INTERVAL_LEVEL: f64 = 0.95;
 
-/// A straight line a + b·k.
+/// Straight line a + b·k.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
-pub struct Line {
-    /// a, in the unit of the times (seconds).
+pub struct StraightLine {
+    /// Intercept a, in the unit of the times (seconds).
     pub intercept: f64,
-    /// b, in the unit of the times per execution (seconds).
+    /// Slope b, in the unit of the times (seconds) per execution.
     pub slope: f64,
 }
 
-/// A least-squares line with the uncertainty of its coefficients, in the unit of the times
-/// (seconds).
+/// Least-squares line with the uncertainty of its coefficients, in the unit of the times (seconds).
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[non_exhaustive]
 pub struct AffineFit {
-    /// The overhead of a batch, a.
+    /// Intercept a: the overhead of a batch.
     pub intercept: Coefficient,
-    /// The time of one execution, b.
+    /// Slope b: the time of one execution.
     pub slope: Coefficient,
 }
 
-/// One coefficient of a fit.
+/// Coefficient of a fit, with its uncertainty.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Coefficient {
-    /// The estimate.
+    /// Estimated value.
     pub value: f64,
-    /// Its uncertainty, or none where two distinct numbers of executions fit any line.
+    /// Confidence interval; `None` if there are only two distinct numbers of executions, because a line then
+    /// always fits, or if it is not finite.
     pub interval: Option<TInterval>,
 }
 
-/// A confidence interval from Student's t distribution with n − 2 degrees of freedom.
+/// Confidence interval from Student's t distribution with n − 2 degrees of freedom.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct TInterval {
-    /// The standard error of the estimate.
+    /// Standard error of the estimate.
     pub standard_error: f64,
-    /// The lower end at 95 %.
+    /// Lower end at 95 %.
     pub lo: f64,
-    /// The upper end at 95 %.
+    /// Upper end at 95 %.
     pub hi: f64,
 }
 
-/// What is assumed of the noise of the times that a line is fitted to; it decides their weights.
+/// Assumed noise of the times that a line is fitted to, which decides their weights.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Noise {
-    /// As large at one k as at another: weights of 1.
+    /// Same size at every k: weights of 1.
     Alike,
-    /// In proportion to the time, as that of a machine which does something else for a part of it:
-    /// weights of 1/T².
+    /// Proportional to the time, as on a machine that does something else for part of it: weights of 1/T².
     Proportional,
 }
 
-/// The weighted least-squares line through points (k, T), with 95 % t intervals.
+/// Fits the weighted least-squares line to points (k, T), with 95 % t intervals.
 ///
 /// With W = Σw, k̄ = Σwk/W, T̄ = Σwt/W, Sxx = Σw(k − k̄)² and Sxy = Σw(k − k̄)(T − T̄): b = Sxy/Sxx
 /// and a = T̄ − b·k̄. N. R. Draper, H. Smith, "Applied Regression Analysis", 3rd ed., Wiley, 1998,
 /// chapters 1 and 9, doi:10.1002/9781118625590.
 ///
-/// The standard errors are those called HC3, which stay right where the weights are not: with the
+/// The standard errors are of the type HC3, which stays valid if the weights are wrong: with the
 /// leverage h = w·(1/W + (k − k̄)²/Sxx) and u = w·(T − a − b·k)/(1 − h), SE(b)² = Σ((k − k̄)·u/Sxx)²
 /// and SE(a)² = Σ((1/W − k̄(k − k̄)/Sxx)·u)². J. G. MacKinnon, H. White, "Some
 /// heteroskedasticity-consistent covariance matrix estimators with improved finite sample
 /// properties", Journal of Econometrics 29(3), 1985, doi:10.1016/0304-4076(85)90158-7. Each interval
 /// is the estimate ± t₀.₉₇₅,ₙ₋₂·SE.
 ///
-/// A single outlier moves the line; [`theil_sen`] withstands it.
+/// A single outlier moves the line; [`theil_sen`] is robust against it.
 ///
-/// `None` if a value is not finite, there are fewer than two distinct k, or a time is not above 0
-/// and the noise proportional. With exactly two k, any line fits, so the coefficients have no
-/// interval.
+/// `None` if a value is not finite, if there are fewer than two distinct k, or if the noise is
+/// proportional and a time is not above 0. With exactly two distinct k a line always fits, so the
+/// coefficients have no interval.
 pub fn least_squares(points: &[(f64, f64)], noise: Noise) -> Option<AffineFit> {
     let distinct = distinct_abscissae(points)?;
     let weights: Vec<f64> = match noise {
         Noise::Alike => vec![1.0; points.len()],
         Noise::Proportional => {
-            // Over that of the shortest, so that no weight overflows.
+            // Relative to the weight of the shortest time, so that no weight overflows.
             let shortest = points.iter().map(|(_, t)| *t).fold(f64::INFINITY, f64::min);
             if shortest <= 0.0 {
                 return None;
@@ -133,16 +132,16 @@ pub fn least_squares(points: &[(f64, f64)], noise: Noise) -> Option<AffineFit> {
     })
 }
 
-/// The Theil–Sen line through points (k, T): the slope is the median of the slopes of all pairs of
-/// points with different k, the intercept the median of T − slope·k.
+/// Fits the Theil–Sen line to points (k, T): the slope is the median of the slopes of all pairs of points
+/// with different k, the intercept the median of T − slope·k.
 ///
 /// P. K. Sen, "Estimates of the Regression Coefficient Based on Kendall's Tau", JASA 63(324), 1968,
 /// doi:10.1080/01621459.1968.10480934. Up to 29 % of the points can be outliers of any size without
-/// carrying it away, and single outliers are common on shared machines.
+/// breaking the fit; single outliers are common on shared machines.
 ///
-/// `None` if a value is not finite or there are fewer than two distinct k. Takes time and memory
-/// for n²/2 slopes: meant for a calibration of at most a few thousand points.
-pub fn theil_sen(points: &[(f64, f64)]) -> Option<Line> {
+/// `None` if a value is not finite or there are fewer than two distinct k. Computes and stores n²/2
+/// slopes, so it is meant for calibrations of at most a few thousand points.
+pub fn theil_sen(points: &[(f64, f64)]) -> Option<StraightLine> {
     distinct_abscissae(points)?;
     let mut slopes: Vec<f64> = Vec::with_capacity(points.len() * (points.len() - 1) / 2);
     for (i, (k, t)) in points.iter().enumerate() {
@@ -152,10 +151,10 @@ pub fn theil_sen(points: &[(f64, f64)]) -> Option<Line> {
     let slope = median_of_unsorted(&mut slopes)?;
     let mut intercepts: Vec<f64> = points.iter().map(|(k, t)| t - slope * k).collect();
     let intercept = median_of_unsorted(&mut intercepts)?;
-    Some(Line { intercept, slope })
+    Some(StraightLine { intercept, slope })
 }
 
-/// The number of distinct k, or `None` if it is below two or a value is not finite.
+/// Returns the number of distinct k, or `None` if it is below two or a value is not finite.
 fn distinct_abscissae(points: &[(f64, f64)]) -> Option<usize> {
     if !points.iter().all(|(k, t)| k.is_finite() && t.is_finite()) {
         return None;
@@ -270,8 +269,8 @@ mod tests {
 
     #[test]
     fn one_outlier_moves_least_squares_and_leaves_theil_sen() {
-        // T = 10 + 2·k but for the last. Of the ten pair slopes six are 2 and the four with the
-        // outlier are larger, so the median is 2; of T − 2·k four are 10 and one is 1010.
+        // T = 10 + 2·k except for the last point. Six of the ten pair slopes are 2 and the four with the
+        // outlier are larger, so the median is 2; four values of T − 2·k are 10 and one is 1010.
         let mut points = [1.0, 2.0, 3.0, 4.0, 5.0].map(|k| (k, 10.0 + 2.0 * k));
         points[4].1 += 1000.0;
         let line = theil_sen(&points).unwrap();
@@ -287,7 +286,7 @@ mod tests {
                 .prop_flat_map(|points| (Just(points.clone()), Just(points).prop_shuffle())),
         ) {
             let (a, b) = (least_squares(&points, Noise::Alike).unwrap(), least_squares(&shuffled, Noise::Alike).unwrap());
-            // The condition of the slope is that of the spread of k, which can be small here.
+            // A small spread of k makes the slope ill-conditioned, so the tolerance grows with its error.
             let width = a.slope.interval.unwrap().standard_error;
             prop_assert!((a.slope.value - b.slope.value).abs() <= 1e-9 * (1.0 + width));
             let (a, b) = (theil_sen(&points).unwrap(), theil_sen(&shuffled).unwrap());
@@ -309,7 +308,7 @@ mod tests {
             }
             }
             let line = theil_sen(&points).unwrap();
-            let expected = Line { intercept: 2.0 * line.intercept, slope: 2.0 * line.slope };
+            let expected = StraightLine { intercept: 2.0 * line.intercept, slope: 2.0 * line.slope };
             prop_assert_eq!(theil_sen(&doubled), Some(expected));
         }
     }

@@ -1,41 +1,15 @@
-//! The bootstrap interval that is corrected for bias and acceleration, BCa.
+//! Bootstrap interval corrected for bias and acceleration, BCa.
 //!
 //! B. Efron, "Better Bootstrap Confidence Intervals", JASA 82(397), 1987,
 //! doi:10.1080/01621459.1987.10478410. It is worth its cost for few samples and skewed statistics,
 //! where the percentile interval lies too far to one side.
 
 use super::bootstrap::{Bootstrap, BootstrapInterval, BootstrapMethod, Replicates};
-use super::quantile::sorted_finite;
 use super::spread::mean;
 use statrs::distribution::{ContinuousCDF, Normal};
 
 impl Bootstrap {
-    /// The BCa interval of any statistic of finite samples, which are sorted first.
-    ///
-    /// The ends are the quantiles α₁ and α₂ of the B replicates θ\*, where for z_α = Φ⁻¹(α) and α =
-    /// (1 ∓ level)/2
-    ///
-    /// α′ = Φ(z₀ + (z₀ + z_α)/(1 − a·(z₀ + z_α)))
-    ///
-    /// with the bias z₀ = Φ⁻¹((#{θ\* < θ̂} + ½·#{θ\* = θ̂})/B) and the acceleration a =
-    /// Σd³/(6·(Σd²)^1.5), d = θ̄₍.₎ − θ₍ᵢ₎, θ₍ᵢ₎ the statistic without sample i. Replicates that equal θ̂
-    /// count half, as in SciPy: a median equals it often, and would seem biased otherwise.
-    ///
-    /// `None` where [`Bootstrap::interval`] is, if all replicates lie on one side of the statistic, if
-    /// a statistic without one sample is not finite, and if a denominator 1 − a·(z₀ + z_α) is not
-    /// positive. Calls `statistic` B + n + 1 times.
-    pub fn bca_interval(
-        &self,
-        samples: &[f64],
-        mut statistic: impl FnMut(&mut [f64]) -> f64,
-    ) -> Option<BootstrapInterval> {
-        let groups = [sorted_finite(samples)?];
-        let mut statistic = |groups: &mut [Vec<f64>]| statistic(&mut groups[0]);
-        let replicates = self.replicates(&groups, &mut statistic)?;
-        self.bca_of_replicates(&replicates, acceleration(&groups, &mut statistic)?)
-    }
-
-    /// The BCa interval from replicates and an acceleration.
+    /// Returns the BCa interval from replicates and an acceleration.
     pub(super) fn bca_of_replicates(
         &self,
         replicates: &Replicates,
@@ -51,15 +25,15 @@ impl Bootstrap {
     }
 }
 
-/// The acceleration of a statistic of independent groups, none of them empty: with lₖᵢ = (nₖ −
-/// 1)·(θ̄₍ₖ.₎ − θ₍ₖᵢ₎), θ₍ₖᵢ₎ the statistic without sample i of group k,
+/// Returns the acceleration of a statistic of independent, non-empty groups: with
+/// lₖᵢ = (nₖ − 1)·(θ̄₍ₖ.₎ − θ₍ₖᵢ₎) and θ₍ₖᵢ₎ the statistic without sample i of group k,
 ///
 /// a = Σₖ Σᵢ lₖᵢ³/nₖ³ / (6·(Σₖ Σᵢ lₖᵢ²/nₖ²)^1.5),
 ///
 /// which for one group is Σd³/(6·(Σd²)^1.5). A. C. Davison, D. V. Hinkley, "Bootstrap Methods and
 /// their Application", Cambridge, 1997, section 5.3, doi:10.1017/CBO9780511802843. A group of one
-/// sample cannot lose it and adds nothing. 0 for a statistic that no sample moves; `None` if one is
-/// not finite.
+/// sample cannot leave it out and adds nothing. The result is 0 if no sample changes the statistic, and
+/// `None` if a statistic is not finite.
 pub(super) fn acceleration(
     groups: &[Vec<f64>],
     mut statistic: impl FnMut(&mut [Vec<f64>]) -> f64,
@@ -86,7 +60,7 @@ pub(super) fn acceleration(
     Some(cubes / (6.0 * squares * squares.sqrt())).filter(|acceleration| acceleration.is_finite())
 }
 
-/// z₀, or `None` if all replicates lie on one side of the estimate.
+/// Returns the bias z₀, or `None` if all replicates lie on one side of the estimate.
 fn bias(replicates: &Replicates) -> Option<f64> {
     let below = replicates.sorted.partition_point(|x| *x < replicates.estimate);
     let up_to = replicates.sorted.partition_point(|x| *x <= replicates.estimate);
@@ -94,7 +68,7 @@ fn bias(replicates: &Replicates) -> Option<f64> {
     Some(Normal::standard().inverse_cdf(part)).filter(|bias| bias.is_finite())
 }
 
-/// The quantile to take instead of `alpha`.
+/// Returns the corrected quantile to take instead of `alpha`; `None` if its denominator is not positive.
 fn corrected(alpha: f64, bias: f64, acceleration: f64) -> Option<f64> {
     let normal = Normal::standard();
     let z = bias + normal.inverse_cdf(alpha);
@@ -105,16 +79,44 @@ fn corrected(alpha: f64, bias: f64, acceleration: f64) -> Option<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::quantile::sorted_finite;
     use proptest::prelude::*;
 
-    /// The scores A of 26 neurologically impaired children, B. Efron, R. J. Tibshirani, "An
+    impl Bootstrap {
+        /// Returns the BCa interval of a statistic of finite samples, which are sorted first.
+        ///
+        /// The ends are quantiles α′ of the B replicates θ\*, one for α = (1 − level)/2 and one for
+        /// α = (1 + level)/2. With z_α = Φ⁻¹(α),
+        ///
+        /// α′ = Φ(z₀ + (z₀ + z_α)/(1 − a·(z₀ + z_α)))
+        ///
+        /// where z₀ = Φ⁻¹((#{θ\* < θ̂} + ½·#{θ\* = θ̂})/B) is the bias, a = Σd³/(6·(Σd²)^1.5) the acceleration,
+        /// d = θ̄₍.₎ − θ₍ᵢ₎, and θ₍ᵢ₎ the statistic without sample i. Replicates that equal θ̂ count half, as in
+        /// SciPy: a median equals it often and would otherwise seem biased.
+        ///
+        /// `None` where [`Bootstrap::interval`] is, if all replicates lie on one side of the statistic, if a
+        /// statistic without one sample is not finite, or if a denominator 1 − a·(z₀ + z_α) is not positive.
+        /// Calls `statistic` B + n + 1 times.
+        fn bca_interval(
+            &self,
+            samples: &[f64],
+            mut statistic: impl FnMut(&mut [f64]) -> f64,
+        ) -> Option<BootstrapInterval> {
+            let groups = [sorted_finite(samples)?];
+            let mut statistic = |groups: &mut [Vec<f64>]| statistic(&mut groups[0]);
+            let replicates = self.replicates(&groups, &mut statistic)?;
+            self.bca_of_replicates(&replicates, acceleration(&groups, &mut statistic)?)
+        }
+    }
+
+    /// Scores A of 26 neurologically impaired children, B. Efron, R. J. Tibshirani, "An
     /// Introduction to the Bootstrap", Chapman & Hall, 1993, table 14.1.
     const SPATIAL: [f64; 26] = [
         48.0, 36.0, 20.0, 29.0, 42.0, 42.0, 20.0, 42.0, 22.0, 41.0, 45.0, 14.0, 6.0, 0.0, 33.0, 28.0, 34.0,
         4.0, 32.0, 24.0, 47.0, 41.0, 24.0, 26.0, 30.0, 41.0,
     ];
 
-    /// The variance with divisor n, the statistic of that example.
+    /// Returns the variance with divisor n, the statistic of that example.
     fn biased_variance(samples: &mut [f64]) -> f64 {
         let mean = mean(samples).unwrap();
         samples.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / samples.len() as f64
@@ -186,10 +188,10 @@ mod tests {
         assert_eq!(quick(0).bca_interval(&[1.0, f64::NAN], mean), None);
         assert_eq!(quick(0).bca_interval(&[1.0, 2.0], |_| f64::NAN), None);
         assert_eq!(Bootstrap { level: 1.0, ..quick(0) }.bca_interval(&[1.0, 2.0], mean), None);
-        // The greatest sample: no replicate exceeds it, and only those that equal it are left.
+        // The largest sample: no replicate exceeds it, but some equal it.
         let greatest = |x: &mut [f64]| x.iter().copied().fold(0.0, f64::max);
         assert!(quick(0).bca_interval(&[1.0, 2.0, 3.0], greatest).is_some());
-        // A statistic that needs two samples has none without one of two.
+        // A statistic that needs two samples is undefined without one of the two.
         let range = |x: &mut [f64]| if x.len() < 2 { f64::NAN } else { x[0] - x[1] };
         assert_eq!(quick(0).bca_interval(&[1.0, 2.0], range), None);
     }

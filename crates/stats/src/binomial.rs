@@ -1,16 +1,17 @@
-//! How surely a share is known from a number of trials.
+//! Confidence interval of a proportion from a number of trials.
 
 use statrs::distribution::{Beta, ContinuousCDF};
 
-/// The exact interval of a probability of which `successes` of `trials` independent trials came true,
-/// at `level`:
+/// Returns the exact confidence interval, at `level`, of a probability: x = `successes` of n = `trials`
+/// independent trials succeeded.
 ///
-/// from B(α/2; x, n − x + 1) to B(1 − α/2; x + 1, n − x), quantiles of the beta distribution, 0 for x = 0
-/// and 1 for x = n. C. J. Clopper, E. S. Pearson, "The Use of Confidence or Fiducial Limits Illustrated in
-/// the Case of the Binomial", Biometrika 26(4), 1934, doi:10.1093/biomet/26.4.404. It covers the level or
-/// more.
+/// The interval goes from B(α/2; x, n − x + 1) to B(1 − α/2; x + 1, n − x), which are quantiles of the
+/// beta distribution; the lower end is 0 for x = 0 and the upper end is 1 for x = n. Its coverage is
+/// `level` or more. C. J. Clopper, E. S. Pearson, "The Use of Confidence or Fiducial Limits Illustrated
+/// in the Case of the Binomial", Biometrika 26(4), 1934, doi:10.1093/biomet/26.4.404.
 ///
-/// `None` if there are no trials or fewer than successes, or if `level` is not strictly between 0 and 1.
+/// `None` if there are no trials, if `successes` exceeds `trials`, or if `level` is not strictly between
+/// 0 and 1.
 pub fn clopper_pearson(successes: u64, trials: u64, level: f64) -> Option<(f64, f64)> {
     if trials == 0 || successes > trials || !(level > 0.0 && level < 1.0) {
         return None;
@@ -35,10 +36,10 @@ mod tests {
 
     #[test]
     fn the_ends_of_none_and_of_all_follow_from_one_power() {
-        // None of n: (1 − p)ⁿ = .025. For n = 200 p = 1 − .025^(1/200) = .01827; all of 10: .025^(1/10).
+        // x = 0: (1 − p)ⁿ = .025, for n = 200 p = 1 − .025^(1/200) = .01827. x = n = 10: p = .025^(1/10).
         near(clopper_pearson(0, 200, 0.95), 0.0, 1.0 - 0.025f64.powf(1.0 / 200.0));
         near(clopper_pearson(10, 10, 0.95), 0.025f64.powf(0.1), 1.0);
-        // One of one at 90 %: p = .05.
+        // x = n = 1 at 90 %: p = .05.
         near(clopper_pearson(1, 1, 0.90), 0.05, 1.0);
     }
 

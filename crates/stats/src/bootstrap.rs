@@ -1,58 +1,58 @@
-//! The percentile bootstrap, seeded, with the same result on every platform.
+//! Seeded percentile bootstrap, with the same result on every platform.
 //!
 //! B. Efron, "Bootstrap Methods: Another Look at the Jackknife", Annals of Statistics 7(1), 1979,
-//! doi:10.1214/aos/1176344552. The bias-corrected interval is in [`super::bca`], resampling of
-//! processes and then of samples in [`super::hierarchical`].
+//! doi:10.1214/aos/1176344552. The bias-corrected interval is in [`super::bca`]; resampling of
+//! processes and then of samples is in [`super::hierarchical`].
 //!
 //! The generator is PCG64 (XSL RR 128/64), M. E. O'Neill, "PCG: A Family of Simple Fast
 //! Space-Efficient Statistically Good Algorithms for Random Number Generation", HMC-CS-2014-0905,
-//! as `rand_pcg` has it. A 64-bit draw x becomes the index ⌊x·n/2⁶⁴⌋, which favours no index by
-//! more than n/2⁶⁴. A test holds the first indices, so that a stored seed keeps its meaning.
+//! as implemented by `rand_pcg`. A 64-bit draw x becomes the index ⌊x·n/2⁶⁴⌋, which favours no index by
+//! more than n/2⁶⁴. A test fixes the first indices, so that a stored seed always gives the same draws.
 
 use super::quantile::{quantile, sorted_finite};
 use rand_pcg::Pcg64;
 use rand_pcg::rand_core::{Rng, SeedableRng};
 use serde::{Deserialize, Serialize};
 
-/// How to resample.
+/// Parameters of a bootstrap.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Bootstrap {
-    /// The number of resamples, B.
+    /// Number of resamples, B; at least 1.
     pub resamples: usize,
-    /// The confidence level, strictly between 0 and 1.
+    /// Confidence level, strictly between 0 and 1.
     pub level: f64,
-    /// The seed of the generator.
+    /// Seed of the random number generator.
     pub seed: u64,
 }
 
-/// What was resampled, and how the interval was read off.
+/// Unit of resampling of a bootstrap, and derivation of its interval.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum BootstrapMethod {
-    /// Samples; quantiles of the replicates.
+    /// Resamples samples; the interval ends are quantiles of the replicates.
     Percentile,
-    /// Samples; quantiles corrected for bias and acceleration.
+    /// Resamples samples; the quantiles are corrected for bias and acceleration.
     Bca,
-    /// Processes and, within each, samples; quantiles of the replicates.
+    /// Resamples processes and then the samples of each; the interval ends are quantiles of the replicates.
     Hierarchical,
 }
 
-/// A bootstrap interval with what is needed to compute it again.
+/// Bootstrap confidence interval, with everything needed to compute it again.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct BootstrapInterval {
-    /// The statistic of the samples themselves.
+    /// Statistic of the original samples.
     pub estimate: f64,
-    /// The lower end: for the percentile method the (1 − level)/2 quantile of the replicates.
+    /// Lower end; for the percentile method the (1 − level)/2 quantile of the replicates.
     pub lo: f64,
-    /// The upper end: for the percentile method the (1 + level)/2 quantile of the replicates.
+    /// Upper end; for the percentile method the (1 + level)/2 quantile of the replicates.
     pub hi: f64,
-    /// The method.
+    /// Method that gave the interval.
     pub method: BootstrapMethod,
-    /// How the samples were resampled.
+    /// Parameters of the resampling.
     pub bootstrap: Bootstrap,
 }
 
-/// The statistic of the samples, and those of the resamples in ascending order.
+/// Statistic of the original samples, and the statistics of the resamples in ascending order.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Replicates {
     pub(super) estimate: f64,
@@ -60,23 +60,23 @@ pub(super) struct Replicates {
 }
 
 impl Bootstrap {
-    /// 10 000 resamples at 95 %, from `seed`.
+    /// Returns the default parameters with `seed`: 10 000 resamples at 95 %.
     pub fn seeded(seed: u64) -> Self {
         Self { resamples: 10_000, level: 0.95, seed }
     }
 
-    /// The percentile interval of any statistic of finite samples.
+    /// Returns the percentile interval of a statistic of finite samples.
     ///
-    /// Each of the B resamples draws n of the n samples with replacement; the interval spans the
-    /// central `level` of the statistics, by type 7 quantiles. `statistic` may rearrange the slice
-    /// that it is given. Since samples are taken as exchangeable, they are sorted first and their
-    /// order never changes the result; a statistic of the order (a trend) means nothing here.
+    /// Each of the B resamples draws n of the n samples with replacement; the interval spans the central
+    /// `level` of their statistics, by type 7 quantiles. `statistic` may reorder its slice. Samples are
+    /// assumed to be exchangeable and are sorted first, so their order never changes the result; a
+    /// statistic of the order (a trend) is meaningless here.
     ///
-    /// The interval is somewhat too narrow for small n, and it knows of no variation but that
-    /// between these samples: samples of one process say nothing about the next process.
+    /// The interval is somewhat too narrow for small n, and it covers only the variation between these
+    /// samples: samples of one process say nothing about the next process.
     ///
-    /// `None` if there are no samples or one is not finite, if `resamples` is 0 or `level` not
-    /// strictly between 0 and 1, or if a statistic is not finite.
+    /// `None` if there are no samples or one is not finite, if `resamples` is 0, if `level` is not strictly
+    /// between 0 and 1, or if a statistic is not finite.
     pub fn interval(
         &self,
         samples: &[f64],
@@ -87,8 +87,8 @@ impl Bootstrap {
         self.percentile_interval(&replicates, BootstrapMethod::Percentile)
     }
 
-    /// The statistics of resamples of independent groups, each resampled by itself. The groups are
-    /// sorted and finite, and none is empty.
+    /// Computes a statistic over resamples of independent groups, each resampled separately. The groups must
+    /// be sorted, finite and not empty.
     pub(super) fn replicates(
         &self,
         groups: &[Vec<f64>],
@@ -104,8 +104,8 @@ impl Bootstrap {
         })
     }
 
-    /// `estimate` and B results of `replicate` with the seeded generator; `None` if there are none
-    /// or one is not finite.
+    /// Calls `replicate` B times with the seeded generator and returns the results with `estimate`; `None`
+    /// if B is 0 or a value is not finite.
     pub(super) fn replicate(
         &self,
         estimate: f64,
@@ -119,7 +119,7 @@ impl Bootstrap {
         Some(Replicates { estimate, sorted: sorted_finite(&replicates)? })
     }
 
-    /// The interval that spans the central `level` of the replicates.
+    /// Returns the interval that spans the central `level` of the replicates.
     pub(super) fn percentile_interval(
         &self,
         replicates: &Replicates,
@@ -128,7 +128,7 @@ impl Bootstrap {
         self.interval_between(replicates, method, (1.0 - self.level) / 2.0, (1.0 + self.level) / 2.0)
     }
 
-    /// The interval between two quantiles of the replicates.
+    /// Returns the interval between two quantiles of the replicates.
     pub(super) fn interval_between(
         &self,
         replicates: &Replicates,
@@ -149,14 +149,14 @@ impl Bootstrap {
     }
 }
 
-/// Fills `resample` with draws of `samples`, with replacement.
+/// Fills `resample` with values drawn from `samples` with replacement.
 pub(super) fn draw(generator: &mut Pcg64, samples: &[f64], resample: &mut [f64]) {
     for slot in resample {
         *slot = samples[draw_index(generator, samples.len())];
     }
 }
 
-/// A number below `n`, each as likely as another but for n/2⁶⁴.
+/// Draws an index below `n`; all are equally likely up to a bias of n/2⁶⁴.
 pub(super) fn draw_index(generator: &mut Pcg64, n: usize) -> usize {
     ((u128::from(generator.next_u64()) * n as u128) >> 64) as usize
 }
@@ -176,7 +176,7 @@ mod tests {
 
     #[test]
     fn a_seed_draws_the_indices_that_it_has_always_drawn() {
-        // Computed apart from this crate, by a Python transcription of PCG32 seeding and PCG64.
+        // Computed independently of this crate, by a Python transcription of PCG32 seeding and PCG64.
         let mut generator = Pcg64::seed_from_u64(2026);
         let drawn: Vec<usize> = (0..20).map(|_| draw_index(&mut generator, 10)).collect();
         assert_eq!(drawn, [6, 6, 2, 3, 3, 5, 2, 1, 0, 2, 0, 7, 5, 6, 7, 2, 9, 3, 3, 5]);
@@ -185,7 +185,7 @@ mod tests {
     #[test]
     fn the_interval_of_a_proportion_is_that_of_the_binomial() {
         // 50 zeros and 50 ones: a resampled mean is Bin(100, ½)/100. P(≤ 39) = .0176 and
-        // P(≤ 40) = .0284, so the .025 quantile is .40, and by symmetry the other is .60.
+        // P(≤ 40) = .0284, so the .025 quantile is .40 and, by symmetry, the .975 quantile is .60.
         let samples: Vec<f64> = (0..100).map(|i| f64::from(i % 2)).collect();
         let interval = Bootstrap::seeded(1).interval(&samples, mean).unwrap();
         assert_eq!((interval.estimate, interval.lo, interval.hi), (0.5, 0.40, 0.60));

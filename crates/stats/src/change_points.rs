@@ -1,4 +1,4 @@
-//! Where the level of a series changed: E-divisive, with Student's t as the test.
+//! Detection of changes of level in a series: the E-divisive method, with Student's t test.
 //!
 //! D. S. Matteson, N. A. James, "A Nonparametric Approach for Multiple Change Point Analysis of
 //! Multivariate Data", JASA 109(505), 2014, doi:10.1080/01621459.2013.849605, arXiv 1306.4933, with
@@ -9,57 +9,58 @@
 use super::student::StudentEstimate;
 use serde::{Deserialize, Serialize};
 
-/// How much wider the first pass opens: its p may be so many times that of the result.
+/// Factor by which the first pass raises the limit of the p-value.
 const FIRST_PASS: f64 = 10.0;
 
-/// When a change counts.
+/// Conditions under which a change of level counts.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct ChangePointRule {
-    /// Values that are looked at together, at least 2; windows overlap by half.
+    /// Number of values in a window, at least 2; windows overlap by half.
     pub window: usize,
-    /// A change has a p-value below this.
+    /// Limit of the p-value: a change counts only if its p-value is below this.
     pub max_p: f64,
-    /// The means before and after differ by more than this, in the unit of the series.
+    /// Difference of the means before and after that a change must exceed, in the unit of the series.
     pub least_change: f64,
 }
 
 impl Default for ChangePointRule {
-    /// Hunter's window of 50 and its p of .001, and any change at all.
+    /// Hunter's window of 50 values and its p-value of .001, with no minimum size of a change.
     fn default() -> Self {
         Self { window: 50, max_p: 0.001, least_change: 0.0 }
     }
 }
 
-/// A change of level.
+/// Change of level in a series.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct ChangePoint {
-    /// Place of the first value of the new level, from 0.
+    /// Index of the first value of the new level, from 0.
     pub index: usize,
-    /// Mean from the change before to this one.
+    /// Mean of the values from the previous change to this one, in the unit of the series.
     pub before: f64,
-    /// Mean from this change to the next one.
+    /// Mean of the values from this change to the next one, in the unit of the series.
     pub after: f64,
-    /// Two-sided p-value of Student's t test of the two.
+    /// Two-sided p-value of Student's t test between the values before and after.
     pub p: f64,
 }
 
-/// The changes of level in a series of finite values in order of time, in any one unit.
+/// Finds the changes of level in a series of finite values in order of time, in any one unit.
 ///
-/// Of a stretch of values each split into X = (Z₁ … Z_τ) and Y = (Z_{τ+1} … Z_κ) of n and m values is
-/// valued by their energy distance,
+/// Each split of a stretch of values into X = (Z₁ … Z_τ) and Y = (Z_{τ+1} … Z_κ), with n and m values,
+/// is rated by their energy distance,
 ///
 /// Q = mn/(m + n)·(2/(mn)·ΣΣ|x − y| − 2/(n(n − 1))·Σ_{i<k}|xᵢ − xₖ| − 2/(m(m − 1))·Σ_{j<k}|yⱼ − yₖ|),
 ///
-/// where a sum over one value is 0, and the τ of the greatest Q over all τ < κ is the candidate. It
-/// stands if the means of the values before and after, up to the neighbouring changes, differ by
-/// Student's two-sided t test; then both parts are split in the same way, the greatest Q first, until
-/// a candidate does not stand. The p of this pass may be ten times that of the result; windows of
-/// [`ChangePointRule::window`] values keep a change far away from hiding a small one. Afterwards the
-/// weakest change is taken out and its neighbours are tested anew, until each has its p and its size.
+/// where a sum over one value is 0. The candidate is the τ of the greatest Q over all τ < κ. It is
+/// accepted if the means of the values before and after, up to the neighbouring changes, differ by
+/// Student's two-sided t test. Both parts are then split in the same way, the greatest Q first, until a
+/// candidate is rejected. This pass allows a p-value ten times that of the result; windows of
+/// [`ChangePointRule::window`] values keep a distant change from hiding a small one. Afterwards the
+/// weakest change is removed and its neighbours are tested again, until every change meets the limits of
+/// p-value and size.
 ///
-/// The test stands in for the permutation test of Matteson and James, which gives another result with
-/// each seed and costs a hundred times as much. It takes the values between two changes as normal and
-/// independent.
+/// The t test replaces the permutation test of Matteson and James, which gives a different result with
+/// each seed and costs a hundred times as much. It assumes that the values between two changes are
+/// normal and independent.
 ///
 /// `None` if a value is not finite or the window is below 2.
 pub fn change_points(series: &[f64], rule: &ChangePointRule) -> Option<Vec<ChangePoint>> {
@@ -85,7 +86,7 @@ pub fn change_points(series: &[f64], rule: &ChangePointRule) -> Option<Vec<Chang
     }
 }
 
-/// The places at which some window of the series changes by the p of the first pass.
+/// Finds the places at which a window of the series changes, by the p-value of the first pass.
 fn weak_places(series: &[f64], rule: &ChangePointRule) -> Vec<usize> {
     let max_p = (FIRST_PASS * rule.max_p).min(0.5).max(rule.max_p);
     let step = rule.window / 2;
@@ -94,7 +95,7 @@ fn weak_places(series: &[f64], rule: &ChangePointRule) -> Vec<usize> {
         let end = (start + rule.window).min(series.len());
         let found: Vec<usize> =
             split(&series[start..end], max_p).into_iter().map(|place| start + place).collect();
-        // The next window begins at the last change, or half a window on.
+        // The next window begins at the last change or half a window on, whichever is later.
         start = (start + step).max(found.last().copied().unwrap_or(0));
         places.extend(found);
     }
@@ -103,7 +104,7 @@ fn weak_places(series: &[f64], rule: &ChangePointRule) -> Vec<usize> {
     places
 }
 
-/// The places at which a window changes, in order.
+/// Finds the places at which a window changes, in ascending order.
 fn split(window: &[f64], max_p: f64) -> Vec<usize> {
     let distances = Distances::of(window);
     let mut places: Vec<usize> = Vec::new();
@@ -121,7 +122,8 @@ fn split(window: &[f64], max_p: f64) -> Vec<usize> {
     }
 }
 
-/// The change at the `at`-th of `places`, tested up to its neighbours. Two values alone prove nothing.
+/// Tests the change at `places[at]` on the values up to its neighbours. p is 1 if there are only two
+/// values.
 fn tested(series: &[f64], places: &[usize], at: usize) -> ChangePoint {
     let index = places[at];
     let from = if at == 0 { 0 } else { places[at - 1] };
@@ -135,8 +137,8 @@ fn tested(series: &[f64], places: &[usize], at: usize) -> ChangePoint {
     ChangePoint { index, before: mean(before), after: mean(after), p: p.unwrap_or(1.0) }
 }
 
-/// Sums of the distances between all values of a window: `sums[i][j]` is that over the first i values
-/// and the first j.
+/// Cumulative sums of the distances between the values of a window: `sums[i][j]` covers the pairs of the
+/// first i values with the first j values.
 struct Distances {
     sums: Vec<Vec<f64>>,
 }
@@ -154,24 +156,24 @@ impl Distances {
         Self { sums }
     }
 
-    /// Σ|zᵢ − zⱼ| over `from ≤ i < to` and `other_from ≤ j < other_to`.
+    /// Returns Σ|zᵢ − zⱼ| over `from ≤ i < to` and `other_from ≤ j < other_to`.
     fn between(&self, [from, to]: [usize; 2], [other_from, other_to]: [usize; 2]) -> f64 {
         let sums = &self.sums;
         sums[to][other_to] - sums[from][other_to] - sums[to][other_from] + sums[from][other_from]
     }
 
-    /// Q of the values from `from` to before `at` and from there to before `to`.
+    /// Returns Q of the split into the values `from..at` and `at..to`.
     fn energy(&self, from: usize, at: usize, to: usize) -> f64 {
         let (n, m) = ((at - from) as f64, (to - at) as f64);
         let within = |from: usize, to: usize, n: f64| {
-            // Each pair is in the sum twice.
+            // The sum counts each pair twice.
             if n > 1.0 { self.between([from, to], [from, to]) / (n * (n - 1.0)) } else { 0.0 }
         };
         let across = 2.0 * self.between([from, at], [at, to]) / (m * n);
         m * n / (m + n) * (across - within(from, at, n) - within(at, to, m))
     }
 
-    /// The greatest Q of a stretch and the first place of its second part; none where no Q is above 0.
+    /// Returns the greatest Q of a stretch and the start of its second part; `None` if no Q is above 0.
     fn candidate(&self, from: usize, to: usize) -> Option<(f64, usize)> {
         let splits = (from + 1..to).flat_map(|at| (at + 1..=to).map(move |end| (at, end)));
         let mut best = None;
@@ -190,7 +192,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// The series of the tests of Apache Otava, formerly Hunter, with changes at 5 and 8.
+    /// Series of the tests of Apache Otava, formerly Hunter, with changes at 5 and 8.
     const LEVELS: [f64; 14] =
         [0.3, 2.4, 1.5, -0.9, -0.5, 99.7, 98.3, 99.1, 149.0, 149.7, 149.5, 149.1, 148.8, 150.0];
 
@@ -233,7 +235,7 @@ mod tests {
         ];
         let rule = ChangePointRule { window: 10, max_p: 0.0001, least_change: 0.0 };
         assert_eq!(places(&halved, &rule), [10]);
-        // Its test of significance at place 5: none, and below .001; SciPy 1.17.1, ttest_ind.
+        // Hunter's significance test at index 5: no change, and p below .001. SciPy 1.17.1, ttest_ind.
         let same = [1.00, 1.02, 1.05, 0.95, 0.98, 1.00, 1.02, 1.05, 0.95, 0.98];
         assert!((tested(&same, &[5], 0).p - 1.0).abs() < 1e-9);
         let fallen = [1.00, 1.02, 1.05, 0.95, 0.98, 0.80, 0.82, 0.85, 0.79, 0.77];
@@ -254,7 +256,7 @@ mod tests {
 
     #[test]
     fn a_change_near_a_large_one_is_found_in_its_own_window() {
-        // 1, 1.1 after 60 values, 30 after 120.
+        // Level 1, then 1.1 from value 60 and 30 from value 120.
         let level = |i: u32| {
             if i < 60 {
                 1.0

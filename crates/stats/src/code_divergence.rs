@@ -1,23 +1,23 @@
-//! Code divergence: how much of a program differs between the platforms that it runs on.
+//! Code divergence (CD): how much of a program's code differs between the platforms that it runs on.
 //!
 //! S. L. Harrell, J. Kitson and others, "Effective Performance Portability", P3HPC 2018,
 //! doi:10.1109/P3HPC.2018.00006. Code convergence is 1 − CD.
 
 use std::collections::BTreeSet;
 
-/// The Jaccard distance 1 − |a ∩ b|/|a ∪ b| of the lines that two platforms use, from 0 to 1; 0 for two
-/// platforms that use none.
+/// Returns the Jaccard distance 1 − |a ∩ b|/|a ∪ b| of the lines that two platforms use, from 0 to 1; 0 if
+/// neither uses any line.
 ///
-/// A line is identified by its place, such as (content hash of its file, line number): lines of files
-/// that share a name and not their content are different lines.
+/// A line is identified by its location, such as (content hash of its file, line number), so lines of
+/// files with the same name but different content are different lines.
 pub fn distance<Line: Ord>(a: &BTreeSet<Line>, b: &BTreeSet<Line>) -> f64 {
     let shared = a.intersection(b).count();
     let all = a.len() + b.len() - shared;
     if all == 0 { 0.0 } else { 1.0 - shared as f64 / all as f64 }
 }
 
-/// CD, the mean [`distance`] over all pairs of platforms, from 0 to 1; 0 for one platform and `None`
-/// for none.
+/// Returns the code divergence CD: the mean [`distance`] over all pairs of platforms, from 0 to 1. 0 for
+/// one platform; `None` if there is no platform.
 pub fn code_divergence<Line: Ord>(platforms: &[BTreeSet<Line>]) -> Option<f64> {
     if platforms.is_empty() {
         return None;
@@ -39,8 +39,8 @@ mod tests {
 
     #[test]
     fn the_example_of_code_base_investigator_is_met() {
-        // Its documentation of features, with the lines that each set of platforms uses. It prints the
-        // distances .70, .61 and .12, and a divergence of .55.
+        // The example of its feature documentation: the number of lines that each set of platforms
+        // uses. It prints the distances .70, .61 and .12, and a divergence of .55.
         let (fpga, gpu_1, gpu_2, cpu_1, cpu_2) = (0, 1, 2, 3, 4);
         let all = [fpga, gpu_1, gpu_2, cpu_1, cpu_2];
         let mut platforms = vec![BTreeSet::new(); 5];

@@ -1,18 +1,18 @@
-//! When warm-up has ended: the last batches took the same time.
+//! Detection of the end of warm-up: the last batches took the same time.
 //!
-//! A clock that still rises, a cache that still fills or a driver that still compiles shows as
-//! batch times that still move. Agreement is necessary for a steady state and not proof of one, so
-//! drift is watched afterwards too.
+//! A clock that is still rising, a cache that is still filling or a driver that is still compiling
+//! shows as batch times that keep changing. Agreement is necessary for a steady state but does not prove
+//! one, so drift is checked afterwards too.
 
-/// How many batches in a row must agree.
+/// Number of consecutive batches that must agree.
 pub const BATCHES: usize = 3;
 
-/// Whether the last three batches agree: max/min − 1 ≤ `tolerance`.
+/// Returns whether the last three batches agree: max/min − 1 ≤ `tolerance`.
 ///
-/// `times` are in order, each the time of one execution in its batch (the time of the batch divided
-/// by its number of executions), in any one unit; `tolerance` is a fraction, 0.03 in method 1.
-/// Earlier batches do not count. False for fewer than three batches, for a time among the last
-/// three that is not finite and positive, and for a tolerance that is negative or NaN.
+/// `times` holds, in order, the time of one execution in each batch (the time of the batch divided by
+/// its number of executions), in any one unit. `tolerance` is a fraction, 0.03 in method 1. Earlier
+/// batches are ignored. The result is false if there are fewer than three batches, if one of the last
+/// three times is not finite and positive, or if `tolerance` is negative or NaN.
 pub fn agrees(times: &[f64], tolerance: f64) -> bool {
     let Some(last) = times.last_chunk::<BATCHES>() else {
         return false;

@@ -1,15 +1,15 @@
-//! The example of criterion's book, `html_report/Fibonacci/Iterative/base`: a published sample with
-//! the statistics that criterion printed of it.
+//! Example of criterion's book, `html_report/Fibonacci/Iterative/base`: a published set of samples with
+//! the statistics that criterion printed for it.
 
 use super::bootstrap::Bootstrap;
 use super::quantile::{Quartiles, median, median_of_unsorted, sorted_finite};
 use super::spread::{mean, median_absolute_deviation, standard_deviation};
 use super::tukey::Fences;
 
-/// Sample i, from 1, is of i times this number of iterations.
+/// Number of iterations of the first sample; sample i, counted from 1, has i times as many.
 const ITERATIONS: f64 = 209_454.0;
 
-/// What each sample took, in microseconds.
+/// Time of each sample, in microseconds.
 const MICROSECONDS: [u32; 100] = [
     1128, 1853, 2976, 3908, 4938, 5885, 7324, 8286, 8765, 10310, 10857, 11678, 12549, 13873, 14675, 16283,
     20063, 17803, 20195, 20436, 21179, 22198, 22829, 23683, 24281, 25393, 26687, 27278, 28180, 29413, 30601,
@@ -20,7 +20,7 @@ const MICROSECONDS: [u32; 100] = [
     96233, 94821, 98666, 95124, 92061, 93890, 96042, 96633, 94869,
 ];
 
-/// Nanoseconds of one iteration.
+/// Returns the time of one iteration in each sample, in nanoseconds.
 fn samples() -> Vec<f64> {
     let per_iteration = |(i, us): (usize, &u32)| f64::from(*us) * 1000.0 / (ITERATIONS * (i + 1) as f64);
     MICROSECONDS.iter().enumerate().map(per_iteration).collect()
@@ -56,8 +56,8 @@ fn fences_and_outliers_are_those_that_criterion_prints() {
 
 #[test]
 fn the_bootstrap_interval_of_the_median_is_that_which_criterion_prints() {
-    // It draws 100 000 resamples as well. Medians of resamples are halfway between two samples, so
-    // that equal quantiles are equal to the last digits and not only to the error of the draws.
+    // criterion draws 100 000 resamples as well. The median of a resample is halfway between two
+    // samples, so equal quantiles agree to the last digits and not only within the error of the draws.
     let bootstrap = Bootstrap { resamples: 100_000, ..Bootstrap::seeded(7) };
     let interval = bootstrap.interval(&samples(), |x| median_of_unsorted(x).unwrap()).unwrap();
     assert!(close(Some(interval.estimate), 4.670911442470985, 1e-12));

@@ -1,24 +1,23 @@
-//! The hierarchical bootstrap: resampling with replacement at every level, processes and then
-//! samples.
+//! Hierarchical bootstrap: resampling with replacement at every level, processes and then samples.
 //!
 //! T. Kalibera, R. Jones, "Quantifying Performance Changes with Effect Size Confidence Intervals",
 //! 2012, arXiv 2007.10899, and their "Rigorous Benchmarking in Reasonable Time", ISMM 2013,
 //! doi:10.1145/2464157.2464160.
 
-use super::bootstrap::{Bootstrap, BootstrapInterval, BootstrapMethod, draw, draw_index};
+use super::bootstrap::{draw, draw_index};
 use super::nested::Nested;
 use rand_pcg::Pcg64;
 
-/// A statistic of samples in levels, from the lowest level upwards.
+/// Statistic of samples in levels, computed from the lowest level upwards.
 pub struct Levelled<W, A> {
-    /// What stands for the samples of one group of level 1; it may rearrange them.
+    /// Reduces the samples of one group of level 1 to one value; it may reorder them.
     pub within: W,
-    /// What stands for a group of a higher level, from what stands for its members.
+    /// Reduces the values of the members of a group of a higher level to one value.
     pub across: A,
 }
 
 impl<W: FnMut(&mut [f64]) -> f64, A: FnMut(&mut [f64]) -> f64> Levelled<W, A> {
-    /// The statistic of the samples themselves; NaN for an empty level is the caller's to keep out.
+    /// Returns the statistic of the original samples. The caller must exclude empty levels, which give NaN.
     pub(super) fn of(&mut self, nested: &Nested) -> f64 {
         match nested {
             Nested::Samples(samples) => (self.within)(&mut samples.clone()),
@@ -29,7 +28,7 @@ impl<W: FnMut(&mut [f64]) -> f64, A: FnMut(&mut [f64]) -> f64> Levelled<W, A> {
         }
     }
 
-    /// The statistic of one resample: at each level as many members are drawn as there are.
+    /// Returns the statistic of one resample, which draws as many members of each group as the group has.
     pub(super) fn of_resample(
         &mut self,
         nested: &Nested,
@@ -55,38 +54,39 @@ impl<W: FnMut(&mut [f64]) -> f64, A: FnMut(&mut [f64]) -> f64> Levelled<W, A> {
     }
 }
 
-impl Bootstrap {
-    /// The percentile interval of a statistic of samples in levels.
-    ///
-    /// The order of samples and of groups never changes the result. The interval is too narrow for
-    /// few groups: for the mean of r groups that differ, the variance of the replicates is (r − 1)/r
-    /// of what it should be, and quantiles of the normal stand where those of Student's t should.
-    /// With one group at the highest level it knows of no variation between groups at all.
-    ///
-    /// `None` where [`Nested::canonical`] is, if `resamples` is 0 or `level` not strictly between 0
-    /// and 1, or if a statistic is not finite.
-    pub fn hierarchical_interval<W, A>(
-        &self,
-        nested: &Nested,
-        mut statistic: Levelled<W, A>,
-    ) -> Option<BootstrapInterval>
-    where
-        W: FnMut(&mut [f64]) -> f64,
-        A: FnMut(&mut [f64]) -> f64,
-    {
-        let nested = nested.canonical()?;
-        let mut scratch = Vec::new();
-        let estimate = statistic.of(&nested);
-        let replicates =
-            self.replicate(estimate, |generator| statistic.of_resample(&nested, generator, &mut scratch))?;
-        self.percentile_interval(&replicates, BootstrapMethod::Hierarchical)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::bootstrap::{Bootstrap, BootstrapInterval, BootstrapMethod};
     use proptest::prelude::*;
+
+    impl Bootstrap {
+        /// Returns the percentile interval of a statistic of samples in levels.
+        ///
+        /// The order of samples and of groups never changes the result. The interval is too narrow for few
+        /// groups: for the mean of r groups that differ, the variance of the replicates is (r − 1)/r of what it
+        /// should be, and the quantiles are those of the normal distribution instead of Student's t. With one
+        /// group at the highest level, it does not cover any variation between groups.
+        ///
+        /// `None` where [`Nested::canonical`] is, if `resamples` is 0, if `level` is not strictly between 0 and
+        /// 1, or if a statistic is not finite.
+        fn hierarchical_interval<W, A>(
+            &self,
+            nested: &Nested,
+            mut statistic: Levelled<W, A>,
+        ) -> Option<BootstrapInterval>
+        where
+            W: FnMut(&mut [f64]) -> f64,
+            A: FnMut(&mut [f64]) -> f64,
+        {
+            let nested = nested.canonical()?;
+            let mut scratch = Vec::new();
+            let estimate = statistic.of(&nested);
+            let replicates = self
+                .replicate(estimate, |generator| statistic.of_resample(&nested, generator, &mut scratch))?;
+            self.percentile_interval(&replicates, BootstrapMethod::Hierarchical)
+        }
+    }
 
     fn mean(samples: &mut [f64]) -> f64 {
         samples.iter().sum::<f64>() / samples.len() as f64

@@ -1,9 +1,9 @@
-//! Statistics of benchmark times: no clock, no device, no file.
+//! Statistics of benchmark times. The crate uses no clock, no device and no files.
 //!
-//! Every function is a deterministic function of its arguments. Times are in seconds unless a
-//! parameter says otherwise, but nothing here depends on the unit. Inputs must be finite; what is
-//! undefined for an input (too few samples, a zero denominator) is `None`, never NaN or infinity,
-//! because the results are stored as JSON, which has neither.
+//! Every function is deterministic: its result depends only on its arguments. Times are in seconds
+//! unless a parameter says otherwise, but nothing here depends on the unit. Inputs must be finite. A
+//! statistic that is undefined for its input (too few samples, a zero denominator) is `None`, never NaN
+//! or infinity, because results are stored as JSON, which has neither.
 //!
 //! ```
 //! use portamark_stats::{median, rank_interval, sorted_finite};
@@ -11,7 +11,7 @@
 //! let times = [1.02, 1.00, 1.01, 1.00, 1.03, 1.01, 1.00, 1.02, 1.01, 1.50];
 //! let sorted = sorted_finite(&times).unwrap();
 //! assert_eq!(median(&sorted), Some(1.01));
-//! // Ranks 2 and 9 of ten hold the median with 97.9 %, and the spike moves neither.
+//! // Ranks 2 and 9 of ten samples bracket the median with 97.9 % confidence; the spike moves neither.
 //! let interval = rank_interval(&sorted, 0.95).unwrap();
 //! assert_eq!((interval.lo, interval.hi), (1.00, 1.03));
 //! ```
@@ -26,10 +26,7 @@ pub mod code_divergence;
 pub mod convergence;
 #[cfg(test)]
 mod criterion_example;
-pub mod effect_size;
 pub mod hierarchical;
-pub mod kalibera_jones;
-pub mod mann_whitney;
 pub mod means;
 pub mod multiple_comparisons;
 pub mod nested;
@@ -49,16 +46,13 @@ pub mod summary;
 pub mod trend;
 pub mod tukey;
 
-pub use affine::{AffineFit, Coefficient, Line, Noise, TInterval, least_squares, theil_sen};
+pub use affine::{AffineFit, Coefficient, Noise, StraightLine, TInterval, least_squares, theil_sen};
 pub use binomial::clopper_pearson;
 pub use bootstrap::{Bootstrap, BootstrapInterval, BootstrapMethod};
 pub use change_points::{ChangePoint, ChangePointRule, change_points};
 pub use code_divergence::code_divergence;
 pub use convergence::agrees;
-pub use effect_size::Magnitude;
 pub use hierarchical::Levelled;
-pub use kalibera_jones::{LevelInterval, LevelVariances, fieller_interval};
-pub use mann_whitney::{MannWhitney, mann_whitney};
 pub use means::{geometric_mean, harmonic_mean, weighted_harmonic_mean};
 pub use multiple_comparisons::{benjamini_hochberg, holm};
 pub use nested::Nested;
@@ -66,9 +60,7 @@ pub use noise::{NoiseWindow, StableNoise};
 pub use order_confidence::{OrderConfidence, Spreading, Term, UncertainSum, order_confidence};
 pub use permutation::permutation;
 pub use plateaus::{Knee, Plateau, last_knee, plateaus};
-pub use portability::{
-    Better, Cascade, Portability, application_efficiency, harmonic_deviation, harmonic_jackknife,
-};
+pub use portability::{Better, Cascade, Portability, application_efficiency, harmonic_deviation};
 pub use portability_interval::{Best, Sampled};
 pub use quantile::{QUANTILE_DEFINITION, Quartiles, median, median_of_unsorted, quantile, sorted_finite};
 pub use rank_interval::{MedianRanks, RankInterval, median_ranks, rank_interval};

@@ -1,20 +1,20 @@
-//! Means across workloads, by what is averaged.
+//! Means across workloads; which mean is right depends on what is averaged.
 //!
 //! T. Hoefler, R. Belli, "Scientific Benchmarking of Parallel Computing Systems", SC 2015,
 //! doi:10.1145/2807591.2807644, rules 3 and 4: costs (seconds, joules) have an arithmetic mean
-//! ([`super::spread::mean`]), rates (FLOP/s, B/s, tokens/s) a harmonic one, and ratios should not be
-//! averaged where the costs below them are known; where there are none, they have a geometric mean.
-//! Each function takes positive, finite values and gives `None` otherwise and for no values.
+//! ([`super::spread::mean`]), rates (FLOP/s, B/s, tokens/s) a harmonic one. Ratios should not be averaged
+//! if the costs behind them are known; otherwise they have a geometric mean. Each function takes
+//! positive, finite values and returns `None` for other values and for an empty slice.
 
-/// The harmonic mean n/Σ(1/x) of rates, in their unit: the rate of the whole when each workload does
-/// the same amount of work.
+/// Returns the harmonic mean n/Σ(1/x) of rates, in their unit: the overall rate if each workload does the
+/// same amount of work.
 pub fn harmonic_mean(rates: &[f64]) -> Option<f64> {
     let works = vec![1.0; rates.len()];
     weighted_harmonic_mean(rates, &works)
 }
 
-/// The harmonic mean Σw/Σ(w/x) of rates, weighted by the amounts of work w: all work over all time,
-/// in the unit of the rates. `None` also if there is not one weight for each rate.
+/// Returns the harmonic mean Σw/Σ(w/x) of rates, weighted by the amounts of work w: total work divided by
+/// total time, in the unit of the rates. Also `None` if there is not one weight for each rate.
 pub fn weighted_harmonic_mean(rates: &[f64], works: &[f64]) -> Option<f64> {
     if rates.len() != works.len() || !are_positive(rates) || !are_positive(works) {
         return None;
@@ -23,8 +23,8 @@ pub fn weighted_harmonic_mean(rates: &[f64], works: &[f64]) -> Option<f64> {
     Some(works.iter().sum::<f64>() / time).filter(|mean| mean.is_finite() && *mean > 0.0)
 }
 
-/// The geometric mean (∏x)^(1/n) of ratios, by logarithms so that products neither overflow nor
-/// underflow. The mean of inverted ratios is the inverse of the mean, whichever side is the base.
+/// Returns the geometric mean (∏x)^(1/n) of ratios, computed by logarithms so that products neither
+/// overflow nor underflow. Swapping the two sides of all ratios inverts their mean.
 pub fn geometric_mean(ratios: &[f64]) -> Option<f64> {
     if !are_positive(ratios) {
         return None;
@@ -61,7 +61,7 @@ mod tests {
         // 100 GFLOP three times in 10, 100 and 40 s: 300 GFLOP in 150 s. The arithmetic mean of the
         // rates, 4.5, would claim 67 s.
         assert!(close(harmonic_mean(&[10.0, 1.0, 2.5]), 2.0));
-        // The same times from work of another size.
+        // Different amounts of work: 100 in 10 s and 1 in 1 s.
         assert!(close(weighted_harmonic_mean(&[10.0, 1.0], &[100.0, 1.0]), 101.0 / 11.0));
     }
 

@@ -1,16 +1,16 @@
-//! p-values and levels adjusted for many comparisons at once.
+//! p-values adjusted for multiple comparisons.
 //!
-//! Of a hundred comparisons of equal kernels five fall below .05 by chance. A gate, which one wrong
-//! alarm closes, takes [`holm`]; a report, whose reader can bear that a stated part of the findings
-//! is wrong, takes [`benjamini_hochberg`].
+//! Among a hundred comparisons of equal kernels, five fall below .05 by chance. A gate, which fails on a
+//! single false alarm, should use [`holm`]; a report, whose reader can accept that a stated fraction of
+//! the findings is wrong, should use [`benjamini_hochberg`].
 
-/// Holm's adjusted p-values, in the order of the given ones: compared with α, they keep the
+/// Returns Holm's adjusted p-values, in the order of the given ones. Compared with α, they keep the
 /// probability of any false alarm at or below α, whatever the dependence between the tests.
 ///
 /// With p₍₁₎ ≤ … ≤ p₍ₘ₎: p̃₍ᵢ₎ = max over j ≤ i of min(1, (m − j + 1)·p₍ⱼ₎). S. Holm, "A Simple
 /// Sequentially Rejective Multiple Test Procedure", Scandinavian Journal of Statistics 6(2), 1979.
 ///
-/// `None` if a p-value is not within 0 and 1.
+/// `None` if a p-value is not between 0 and 1.
 pub fn holm(p_values: &[f64]) -> Option<Vec<f64>> {
     let order = ascending(p_values)?;
     let m = order.len();
@@ -23,15 +23,15 @@ pub fn holm(p_values: &[f64]) -> Option<Vec<f64>> {
     Some(adjusted)
 }
 
-/// Benjamini and Hochberg's adjusted p-values, in the order of the given ones: the comparisons at or
-/// below α hold an expected part of false ones of at most α, for independent tests and for those
-/// that depend on each other positively.
+/// Returns Benjamini and Hochberg's adjusted p-values, in the order of the given ones. Among the
+/// comparisons at or below α, the expected fraction of false ones is at most α, for tests that are
+/// independent or positively dependent.
 ///
 /// With p₍₁₎ ≤ … ≤ p₍ₘ₎: p̃₍ᵢ₎ = min over j ≥ i of min(1, m·p₍ⱼ₎/j). Y. Benjamini, Y. Hochberg,
 /// "Controlling the False Discovery Rate", Journal of the Royal Statistical Society B 57(1), 1995,
 /// doi:10.1111/j.2517-6161.1995.tb02031.x.
 ///
-/// `None` if a p-value is not within 0 and 1.
+/// `None` if a p-value is not between 0 and 1.
 pub fn benjamini_hochberg(p_values: &[f64]) -> Option<Vec<f64>> {
     let order = ascending(p_values)?;
     let m = order.len() as f64;
@@ -44,7 +44,7 @@ pub fn benjamini_hochberg(p_values: &[f64]) -> Option<Vec<f64>> {
     Some(adjusted)
 }
 
-/// The places of the p-values from the least to the greatest.
+/// Returns the indices of the p-values in ascending order of p; `None` if one is not between 0 and 1.
 fn ascending(p_values: &[f64]) -> Option<Vec<usize>> {
     if !p_values.iter().all(|p| (0.0..=1.0).contains(p)) {
         return None;

@@ -1,29 +1,29 @@
 //! Samples in levels: samples within processes, processes within boots, and so on.
 //!
 //! Two samples of one process share its memory layout, its clocks and its compiled kernel, so they
-//! resemble each other more than samples of two processes. Statistics that forget the levels take
+//! resemble each other more than samples of two processes. Statistics that ignore the levels mistake
 //! the number of samples for the number of independent observations.
 
 use serde::{Deserialize, Serialize};
 use std::cmp::Ordering;
 
-/// Samples, or groups of the next lower level. Level 1 is the samples.
+/// Samples in levels: a list of samples (level 1), or a list of groups of the next lower level.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(untagged)]
 pub enum Nested {
     /// Samples of one process.
     Samples(Vec<f64>),
-    /// Processes, boots or machines.
+    /// Groups of one level, such as processes, boots or machines.
     Groups(Vec<Nested>),
 }
 
 impl Nested {
-    /// Two levels: processes, and the samples of each.
+    /// Builds two levels, processes and their samples, from the samples of each process.
     pub fn processes(processes: &[Vec<f64>]) -> Self {
         Self::Groups(processes.iter().cloned().map(Self::Samples).collect())
     }
 
-    /// The number of members of the highest level.
+    /// Returns the number of members of the highest level.
     pub fn len(&self) -> usize {
         match self {
             Self::Samples(samples) => samples.len(),
@@ -31,20 +31,19 @@ impl Nested {
         }
     }
 
-    /// Whether the highest level has no members.
+    /// Returns whether the highest level has no members.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// The same with samples and groups in an order that does not depend on the one given: each
-    /// level is exchangeable. `None` if a level is empty, a sample is not finite, or samples lie at
-    /// different depths.
+    /// Returns a copy with samples and groups sorted, because the members of each level are exchangeable.
+    /// `None` if a level is empty, if a sample is not finite, or if samples lie at different depths.
     pub fn canonical(&self) -> Option<Self> {
         self.uniform_depth()?;
         self.sorted()
     }
 
-    /// The number of levels, or `None` if samples lie at different depths or a level is empty.
+    /// Returns the number of levels, or `None` if samples lie at different depths or a level is empty.
     pub fn uniform_depth(&self) -> Option<usize> {
         match self {
             Self::Samples(samples) => (!samples.is_empty()).then_some(1),
@@ -66,7 +65,7 @@ impl Nested {
         }
     }
 
-    /// Lexicographic, by [`f64::total_cmp`].
+    /// Compares lexicographically, by [`f64::total_cmp`].
     fn compare(&self, other: &Self) -> Ordering {
         let unequal = |order: &Ordering| order.is_ne();
         match (self, other) {

@@ -1,55 +1,55 @@
-//! The noise of samples, and whether it has settled.
+//! Noise of samples, and detection of when it has settled.
 //!
-//! The noise is the relative standard deviation s/x̄ of all samples so far. Where it no longer
-//! changes, more samples do not make it smaller: the second rule of nvbench's `stdrel` criterion,
-//! which cut the time of a suite there from thirty hours to five.
+//! The noise is the relative standard deviation s/x̄ of all samples so far. Once it no longer changes,
+//! more samples do not make it smaller. This is the second rule of nvbench's `stdrel` criterion, which
+//! cut the time of a suite there from thirty hours to five.
 
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 
-/// When noise counts as settled: of the last `window` estimates of the noise there are more than
-/// `min_estimates`, and their biased variance is below (`relative_deviation` · their mean)².
+/// Condition under which noise counts as settled: more than `min_estimates` of the last `window`
+/// estimates exist, and their biased variance is below (`relative_deviation` · their mean)².
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct StableNoise {
-    /// How many of the latest estimates are kept, one for each sample from the fifth on.
+    /// Number of latest estimates that are kept; each sample from the fifth on gives one.
     pub window: usize,
-    /// More than this many estimates are needed.
+    /// Number of estimates that must be exceeded.
     pub min_estimates: usize,
-    /// The rule is looked at when the number of samples is a multiple of this; 0 means never.
+    /// Number of samples between checks of the rule; it is checked at multiples of this. 0 means never.
     pub every: usize,
-    /// The largest standard deviation of the estimates as a fraction of their mean.
+    /// Limit of the standard deviation of the estimates, as a fraction of their mean.
     pub relative_deviation: f64,
 }
 
 impl Default for StableNoise {
-    /// The numbers of nvbench: 512 estimates, more than 64, every 16 samples, 5 %.
+    /// nvbench's values: a window of 512 estimates, more than 64 needed, a check every 16 samples, 5 %.
     fn default() -> Self {
         Self { window: 512, min_estimates: 64, every: 16, relative_deviation: 0.05 }
     }
 }
 
-/// The number of samples from which on the noise is estimated.
+/// Number of samples from which on the noise is estimated.
 const FIRST_ESTIMATE: usize = 5;
 
-/// The noise of the samples so far, and its latest estimates.
+/// Noise of the samples so far, with its latest estimates.
 #[derive(Debug, Clone)]
 pub struct NoiseWindow {
     rule: StableNoise,
     samples: usize,
-    /// The running mean, and Σ(x − x̄)² about it.
+    /// Running mean; `squares` is Σ(x − x̄)² about it.
     mean: f64,
     squares: f64,
-    /// The latest estimates, oldest first.
+    /// Latest estimates, oldest first.
     estimates: VecDeque<f64>,
 }
 
 impl NoiseWindow {
-    /// A window that has seen no samples.
+    /// Creates a window without samples.
     pub fn new(rule: StableNoise) -> Self {
         Self { rule, samples: 0, mean: 0.0, squares: 0.0, estimates: VecDeque::new() }
     }
 
-    /// Takes the next sample, which must be finite and positive.
+    /// Adds the next sample, which must be finite and positive.
     ///
     /// Welford's update: B. P. Welford, "Note on a Method for Calculating Corrected Sums of Squares
     /// and Products", Technometrics 4(3), 1962, doi:10.1080/00401706.1962.10490022.
@@ -65,12 +65,13 @@ impl NoiseWindow {
         }
     }
 
-    /// The noise s/x̄ of all samples so far, with Bessel's correction; `None` for fewer than two.
+    /// Returns the noise s/x̄ of all samples so far, with Bessel's correction; `None` if there are fewer than
+    /// two samples.
     pub fn latest(&self) -> Option<f64> {
         (self.samples > 1).then(|| (self.squares / (self.samples - 1) as f64).sqrt() / self.mean)
     }
 
-    /// Whether the number of samples is one at which the rule is looked at, and is satisfied.
+    /// Returns whether the rule is due at the current number of samples and satisfied.
     pub fn settled(&self) -> bool {
         let due = self.samples.is_multiple_of(self.rule.every);
         let n = self.estimates.len() as f64;
@@ -91,7 +92,7 @@ mod tests {
         window.latest()
     }
 
-    /// The number of samples at which the noise first counts as settled.
+    /// Returns the number of samples at which the noise first counts as settled.
     fn settles(rule: StableNoise, samples: impl IntoIterator<Item = f64>) -> Option<usize> {
         let mut window = NoiseWindow::new(rule);
         samples.into_iter().zip(1..).find_map(|(sample, count)| {
@@ -134,7 +135,7 @@ mod tests {
     #[test]
     fn steady_noise_settles_at_the_first_look_with_enough_estimates() {
         // Estimates begin at sample 5, so 64 of them exist at 68; more exist at the next multiple
-        // of 16, 80, and if every sample is looked at, at 69.
+        // of 16, 80, and at 69 if the rule is checked at every sample.
         let rule = StableNoise::default();
         assert_eq!(settles(rule, in_turn(1.0, 1.2)), Some(80));
         let rule = StableNoise { every: 1, ..rule };

@@ -1,62 +1,63 @@
-//! How sure an order of uncertain sums is, by Monte Carlo.
+//! Confidence in an order of uncertain sums, by Monte Carlo simulation.
 //!
-//! Each draw gives every term of every sum a value within its range; the confidence that one sum is
-//! below another is the share of draws in which it is (the method of ranking by simulation, e.g.
-//! Goldstein and Spiegelhalter, JRSS A 159(3) 1996, doi:10.2307/2983325). The generator is that of
-//! [`super::bootstrap`], so a seed keeps its meaning.
+//! Each draw takes a random value for every term of every sum; the confidence that one sum is below
+//! another is the share of draws in which it is (the method of ranking by simulation, e.g. Goldstein and
+//! Spiegelhalter, JRSS A 159(3) 1996, doi:10.2307/2983325). The generator is that of
+//! [`super::bootstrap`], so a seed always gives the same draws.
 
 use rand_pcg::Pcg64;
 use rand_pcg::rand_core::{Rng, SeedableRng};
 use statrs::distribution::{ContinuousCDF, Normal};
 
-/// Where the 95 % interval of a normal distribution ends, in standard deviations.
+/// Half-width of the 95 % interval of a normal distribution, in standard deviations.
 const Z_95: f64 = 1.959_963_984_540_054;
 
-/// How the values of a term spread.
+/// Distribution of the values of a term.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Spreading {
-    /// Its logarithm is normal and the range its 95 % interval; terms are independent.
+    /// The logarithm is normal and the range is its 95 % interval; terms are independent.
     Measured,
-    /// Its logarithm is uniform from the lower end to the middle and from there to the upper end, half
-    /// of all draws in each; all such terms of a group of sums lie at the same part of their ranges.
+    /// The logarithm is uniform from the lower end to the middle and from there to the upper end, with half
+    /// of the draws in each part. All such terms of a group of sums take the same relative position in
+    /// their ranges.
     Together,
 }
 
-/// A term of a sum: a positive value with a range.
+/// Term of a sum: a positive value with a range.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Term {
-    /// The value itself.
+    /// Central value, within the range.
     pub middle: f64,
-    /// The lower end of its range.
+    /// Lower end of the range, above 0.
     pub lo: f64,
-    /// The upper end.
+    /// Upper end of the range.
     pub hi: f64,
-    /// How values spread within it.
+    /// Distribution of the values over the range.
     pub spreading: Spreading,
 }
 
-/// A sum of uncertain terms.
+/// Sum of uncertain terms.
 #[derive(Debug, Clone, PartialEq)]
 pub struct UncertainSum {
-    /// What is added.
+    /// Terms that are added.
     pub terms: Vec<Term>,
-    /// Sums of one group have the same cause of what errs [together](Spreading::Together).
+    /// Number of its group. The [`Spreading::Together`] terms of all sums of a group err together.
     pub group: usize,
 }
 
-/// How sure the ascending order of sums is.
+/// Confidence that sums are in ascending order.
 #[derive(Debug, Clone, PartialEq)]
 pub struct OrderConfidence {
-    /// For each sum but the last the share of draws in which it is below the next.
+    /// Share of draws in which a sum is below the next one, for each sum but the last.
     pub below_next: Vec<f64>,
-    /// Share of draws in which the first is the least.
+    /// Share of draws in which the first sum is the smallest.
     pub first: f64,
     /// Share of draws in which the whole order holds.
     pub whole: f64,
 }
 
 impl Term {
-    /// The value where `normal` and `part`, a uniform number from 0 to 1, say.
+    /// Returns the value for `normal`, a standard normal deviate, or for `part`, a uniform number from 0 to 1.
     fn draw(&self, normal: f64, part: f64) -> f64 {
         match self.spreading {
             Spreading::Measured => {
@@ -73,15 +74,15 @@ impl Term {
     }
 }
 
-/// How sure it is that `sums` ascend, from `draws` draws. `None` of no draws, or if a term has no sound
-/// range.
+/// Estimates the confidence that `sums` are in ascending order, from `draws` draws. `None` if there are
+/// no draws or no sums, or if the range of a term is invalid.
 pub fn order_confidence(sums: &[UncertainSum], draws: usize, seed: u64) -> Option<OrderConfidence> {
     if draws == 0 || sums.is_empty() || !sums.iter().flat_map(|sum| &sum.terms).all(Term::is_sound) {
         return None;
     }
     let mut generator = Pcg64::seed_from_u64(seed);
     let normal = Normal::standard();
-    // The middle of one of 2⁵³ equal steps: never 0 or 1.
+    // The midpoint of one of 2⁵³ equal steps, so never 0 or 1.
     let mut uniform = || ((generator.next_u64() >> 11) as f64 + 0.5) / (1u64 << 53) as f64;
     let (mut below, mut first, mut whole) = (vec![0usize; sums.len() - 1], 0usize, 0usize);
     let mut groups: Vec<usize> = sums.iter().map(|sum| sum.group).collect();
@@ -121,7 +122,7 @@ mod tests {
         vec![Term { middle, lo, hi, spreading }]
     }
 
-    /// Each sum in a group of its own.
+    /// Puts each sum in a group of its own.
     fn apart(sums: &[Vec<Term>]) -> Vec<UncertainSum> {
         sums.iter().enumerate().map(|(group, terms)| UncertainSum { terms: terms.clone(), group }).collect()
     }
@@ -151,7 +152,8 @@ mod tests {
 
     #[test]
     fn terms_that_come_together_do_not_average_out() {
-        // Of four measured terms the sum is surer than of one; of four estimated ones it is not.
+        // A sum of four measured terms is more certain than one such term; a sum of four estimated terms
+        // is not.
         let many = |spreading| vec![Term { middle: 1.0, lo: 0.5, hi: 2.0, spreading }; 4];
         let fixed = |v: f64| term(v, v, v, Spreading::Measured);
         let independent = confidence(&[many(Spreading::Measured), fixed(5.0)]).below_next[0];
@@ -163,7 +165,7 @@ mod tests {
 
     #[test]
     fn sums_of_one_group_err_together() {
-        // Wide ranges of the same cause, one always a tenth above the other.
+        // Wide ranges with a common cause; one sum is always a tenth above the other.
         let of = |scale: f64, group: usize| UncertainSum {
             terms: term(scale, 2.0 * scale, 8.0 * scale, Spreading::Together),
             group,

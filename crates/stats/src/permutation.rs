@@ -1,12 +1,12 @@
-//! Orders drawn at random and drawn again from their seed.
+//! Random orders that can be reproduced from a seed.
 
 use super::bootstrap::draw_index;
 use rand_pcg::Pcg64;
 use rand_pcg::rand_core::SeedableRng;
 
-/// The numbers below `n` in one of their n! orders, each as likely as another, the same for the same
-/// seed. R. A. Fisher and F. Yates' shuffle as in D. E. Knuth, "The Art of Computer Programming" 2,
-/// 3.4.2 P.
+/// Returns the numbers below `n` in a random order. All n! orders are equally likely, and the same seed
+/// gives the same order. This is the shuffle of R. A. Fisher and F. Yates, as in D. E. Knuth, "The Art
+/// of Computer Programming" 2, 3.4.2 P.
 pub fn permutation(n: usize, seed: u64) -> Vec<usize> {
     let mut generator = Pcg64::seed_from_u64(seed);
     let mut order: Vec<usize> = (0..n).collect();

@@ -1,27 +1,28 @@
-//! Plateaus of a curve that falls in steps, and its last step: bandwidth over the working set falls
-//! where a cache has become too small.
+//! Plateaus of a curve that falls in steps, and its last step. An example is bandwidth over the working
+//! set, which drops where the working set outgrows a cache.
 
-/// Rates that differ by less than this factor belong to one plateau.
+/// Factor by which a rate may fall below the median of its plateau and still belong to it.
 pub const WITHIN: f64 = 1.25;
 
-/// Neighbouring points of about the same rate.
+/// Run of neighbouring points with about the same rate.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Plateau {
     /// Index of the first point, the one with the smallest size.
     pub first: usize,
-    /// Index of the last point.
+    /// Index of the last point, the one with the largest size.
     pub last: usize,
-    /// The median of the rates, in their unit.
+    /// Median rate of these points, in the unit of the rates.
     pub rate: f64,
 }
 
-/// The plateaus of `rates`, which are in the order of growing size; highest first.
+/// Finds the plateaus of `rates`, which must be in the order of growing size; the highest comes first.
 ///
-/// From the highest rate on (smaller sizes are bound by the cost of a launch) a plateau goes on
-/// while rates stay within [`WITHIN`] of its median, and the next one begins after the drop. A lone
-/// point on the way down, followed by another drop, lies between two plateaus and belongs to none.
-/// Rates that rise again do not end a plateau: a cache serves no larger set better than a smaller.
-/// Empty for no rates and when one is not finite and positive.
+/// The search starts at the highest rate, because smaller sizes are bound by the cost of a launch. A
+/// plateau continues while rates stay within [`WITHIN`] of its median; the next one starts after the
+/// drop. A single point on the way down, followed by another drop, lies between two plateaus and belongs
+/// to neither. Rates that rise again do not end a plateau, because a cache never serves a larger working
+/// set better than a smaller one. The result is empty if there are no rates or if one of them is not
+/// finite and positive.
 pub fn plateaus(rates: &[f64]) -> Vec<Plateau> {
     if !rates.iter().all(|rate| rate.is_finite() && *rate > 0.0) {
         return Vec::new();
@@ -47,22 +48,23 @@ pub fn plateaus(rates: &[f64]) -> Vec<Plateau> {
     found
 }
 
-/// The last step down of a curve.
+/// Last step down of a curve: where the working set outgrows the last cache.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Knee {
-    /// Index of the last point before it: the largest size that the last cache serves.
+    /// Index of the last point before the step: the largest size that the last cache serves.
     pub before: usize,
-    /// Index of the first point after it: the smallest size that is bound by what lies behind.
+    /// Index of the first point after the step: the smallest size bound by the memory behind that cache.
     pub after: usize,
-    /// The rate before over the rate after, above [`WITHIN`].
+    /// Rate of the plateau before the step divided by that of the plateau after it; normally above
+    /// [`WITHIN`].
     pub drop: f64,
 }
 
-/// The knee of `rates` in the order of growing size: the step to the last of [`plateaus()`].
+/// Finds the knee of `rates` in the order of growing size: the step to the last of the [`plateaus()`].
 ///
-/// `None` where the last plateau is the first one: either no cache is felt, or no size was large
-/// enough to leave it. So it is too where the last plateau is one point only, since a curve that
-/// still falls says nothing of where it ends.
+/// `None` if there are fewer than two plateaus: either no cache has an effect, or no size was large
+/// enough to leave it. Also `None` if the last plateau is a single point, because a curve that is still
+/// falling does not show where it ends.
 pub fn last_knee(rates: &[f64]) -> Option<Knee> {
     let found = plateaus(rates);
     let [.., cache, memory] = found.as_slice() else { return None };
@@ -76,7 +78,7 @@ fn plateau(rates: &[f64], first: usize, last: usize) -> Plateau {
     Plateau { first, last, rate: median(&rates[first..=last]) }
 }
 
-/// The median of at least one rate.
+/// Returns the median of a non-empty list of finite rates.
 fn median(rates: &[f64]) -> f64 {
     super::quantile::median_of_unsorted(&mut rates.to_vec()).expect("a plateau has finite rates")
 }
@@ -86,12 +88,12 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// The plateaus as (first, last, rate).
+    /// Returns the plateaus as (first, last, rate).
     fn found(rates: &[f64]) -> Vec<(usize, usize, f64)> {
         plateaus(rates).iter().map(|plateau| (plateau.first, plateau.last, plateau.rate)).collect()
     }
 
-    /// The knee as (before, after).
+    /// Returns the knee as (before, after).
     fn knee(rates: &[f64]) -> Option<(usize, usize)> {
         last_knee(rates).map(|knee| (knee.before, knee.after))
     }
@@ -106,7 +108,7 @@ mod tests {
     #[test]
     fn three_levels_have_the_knee_after_the_last_cache() {
         let rates = [100.0, 96.0, 104.0, 40.0, 42.0, 41.0, 10.0, 10.0];
-        // The highest rate is that of the third size: the ones before are not slower by a drop.
+        // The third size has the highest rate, so the first plateau starts there, not before.
         assert_eq!(found(&rates), [(2, 2, 104.0), (3, 5, 41.0), (6, 7, 10.0)]);
         assert_eq!(knee(&rates), Some((5, 6)));
     }
@@ -127,14 +129,14 @@ mod tests {
     fn noise_of_a_tenth_neither_hides_nor_makes_a_knee() {
         assert_eq!(knee(&[100.0, 90.0, 95.0, 88.0, 92.0]), None);
         assert_eq!(knee(&[95.0, 103.0, 92.0, 99.0, 32.0, 28.0, 31.0, 29.0]), Some((3, 4)));
-        // One disturbed point in a cache is a plateau of its own only where the curve stays low.
+        // The low point ends the first plateau, and the points after it join the second one.
         assert_eq!(knee(&[100.0, 60.0, 98.0, 97.0]), Some((0, 1)), "a dip that is never made up for");
     }
 
     #[test]
     fn without_a_drop_there_is_no_knee() {
         assert_eq!(knee(&[50.0, 51.0, 49.0, 50.0]), None);
-        // Rising to the end: the largest size is not large enough to tell.
+        // Rates that rise to the end: no size was large enough to leave the cache.
         assert_eq!(knee(&[10.0, 20.0, 40.0, 80.0]), None);
         assert_eq!((found(&[]), knee(&[])), (vec![], None));
         assert_eq!(knee(&[7.0]), None);
@@ -169,7 +171,7 @@ mod tests {
         ) {
             let level = |i: usize| if i < before { 40.0 } else { 10.0 };
             let rates: Vec<f64> = (0..before + after).map(|i| level(i) * noise[i]).collect();
-            // The highest rate opens the first plateau wherever it lies; the knee stays.
+            // The first plateau starts at the highest rate, wherever that is; the knee does not move.
             prop_assert_eq!(knee(&rates), Some((before - 1, before)));
         }
     }

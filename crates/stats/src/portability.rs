@@ -1,52 +1,51 @@
-//! Performance portability: how much of the possible one program reaches across a set of platforms.
+//! Performance portability: how efficient one program is across a set of platforms.
 //!
 //! S. J. Pennycook, J. D. Sewall, V. W. Lee, "Implications of a Metric for Performance Portability",
 //! Future Generation Computer Systems 92, 2019, doi:10.1016/j.future.2017.08.007. A value belongs to
-//! a program, a problem and a set of platforms H, and says nothing without them.
+//! a program, a problem and a set of platforms H, and is meaningless without them.
 
 use super::means::harmonic_mean;
 use super::spread::mean;
 use serde::{Deserialize, Serialize};
 
-/// Whether a smaller or a larger figure of merit is the better one.
+/// Direction in which a figure of merit is better.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Better {
-    /// Times and other costs.
+    /// Lower is better: times and other costs.
     Lower,
-    /// Rates.
+    /// Higher is better: rates.
     Higher,
 }
 
-/// The metrics that are to be shown together; all are without a unit.
+/// Metrics of performance portability, which should be shown together; all are dimensionless.
 ///
-/// The first alone loses what the platforms have reached as soon as one of them is not supported
-/// (A. Marowka, doi:10.1002/spe.3002), the rest alone hide that it is not.
+/// PP alone hides what the other platforms reach as soon as one of them is not supported (A. Marowka,
+/// doi:10.1002/spe.3002); the other metrics alone hide that a platform is not supported.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Portability {
-    /// PP, the harmonic mean of the efficiencies over H; 0 if a platform of H is not supported.
+    /// PP: the harmonic mean of the efficiencies over H; 0 if a platform of H is not supported.
     pub pp: f64,
-    /// The harmonic mean over the supported platforms S; none if there are none.
+    /// Harmonic mean of the efficiencies over the supported platforms S; `None` if there are none.
     pub supported_pp: Option<f64>,
-    /// P̄, the arithmetic mean over the supported platforms; 0 if there are none.
+    /// P̄: the arithmetic mean of the efficiencies over the supported platforms; 0 if there are none.
     pub mean: f64,
-    /// The least efficiency of a supported platform; none if there are none.
+    /// Lowest efficiency of a supported platform; `None` if there are none.
     pub least: Option<f64>,
-    /// |S|, the number of supported platforms.
+    /// |S|: the number of supported platforms.
     pub supported: usize,
-    /// |H|, the number of platforms.
+    /// |H|: the number of platforms.
     pub platforms: usize,
 }
 
 impl Portability {
-    /// The metrics of the efficiencies of the platforms of H, each above 0 and at most 1; `None` where
-    /// a platform is not supported, which means that the program does not run there or does not
-    /// verify.
+    /// Computes the metrics from the efficiencies of the platforms of H, each above 0 and at most 1. An entry
+    /// is `None` if the platform is not supported: the program does not run there or fails verification.
     ///
     /// PP = |H|/Σ 1/eᵢ, P̄ = Σ eᵢ/|S|.
     ///
-    /// `None` if H is empty or an efficiency is not above 0 and at most 1. One above 1 means that its
-    /// peak is not one: whoever sets it to 1 is to say so beside the result.
+    /// `None` if H is empty or an efficiency is not above 0 and at most 1. An efficiency above 1 means that
+    /// its peak is not the true one: a caller that clips it to 1 should say so next to the result.
     pub fn new(efficiencies: &[Option<f64>]) -> Option<Self> {
         let supported: Vec<f64> = efficiencies.iter().copied().flatten().collect();
         if efficiencies.is_empty() || !supported.iter().all(|e| *e > 0.0 && *e <= 1.0) {
@@ -66,11 +65,11 @@ impl Portability {
 }
 
 impl Portability {
-    /// The metrics of efficiencies as they were measured, of which some may exceed 1, and how many of
-    /// them do. Those are taken as 1: their peak is not one, or somebody is faster than the best known.
-    /// The count belongs beside the result.
+    /// Computes the metrics from measured efficiencies, of which some may exceed 1, and counts those that
+    /// do. They are clipped to 1: their peak is not the true one, or the program is faster than the best
+    /// known one. The count should be shown next to the result.
     ///
-    /// `None` if there is no platform or an efficiency is not a number above 0.
+    /// `None` if there is no platform or an efficiency is not positive and finite.
     pub fn of_measured(efficiencies: &[Option<f64>]) -> Option<(Self, usize)> {
         let above = efficiencies.iter().flatten().filter(|e| **e > 1.0 && e.is_finite()).count();
         let cut = |e: &Option<f64>| e.map(|e| if e.is_finite() { e.min(1.0) } else { e });
@@ -79,26 +78,26 @@ impl Portability {
     }
 }
 
-/// One application of a cascade plot: what is left of its score as platforms are added, its best first.
+/// Data of one application in a cascade plot: its PP as platforms are added, the most efficient first.
 ///
 /// J. Sewall and others, "Interpreting and Visualizing Performance Portability Metrics", P3HPC 2020,
 /// doi:10.1109/P3HPC51967.2020.00007. The cumulative score is that of the University of Bristol's
 /// `pp_vis.py`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Cascade {
-    /// The supported platforms by their places in H, by falling efficiency; of equals the earlier one
-    /// comes first.
+    /// Supported platforms as indices into H, in order of falling efficiency; equal ones keep the order of H.
     pub order: Vec<usize>,
-    /// Their efficiencies, at most 1.
+    /// Efficiencies in that order, clipped to 1.
     pub efficiencies: Vec<f64>,
-    /// PP of the first k of them, k/Σ 1/eⱼ. The last is PP over H only if all of H is supported.
+    /// PP of the first k platforms for each k, k/Σ 1/eⱼ. The last one is PP over H only if all of H is
+    /// supported.
     pub cumulative: Vec<f64>,
-    /// PP over H.
+    /// PP over H; 0 if a platform of H is not supported.
     pub pp: f64,
 }
 
 impl Cascade {
-    /// The cascade of the efficiencies on H as for [`Portability::of_measured`].
+    /// Computes the cascade from the efficiencies on H, given as for [`Portability::of_measured`].
     pub fn new(efficiencies: &[Option<f64>]) -> Option<Self> {
         let (portability, _) = Portability::of_measured(efficiencies)?;
         let mut supported: Vec<(usize, f64)> = efficiencies
@@ -106,7 +105,7 @@ impl Cascade {
             .enumerate()
             .filter_map(|(place, e)| Some((place, e.as_ref()?.min(1.0))))
             .collect();
-        // Stable: of equals the earlier platform comes first.
+        // The sort is stable, so equal platforms keep the order of H.
         supported.sort_by(|(_, a), (_, b)| b.total_cmp(a));
         let (order, efficiencies): (Vec<usize>, Vec<f64>) = supported.into_iter().unzip();
         let mut inverse = 0.0;
@@ -118,36 +117,22 @@ impl Cascade {
     }
 }
 
-/// The standard deviation of efficiencies around their harmonic mean H, carried over from that of their
-/// inverses: H²·√(Σ(1/x − 1/H)²/(n − 1)).
+/// Returns the standard deviation of efficiencies around their harmonic mean H, propagated from that of
+/// their inverses: H²·√(Σ(1/x − 1/H)²/(n − 1)).
 ///
-/// As C. Bertoni and others use it ("Performance Portability Evaluation of OpenCL Benchmarks across Intel
-/// and NVIDIA Platforms", IPDPSW 2020). `None` for fewer than two values, or one that is not positive.
+/// C. Bertoni and others use this form ("Performance Portability Evaluation of OpenCL Benchmarks across
+/// Intel and NVIDIA Platforms", IPDPSW 2020). `None` for fewer than two values or if one is not positive.
 pub fn harmonic_deviation(values: &[f64]) -> Option<f64> {
     let mean = harmonic_mean(values).filter(|_| values.len() > 1)?;
     let squares: f64 = values.iter().map(|x| (1.0 / x - 1.0 / mean).powi(2)).sum();
     Some(mean * mean * (squares / (values.len() - 1) as f64).sqrt())
 }
 
-/// The standard deviation of values around their harmonic mean by the jackknife, which leaves one out at a
-/// time: s² = (n − 1)·Σ(H₍ᵢ₎ − H̄)² with H₍ᵢ₎ = (n − 1)/Σ_{k≠i} 1/x_k.
+/// Returns the application efficiency on one platform: the best known time divided by the program's own
+/// time, or its own rate divided by the best known rate.
 ///
-/// F. C. Lam and others, "Estimation of Variance for Harmonic Mean Half-Lives", Journal of
-/// Pharmaceutical Sciences 74(2), 1985. `None` as for [`harmonic_deviation`].
-pub fn harmonic_jackknife(values: &[f64]) -> Option<f64> {
-    harmonic_mean(values).filter(|_| values.len() > 1)?;
-    let inverse: f64 = values.iter().map(|x| 1.0 / x).sum();
-    let n = values.len() as f64;
-    let without: Vec<f64> = values.iter().map(|x| (n - 1.0) / (inverse - 1.0 / x)).collect();
-    let centre = mean(&without)?;
-    Some(((n - 1.0) * without.iter().map(|h| (h - centre).powi(2)).sum::<f64>()).sqrt())
-}
-
-/// The application efficiency on one platform: the best known time over the own one, or the own rate
-/// over the best known one.
-///
-/// It grows stale when somebody is faster than `best`, and then exceeds 1. `None` if one of the two is
-/// not positive and finite.
+/// The value is out of date once a result is better than `best`; for such a result it exceeds 1. `None`
+/// if `own` or `best` is not positive and finite.
 pub fn application_efficiency(own: f64, best: f64, better: Better) -> Option<f64> {
     let efficiency = match better {
         Better::Lower => best / own,
@@ -243,7 +228,7 @@ mod tests {
         assert_eq!(cascade.order, [9, 8, 7, 6, 5, 4, 3, 2, 1, 0]);
         assert!(close(cascade.cumulative[0], 1.0) && close(cascade.cumulative[1], 18.0 / 19.0));
         assert!(close(cascade.cumulative[9], 0.341417) && close(cascade.pp, 0.341417));
-        // Equal ones keep the order of H, and what is not supported is not there.
+        // Equal platforms keep the order of H; unsupported ones are missing.
         let cascade = Cascade::new(&[Some(0.5), None, Some(0.5), Some(1.5)]).unwrap();
         assert_eq!((cascade.order, cascade.pp), (vec![3, 0, 2], 0.0));
         assert!(close(cascade.cumulative[2], 3.0 / 5.0));
@@ -256,12 +241,8 @@ mod tests {
         // The University of Bristol's consistency.py on .1, .2, …, 1.
         let values: Vec<f64> = (1..=10).map(|i| f64::from(i) / 10.0).collect();
         assert!(close(harmonic_deviation(&values).unwrap(), 0.323196));
-        assert!(close(harmonic_jackknife(&values).unwrap(), 0.408570));
-        assert_eq!((harmonic_deviation(&[0.5]), harmonic_jackknife(&[0.5])), (None, None));
-        assert_eq!(
-            (harmonic_deviation(&[0.5, 0.5]), harmonic_jackknife(&[0.5, 0.5])),
-            (Some(0.0), Some(0.0))
-        );
+        assert_eq!(harmonic_deviation(&[0.5]), None);
+        assert_eq!(harmonic_deviation(&[0.5, 0.5]), Some(0.0));
         assert_eq!(harmonic_deviation(&[0.5, 0.0]), None);
     }
 

@@ -1,25 +1,25 @@
-//! The interval of the performance portability, from the samples of each platform.
+//! Confidence interval of the performance portability PP, from the samples of each platform.
 
 use super::bootstrap::{Bootstrap, BootstrapInterval, BootstrapMethod};
 use super::hierarchical::Levelled;
 use super::nested::Nested;
 use super::quantile::median_of_unsorted;
 
-/// The time that an efficiency is a part of.
+/// Best time that an efficiency is relative to.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Best {
-    /// Of a roof: taken as exact.
+    /// Time given by a roofline, taken as exact.
     Known(f64),
-    /// Of another program: samples, drawn anew like the own ones.
+    /// Samples of another program, resampled like the program's own.
     Measured(Nested),
 }
 
-/// One efficiency by the samples that it rests on.
+/// Samples from which one efficiency is computed.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Sampled {
     /// Times of the program: samples, or processes with the samples of each.
     pub own: Nested,
-    /// The best time, in the same unit.
+    /// Best time, in the same unit.
     pub best: Best,
 }
 
@@ -37,15 +37,16 @@ fn median(values: &mut [f64]) -> f64 {
 }
 
 impl Bootstrap {
-    /// The percentile interval of PP over `platforms`, each with one efficiency for each problem; that of
-    /// a platform is the harmonic mean over its problems. An efficiency above 1 counts as 1.
+    /// Returns the percentile interval of PP over `platforms`. Each platform has one efficiency per problem;
+    /// the efficiency of a platform is the harmonic mean over its problems. An efficiency above 1 counts
+    /// as 1.
     ///
-    /// In each resample every platform's processes and within them samples are drawn anew, and the median
-    /// over processes of their medians is the time: platforms are independent. The estimate is that of the
-    /// samples themselves.
+    /// Each resample draws the processes of every platform, and the samples within them, with replacement;
+    /// platforms are independent. A time is the median over processes of the medians of their samples. The
+    /// estimate is PP of the original samples.
     ///
-    /// `None` if there is no platform or one without a problem, where a [`Nested::canonical`] is, for a
-    /// time that is not positive, or as for [`Bootstrap::interval`].
+    /// `None` if there is no platform or one without a problem, where [`Nested::canonical`] or
+    /// [`Bootstrap::interval`] is, or if a time is not positive.
     pub fn portability_interval(&self, platforms: &[Vec<Sampled>]) -> Option<BootstrapInterval> {
         let canonical = |sampled: &Sampled| {
             Some(Sampled { own: sampled.own.canonical()?, best: sampled.best.canonical()? })

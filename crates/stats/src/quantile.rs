@@ -1,18 +1,18 @@
 //! Quantiles by linear interpolation between order statistics, Hyndman–Fan type 7.
 //!
 //! R. J. Hyndman, Y. Fan, "Sample Quantiles in Statistical Packages", The American Statistician
-//! 50(4), 1996, doi:10.1080/00031305.1996.10473566. It is the default of R and NumPy. Other tools
-//! use other definitions (nvbench takes the nearest rank), so quartiles from elsewhere can differ;
-//! [`QUANTILE_DEFINITION`] is stored with results for that reason.
+//! 50(4), 1996, doi:10.1080/00031305.1996.10473566. Type 7 is the default of R and NumPy. Other tools
+//! use other definitions (nvbench takes the nearest rank), so their quartiles can differ; for that
+//! reason [`QUANTILE_DEFINITION`] is stored with results.
 
 use serde::{Deserialize, Serialize};
 
-/// The name of the quantile definition that every quantile of this crate follows.
+/// Name of the quantile definition that every quantile of this crate follows.
 pub const QUANTILE_DEFINITION: &str = "Hyndman-Fan type 7";
 
-/// The samples in ascending order, or `None` if there are none or one is NaN or infinite.
+/// Returns the samples in ascending order, or `None` if there are none or one is NaN or infinite.
 ///
-/// The functions that take `sorted` expect exactly this order.
+/// Functions with a parameter `sorted` expect exactly this order.
 pub fn sorted_finite(samples: &[f64]) -> Option<Vec<f64>> {
     if samples.is_empty() || !samples.iter().all(|x| x.is_finite()) {
         return None;
@@ -22,11 +22,11 @@ pub fn sorted_finite(samples: &[f64]) -> Option<Vec<f64>> {
     Some(sorted)
 }
 
-/// The `p` quantile of ascending, finite samples, in the unit of the samples.
+/// Returns the `p` quantile of ascending, finite samples, in the unit of the samples.
 ///
 /// With r = p·(n − 1) and x₍₀₎ ≤ … ≤ x₍ₙ₋₁₎ it is x₍⌊r⌋₎ + (r − ⌊r⌋)·(x₍⌊r⌋₊₁₎ − x₍⌊r⌋₎): type 7 of
-/// Hyndman and Fan. The result never leaves the two order statistics it lies between, and never
-/// falls when `p` rises.
+/// Hyndman and Fan. The result always lies between these two order statistics and never falls when `p`
+/// rises.
 ///
 /// `None` if `sorted` is empty, if `p` is not within 0 and 1, or if the first or last sample is not
 /// finite ([`f64::total_cmp`] puts NaN and infinities there). The order itself is not checked.
@@ -42,15 +42,15 @@ pub fn quantile(sorted: &[f64], p: f64) -> Option<f64> {
     Some(between(lower, upper, rank - rank.floor()))
 }
 
-/// The median of ascending, finite samples: [`quantile`] at one half, with the same failure cases.
+/// Returns the median of ascending, finite samples: [`quantile`] at 0.5, `None` in the same cases.
 pub fn median(sorted: &[f64]) -> Option<f64> {
     quantile(sorted, 0.5)
 }
 
-/// The median of finite samples in any order, in linear time; the samples are left rearranged.
+/// Returns the median of finite samples in any order, in linear time; reorders the samples.
 ///
-/// Equal to the last bit to [`median`] of the sorted samples. `None` if `samples` is empty or the
-/// result is not finite.
+/// The result equals [`median`] of the sorted samples to the last bit. `None` if `samples` is empty or
+/// the result is not finite.
 pub fn median_of_unsorted(samples: &mut [f64]) -> Option<f64> {
     let n = samples.len();
     if n == 0 {
@@ -61,32 +61,32 @@ pub fn median_of_unsorted(samples: &mut [f64]) -> Option<f64> {
     Some(between(lower, upper, 0.5)).filter(|median| median.is_finite())
 }
 
-/// The point that lies `fraction`, below 1, of the way from `lower` to `upper`.
+/// Returns the point at `fraction`, below 1, of the way from `lower` to `upper`.
 ///
-/// Rounding never carries it past `upper`: a product with a number below 1 rounds to less than the
-/// difference, so to no more than the difference before that was rounded.
+/// Rounding never moves it past `upper`: the product with a number below 1 rounds to less than the
+/// rounded difference, and thus to no more than the exact difference.
 fn between(lower: f64, upper: f64, fraction: f64) -> f64 {
     lower + fraction * (upper - lower)
 }
 
-/// The three quartiles, by the type 7 definition of [`quantile`], in the unit of the samples.
+/// Three quartiles, by the type 7 definition of [`quantile`], in the unit of the samples.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Quartiles {
-    /// The 0.25 quantile.
+    /// First quartile: the 0.25 quantile.
     pub q1: f64,
-    /// The 0.5 quantile.
+    /// Second quartile: the 0.5 quantile.
     pub median: f64,
-    /// The 0.75 quantile.
+    /// Third quartile: the 0.75 quantile.
     pub q3: f64,
 }
 
 impl Quartiles {
-    /// The quartiles of ascending, finite samples; `None` where [`quantile`] is.
+    /// Computes the quartiles of ascending, finite samples; `None` where [`quantile`] is.
     pub fn from_sorted(sorted: &[f64]) -> Option<Self> {
         Some(Self { q1: quantile(sorted, 0.25)?, median: median(sorted)?, q3: quantile(sorted, 0.75)? })
     }
 
-    /// The interquartile range Q3 − Q1, in the unit of the samples.
+    /// Returns the interquartile range Q3 − Q1, in the unit of the samples.
     pub fn interquartile_range(&self) -> f64 {
         self.q3 - self.q1
     }

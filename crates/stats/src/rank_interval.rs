@@ -1,56 +1,56 @@
-//! The exact, distribution-free confidence interval of the median from binomial ranks.
+//! Exact, distribution-free confidence interval of the median from binomial ranks.
 //!
 //! J.-Y. Le Boudec, "Performance Evaluation of Computer and Communication Systems", EPFL Press,
-//! 2010, chapter 2. Nothing is assumed of the distribution of the samples except that they are
-//! independent draws of it, which makes it fit for times: they are skewed, and often quantised.
+//! 2010, chapter 2. The only assumption is that the samples are independent draws from one
+//! distribution. This suits times, which are skewed and often quantised.
 
 use serde::{Deserialize, Serialize};
 
-/// How far below the asked level a coverage may lie, to allow for rounding in its computation.
+/// Amount by which a coverage may fall below the requested level, to allow for rounding.
 const ROUNDING: f64 = 1e-12;
 
-/// Weights below this part of the central one are left out: together they are less than 10⁻¹⁴ of
-/// the mass for any number of samples that fits into memory.
+/// Weights below this fraction of the central one are ignored: together they are less than 10⁻¹⁴ of the
+/// mass for any number of samples that fits into memory.
 const NEGLIGIBLE: f64 = 1e-24;
 
-/// The two ranks whose order statistics bracket the median, and how surely they do.
+/// Two ranks whose order statistics bracket the median, with the probability that they do.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct MedianRanks {
-    /// The lower rank, from 1.
+    /// Lower rank, counted from 1.
     pub lower: usize,
-    /// The upper rank, from 1.
+    /// Upper rank, counted from 1.
     pub upper: usize,
-    /// The probability that the interval holds the true median, at least the asked level.
+    /// Probability that the interval contains the true median; at least the requested level.
     pub coverage: f64,
 }
 
-/// A confidence interval of the median, in the unit of the samples.
+/// Confidence interval of the median, in the unit of the samples.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct RankInterval {
-    /// The sample at the lower rank.
+    /// Lower end: the sample at the lower rank.
     pub lo: f64,
-    /// The sample at the upper rank.
+    /// Upper end: the sample at the upper rank.
     pub hi: f64,
-    /// The ranks, and their coverage.
+    /// Ranks of the two ends, with their coverage.
     pub ranks: MedianRanks,
 }
 
 impl RankInterval {
-    /// Half of the width of the interval, in the unit of the samples.
+    /// Returns half of the width of the interval, in the unit of the samples.
     pub fn half_width(&self) -> f64 {
         (self.hi - self.lo) / 2.0
     }
 }
 
-/// The narrowest symmetric ranks (j, n + 1 − j) of the median of `n` samples with at least the
-/// coverage `level`: the largest j with P(j ≤ B ≤ n − j) ≥ `level`, B ~ Bin(n, ½).
+/// Returns the narrowest symmetric ranks (j, n + 1 − j) that bracket the median of `n` samples with a
+/// coverage of at least `level`: the largest j with P(j ≤ B ≤ n − j) ≥ `level`, B ~ Bin(n, ½).
 ///
-/// The exact probability is used and not the normal approximation, whose ranks are too narrow or
-/// too wide by one below about fifty samples. Since level is a number of [0, 1] that a coverage of
-/// small `n` can equal, a coverage that falls short of it by rounding only (10⁻¹²) is accepted.
+/// The exact probability is used instead of the normal approximation, whose ranks are too narrow or too
+/// wide by one below about fifty samples. For small `n` a coverage can equal `level` exactly, so one
+/// that falls short only by rounding (10⁻¹²) is accepted.
 ///
-/// `None` if `level` is not strictly between 0 and 1, or if even the ranks (1, n) do not cover it:
-/// n = 0, and n < 6 for 0.95, n < 8 for 0.99. Takes O(√n) time.
+/// `None` if `level` is not strictly between 0 and 1, or if even the ranks (1, n) do not reach it: n = 0,
+/// n < 6 for 0.95, n < 8 for 0.99. Takes O(√n) time.
 pub fn median_ranks(n: usize, level: f64) -> Option<MedianRanks> {
     if !(level > 0.0 && level < 1.0) {
         return None;
@@ -67,11 +67,11 @@ pub fn median_ranks(n: usize, level: f64) -> Option<MedianRanks> {
     None
 }
 
-/// The confidence interval of the median of ascending, finite samples with at least the coverage
+/// Returns the confidence interval of the median of ascending, finite samples with a coverage of at least
 /// `level`, from the ranks of [`median_ranks`].
 ///
-/// `None` where [`median_ranks`] is, or if the first or last sample is not finite. The order itself
-/// is not checked. The interval always contains the median of the samples.
+/// `None` where [`median_ranks`] is, or if the first or last sample is not finite. The order itself is
+/// not checked. The interval always contains the median of the samples.
 pub fn rank_interval(sorted: &[f64], level: f64) -> Option<RankInterval> {
     if !sorted.first()?.is_finite() || !sorted.last()?.is_finite() {
         return None;
@@ -80,7 +80,7 @@ pub fn rank_interval(sorted: &[f64], level: f64) -> Option<RankInterval> {
     Some(RankInterval { lo: sorted[ranks.lower - 1], hi: sorted[ranks.upper - 1], ranks })
 }
 
-/// The probabilities of {i, n − i} under Bin(n, ½), for i = ⌊n/2⌋, ⌊n/2⌋ − 1, …, relative to that
+/// Yields the probabilities of {i, n − i} under Bin(n, ½), for i = ⌊n/2⌋, ⌊n/2⌋ − 1, …, relative to that
 /// of ⌊n/2⌋ alone, until they are negligible.
 ///
 /// From the centre outwards and relative to it, C(n, i−1) = C(n, i)·i/(n − i + 1) needs neither
@@ -137,7 +137,7 @@ mod tests {
 
     #[test]
     fn a_hundred_thousand_samples_neither_overflow_nor_underflow() {
-        // Computed apart from this crate in exact integers: Σ C(n, i) below j = 49690.
+        // Computed independently of this crate in exact integers: Σ C(n, i) below j = 49690.
         let ranks = median_ranks(100_000, 0.95).unwrap();
         assert_eq!((ranks.lower, ranks.upper), (49_690, 50_311));
         assert!((ranks.coverage - 0.9504442853304751).abs() < 1e-12);
@@ -165,7 +165,7 @@ mod tests {
         assert_eq!(interval.half_width(), 35.0);
     }
 
-    /// P(`lower` ≤ B ≤ n − `lower`) from Pascal's triangle in integers.
+    /// Returns P(`lower` ≤ B ≤ n − `lower`) from Pascal's triangle in integers.
     fn coverage_by_counting(n: usize, lower: usize) -> f64 {
         let mut row = vec![1u64];
         for _ in 0..n {

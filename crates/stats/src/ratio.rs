@@ -1,4 +1,4 @@
-//! The ratio of the medians of two sets of processes, and how certain it is.
+//! Ratio of the medians of two sets of processes, with confidence intervals and p-values.
 
 use super::bca::acceleration;
 use super::bootstrap::{Bootstrap, BootstrapInterval, BootstrapMethod, Replicates};
@@ -8,77 +8,79 @@ use super::quantile::median_of_unsorted;
 use super::student::StudentEstimate;
 use serde::{Deserialize, Serialize};
 
-/// With fewer samples than this on a side, one process on each, the interval is BCa.
+/// Number of samples on a side below which the interval is BCa, if each side has one process.
 pub const FEW_SAMPLES: usize = 30;
 
-/// The ratio of two locations with its intervals. Of times, below 1 means that the new side is
-/// faster.
+/// Ratio R of the locations of two sides, new over reference, with its confidence intervals. For times,
+/// a ratio below 1 means that the new side is faster.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct MedianRatio {
-    /// The lower end of the interval at 1 − α.
+    /// Lower end of the interval at confidence 1 − α.
     pub lo: f64,
-    /// The upper end of that interval.
+    /// Upper end of the interval at confidence 1 − α.
     pub hi: f64,
-    /// The lower end of the interval at 1 − 2α, for a test of equivalence.
+    /// Lower end of the interval at confidence 1 − 2α, for a test of equivalence.
     pub equivalence_lo: f64,
-    /// The upper end of that interval.
+    /// Upper end of the interval at confidence 1 − 2α.
     pub equivalence_hi: f64,
-    /// R, its bootstrap interval at 1 − α alone, and how that was made.
+    /// Estimate of R with its bootstrap interval alone, at confidence 1 − α, and the method of that interval.
     pub interval: BootstrapInterval,
-    /// Whether each sample of one side was held against its neighbour in time on the other.
+    /// Whether each sample of one side was compared with its neighbour in time on the other side.
     pub paired: bool,
-    /// The number of processes of the new side.
+    /// Number of processes of the new side.
     pub new_processes: usize,
-    /// The number of processes of the reference.
+    /// Number of processes of the reference side.
     pub reference_processes: usize,
 }
 
 impl MedianRatio {
-    /// R = x̃_new/x̃_ref of processes with their samples, each a positive, finite time in one unit: the
-    /// ratio and interval of [`RatioEvidence::new`].
+    /// Returns R = x̃_new/x̃_ref from the samples of each process, which are positive, finite times in one
+    /// unit. The estimate and its intervals are those of [`RatioEvidence::new`].
     pub fn new(new: &[Vec<f64>], reference: &[Vec<f64>], bootstrap: &Bootstrap) -> Option<Self> {
         RatioEvidence::new(new, reference, bootstrap)?.ratio()
     }
 
-    /// R of processes in pairs, each with its samples in pairs (new, reference) that are neighbours in
-    /// time: the ratio and interval of [`RatioEvidence::paired`].
+    /// Returns R from pairs of processes whose samples are pairs (new, reference) of neighbours in time. The
+    /// estimate and its intervals are those of [`RatioEvidence::paired`].
     pub fn paired(processes: &[Vec<(f64, f64)>], bootstrap: &Bootstrap) -> Option<Self> {
         RatioEvidence::paired(processes, bootstrap)?.ratio()
     }
 }
 
-/// What samples say of the ratio of two locations, before a margin is chosen.
+/// Evidence from samples about the ratio R of two locations, before a margin is chosen.
 #[derive(Debug, Clone)]
 pub struct RatioEvidence {
     bootstrap: Bootstrap,
     method: BootstrapMethod,
-    /// Resampled R.
+    /// Bootstrap replicates of R.
     replicates: Replicates,
-    /// Of the BCa interval.
+    /// Acceleration of the BCa interval; `None` if the interval is not BCa.
     acceleration: Option<f64>,
-    /// ln R over processes; none where a side has one.
+    /// Estimate of ln R over processes; `None` if a side has only one process.
     student: Option<StudentEstimate>,
     paired: bool,
     processes: [usize; 2],
 }
 
 impl RatioEvidence {
-    /// Of processes with their samples, each a positive, finite time in one unit.
+    /// Computes the evidence from the samples of each process, which are positive, finite times in one unit.
     ///
-    /// The location of a side is the geometric mean of the medians of its processes, exp(Σ ln x̃/r):
-    /// the median itself where there is one process. Each process counts the same, however many
+    /// The location of a side is the geometric mean of the medians of its processes, exp(Σ ln x̃/r), which
+    /// is the median itself if there is one process. Every process has the same weight, however many
     /// samples it took.
     ///
-    /// With several processes on a side the bootstrap is hierarchical: processes are drawn, and then
-    /// samples within each. Of few processes it is too narrow, so that the interval is the hull of it
-    /// and of Welch's interval of the logarithms of the medians ([`StudentEstimate::welch`]), where both
-    /// sides have two processes or more. With one on each side only samples can be drawn; the interval is
-    /// then BCa below [`FEW_SAMPLES`] samples on a side (percentile where BCa has no value),
-    /// percentile from there on, and holds nothing of how processes differ: where processes of equal
-    /// kernels differ by 1 %, as samples of one do, the interval of 30 samples each excludes 1 in two
-    /// trials of three. For equivalence 1 − 2α is the level of two one-sided tests at α, D. J.
-    /// Schuirmann, "A Comparison of the Two One-Sided Tests Procedure and the Power Approach", Journal
-    /// of Pharmacokinetics and Biopharmaceutics 15(6), 1987, doi:10.1007/BF01068419.
+    /// With several processes on a side, the bootstrap is hierarchical: it draws processes and then samples
+    /// within each. That interval is too narrow for few processes, so if both sides have at least two, the
+    /// result is its hull with Welch's interval of the logarithms of the medians
+    /// ([`StudentEstimate::welch`]). With one process on each side, only samples can be drawn. The interval
+    /// is then BCa if a side has fewer than [`FEW_SAMPLES`] samples (percentile if BCa has no value) and
+    /// percentile otherwise. It does not cover the variation between processes: if processes of equal
+    /// kernels differ by 1 %, as samples of one process do, the interval from 30 samples per side excludes 1
+    /// in two of three trials.
+    ///
+    /// For equivalence, 1 − 2α is the level of two one-sided tests at α: D. J. Schuirmann, "A Comparison of
+    /// the Two One-Sided Tests Procedure and the Power Approach", Journal of Pharmacokinetics and
+    /// Biopharmaceutics 15(6), 1987, doi:10.1007/BF01068419.
     ///
     /// `None` if a side has no process, a process has no samples, a sample is not positive and finite,
     /// `resamples` is 0, or the level is not strictly between ½ and 1.
@@ -109,14 +111,14 @@ impl RatioEvidence {
         })
     }
 
-    /// Of processes in pairs, each with its samples in pairs (new, reference) that are neighbours in
-    /// time; times are positive, finite and in one unit.
+    /// Computes the evidence from pairs of processes whose samples are pairs (new, reference) of neighbours
+    /// in time; times are positive, finite and in one unit.
     ///
-    /// The location of a pair of processes is the median of ln(new/reference) over its pairs of
-    /// samples, and ln R is the mean of these over the processes. What disturbs both neighbours leaves
-    /// their ratio alone, so that this is much narrower on a machine that is shared. The interval is
-    /// the hull of the hierarchical bootstrap (processes, and pairs of samples within each) and of
-    /// Student's t interval of the mean over processes ([`StudentEstimate::mean`]).
+    /// The location of a pair of processes is the median of ln(new/reference) over its pairs of samples;
+    /// ln R is the mean of these medians over the pairs of processes. A disturbance of both neighbours
+    /// leaves their ratio unchanged, so on a shared machine the interval is much narrower than without
+    /// pairing. It is the hull of the hierarchical bootstrap interval (processes, then pairs of samples
+    /// within each) and Student's t interval of the mean over processes ([`StudentEstimate::mean`]).
     ///
     /// `None` as for [`RatioEvidence::new`].
     pub fn paired(processes: &[Vec<(f64, f64)>], bootstrap: &Bootstrap) -> Option<Self> {
@@ -146,7 +148,7 @@ impl RatioEvidence {
         })
     }
 
-    /// R with its intervals at the level of the bootstrap, and for equivalence at 1 − 2α.
+    /// Returns R with its intervals at the level 1 − α of the bootstrap and, for equivalence, at 1 − 2α.
     pub fn ratio(&self) -> Option<MedianRatio> {
         let wider = Bootstrap { level: 2.0 * self.bootstrap.level - 1.0, ..self.bootstrap };
         let (interval, (lo, hi)) = self.hull(&self.bootstrap)?;
@@ -165,7 +167,7 @@ impl RatioEvidence {
         })
     }
 
-    /// The interval of the replicates at a level, and its ends with what Student's t adds to it.
+    /// Returns the bootstrap interval at a level, and the ends of its hull with Student's t interval.
     fn hull(&self, bootstrap: &Bootstrap) -> Option<(BootstrapInterval, (f64, f64))> {
         let interval = match self.acceleration {
             Some(acceleration) => bootstrap.bca_of_replicates(&self.replicates, acceleration)?,
@@ -178,12 +180,12 @@ impl RatioEvidence {
         Some((interval, (lo, hi)))
     }
 
-    /// The p-value of the hypothesis that R lies between 1/(1 + `margin`) and 1 + `margin`: the least α
-    /// at which the interval at 1 − α lies wholly beyond that.
+    /// Returns the p-value of the hypothesis that R lies between 1/(1 + `margin`) and 1 + `margin`: the
+    /// smallest α at which the interval at 1 − α lies entirely outside that range.
     ///
-    /// It is the greater of that of Student's t, 2·P(T_ν ≥ (|ln R| − ln(1 + margin))/error), and of that
-    /// of the bootstrap, twice the share of the replicates that do not lie beyond the margin on the side
-    /// of R. `None` where a side has one process, and for a margin that is not positive.
+    /// It is the larger of two p-values: that of Student's t, 2·P(T_ν ≥ (|ln R| − ln(1 + margin))/error), and
+    /// that of the bootstrap, twice the share of the replicates that do not lie beyond the margin on the
+    /// side of R. `None` if a side has one process or if `margin` is not positive and finite.
     pub fn p_beyond(&self, margin: f64) -> Option<f64> {
         let (student, end) = (self.student?, self.end(margin)?);
         let slower = self.replicates.estimate > 1.0;
@@ -195,14 +197,14 @@ impl RatioEvidence {
         Some((2.0 * t.max(share)).min(1.0))
     }
 
-    /// The p-value of the hypothesis that R lies outside of 1/(1 + `margin`) to 1 + `margin`, by two
-    /// one-sided tests: the least α at which the interval at 1 − 2α lies within the two.
+    /// Returns the p-value of the hypothesis that R lies outside the range 1/(1 + `margin`) to 1 + `margin`,
+    /// by two one-sided tests: the smallest α at which the interval at 1 − 2α lies within that range.
     ///
-    /// It is the greatest of both tests by Student's t and by the shares of the replicates beyond each
-    /// end. `None` as for [`RatioEvidence::p_beyond`].
+    /// It is the largest of four p-values: those of Student's t for the two tests, and the shares of the
+    /// replicates beyond each end. `None` in the same cases as for [`RatioEvidence::p_beyond`].
     pub fn p_within(&self, margin: f64) -> Option<f64> {
         let (student, end) = (self.student?, self.end(margin)?);
-        // Exactly at the margin is within.
+        // Without spread there is no p, and a ratio exactly at the margin counts as within it.
         let at = |p: Option<f64>| if student.error == 0.0 { None } else { p };
         let certain = if student.value.abs() <= end { 0.0 } else { 1.0 };
         let above = at(student.p_below(end)).unwrap_or(certain);
@@ -211,7 +213,7 @@ impl RatioEvidence {
         Some(above.max(below).max(shares[0]).max(shares[1]))
     }
 
-    /// ln(1 + margin).
+    /// Returns ln(1 + margin), or `None` if `margin` is not positive and finite.
     fn end(&self, margin: f64) -> Option<f64> {
         (margin.is_finite() && margin > 0.0).then(|| margin.ln_1p())
     }
@@ -240,7 +242,8 @@ fn logarithms_of_medians(processes: &Nested) -> Vec<f64> {
     processes.iter().map(|process| location.of(process)).collect()
 }
 
-/// Draws of samples, and with few of them the acceleration of their interval.
+/// Bootstraps the ratio over the samples of one process per side. With few samples it also returns the
+/// acceleration of the BCa interval.
 fn ratio_of_samples(
     new: &[f64],
     reference: &[f64],
@@ -259,7 +262,7 @@ fn ratio_of_samples(
     Some((replicates, BootstrapMethod::Percentile, None))
 }
 
-/// Draws of processes and of samples within each.
+/// Bootstraps the ratio over processes and over the samples within each.
 fn ratio_of_processes(new: &Nested, reference: &Nested, bootstrap: &Bootstrap) -> Option<Replicates> {
     let mut location = Levelled { within: |samples: &mut [f64]| median(samples).ln(), across: mean };
     let estimate = (location.of(new) - location.of(reference)).exp();
@@ -271,7 +274,7 @@ fn ratio_of_processes(new: &Nested, reference: &Nested, bootstrap: &Bootstrap) -
     })
 }
 
-/// NaN where there is none, which the bootstrap refuses.
+/// Returns the median, or NaN if there is none; the bootstrap rejects NaN.
 fn median(samples: &mut [f64]) -> f64 {
     median_of_unsorted(samples).unwrap_or(f64::NAN)
 }
@@ -299,8 +302,8 @@ mod tests {
 
     #[test]
     fn the_ratio_of_two_coins_covers_exactly_its_possible_values() {
-        // 30 samples of 6 over {1, 2} thirty times each: the median of the reference is 1 or 2 but for
-        // an even draw, so both ends are reached: 6/2 and 6/1.
+        // 30 samples of 6 over a reference of 30 ones and 30 twos: the median of a resampled reference
+        // is 1 or 2 unless the draw is even, so the interval reaches both 6/2 and 6/1.
         let coins: Vec<f64> = (0..60).map(|i| f64::from(1 + i % 2)).collect();
         let ratio = MedianRatio::new(&[vec![6.0; 30]], &[coins], &quick(5)).unwrap();
         assert_eq!(ends(&ratio), (4.0, 3.0, 6.0));
@@ -323,10 +326,10 @@ mod tests {
 
     #[test]
     fn processes_count_the_same_however_many_samples_they_took() {
-        // Medians 1 and 4 in one, 2 in the other: √(1·4)/2 = 1.
+        // Medians 1 and 4 on the new side, 2 on the reference side: √(1·4)/2 = 1.
         let new = [vec![1.0; 90], vec![4.0; 3]];
         let ratio = MedianRatio::new(&new, &[vec![2.0; 5]], &quick(2)).unwrap();
-        // Of the four draws of two processes one is both fast and one both slow.
+        // One of the four draws of two processes takes the fast one twice, another the slow one twice.
         let (estimate, lo, hi) = ends(&ratio);
         assert!((estimate - 1.0).abs() < 1e-12 && (lo - 0.5).abs() < 1e-12 && (hi - 2.0).abs() < 1e-12);
     }
@@ -335,8 +338,8 @@ mod tests {
     fn processes_that_differ_make_the_interval_as_wide_as_they_do() {
         // Ten processes each of 30 equal samples, ±1 % in turn: the replicates of ln x̃ have the
         // standard deviation .01/√10 on a side and .01·√(2/10) = .00447 for the ratio: ±.0088 at
-        // 95 %. The 300 samples taken as one would have a width of nearly none or of all. Welch knows
-        // that the variance is 10/9 of that and its freedom 18: t = 2.101, ±2.101·.00471 = .0099.
+        // 95 %. Pooling the 300 samples would make the interval almost empty or as wide as all of them.
+        // Welch's variance is 10/9 of that, with ν = 18: t = 2.101, ±2.101·.00471 = .0099.
         let side: Vec<Vec<f64>> =
             (0..10).map(|i| vec![(0.01 * f64::from(2 * (i % 2) - 1)).exp(); 30]).collect();
         let ratio = MedianRatio::new(&side, &side, &Bootstrap { resamples: 4000, ..quick(4) }).unwrap();
@@ -349,7 +352,7 @@ mod tests {
         assert!((ratio.equivalence_lo.ln() + 0.0082).abs() < 5e-5, "{ratio:?}");
     }
 
-    /// Five processes whose ratios are `logarithms`, while the machine becomes twice as slow.
+    /// Five processes with the given values of ln R, on a machine that becomes twice as slow meanwhile.
     fn neighbours(logarithms: [f64; 5]) -> Vec<Vec<(f64, f64)>> {
         let process = |(place, logarithm): (usize, f64)| {
             let time = |sample: usize| 2f64.powf((30 * place + sample) as f64 / 150.0);
@@ -367,7 +370,7 @@ mod tests {
         assert!(ratio.paired && (ratio.interval.estimate.ln() - 0.03).abs() < 1e-12);
         assert!((ratio.lo.ln() - 0.02804).abs() < 1e-5 && (ratio.hi.ln() - 0.03196).abs() < 1e-5);
         assert!((ratio.equivalence_hi.ln() - 0.03151).abs() < 1e-5, "{ratio:?}");
-        // The same samples without their neighbours: each process is slower than the one before.
+        // The same samples without pairing: each process is slower than the one before.
         let side = |which: fn(&(f64, f64)) -> f64| -> Vec<Vec<f64>> {
             pairs.iter().map(|process| process.iter().map(which).collect()).collect()
         };
@@ -393,15 +396,15 @@ mod tests {
         for margin in [0.0, -0.1, f64::NAN] {
             assert_eq!((evidence.p_beyond(margin), evidence.p_within(margin)), (None, None));
         }
-        // One process says nothing of the next.
+        // One process says nothing about the next.
         let one = RatioEvidence::paired(&pairs[..1], &quick(6)).unwrap();
         assert_eq!((one.p_beyond(0.02), one.p_within(0.02)), (None, None));
     }
 
     #[test]
     fn the_bootstrap_has_its_say_in_p() {
-        // Five processes at 1 and four at 1 with one at 1.5 against it: Welch alone would say otherwise
-        // than the draws, of which (4/5)⁵ = 33 % never meet the one that differs.
+        // Five reference processes at 1; four new ones at 1 and one at 1.5. Welch alone would disagree
+        // with the bootstrap, in which (4/5)⁵ = 33 % of the draws never take the one that differs.
         let reference = vec![vec![1.0; 9]; 5];
         let mut new = reference.clone();
         new[0] = vec![1.5; 9];
@@ -419,7 +422,7 @@ mod tests {
         }
         let ratio = MedianRatio::paired(&pairs, &quick(7)).unwrap();
         assert_eq!((ratio.lo, ratio.hi), (1.0, 1.0));
-        // One process has no spread that could be known: what is left is the bootstrap.
+        // One process has no known spread between processes, so only the bootstrap is left.
         let one = MedianRatio::paired(&pairs[..1], &quick(7)).unwrap();
         assert_eq!((one.new_processes, one.lo), (1, one.interval.lo));
     }
@@ -458,7 +461,7 @@ mod tests {
             prop_assert_eq!(MedianRatio::new(&shuffled, &reference, &quick(seed)), Some(ratio));
             prop_assert!(ratio.lo <= ratio.equivalence_lo && ratio.lo <= ratio.interval.lo);
             prop_assert!(ratio.equivalence_hi <= ratio.hi && ratio.interval.hi <= ratio.hi);
-            // The verdict by the interval is that by p, but for an end that lies between two replicates.
+            // The interval and p give the same verdict unless an end lies between two replicates.
             let evidence = RatioEvidence::new(&processes, &reference, &quick(seed)).unwrap();
             if let Some(beyond) = evidence.p_beyond(0.02) {
                 let (inner, outer) = (1.02f64, 1.0 / 1.02);

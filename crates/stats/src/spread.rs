@@ -1,23 +1,23 @@
 //! Mean and measures of spread.
 //!
-//! All functions take finite samples in any order and give `None` for an empty slice, for a sample
-//! that is not finite, and where the formula has no value.
+//! All functions take finite samples in any order and return `None` for an empty slice, for a sample
+//! that is not finite, and if the formula is undefined.
 
 use super::quantile::{Quartiles, median_of_unsorted, sorted_finite};
 
-/// What the median absolute deviation is multiplied by to estimate the standard deviation of normal
-/// samples: 1/Φ⁻¹(¾) = 1.482602…, in the four decimals that R, criterion and hyperfine use.
+/// Factor that turns the median absolute deviation into an estimate of the standard deviation of normal
+/// samples: 1/Φ⁻¹(¾) = 1.482602…, to the four decimals that R, criterion and hyperfine use.
 ///
 /// F. R. Hampel, "The Influence Curve and its Role in Robust Estimation", JASA 69(346), 1974,
 /// doi:10.1080/01621459.1974.10482962.
 pub const MAD_TO_STANDARD_DEVIATION: f64 = 1.4826;
 
-/// The arithmetic mean x̄ = Σx/n, in the unit of the samples.
+/// Returns the arithmetic mean x̄ = Σx/n, in the unit of the samples.
 pub fn mean(samples: &[f64]) -> Option<f64> {
     mean_and_squares(samples).map(|(mean, _)| mean)
 }
 
-/// The sample variance s² = Σ(x − x̄)²/(n − 1) with Bessel's correction, in the squared unit.
+/// Returns the sample variance s² = Σ(x − x̄)²/(n − 1) with Bessel's correction, in the squared unit.
 ///
 /// Corrected two-pass algorithm: T. F. Chan, G. H. Golub, R. J. LeVeque, "Algorithms for Computing
 /// the Sample Variance", The American Statistician 37(3), 1983, doi:10.1080/00031305.1983.10483115.
@@ -27,18 +27,20 @@ pub fn variance(samples: &[f64]) -> Option<f64> {
     (samples.len() > 1).then(|| squares / (samples.len() - 1) as f64)
 }
 
-/// The sample standard deviation s = √s², in the unit of the samples; `None` where [`variance`] is.
+/// Returns the sample standard deviation s = √s², in the unit of the samples; `None` where [`variance`]
+/// is.
 pub fn standard_deviation(samples: &[f64]) -> Option<f64> {
     variance(samples).map(f64::sqrt)
 }
 
-/// The coefficient of variation s/x̄, a fraction. `None` where [`variance`] is and for a mean of 0.
+/// Returns the coefficient of variation s/x̄, as a fraction. `None` where [`variance`] is and for a mean
+/// of 0.
 pub fn coefficient_of_variation(samples: &[f64]) -> Option<f64> {
     fraction(standard_deviation(samples)?, mean(samples)?)
 }
 
-/// The median absolute deviation from the median, times [`MAD_TO_STANDARD_DEVIATION`], in the unit
-/// of the samples: a spread that half of the samples can be outliers of without moving it far.
+/// Returns the median absolute deviation from the median, times [`MAD_TO_STANDARD_DEVIATION`], in the
+/// unit of the samples. Up to half of the samples can be outliers without moving it far.
 pub fn median_absolute_deviation(samples: &[f64]) -> Option<f64> {
     let mut values = sorted_finite(samples)?;
     let median = median_of_unsorted(&mut values)?;
@@ -46,7 +48,8 @@ pub fn median_absolute_deviation(samples: &[f64]) -> Option<f64> {
     Some(MAD_TO_STANDARD_DEVIATION * median_of_unsorted(&mut values)?)
 }
 
-/// The interquartile range over the median, (Q3 − Q1)/x̃, a fraction; quartiles of type 7.
+/// Returns the interquartile range divided by the median, (Q3 − Q1)/x̃, as a fraction; quartiles are of
+/// type 7.
 ///
 /// `None` for a median of 0.
 pub fn relative_interquartile_range(samples: &[f64]) -> Option<f64> {
@@ -54,16 +57,16 @@ pub fn relative_interquartile_range(samples: &[f64]) -> Option<f64> {
     fraction(quartiles.interquartile_range(), quartiles.median)
 }
 
-/// `part/whole`, if that is a number.
+/// Returns `part/whole`, or `None` if that is not finite.
 fn fraction(part: f64, whole: f64) -> Option<f64> {
     Some(part / whole).filter(|quotient| quotient.is_finite())
 }
 
-/// The mean and Σ(x − x̄)², each with its rounding error corrected in the second pass.
+/// Returns the mean and Σ(x − x̄)²; the second pass corrects the rounding error of both.
 fn mean_and_squares(samples: &[f64]) -> Option<(f64, f64)> {
     let n = samples.len() as f64;
     let first_pass = samples.iter().sum::<f64>() / n;
-    // No samples give 0/0; a sample that is not finite, or a sum that overflows, shows here too.
+    // An empty slice gives 0/0; this also catches samples that are not finite and sums that overflow.
     if !first_pass.is_finite() {
         return None;
     }
@@ -96,8 +99,8 @@ mod tests {
 
     #[test]
     fn a_small_spread_on_a_large_offset_keeps_its_digits() {
-        // Deviations from 10⁹+10: −6, −3, 3, 6 → 90/3 = 30. The one-pass Σx² − n·x̄² loses this
-        // wholly.
+        // Deviations from 10⁹+10: −6, −3, 3, 6 → 90/3 = 30. The one-pass formula Σx² − n·x̄² loses this
+        // completely.
         let samples = [4.0, 7.0, 13.0, 16.0].map(|x| x + 1e9);
         assert_eq!(mean(&samples), Some(1e9 + 10.0));
         assert_eq!(variance(&samples), Some(30.0));
@@ -105,7 +108,7 @@ mod tests {
 
     #[test]
     fn a_million_equal_samples_have_their_own_mean_and_no_variance() {
-        // The plain sum of a million tenths is off by 10⁻¹¹, which the second pass takes back.
+        // The plain sum of a million tenths is off by 10⁻¹¹, which the second pass corrects.
         let samples = vec![0.1; 1_000_000];
         assert!((mean(&samples).unwrap() - 0.1).abs() < 1e-16);
         assert!(variance(&samples).unwrap() < 1e-30);

@@ -1,15 +1,15 @@
-//! When enough samples have been taken.
+//! Rules that decide when enough samples have been taken.
 //!
-//! Two rules, either of which suffices once the least number of samples is there:
+//! Either of two rules stops sampling once the minimum number of samples is reached:
 //!
-//! * **target**: half of the rank interval of the median ([`rank_interval`]) is at most a stated
-//!   part of the median. T. Hoefler, R. Belli, "Scientific Benchmarking of Parallel Computing
+//! * **target**: half the width of the rank interval of the median ([`rank_interval`]) is at most a
+//!   given fraction of the median. T. Hoefler, R. Belli, "Scientific Benchmarking of Parallel Computing
 //!   Systems", SC 2015, doi:10.1145/2807591.2807644, section 4.2.
-//! * **stable noise**: the relative standard deviation no longer changes, so that more samples
-//!   would not soon reach the target; the second rule of nvbench's `stdrel` criterion.
+//! * **stable noise**: the relative standard deviation no longer changes, so more samples would not
+//!   soon reach the target. This is the second rule of nvbench's `stdrel` criterion.
 //!
-//! Each look at the samples is a chance to stop on a lucky streak, so looks are spaced. Limits of
-//! time and number are the caller's to watch; their names are in [`StopReason`] too.
+//! Each check is a chance to stop on a lucky streak, so checks are spaced out. The caller enforces the
+//! limits on time and on the number of samples; [`StopReason`] has names for these as well.
 
 use super::noise::{NoiseWindow, StableNoise};
 use super::rank_interval::rank_interval;
@@ -20,34 +20,34 @@ use serde::{Deserialize, Serialize};
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum StopReason {
-    /// The interval of the median is as narrow as was asked.
+    /// The confidence interval of the median is as narrow as the target requires.
     Target,
-    /// The noise has settled above what the target needs.
+    /// The noise has settled at a level too high for the target.
     StableNoise,
-    /// The time for this case is spent.
+    /// The time limit of the case was reached.
     TimeLimit,
-    /// The largest number of samples is reached.
+    /// The maximum number of samples was reached.
     MaxSamples,
 }
 
-/// What the stopping rule asks for.
+/// Parameters of the stopping rule.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct StoppingConfig {
-    /// The confidence level of the rank interval. A level that no number of samples can have (0, 1)
-    /// makes the target unreachable.
+    /// Confidence level of the rank interval. A level that no interval can have (0 or 1) makes the target
+    /// unreachable.
     pub level: f64,
-    /// The largest half-width of the interval as a fraction of the median.
+    /// Largest half-width of the interval that meets the target, as a fraction of the median.
     pub relative_half_width: f64,
-    /// The least number of samples before either rule may stop.
+    /// Minimum number of samples before either rule may stop.
     pub min_samples: usize,
-    /// The interval is looked at when the number of samples is a multiple of this; 0 means never.
+    /// Number of samples between checks of the interval; it is checked at multiples of this. 0 means never.
     pub interval_every: usize,
-    /// The second rule.
+    /// Parameters of the stable-noise rule.
     pub stable_noise: StableNoise,
 }
 
 impl Default for StoppingConfig {
-    /// 95 %, half-width 0.5 % of the median, at least 30 samples, a look every 5.
+    /// Level 95 %, half-width 0.5 % of the median, at least 30 samples, a check every 5 samples.
     fn default() -> Self {
         Self {
             level: 0.95,
@@ -59,26 +59,26 @@ impl Default for StoppingConfig {
     }
 }
 
-/// The stopping rule over the samples so far.
+/// Stopping rule with the samples taken so far.
 #[derive(Debug, Clone)]
 pub struct StoppingRule {
     config: StoppingConfig,
-    /// The samples in ascending order.
+    /// Samples in ascending order.
     sorted: Vec<f64>,
     noise: NoiseWindow,
     decision: Option<StopReason>,
 }
 
 impl StoppingRule {
-    /// A rule that has seen no samples.
+    /// Creates a rule without samples.
     pub fn new(config: StoppingConfig) -> Self {
         Self { config, sorted: Vec::new(), noise: NoiseWindow::new(config.stable_noise), decision: None }
     }
 
-    /// Takes the next sample, in seconds (the rule is the same in any unit).
+    /// Adds the next sample, in seconds (the rule works the same in any unit).
     ///
-    /// A sample that is not finite and positive is no time; it is not taken, and the answer is
-    /// `false`. Counting such samples is the caller's.
+    /// Ignores a sample that is not finite and positive, and returns `false`. The caller counts such
+    /// samples.
     pub fn push(&mut self, sample: f64) -> bool {
         if !sample.is_finite() || sample <= 0.0 {
             return false;
@@ -92,27 +92,28 @@ impl StoppingRule {
         true
     }
 
-    /// Why sampling should stop, or none while it should go on: [`StopReason::Target`] or
-    /// [`StopReason::StableNoise`].
+    /// Returns why sampling should stop: [`StopReason::Target`] or [`StopReason::StableNoise`]; `None` while
+    /// it should continue.
     ///
-    /// The rule stops at the first look that satisfies it. Samples pushed afterwards (a batch that
-    /// was already on its way) do not take the decision back.
+    /// The first check that succeeds decides. Samples pushed afterwards (a batch that was already in
+    /// flight) do not revoke the decision.
     pub fn decision(&self) -> Option<StopReason> {
         self.decision
     }
 
-    /// The number of samples taken.
+    /// Returns the number of samples accepted so far.
     pub fn samples(&self) -> usize {
         self.sorted.len()
     }
 
-    /// The noise s/x̄ of all samples so far, with Bessel's correction; `None` for fewer than two.
+    /// Returns the noise s/x̄ of all samples so far, with Bessel's correction; `None` if there are fewer than
+    /// two samples.
     pub fn noise(&self) -> Option<f64> {
         self.noise.latest()
     }
 
-    /// Half of the rank interval of the median as a fraction of the median; `None` while there are
-    /// too few samples for an interval.
+    /// Returns half the width of the rank interval of the median as a fraction of the median; `None` while
+    /// there are too few samples for an interval.
     pub fn relative_half_width(&self) -> Option<f64> {
         let interval = rank_interval(&self.sorted, self.config.level)?;
         let median = super::quantile::median(&self.sorted)?;
@@ -151,7 +152,7 @@ mod tests {
         rule
     }
 
-    /// The number of samples at which the default rule stops, and why.
+    /// Returns the number of samples at which the default rule stops, and why.
     fn stops(samples: impl IntoIterator<Item = f64>) -> Option<(usize, StopReason)> {
         let mut rule = StoppingRule::new(StoppingConfig::default());
         samples.into_iter().find_map(|sample| {
@@ -177,8 +178,8 @@ mod tests {
 
     #[test]
     fn the_interval_is_looked_at_every_fifth_sample_only() {
-        // Equal samples satisfy the target at any look. With at least 31 samples the look at 30 is
-        // too early, and the next is at 35.
+        // Equal samples meet the target at every check. With a minimum of 31 samples, the check at 30
+        // comes too early and the next one is at 35.
         let config = StoppingConfig { min_samples: 31, ..StoppingConfig::default() };
         let mut rule = StoppingRule::new(config);
         for count in 1..=35 {

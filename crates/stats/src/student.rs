@@ -1,27 +1,37 @@
-//! An estimate with a standard error, and what Student's t says of it.
+//! Estimate with a standard error, and its confidence intervals and p-values by Student's t.
 //!
 //! Student (W. S. Gosset), "The Probable Error of a Mean", Biometrika 6(1), 1908,
 //! doi:10.1093/biomet/6.1.1. B. L. Welch, "The Generalization of 'Student's' Problem when Several
 //! Different Population Variances Are Involved", Biometrika 34(1–2), 1947,
 //! doi:10.1093/biomet/34.1-2.28.
 
-use super::kalibera_jones::LevelInterval;
 use super::spread::{mean, variance};
 use statrs::distribution::{ContinuousCDF, StudentsT};
 
-/// An estimate whose error is known to so many degrees of freedom.
+/// Confidence interval from Student's t distribution.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct StudentInterval {
+    /// Estimated value.
+    pub estimate: f64,
+    /// Lower end of the interval, in the unit of the estimate.
+    pub lo: f64,
+    /// Upper end of the interval, in the unit of the estimate.
+    pub hi: f64,
+}
+
+/// Estimate with its standard error and the degrees of freedom of that error.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct StudentEstimate {
-    /// The estimate, in the unit of the samples.
+    /// Estimated value, in the unit of the samples.
     pub value: f64,
-    /// Its standard error, in the same unit; 0 of samples without any spread.
+    /// Standard error of the value, in the same unit; 0 if the samples have no spread.
     pub error: f64,
-    /// Degrees of freedom of the error, ν.
+    /// Degrees of freedom ν of the standard error.
     pub freedom: f64,
 }
 
 impl StudentEstimate {
-    /// The mean x̄ of samples, with the error s/√n and n − 1 degrees of freedom.
+    /// Returns the mean x̄ of samples, with the standard error s/√n and n − 1 degrees of freedom.
     ///
     /// `None` for fewer than two samples or one that is not finite.
     pub fn mean(samples: &[f64]) -> Option<Self> {
@@ -29,8 +39,8 @@ impl StudentEstimate {
         Some(Self { value: mean(samples)?, error: (variance(samples)? / n).sqrt(), freedom: n - 1.0 })
     }
 
-    /// The difference of the means of two independent samples of unlike variance, `new` − `reference`:
-    /// Welch's error √(s²ₓ/nₓ + s²ᵧ/nᵧ), with
+    /// Returns the difference of the means of two independent samples with unequal variances,
+    /// `new` − `reference`. It has Welch's standard error √(s²ₓ/nₓ + s²ᵧ/nᵧ), with
     /// ν = (s²ₓ/nₓ + s²ᵧ/nᵧ)²/((s²ₓ/nₓ)²/(nₓ − 1) + (s²ᵧ/nᵧ)²/(nᵧ − 1)).
     ///
     /// `None` if a side has fewer than two samples or one is not finite.
@@ -40,14 +50,14 @@ impl StudentEstimate {
         let ((x, freedom_x), (y, freedom_y)) = (part(new)?, part(reference)?);
         let squared = x + y;
         let freedom = squared * squared / (x * x / freedom_x + y * y / freedom_y);
-        // Without any spread the freedom is of no account.
+        // Without any spread the error is 0 and the degrees of freedom have no effect.
         let freedom = if squared == 0.0 { freedom_x + freedom_y } else { freedom };
         Some(Self { value, error: squared.sqrt(), freedom })
     }
 
-    /// The difference of the means of two independent samples of one variance, `new` − `reference`:
-    /// Student's error s·√(1/nₓ + 1/nᵧ) with s² = (Σ(x − x̄)² + Σ(y − ȳ)²)/ν and ν = nₓ + nᵧ − 2. A side
-    /// may have a single sample.
+    /// Returns the difference of the means of two independent samples with equal variances,
+    /// `new` − `reference`. It has Student's standard error s·√(1/nₓ + 1/nᵧ) with
+    /// s² = (Σ(x − x̄)² + Σ(y − ȳ)²)/ν and ν = nₓ + nᵧ − 2. One side may have a single sample.
     ///
     /// `None` if a side is empty, both have one sample, or one is not finite.
     pub fn pooled(new: &[f64], reference: &[f64]) -> Option<Self> {
@@ -59,9 +69,9 @@ impl StudentEstimate {
         (freedom > 0.0).then_some(Self { value, error, freedom })
     }
 
-    /// The interval value ± t_{1−α/2, ν}·error. Without error it has no width. `None` if `level` is not
-    /// strictly between 0 and 1.
-    pub fn interval(&self, level: f64) -> Option<LevelInterval> {
+    /// Returns the interval value ± t_{1−α/2, ν}·error, which has zero width if the error is 0. `None` if
+    /// `level` is not strictly between 0 and 1.
+    pub fn interval(&self, level: f64) -> Option<StudentInterval> {
         if !(level > 0.0 && level < 1.0) {
             return None;
         }
@@ -70,14 +80,14 @@ impl StudentEstimate {
             error => error * self.distribution()?.inverse_cdf((1.0 + level) / 2.0),
         };
         let (lo, hi) = (self.value - half_width, self.value + half_width);
-        let interval = LevelInterval { estimate: self.value, lo, hi };
+        let interval = StudentInterval { estimate: self.value, lo, hi };
         Some(interval).filter(|interval| interval.lo.is_finite() && interval.hi.is_finite())
     }
 
-    /// The one-sided p-value of the hypothesis that the true value is `bound` or less:
-    /// P(T_ν ≥ (value − bound)/error). Without error it is 0 where the value is above the bound and else 1.
+    /// Returns the one-sided p-value of the hypothesis that the true value is `bound` or less:
+    /// P(T_ν ≥ (value − bound)/error). If the error is 0, p is 0 for a value above `bound` and 1 otherwise.
     ///
-    /// The interval at 1 − α lies above `bound` where twice this is below α.
+    /// The interval at 1 − α lies above `bound` if twice this p-value is below α.
     pub fn p_above(&self, bound: f64) -> Option<f64> {
         let distance = self.value - bound;
         if self.error == 0.0 {
@@ -87,8 +97,8 @@ impl StudentEstimate {
         Some(p).filter(|p| p.is_finite())
     }
 
-    /// The same with the signs of value and bound turned: of the hypothesis that the true value is
-    /// `bound` or more.
+    /// Returns the one-sided p-value of the hypothesis that the true value is `bound` or more: that of
+    /// [`StudentEstimate::p_above`] with the signs of value and bound reversed.
     pub fn p_below(&self, bound: f64) -> Option<f64> {
         Self { value: -self.value, ..*self }.p_above(-bound)
     }

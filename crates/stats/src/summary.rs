@@ -1,4 +1,4 @@
-//! The statistics of a row, from its samples.
+//! Statistics of a result row, computed from its samples.
 
 use super::quantile::{Quartiles, sorted_finite};
 use super::rank_interval::rank_interval;
@@ -6,61 +6,61 @@ use super::tukey::{Fences, OutlierCounts};
 use super::{autocorrelation, spread, trend};
 use serde::{Deserialize, Serialize};
 
-/// What is reported of the samples of one row.
+/// Statistics reported for the samples of one row.
 ///
-/// Times are in the unit of the samples, seconds. What is undefined for the samples (too few of
-/// them, or no spread among them) is none and written as `null`, since JSON has no NaN. The
-/// headline is the median with its interval and quartiles; the mean is for totals, and the least
-/// time is for ceilings.
+/// Times are in the unit of the samples, seconds. A statistic that is undefined for the samples (too few
+/// of them, or no spread among them) is `None` and written as `null`, because JSON has no NaN. The
+/// headline is the median with its interval and quartiles; the mean is for totals, and the minimum is
+/// for ceilings.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[non_exhaustive]
 pub struct Summary {
-    /// The number of samples.
+    /// Number of samples.
     pub n: usize,
-    /// The median, in seconds.
+    /// Median, in seconds.
     pub median: f64,
-    /// The first quartile (Hyndman-Fan type 7), in seconds.
+    /// First quartile (Hyndman-Fan type 7), in seconds.
     pub q1: f64,
-    /// The third quartile (Hyndman-Fan type 7), in seconds.
+    /// Third quartile (Hyndman-Fan type 7), in seconds.
     pub q3: f64,
-    /// The lower end of the exact rank interval of the median, in seconds; none below six samples
-    /// at 95 %.
+    /// Lower end of the exact rank interval of the median, in seconds; `None` if there are too few samples,
+    /// fewer than six at 95 %.
     pub ci_lo: Option<f64>,
-    /// The upper end of the interval, in seconds.
+    /// Upper end of that interval, in seconds; `None` where `ci_lo` is.
     pub ci_hi: Option<f64>,
-    /// The coverage of the interval, at least the level that was asked for.
+    /// Coverage of that interval, at least the requested confidence level; `None` where `ci_lo` is.
     pub ci_coverage: Option<f64>,
-    /// The least sample, in seconds.
+    /// Smallest sample, in seconds.
     pub min: f64,
-    /// The greatest sample, in seconds.
+    /// Largest sample, in seconds.
     pub max: f64,
-    /// The arithmetic mean, in seconds.
+    /// Arithmetic mean, in seconds.
     pub mean: f64,
-    /// The sample standard deviation (n − 1), in seconds; none for one sample.
+    /// Sample standard deviation (n − 1), in seconds; `None` for one sample.
     pub sd: Option<f64>,
-    /// The coefficient of variation sd/mean, a fraction; none for one sample.
+    /// Coefficient of variation sd/mean, a fraction; `None` for one sample or a mean of 0.
     pub cv: Option<f64>,
-    /// The median absolute deviation times 1.4826, in seconds.
+    /// Median absolute deviation times 1.4826, in seconds.
     pub mad: f64,
-    /// The interquartile range over the median, a fraction; none for a median of 0.
+    /// Interquartile range divided by the median, a fraction; `None` for a median of 0.
     pub relative_iqr: Option<f64>,
-    /// How many samples lie outside Tukey's fences. None was dropped.
+    /// Number of samples inside and outside Tukey's fences. No sample is dropped.
     pub outliers: OutlierCounts,
-    /// The drift from the first sample to the last, a fraction of the median (Theil-Sen slope);
-    /// none below three samples.
+    /// Drift from the first sample to the last, a fraction of the median (Theil-Sen slope); `None` for
+    /// fewer than three samples or a median of 0.
     pub drift: Option<f64>,
-    /// The two-sided p-value of the Mann-Kendall test for a trend; none below three samples.
+    /// Two-sided p-value of the Mann-Kendall test for a trend; `None` for fewer than three samples.
     pub drift_p: Option<f64>,
-    /// The lag-1 autocorrelation; none below three samples or when all are equal.
+    /// Lag-1 autocorrelation; `None` for fewer than three samples or if all are equal.
     pub autocorrelation: Option<f64>,
 }
 
 impl Summary {
-    /// The summary of samples in seconds, in the order in which they were taken; `level` is the
+    /// Computes the summary of samples in seconds, in the order in which they were taken; `level` is the
     /// confidence level of the interval of the median.
     ///
-    /// `None` if there are no samples, if one is not finite, or if they are so large (10¹⁵⁰) that
-    /// their squares overflow.
+    /// `None` if there are no samples, if one is not finite, or if they are so large (10¹⁵⁰) that their
+    /// squares overflow.
     pub fn from_samples(samples: &[f64], level: f64) -> Option<Self> {
         let sorted = sorted_finite(samples)?;
         let quartiles = Quartiles::from_sorted(&sorted)?;

@@ -1,46 +1,46 @@
-//! Whether samples in order drift, and by how much.
+//! Drift of samples over time: a test for a trend, and its size.
 //!
-//! Samples are at equal steps, in the order in which they were taken. All functions give `None` for
-//! a sample that is not finite.
+//! Samples are equally spaced and in the order in which they were taken. All functions of samples return
+//! `None` if one of them is not finite.
 
 use super::affine::theil_sen;
 use super::quantile::{median_of_unsorted, sorted_finite};
 use serde::{Deserialize, Serialize};
 use statrs::function::erf::erfc;
 
-/// Above this number of samples [`theil_sen_slope`] works on medians of blocks, since the number of
-/// pairs grows with the square.
+/// Number of samples above which [`theil_sen_slope`] works on medians of blocks, because the number of
+/// pairs grows quadratically.
 pub const MOST_POINTS: usize = 1024;
 
-/// Below this p-value of [`mann_kendall`] a trend is no chance.
+/// p-value of [`mann_kendall`] below which a trend is significant.
 pub const DRIFT_P: f64 = 0.01;
 
-/// Above this fraction of the median a drift matters.
+/// Size of a drift above which it matters, as a fraction of the median.
 pub const DRIFT_FRACTION: f64 = 0.01;
 
-/// The Mann–Kendall test for a monotone trend.
+/// Result of the Mann–Kendall test for a monotone trend.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct MannKendall {
-    /// S, the number of pairs that rise less the number that fall.
+    /// S: the number of pairs of samples that rise minus the number that fall.
     pub s: i64,
-    /// The variance of S when there is no trend, corrected for ties.
+    /// Variance of S if there is no trend, corrected for ties.
     pub variance: f64,
-    /// S in standard deviations, with the continuity correction; positive when samples rise.
+    /// S in standard deviations, with the continuity correction; positive if samples rise.
     pub z: f64,
-    /// The two-sided probability of such a |z| when there is no trend.
+    /// Two-sided p-value: the probability of a |z| at least as large if there is no trend.
     pub p: f64,
 }
 
-/// The Mann–Kendall test of at least three samples.
+/// Runs the Mann–Kendall test on at least three samples; `None` if there are fewer.
 ///
 /// S = Σ sgn(xⱼ − xᵢ) over i < j; Var = (n(n−1)(2n+5) − Σ t(t−1)(2t+5))/18 over groups of t equal
 /// samples; z = (S ∓ 1)/√Var towards 0, and 0 for S = 0; p = 2·(1 − Φ(|z|)). H. B. Mann,
 /// "Nonparametric Tests Against Trend", Econometrica 13(3), 1945, doi:10.2307/1907187; M. G.
 /// Kendall, "Rank Correlation Methods", 4th ed., 1970.
 ///
-/// The normal approximation is good from about ten samples on. Samples that resemble their
-/// neighbours without any trend ([`super::autocorrelation`]) make p too small. Samples that are all
-/// equal have z = 0 and p = 1. Takes O(n log n) time.
+/// The normal approximation is good from about ten samples on. Autocorrelated samples
+/// ([`super::autocorrelation`]) make p too small even without a trend. Samples that are all equal have
+/// z = 0 and p = 1. Takes O(n log n) time.
 pub fn mann_kendall(samples: &[f64]) -> Option<MannKendall> {
     let sorted = sorted_finite(samples)?;
     let n = samples.len();
@@ -62,12 +62,12 @@ pub fn mann_kendall(samples: &[f64]) -> Option<MannKendall> {
     Some(MannKendall { s, variance, z, p })
 }
 
-/// The Theil–Sen slope: the median change per step over all pairs of samples, in the unit of the
+/// Returns the Theil–Sen slope: the median change per step over all pairs of samples, in the unit of the
 /// samples. See [`theil_sen`].
 ///
-/// Above [`MOST_POINTS`] samples, the samples are first replaced by the medians of consecutive
-/// blocks of ⌈n/[`MOST_POINTS`]⌉ (a last block that is not full is left out) and the slope is
-/// divided by the length of a block. `None` for fewer than two samples.
+/// Above [`MOST_POINTS`] samples, the samples are first replaced by the medians of consecutive blocks of
+/// ⌈n/[`MOST_POINTS`]⌉ (an incomplete last block is dropped), and the slope is divided by the length of
+/// a block. `None` for fewer than two samples.
 pub fn theil_sen_slope(samples: &[f64]) -> Option<f64> {
     if !samples.iter().all(|x| x.is_finite()) {
         return None;
@@ -81,37 +81,37 @@ pub fn theil_sen_slope(samples: &[f64]) -> Option<f64> {
     Some(theil_sen(&points?)?.slope / block as f64)
 }
 
-/// The drift over all samples as a fraction of their median: Theil–Sen slope · n / x̃.
+/// Returns the drift over all samples as a fraction of their median: Theil–Sen slope · n / x̃.
 ///
-/// 0.02 means that the last samples are about 2 % slower than the first. `None` for fewer than two
-/// samples and for a median of 0.
+/// For times, 0.02 means that the last samples are about 2 % slower than the first. `None` for fewer
+/// than two samples and for a median of 0.
 pub fn drift(samples: &[f64]) -> Option<f64> {
     let slope = theil_sen_slope(samples)?;
     let median = median_of_unsorted(&mut samples.to_vec())?;
     Some(slope * samples.len() as f64 / median).filter(|drift| drift.is_finite())
 }
 
-/// Whether samples drift so surely and so far that their row should say so: `p` of
-/// [`mann_kendall`] below [`DRIFT_P`] and the absolute [`drift`] above [`DRIFT_FRACTION`].
+/// Returns whether a drift is both significant and large enough to be reported with its row: `p` of
+/// [`mann_kendall`] is below [`DRIFT_P`] and the absolute [`drift`] is above [`DRIFT_FRACTION`].
 ///
-/// Either alone misleads: among thousands of samples a drift of a thousandth is sure, and among ten
-/// noisy ones a drift of a tenth is luck.
+/// Either criterion alone misleads: with thousands of samples a drift of 0.1 % is significant, and with
+/// ten noisy samples a drift of 10 % is chance.
 pub fn is_drifting(p: f64, drift: f64) -> bool {
     p < DRIFT_P && drift.abs() > DRIFT_FRACTION
 }
 
-/// The number of pairs among `n`.
+/// Returns the number of pairs among `n` samples.
 fn pairs(n: usize) -> i64 {
     (n as i64) * (n as i64 - 1) / 2
 }
 
-/// n(n−1)(2n+5).
+/// Returns n(n−1)(2n+5), the term of `n` samples in the variance of S.
 fn variance_term(n: usize) -> f64 {
     let n = n as f64;
     n * (n - 1.0) * (2.0 * n + 5.0)
 }
 
-/// The number of pairs i < j with xᵢ > xⱼ, by merge sort; the samples are left sorted.
+/// Counts the pairs i < j with xᵢ > xⱼ by merge sort; leaves the samples sorted.
 fn falling_pairs(samples: &mut [f64]) -> i64 {
     if samples.len() < 2 {
         return 0;

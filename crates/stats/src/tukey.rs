@@ -1,31 +1,31 @@
-//! Outlier labels by Tukey's fences. Samples are labelled and counted, never dropped: dropping them
-//! before other statistics are taken biases every later number.
+//! Outlier labels by Tukey's fences. Samples are labelled and counted but never dropped, because
+//! dropping them would bias every statistic computed afterwards.
 //!
 //! J. W. Tukey, "Exploratory Data Analysis", Addison-Wesley, 1977, section 2D.
 
 use super::quantile::Quartiles;
 use serde::{Deserialize, Serialize};
 
-/// How many interquartile ranges beyond the quartiles a mild outlier begins.
+/// Distance of the inner fences from the quartiles, in interquartile ranges; mild outliers lie beyond.
 const MILD: f64 = 1.5;
 
-/// How many interquartile ranges beyond the quartiles a severe outlier begins.
+/// Distance of the outer fences from the quartiles, in interquartile ranges; severe outliers lie beyond.
 const SEVERE: f64 = 3.0;
 
-/// The four fences, in the unit of the samples. A sample on a fence is within it.
+/// Four fences, in the unit of the samples. A sample on a fence counts as within it.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Fences {
-    /// Q1 − 3·(Q3 − Q1).
+    /// Lower outer fence, Q1 − 3·(Q3 − Q1).
     pub low_severe: f64,
-    /// Q1 − 1.5·(Q3 − Q1).
+    /// Lower inner fence, Q1 − 1.5·(Q3 − Q1).
     pub low_mild: f64,
-    /// Q3 + 1.5·(Q3 − Q1).
+    /// Upper inner fence, Q3 + 1.5·(Q3 − Q1).
     pub high_mild: f64,
-    /// Q3 + 3·(Q3 − Q1).
+    /// Upper outer fence, Q3 + 3·(Q3 − Q1).
     pub high_severe: f64,
 }
 
-/// Where a sample lies among the fences.
+/// Position of a sample relative to the fences.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Label {
@@ -33,7 +33,7 @@ pub enum Label {
     LowSevere,
     /// Below Q1 − 1.5·(Q3 − Q1), but not severe.
     LowMild,
-    /// Within the inner fences.
+    /// Within the inner fences: not an outlier.
     Normal,
     /// Above Q3 + 1.5·(Q3 − Q1), but not severe.
     HighMild,
@@ -41,23 +41,23 @@ pub enum Label {
     HighSevere,
 }
 
-/// How many samples bear each label.
+/// Number of samples with each label.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct OutlierCounts {
-    /// Samples labelled [`Label::LowSevere`].
+    /// Number of samples labelled [`Label::LowSevere`].
     pub low_severe: usize,
-    /// Samples labelled [`Label::LowMild`].
+    /// Number of samples labelled [`Label::LowMild`].
     pub low_mild: usize,
-    /// Samples labelled [`Label::Normal`].
+    /// Number of samples labelled [`Label::Normal`].
     pub normal: usize,
-    /// Samples labelled [`Label::HighMild`].
+    /// Number of samples labelled [`Label::HighMild`].
     pub high_mild: usize,
-    /// Samples labelled [`Label::HighSevere`].
+    /// Number of samples labelled [`Label::HighSevere`].
     pub high_severe: usize,
 }
 
 impl Fences {
-    /// The fences around finite quartiles.
+    /// Computes the fences from finite quartiles.
     pub fn new(quartiles: &Quartiles) -> Self {
         let range = quartiles.interquartile_range();
         Self {
@@ -68,7 +68,7 @@ impl Fences {
         }
     }
 
-    /// The label of one finite sample.
+    /// Returns the label of one finite sample.
     pub fn label(&self, sample: f64) -> Label {
         if sample < self.low_severe {
             Label::LowSevere
@@ -83,7 +83,7 @@ impl Fences {
         }
     }
 
-    /// How many of the finite samples bear each label.
+    /// Counts the finite samples with each label.
     pub fn count(&self, samples: &[f64]) -> OutlierCounts {
         let mut counts = OutlierCounts::default();
         for &sample in samples {
@@ -100,12 +100,12 @@ impl Fences {
 }
 
 impl OutlierCounts {
-    /// The number of samples outside the inner fences.
+    /// Returns the number of samples outside the inner fences.
     pub fn outliers(&self) -> usize {
         self.low_severe + self.low_mild + self.high_mild + self.high_severe
     }
 
-    /// The number of samples that were labelled.
+    /// Returns the number of samples that were labelled.
     pub fn total(&self) -> usize {
         self.outliers() + self.normal
     }
@@ -117,7 +117,7 @@ mod tests {
     use crate::quantile::sorted_finite;
     use proptest::prelude::*;
 
-    /// Q1 = 10, Q3 = 14, so the range is 4 and the fences are −2, 4, 20, 26.
+    /// Fences for Q1 = 10 and Q3 = 14: the range is 4 and the fences are −2, 4, 20, 26.
     fn fences() -> Fences {
         Fences::new(&Quartiles { q1: 10.0, median: 12.0, q3: 14.0 })
     }

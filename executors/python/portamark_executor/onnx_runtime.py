@@ -1,4 +1,4 @@
-"""ONNX Runtime on the processor or with the execution provider of a vendor."""
+"""ONNX Runtime on the CPU or with the execution provider of a vendor."""
 
 import functools
 import os

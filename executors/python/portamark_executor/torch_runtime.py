@@ -1,4 +1,4 @@
-"""PyTorch on the processor, on a GPU, or on the device of a vendor's plug-in."""
+"""PyTorch on the CPU, on a GPU, or on the device of a vendor's plug-in."""
 
 import importlib
 import importlib.util
@@ -40,7 +40,7 @@ def installed(modules):
 
 
 class Torch(Eager):
-    """PyTorch on the processor, on a GPU, or on the device of a vendor's plug-in."""
+    """PyTorch on the CPU, on a GPU, or on the device of a vendor's plug-in."""
 
     api, formats = "torch", ("f32", "f16", "bf16", "i8", "i32")
     choices = ["math", "flash", "memory-efficient", "cudnn", "overrideable"]
@@ -71,7 +71,7 @@ class Torch(Eager):
             torch.set_float32_matmul_precision("highest")
 
     def _first(self):
-        """The first card that is there, else the processor."""
+        """The first GPU found, else the CPU."""
         for kind, (modules, _) in PLUGINS.items():
             plugin = installed(modules)
             if modules and not plugin:
@@ -229,7 +229,7 @@ class Torch(Eager):
         fallback = [text for text in said if re.search(r"fall(s|ing)?[ -]?back.*cpu|cpu.*fall(s|ing)?[ -]?back",
                                                        text, re.I | re.S)]
         if self.backend and fallback:
-            raise unsupported(f"torch computes this on the processor: {fallback[0].splitlines()[0][:200]}")
+            raise unsupported(f"torch computes this on the CPU: {fallback[0].splitlines()[0][:200]}")
         if result.dtype != output.dtype or result.shape != output.shape:
             raise failed(f"torch gives {tuple(result.shape)} of {result.dtype}")
 
@@ -264,7 +264,7 @@ class Torch(Eager):
         if case.is_plain_causal and case.q == case.kv:
             choices = [dict(is_causal=True)]
         elif case.is_plain_causal and self.backend:
-            # On the processor it makes a mask at every execution.
+            # On the CPU it makes a mask at every execution.
             try:
                 bias = importlib.import_module("torch.nn.attention.bias")
                 choices.insert(0, dict(attn_mask=bias.causal_lower_right(case.q, case.kv)))

@@ -46,7 +46,7 @@ ABILITIES = {
     "numpy": (PLAIN + COMPOSED + HALF + HALF_COMPOSED + INTEGER, ["gemm bf16.f32 m4 n4 k4 nn"]),
     "jax": (PLAIN + COMPOSED + HALF + HALF_COMPOSED + INTEGER + in_bf16(HALF + HALF_COMPOSED), []),
     "onnx": (PLAIN + HALF + INTEGER, COMPOSED + ["gemm bf16.f32 m4 n4 k4 nn"]),
-    # What torch has of f16, bf16 and i8 on the processor depends on its version.
+    # What torch supports of f16, bf16 and i8 on the CPU depends on its version.
     "torch": (PLAIN + COMPOSED, []),
 }
 OPTIONAL = {"torch": HALF + HALF_COMPOSED + in_bf16(HALF + HALF_COMPOSED) + INTEGER}

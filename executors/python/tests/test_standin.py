@@ -109,7 +109,7 @@ class PlugIn(unittest.TestCase):
             for key in ("softmax f32 r2 c4", "softmax f32 r2 c4", "gemm f32 m4 n4 k4 nn"):
                 refused = process.prepare(key)
                 self.assertEqual((refused["response"], refused.get("status")), ("error", "unsupported"), (act, refused))
-                self.assertRegex(refused["reason"], "on the processor|on cpu and not on npu")
+                self.assertRegex(refused["reason"], "on the CPU|on cpu and not on npu")
 
     def test_a_full_card_is_out_of_memory_and_release_makes_room(self):
         process = self.open(STANDIN_MEMORY=str(5 << 20))

@@ -1,26 +1,26 @@
-//! What is served: texts that were compiled in. No request names a file.
+//! The files that the server offers. They are compiled into the program; no request reads from the disk.
 
 use crate::generator;
 use portamark_model::workload::DType;
 use std::collections::BTreeMap;
 
-/// A text that is served.
+/// One file that the server offers.
 pub(super) struct Asset {
-    /// Its address.
+    /// Path of its URL.
     pub(super) path: &'static str,
-    /// Its media type.
+    /// Media type, for the `Content-Type` header.
     pub(super) media: &'static str,
-    /// The text.
+    /// Content of the file.
     pub(super) text: &'static str,
 }
 
 const SCRIPT: &str = "text/javascript; charset=utf-8";
 
-/// The page itself.
+/// The HTML page.
 pub(super) const PAGE: Asset =
     Asset { path: "/", media: "text/html; charset=utf-8", text: include_str!("../../browser/index.html") };
 
-/// What the page loads.
+/// Style sheet and scripts that the page loads.
 pub(super) const ASSETS: [Asset; 5] = [
     Asset {
         path: "/style.css",
@@ -33,10 +33,11 @@ pub(super) const ASSETS: [Asset; 5] = [
     Asset { path: "/numbers.js", media: SCRIPT, text: include_str!("../../browser/numbers.js") },
 ];
 
-/// Where the kernels that fill buffers are served.
+/// Path of the URL that serves the kernels that fill buffers, as JSON.
 pub(super) const WRITERS: &str = "/writers.json";
 
-/// The kernels that fill buffers, by format, as JSON; that of the poison has no format.
+/// Returns a JSON object that maps the name of each number format to the source of the kernel that fills a
+/// buffer of it. The empty name maps to the kernel that writes the poison pattern.
 pub(super) fn writers() -> String {
     let fills = DType::all().filter_map(|dtype| Some((dtype.name(), generator::fill(dtype)?)));
     let texts: BTreeMap<&str, String> = fills.chain([("", generator::POISON.to_owned())]).collect();

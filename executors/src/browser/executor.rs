@@ -1,4 +1,4 @@
-//! The runner's side of a page: what a child process is elsewhere.
+//! The runner's side of a browser page; it corresponds to the executor in a child process.
 
 use super::hub::{Order, Silence};
 use super::server::BrowserServer;
@@ -7,27 +7,28 @@ use crate::remote::{Executor, Fault, FaultKind, understood};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Time that a page has to come back, by itself or by someone's hand.
+/// Time to wait for a page to connect, whether it reloads by itself or a person opens it.
 const RETURN: Duration = Duration::from_secs(60);
 
-/// An [`Executor`] in the page that is connected. After a fatal fault the page loads itself anew, and the
-/// next request waits for it. Where several executors share a page, one that ends it ends it for all.
+/// [`Executor`] in the connected browser page. After a fatal fault the page reloads itself, and the next
+/// request waits for it. Several executors may share one page; if one of them reloads it, all of them lose
+/// their handles.
 #[derive(Debug)]
 pub struct BrowserExecutor {
     server: Arc<BrowserServer>,
-    /// The page that holds the handles.
+    /// Number of the page that holds the handles. `None` before the first request and after a reload.
     page: Option<u32>,
     starts: u32,
     patience: Duration,
 }
 
 impl BrowserExecutor {
-    /// Asks the page of `server`, whichever is connected at the first request.
+    /// Creates an executor for the page that is connected to `server` at the first request.
     pub fn new(server: Arc<BrowserServer>) -> Self {
         Self::with_patience(server, RETURN)
     }
 
-    /// The same, but waits at most `patience` for a page that is not there.
+    /// Like [`new`](Self::new), but waits at most `patience` for a page to connect.
     pub fn with_patience(server: Arc<BrowserServer>, patience: Duration) -> Self {
         BrowserExecutor { server, page: None, starts: 0, patience }
     }
@@ -45,13 +46,13 @@ impl BrowserExecutor {
         Ok(page)
     }
 
-    /// Ends the page, which holds nothing any more.
+    /// Makes the page reload, so that it releases everything, and returns a fatal fault.
     fn fault(&mut self, kind: FaultKind, reason: &str) -> Fault {
         self.stop();
         Fault::fatal(kind, reason)
     }
 
-    /// Sends `text` to the page and waits for its answer.
+    /// Sends `text` to the page and waits for its answer, for at most `deadline`.
     fn exchange(&mut self, text: String, deadline: Duration) -> Result<Response, Fault> {
         let page = self.page()?;
         let crashed = FaultKind::Crashed;

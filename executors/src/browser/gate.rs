@@ -1,29 +1,30 @@
-//! Who may come in: the browser of the person who was given the address, and no other page in it.
+//! Access control: admits the browser of the person who received the address, but no other page open in it.
 //!
-//! Any page that is open in a browser can send requests to this machine. Those of other pages carry
-//! another `Origin`; those of a page whose name was pointed at this machine carry that name as `Host`;
-//! and neither knows the token of the address, which is spent at its first use and becomes a cookie.
+//! Any page that is open in a browser can send requests to this machine. Requests from other pages carry a
+//! different `Origin`. Requests from a page whose domain name resolves to this machine (DNS rebinding) carry
+//! that name as `Host`. Neither kind knows the token in the address. The token is valid once; the browser
+//! then gets a cookie instead.
 
 use std::net::SocketAddr;
 use std::sync::Mutex;
 
-/// What a visitor must show.
+/// Credentials that a browser must present: a token at first, then a cookie.
 pub(super) struct Gate {
-    /// The token of the address that was given out last, until it is used.
+    /// Token of the address that was issued last. `None` if there is none or it has been used.
     token: Mutex<Option<String>>,
-    /// What a browser has instead of a token from then on.
+    /// Value of the cookie that a browser gets in exchange for a token.
     session: String,
-    /// Cookies are shared by all ports of a machine: each port has a name of its own.
+    /// Name of the cookie. Browsers share cookies between all ports of a host, so the name contains the port.
     cookie: String,
 }
 
 impl Gate {
-    /// A gate that nothing opens yet. An error is that of the system, which has no random numbers.
+    /// Creates a gate without a token. Fails if the system provides no random numbers.
     pub(super) fn new(port: u16) -> std::io::Result<Self> {
         Ok(Gate { token: Mutex::new(None), session: random()?, cookie: format!("portamark-{port}") })
     }
 
-    /// A new token; the one before opens no more.
+    /// Issues a new token and invalidates the previous one.
     pub(super) fn token(&self) -> std::io::Result<String> {
         let token = random()?;
         if let Ok(mut place) = self.token.lock() {
@@ -32,7 +33,7 @@ impl Gate {
         Ok(token)
     }
 
-    /// Whether `query` has the token, which is then spent.
+    /// Returns whether `query` contains the valid token, and if so invalidates the token.
     pub(super) fn spend(&self, query: &str) -> bool {
         let Some(given) = query.split('&').find_map(|part| part.strip_prefix("token=")) else { return false };
         let Ok(mut place) = self.token.lock() else { return false };
@@ -43,12 +44,12 @@ impl Gate {
         fits
     }
 
-    /// The cookie that is given for a token.
+    /// Returns the `Set-Cookie` header for a browser that presented the token.
     pub(super) fn set_cookie(&self) -> String {
         format!("{}={}; HttpOnly; SameSite=Strict; Path=/", self.cookie, self.session)
     }
 
-    /// Whether one of the `cookies` is that of this gate.
+    /// Returns whether the `Cookie` headers `cookies` contain the cookie of this gate.
     pub(super) fn knows<'a>(&self, cookies: impl IntoIterator<Item = &'a str>) -> bool {
         cookies.into_iter().flat_map(|line| line.split(';')).any(|cookie| {
             cookie
@@ -59,20 +60,20 @@ impl Gate {
     }
 }
 
-/// 128 random bits in hexadecimal.
+/// Returns 128 random bits in hexadecimal.
 fn random() -> std::io::Result<String> {
     let mut bytes = [0; 16];
     getrandom::fill(&mut bytes).map_err(std::io::Error::other)?;
     Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
-/// Compares in a time that does not tell where the texts differ.
+/// Compares two texts in constant time, so that the duration does not reveal where they differ.
 fn same(a: &str, b: &str) -> bool {
     a.len() == b.len() && a.bytes().zip(b.bytes()).fold(0, |differs, (a, b)| differs | (a ^ b)) == 0
 }
 
-/// Whether `host` is a name of `local`, the end of the connection that is here: its address, or
-/// `localhost`. A name that someone pointed at this machine is none.
+/// Returns whether the `Host` header `host` names `local`, this machine's end of the connection: by its
+/// address, or as `localhost` if it is a loopback address. Other domain names that resolve to it do not count.
 pub(super) fn is_own(host: &str, local: SocketAddr) -> bool {
     let local = SocketAddr::new(local.ip().to_canonical(), local.port());
     let own = local.to_string();
@@ -82,7 +83,8 @@ pub(super) fn is_own(host: &str, local: SocketAddr) -> bool {
     named(&own) || local.ip().is_loopback() && named(&format!("localhost:{}", local.port()))
 }
 
-/// Whether `origin` is a page that `host` served; `must` it be there.
+/// Returns whether the `Origin` header `origin` is that of a page served by `host`. A missing header is
+/// accepted unless `must` is set.
 pub(super) fn is_own_page(origin: Option<&str>, host: &str, must: bool) -> bool {
     match origin {
         Some(origin) => origin.strip_prefix("http://").is_some_and(|name| name.eq_ignore_ascii_case(host)),

@@ -1,80 +1,80 @@
-//! Where the runner's thread and the page's connection meet.
+//! Shared state between the runner's thread and the connection of the page.
 //!
-//! At most one page is connected, it is asked one thing at a time, and it may say one thing for each:
-//! whatever else it sends ends its connection, so that nothing piles up here.
+//! At most one page is connected. It gets one request at a time and may send one answer to each. Any other
+//! message closes its connection, so that unread messages cannot accumulate here.
 
 use serde::Serialize;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 
-/// Messages on the way to a page. One that takes none is not waited for: it learns the rest when it
-/// connects anew.
+/// Capacity of the queue of messages to a page. If it is full, progress messages are dropped and requests fail
+/// instead of blocking the runner; the page gets the current progress when it reconnects.
 pub(super) const QUEUE: usize = 64;
-/// Rows that a page is told when it connects.
+/// Number of the latest result rows that are kept, and sent to a page when it connects.
 const KEPT_ROWS: usize = 2000;
 
-/// What the connection is to do.
+/// Command for the task that serves the connection.
 #[derive(Debug, PartialEq)]
 pub(super) enum Order {
-    /// Send a message.
+    /// Send this message to the page.
     Send(String),
-    /// Tell the page to load itself anew, and close.
+    /// Tell the page to reload itself, and close the connection.
     Reload,
-    /// Close: the run is over.
+    /// Close the connection because the run is over.
     Over,
 }
 
-/// Why a page did not answer.
+/// Reason why a page did not answer.
 #[derive(Debug, PartialEq)]
 pub(super) enum Silence {
-    /// It is no longer connected.
+    /// The page is no longer connected; the text says why.
     Gone(String),
-    /// It let the deadline pass.
+    /// The page did not answer before the timeout.
     Late,
 }
 
-/// How far a run is, for people who look at the page.
+/// Progress of a run, shown on the page.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Progress {
-    /// Rows that are done.
+    /// Number of finished rows.
     pub at: usize,
-    /// All rows.
+    /// Total number of rows of the run.
     pub total: usize,
-    /// The case that runs.
+    /// Key of the case that is running. `None` if none is.
     pub case: Option<String>,
-    /// Where it runs.
+    /// Device that the case runs on. `None` if no case is running.
     pub device: Option<String>,
 }
 
-/// A row that was made, for people who look at the page.
+/// Finished result row, shown on the page.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Ended {
     /// Key of the case.
     pub case: String,
-    /// Where it ran.
+    /// Device that the case ran on.
     pub device: String,
-    /// As in the row.
+    /// Status of the row, as in the result file.
     pub status: String,
-    /// Time and rate, or why there is none.
+    /// Time and rate, or the reason why there are none.
     pub text: String,
 }
 
-/// What is told to a page beside requests; executors ignore it.
+/// Progress message to the page. It is not a request of the protocol and has no answer.
 #[derive(Serialize)]
 struct News<'a> {
     progress: &'a Progress,
     rows: &'a [Ended],
-    /// Whether these are all rows, or more of them.
+    /// Whether `rows` replaces all rows on the page; otherwise they are added.
     all: bool,
 }
 
 #[derive(Default)]
 struct State {
     page: Option<Page>,
-    /// How many have connected.
+    /// Number of pages that have connected so far.
     pages: u32,
-    /// The last page that is gone.
+    /// The page that disconnected last.
     gone: Option<Gone>,
     progress: Progress,
     rows: Vec<Ended>,
@@ -83,30 +83,30 @@ struct State {
 struct Gone {
     number: u32,
     why: String,
-    /// What it answered before and nobody has heard yet.
+    /// Its last answer, if the runner has not fetched it yet.
     answer: Option<String>,
 }
 
 struct Page {
     number: u32,
     orders: mpsc::Sender<Order>,
-    /// Whether it was asked something and has not answered.
+    /// Whether a request to the page is still unanswered.
     asked: bool,
     answer: Option<String>,
 }
 
-/// What is said of a page that is gone on purpose.
+/// Reason given for a page that was told to reload.
 const ANEW: &str = "the page was loaded anew";
 
 impl State {
-    /// Why page `number` is gone.
+    /// Returns the reason why page `number` is no longer connected.
     fn last_words(&self, number: u32) -> String {
         let gone = self.gone.as_ref().filter(|gone| gone.number == number);
         gone.map_or(ANEW, |gone| &gone.why).to_string()
     }
 }
 
-/// See the module.
+/// Shared state of the runner's thread and the connection; see the module documentation.
 #[derive(Default)]
 pub(super) struct Hub {
     state: Mutex<State>,
@@ -115,7 +115,7 @@ pub(super) struct Hub {
 
 impl Hub {
     fn state(&self) -> MutexGuard<'_, State> {
-        // Nothing here panics half way through a change.
+        // The state is valid even if another thread panicked: no change is interrupted by a panic.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -129,7 +129,7 @@ impl Hub {
         self.state().pages > 0
     }
 
-    /// A page connects; its number, unless there is one already.
+    /// Registers a page that connects and returns its number. `None` if another page is connected.
     pub(super) fn join(&self, orders: mpsc::Sender<Order>) -> Option<u32> {
         let mut state = self.state();
         if state.page.is_some() {
@@ -143,7 +143,7 @@ impl Hub {
         Some(number)
     }
 
-    /// Page `number` has sent `text`. An error when it was not asked.
+    /// Records `text` as the answer of page `number`. Fails if no request to it is unanswered.
     pub(super) fn answered(&self, number: u32, text: String) -> Result<(), &'static str> {
         let mut state = self.state();
         let page = state.page.as_mut().filter(|page| page.number == number);
@@ -157,7 +157,7 @@ impl Hub {
         Ok(())
     }
 
-    /// The connection of page `number` is closed.
+    /// Records that the connection of page `number` has closed, and the reason.
     pub(super) fn left(&self, number: u32, why: String) {
         let mut state = self.state();
         if let Some(page) = state.page.take_if(|page| page.number == number) {
@@ -166,7 +166,7 @@ impl Hub {
         }
     }
 
-    /// Waits for a page; its number.
+    /// Waits for a page to connect and returns its number. `None` if none does within `patience`.
     pub(super) fn wait(&self, patience: Duration) -> Option<u32> {
         let until = Instant::now() + patience;
         let mut state = self.state();
@@ -179,7 +179,7 @@ impl Hub {
         }
     }
 
-    /// Sends `text` to page `number` and waits for what it answers.
+    /// Sends `text` to page `number` and waits for its answer, for at most `deadline`.
     pub(super) fn ask(&self, number: u32, text: String, deadline: Duration) -> Result<String, Silence> {
         let until = Instant::now() + deadline;
         let mut state = self.state();
@@ -207,17 +207,17 @@ impl Hub {
         }
     }
 
-    /// Ends the connection of page `number`, if that is still the one.
+    /// Closes the connection of page `number` with `order`, if that page is still connected.
     pub(super) fn dismiss(&self, number: u32, order: Order) {
         let mut state = self.state();
         if let Some(page) = state.page.take_if(|page| page.number == number) {
-            // Without it the connection closes because nobody gives orders any more.
+            // If the queue is full, the connection closes anyway when the sender is dropped.
             let _ = page.orders.try_send(order);
             state.gone = Some(Gone { number, why: ANEW.into(), answer: None });
         }
     }
 
-    /// Tells the page how far the run is, and of the row that was made last.
+    /// Sends the page the progress of the run, and the latest row if there is a new one.
     pub(super) fn tell(&self, progress: Progress, row: Option<Ended>) {
         let mut state = self.state();
         let text = news(&progress, row.as_slice(), false);
@@ -270,7 +270,7 @@ mod tests {
         assert_eq!(hub.ask(number, "hello".into(), SOON), Err(Silence::Late));
         assert!(hub.answered(number, "an answer".into()).is_ok());
         assert!(hub.answered(number, "another".into()).is_err());
-        // A new question does not take an old answer.
+        // A new request must not get the answer to the previous one.
         assert_eq!(hub.ask(number, "again".into(), SOON), Err(Silence::Late));
         assert!(hub.answered(number + 1, "of another".into()).is_err());
     }

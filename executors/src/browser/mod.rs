@@ -1,5 +1,5 @@
-//! A page in a browser as an executor: this process serves the page and one WebSocket, over which the
-//! same messages go as through the pipes of a child.
+//! A page in a browser as an executor. This process serves the page and one WebSocket, which carries the same
+//! messages as the pipes of a child process.
 
 mod assets;
 mod executor;

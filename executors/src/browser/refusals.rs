@@ -1,20 +1,20 @@
-//! What is refused is said, one line each and a few at a time: what comes from outside can neither
-//! write to a terminal nor flood it.
+//! Reports refused requests, one line each and at a limited rate, so that data from outside can neither
+//! inject control characters into a terminal nor flood it.
 
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-/// Says a line to the person who started the run.
+/// Callback that prints a line for the person who started the run.
 pub type Say = Arc<dyn Fn(&str) + Send + Sync>;
 
-/// Lines that are said within a [`WINDOW`].
+/// Largest number of lines reported within one [`WINDOW`].
 const LINES: u32 = 5;
-/// After it as many lines may be said again.
+/// Time after which the count of lines starts again.
 const WINDOW: Duration = Duration::from_secs(10);
-/// Characters of a line.
+/// Largest length of a line, in characters.
 const LONGEST: usize = 240;
 
-/// Says refusals, but not more than a few at a time.
+/// Reporter of refused requests with a limited rate.
 pub(super) struct Refusals {
     say: Say,
     window: Mutex<Window>,
@@ -32,7 +32,7 @@ impl Refusals {
         Refusals { say, window: Mutex::default() }
     }
 
-    /// Says `what` was refused, unless too much was of late.
+    /// Reports that `what` was refused, unless the limit of this window is reached.
     pub(super) fn note(&self, what: &str) {
         let Ok(mut window) = self.window.lock() else { return };
         if window.began.is_none_or(|began| began.elapsed() > WINDOW) {
@@ -50,7 +50,8 @@ impl Refusals {
     }
 }
 
-/// `text` without characters that steer a terminal or turn the writing round, and not too long.
+/// Returns `text` without control characters and characters that change the writing direction, cut to
+/// [`LONGEST`] characters.
 pub(super) fn one_line(text: &str) -> String {
     let steers = |c: char| {
         c.is_control()

@@ -1,4 +1,4 @@
-//! The server: one page, what it loads, and one WebSocket, for one browser.
+//! HTTP server for one browser: serves the page, its scripts, and one WebSocket.
 
 use super::assets::{ASSETS, Asset, PAGE, WRITERS, writers};
 use super::gate::{Gate, is_own, is_own_page};
@@ -22,16 +22,16 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 
-/// Time that a page has to take leave when the run is over.
+/// Time that a page gets to answer `bye` when the run is over.
 const FAREWELL: Duration = Duration::from_millis(500);
-/// A page that loads itself anew is back within this time; for a longer absence a person is asked.
+/// Time within which a reloading page reconnects. If it takes longer, a person is asked to open the page.
 const RETURN: Duration = Duration::from_secs(5);
 
-/// Where the page connects to.
+/// Path of the WebSocket's URL.
 const SOCKET: &str = "/socket";
 
-/// What every response carries: nothing loads but what is served here, nobody may frame the page or read
-/// it from elsewhere, and nothing of it is kept. Isolated from other pages it has a finer clock.
+/// Headers of every response. The page may load only files of this server, other pages may neither embed nor
+/// read it, and browsers must not cache it. Cross-origin isolation gives the page a clock of finer resolution.
 const HEADERS: [(HeaderName, &str); 8] = [
     (
         header::CONTENT_SECURITY_POLICY,
@@ -48,7 +48,7 @@ const HEADERS: [(HeaderName, &str); 8] = [
     (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
 ];
 
-/// What requests are answered from.
+/// Shared state of all request handlers.
 struct Site {
     hub: Arc<Hub>,
     gate: Gate,
@@ -56,7 +56,7 @@ struct Site {
     writers: String,
 }
 
-/// Both ends of a connection.
+/// Addresses of both ends of a connection.
 #[derive(Clone, Copy)]
 struct Ends {
     here: Option<SocketAddr>,
@@ -69,7 +69,7 @@ impl Connected<IncomingStream<'_, tokio::net::TcpListener>> for Ends {
     }
 }
 
-/// Serves the page until it is dropped, and then tells the page that the run is over.
+/// HTTP server of the browser page. It runs until it is dropped, and then tells the page that the run is over.
 pub struct BrowserServer {
     site: Arc<Site>,
     address: SocketAddr,
@@ -85,10 +85,10 @@ impl std::fmt::Debug for BrowserServer {
 }
 
 impl BrowserServer {
-    /// Serves at `address`, port 0 for a free one. What a person should know is said by `say`.
+    /// Starts to serve at `address`; port 0 selects a free port. Messages for the user are printed with `say`.
     ///
     /// # Errors
-    /// When the address is not to be had.
+    /// Fails if the address cannot be bound, or the system provides no random numbers or thread.
     pub fn start(address: SocketAddr, say: Say) -> io::Result<Self> {
         let listener = TcpListener::bind(address)?;
         listener.set_nonblocking(true)?;
@@ -116,15 +116,15 @@ impl BrowserServer {
         Ok(BrowserServer { site, address, say, stop: Some(stop), thread: Some(thread) })
     }
 
-    /// Where it serves.
+    /// Returns the address and port of the server.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// A new address of the page, which opens it once; addresses that were given before open it no more.
+    /// Returns a new URL that opens the page once, and invalidates all earlier URLs.
     ///
     /// # Errors
-    /// When the system has no random numbers.
+    /// Fails if the system provides no random numbers.
     pub fn invitation(&self) -> io::Result<String> {
         let host = if self.address.ip().is_unspecified() {
             format!("ADDRESS-OF-THIS-MACHINE:{}", self.address.port())
@@ -134,7 +134,8 @@ impl BrowserServer {
         Ok(format!("http://{host}/?token={}", self.site.gate.token()?))
     }
 
-    /// Waits until a page is connected, at most for `patience`; its number.
+    /// Waits at most `patience` until a page is connected and returns its number. If the page does not come
+    /// back within [`RETURN`], asks the user to open it.
     pub(super) fn wait(&self, patience: Duration) -> Option<u32> {
         let started = Instant::now();
         if let Some(number) = self.site.hub.wait(RETURN.min(patience)) {
@@ -146,12 +147,12 @@ impl BrowserServer {
         self.site.hub.wait(patience.saturating_sub(started.elapsed()))
     }
 
-    /// Invites a person to open the page and waits until it is connected, however long that takes.
+    /// Asks the user to open the page, with reminders, and waits without limit until the page is connected.
     ///
     /// # Errors
-    /// When the system has no random numbers.
+    /// Fails if the system provides no random numbers.
     pub fn welcome(&self) -> io::Result<()> {
-        /// When it is said again.
+        /// Seconds to wait before each reminder, counted from the previous message.
         const REMINDERS: [u64; 3] = [30, 270, 3300];
         (self.say)(&format!("open {} in a browser", self.invitation()?));
         if !self.address.ip().is_loopback() {
@@ -173,7 +174,7 @@ impl BrowserServer {
         Ok(())
     }
 
-    /// Tells the page how far the run is, and of the row that was made last.
+    /// Sends the page the progress of the run, and the latest row if there is a new one.
     pub fn tell(&self, progress: Progress, row: Option<Ended>) {
         self.site.hub.tell(progress, row);
     }
@@ -186,12 +187,12 @@ impl BrowserServer {
 impl Drop for BrowserServer {
     fn drop(&mut self) {
         let hub = &self.site.hub;
-        // A page that loads itself anew at this moment should learn it too.
+        // A page that is just reloading should also learn that the run is over.
         if let Some(number) = hub.wait(if hub.was_occupied() { 2 * FAREWELL } else { Duration::ZERO }) {
             let bye = serde_json::to_string(&Message::Bye).expect("requests are plain data");
             let _ = hub.ask(number, bye, FAREWELL);
             hub.dismiss(number, Order::Over);
-            // The connection has a moment to say so.
+            // Give the connection a moment to send the close message.
             thread::sleep(Duration::from_millis(20));
         }
         self.stop.take();
@@ -220,8 +221,8 @@ fn served(asset: &'static Asset) -> Response {
     ([(header::CONTENT_TYPE, asset.media)], asset.text).into_response()
 }
 
-/// The first look at every request: is it meant for this server, and does no other page send it? Every
-/// response gets its headers here, and every refusal its line.
+/// Outermost middleware. It refuses requests that are not addressed to this server or come from other pages,
+/// sets the headers of every response, and reports every refusal.
 async fn look(
     State(site): State<Arc<Site>>,
     ConnectInfo(ends): ConnectInfo<Ends>,
@@ -243,7 +244,7 @@ async fn look(
     response
 }
 
-/// Why `request` is not meant for this server, or not sent by its page.
+/// Returns why `request` is not addressed to this server or does not come from its page. `None` if it is valid.
 fn misled(request: &Request, ends: Ends) -> Option<&'static str> {
     let text = |name: HeaderName| request.headers().get(name).map(|value| value.to_str().unwrap_or_default());
     let host = text(header::HOST).unwrap_or_default();
@@ -254,7 +255,7 @@ fn misled(request: &Request, ends: Ends) -> Option<&'static str> {
     (!is_own_page(text(header::ORIGIN), host, is_socket)).then_some("another page sent this")
 }
 
-/// Why a request was refused, for its line.
+/// Reason why a request was refused, attached to the response for the report.
 #[derive(Clone, Copy)]
 struct Why(&'static str);
 
@@ -264,7 +265,8 @@ fn refusal(status: StatusCode, why: &'static str) -> Response {
     response
 }
 
-/// Lets in who has the cookie, or at the page itself the token, for which there is the cookie.
+/// Middleware that admits requests with the cookie, and requests of the page with a valid token. The latter
+/// get the cookie in return.
 async fn enter(State(site): State<Arc<Site>>, request: Request, next: Next) -> Response {
     let cookies = request.headers().get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
     if site.gate.knows(cookies) {

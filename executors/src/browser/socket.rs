@@ -1,4 +1,4 @@
-//! The connection of one page: orders out, answers in, until one side has enough.
+//! The WebSocket connection of one page: sends requests and receives answers until either side closes it.
 
 use super::hub::{Hub, Order, QUEUE};
 use super::refusals::{Refusals, one_line};
@@ -7,24 +7,25 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
-/// The largest message: an answer may carry the sampled elements of an output, never more.
+/// Largest accepted message, in bytes. The largest legitimate one carries sampled elements of an output.
 pub(super) const LONGEST_MESSAGE: usize = 64 << 20;
-/// A page that does not take a message within this time is gone.
+/// Timeout for sending a message, after which the page counts as disconnected.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Why a connection is closed, as the page reads it: codes from 4000 on are an application's own.
+/// Close codes of the WebSocket, from which the page learns the reason. Codes from 4000 on are reserved for
+/// applications.
 mod code {
     /// The run is over.
     pub const OVER: u16 = 1000;
-    /// The page broke the protocol.
+    /// The page violated the protocol.
     pub const BROKEN: u16 = 1008;
-    /// The page is to load itself anew.
+    /// The page must reload itself.
     pub const RELOAD: u16 = 4001;
-    /// Another page is connected.
+    /// Another page is already connected.
     pub const OCCUPIED: u16 = 4009;
 }
 
-/// Serves one connection to its end.
+/// Serves one connection until it closes.
 pub(super) async fn serve(mut socket: WebSocket, hub: &Hub, refusals: &Refusals) {
     let (send, mut orders) = mpsc::channel(QUEUE);
     let Some(number) = hub.join(send) else {
@@ -35,7 +36,7 @@ pub(super) async fn serve(mut socket: WebSocket, hub: &Hub, refusals: &Refusals)
     hub.left(number, why);
 }
 
-/// Passes messages on until the connection ends; why it did.
+/// Forwards messages in both directions until the connection ends, and returns the reason.
 async fn exchange(
     socket: &mut WebSocket,
     orders: &mut mpsc::Receiver<Order>,
@@ -70,7 +71,8 @@ async fn exchange(
                 Some(Ok(Message::Ping(_) | Message::Pong(_))) => continue,
                 Some(Ok(Message::Binary(_))) => "the page sent bytes instead of text".into(),
                 Some(Ok(Message::Close(_))) | None => return "the page was closed".into(),
-                // A connection that broke is a page that is gone; a message that is too long, a fault.
+                // A broken connection means that the page is gone; a message that is too long violates
+                // the protocol.
                 Some(Err(error)) => match error.to_string() {
                     text if text.contains("too") => format!("the page sent too much: {text}"),
                     text => return format!("the page is gone: {}", one_line(&text)),
@@ -86,6 +88,6 @@ async fn exchange(
 
 async fn close(socket: &mut WebSocket, code: u16, reason: &'static str) {
     let frame = CloseFrame { code, reason: reason.into() };
-    // Whoever does not listen learns it from the connection's end.
+    // If this message is not delivered, the page still notices that the connection ends.
     let _ = timeout(Duration::from_secs(1), socket.send(Message::Close(Some(frame)))).await;
 }

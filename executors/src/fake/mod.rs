@@ -1,4 +1,4 @@
-//! An executor without a device, for tests: right values, model times, and scripted mishaps.
+//! A simulated executor for tests: correct values, modelled times, and scripted failures, without a device.
 
 mod outputs;
 mod script;

@@ -1,10 +1,10 @@
-//! The output buffers of a fake's preparation: poison, right values, or not.
+//! The simulated output buffers of a preparation: poisoned, correct, or wrong on purpose.
 
 use super::script::Act;
 use crate::protocol::{Failure, Response, encode_values, poison};
 use portamark_model::workload::{Case, DType, Expected, Inputs, Tensor};
 
-/// The output of every buffer set of one preparation.
+/// Outputs of all buffer sets of one preparation.
 #[derive(Debug)]
 pub(super) struct Outputs {
     pub case: Case,
@@ -13,29 +13,29 @@ pub(super) struct Outputs {
     sets: Vec<Contents>,
 }
 
-/// What the output of one buffer set holds.
+/// State of the output of one buffer set.
 #[derive(Debug, Clone, Copy, Default)]
 struct Contents {
-    /// All but its end is computed.
+    /// Whether the first fifteen sixteenths of the elements are computed.
     body: bool,
-    /// So is its end.
+    /// Whether the last sixteenth is computed.
     tail: bool,
-    /// Not everything is right.
+    /// Whether some of the computed elements are wrong.
     wrong: bool,
 }
 
 impl Outputs {
-    /// Poisoned outputs.
+    /// Creates `sets` poisoned outputs.
     pub fn new(case: Case, inputs: Inputs, sets: u32) -> Self {
         Outputs { tensor: case.output(), case, inputs, sets: vec![Contents::default(); sets as usize] }
     }
 
-    /// Poisons all of them.
+    /// Fills all outputs with the poison pattern.
     pub fn poison(&mut self) {
         self.sets.fill(Contents::default());
     }
 
-    /// What k executions leave behind.
+    /// Updates the outputs as `k` executions would, with the failure `act` if there is one.
     pub fn compute(&mut self, k: u32, first_set: u32, act: Option<Act>) {
         let sets = self.sets.len() as u64;
         for execution in 0..u64::from(k).min(sets) {
@@ -46,7 +46,7 @@ impl Outputs {
         }
     }
 
-    /// The answer to `read`.
+    /// Returns the response to a `read` request, with the failure `act` if there is one.
     pub fn read(&self, set: u32, elements: &[u64], act: Option<Act>) -> Response {
         let refused = |reason| Response::Error { status: Failure::Failed, reason };
         let Some(mut contents) = self.sets.get(set as usize).copied() else {
@@ -58,7 +58,7 @@ impl Outputs {
         }
         contents.wrong |= act == Some(Act::Wrong);
         contents.tail &= act != Some(Act::Unwritten);
-        // What an `unwritten` leaves out.
+        // Number of elements that `Act::Unwritten` leaves poisoned.
         let tail = (len / 16).max(1);
         let poisoned = match contents {
             Contents { body: false, .. } => len,
@@ -75,7 +75,7 @@ impl Outputs {
                 return poison_value(self.tensor.dtype);
             }
             let exact = expected.value;
-            // Far enough to be beyond the bound in the coarsest format too.
+            // Large enough to exceed the error bound in the coarsest format too.
             let off = (8.0 * expected.bound).max(exact.abs() / 128.0).max(1e-3);
             let wrong = contents.wrong && element.is_multiple_of(16);
             self.tensor.dtype.round(if wrong { exact + off } else { exact })

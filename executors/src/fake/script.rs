@@ -1,22 +1,22 @@
-//! What a fake executor is told to be: its devices, its speed, and what goes wrong when.
+//! Script of a simulated executor: its devices, its speed, and which failures occur when.
 
 use crate::protocol::{Failure, PROTOCOL, Prepare, Request};
 use portamark_model::device::{Capabilities, DeviceType, Feature, Takes, TimerKind};
 use portamark_model::suite::Pattern;
 use serde::{Deserialize, Deserializer};
 
-/// A script, in TOML:
+/// Script of a simulated executor, in TOML:
 ///
 /// ```toml
 /// seconds_per_flop = 1e-9
 /// timer = "coarse"
 /// noise = 0.01
 ///
-/// [[devices]]                      # what is not named is as in `Script::device`
+/// [[devices]]                      # fields not given here are those of `Script::device`
 /// id = "fake/Other device/2.0"
 ///
 /// [[rules]]
-/// case = "gemm*"                   # as for -k
+/// case = "gemm*"                   # a pattern, as for the option -k
 /// on = "sample"
 /// after = 10
 /// act = "hang"
@@ -24,41 +24,43 @@ use serde::{Deserialize, Deserializer};
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Script {
-    /// Name and version of the executor.
+    /// Name and version of the executor, e.g. `fake 1.0`.
     pub executor: String,
-    /// The version of the protocol that it claims to speak.
+    /// Protocol version that the executor reports.
     pub protocol: u32,
-    /// Its devices.
+    /// Devices that the executor offers.
     #[serde(deserialize_with = "devices")]
     pub devices: Vec<Capabilities>,
-    /// Time of one FLOP.
+    /// Time of one floating-point operation, in seconds.
     pub seconds_per_flop: f64,
-    /// Memory bandwidth. An execution takes as long as the slower of arithmetic and memory.
+    /// Memory bandwidth, in bytes per second. The time of an execution is the larger of its arithmetic time and
+    /// its memory time.
     pub bytes_per_second: f64,
-    /// What host time has over device time for each batch.
+    /// Host time of a batch minus its device time, in nanoseconds.
     pub overhead_ns: f64,
-    /// Device time of an empty pass, also part of each batch.
+    /// Device time of an empty batch, in nanoseconds. Every batch includes it.
     pub pass_ns: f64,
-    /// Device times are multiples of this.
+    /// Resolution of the device's timer, in nanoseconds: device times are multiples of it.
     pub tick_ns: f64,
-    /// Time to compile.
+    /// Time to compile the pipelines of one case, in nanoseconds.
     pub compile_ns: u64,
-    /// Device times vary evenly by up to this part, up and down.
+    /// Relative noise of device times: each is multiplied by a uniformly distributed factor between 1 − noise
+    /// and 1 + noise.
     pub noise: f64,
-    /// Seed of the noise.
+    /// Seed of the random numbers of the noise.
     pub noise_seed: u32,
-    /// Bytes that the device has.
+    /// Memory of the device, in bytes.
     pub memory_bytes: u64,
-    /// How the device's timer behaves.
+    /// Behaviour of the device's timer.
     pub timer: Timer,
-    /// What [`Timer::WrongPeriod`] and [`Timer::AboveHost`] multiply by.
+    /// Factor by which [`Timer::WrongPeriod`] and [`Timer::AboveHost`] are wrong.
     pub timer_factor: f64,
-    /// What goes wrong; the first rule that fits a request is taken.
+    /// Failures to simulate. The first rule that matches a request applies.
     pub rules: Vec<Rule>,
 }
 
 impl Default for Script {
-    /// A device of 1 TFLOP/s and 100 GB/s whose timer ticks each nanosecond, with 8 GB of memory.
+    /// Device with 1 TFLOP/s, 100 GB/s, 8 GB of memory, and a timer with a resolution of 1 ns.
     fn default() -> Self {
         Script {
             executor: "fake 1.0".into(),
@@ -81,7 +83,7 @@ impl Default for Script {
 }
 
 impl Script {
-    /// The device that is there when a script names none: `fake/Fake device/1.0`.
+    /// Returns the default device, used if a script names none: `fake/Fake device/1.0`.
     pub fn device() -> Capabilities {
         let (id, name) = ("fake/Fake device/1.0".into(), "Fake device".into());
         let mut device = Capabilities::without_plans(id, name, "fake", DeviceType::Software);
@@ -97,21 +99,21 @@ impl Script {
         device.limits.buffer_bytes = 1 << 30;
         device.limits.storage_buffers = 8;
         device.timer = TimerKind::PassTimestamps;
-        // Made up, so that a test sees it if a file ever holds one.
+        // Invented, so that a test can detect whether an output file contains it.
         device.pci_bus_id = Some("0000:65:00.0".into());
         device
     }
 
-    /// Reads a script; the error names the line.
+    /// Parses a script.
     ///
     /// # Errors
-    /// When it is not TOML or has a word that no script has.
+    /// Returns a message with the line if `text` is not TOML or has an unknown field or value.
     pub fn from_toml(text: &str) -> Result<Self, String> {
         toml::from_str(text).map_err(|e| e.to_string())
     }
 }
 
-/// Reads devices of which only what differs from [`Script::device`] is given.
+/// Deserializes devices. Fields that are not given have the values of [`Script::device`].
 fn devices<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Capabilities>, D::Error> {
     use serde::de::Error;
     let given = Vec::<serde_json::Map<String, serde_json::Value>>::deserialize(from)?;
@@ -130,68 +132,69 @@ fn devices<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Capabilities>, D::E
         .collect()
 }
 
-/// How a device's timer behaves.
+/// Behaviour of a device's timer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Timer {
-    /// As it should.
+    /// The timer works correctly.
     #[default]
     Honest,
-    /// There are no timestamps.
+    /// The device reports no timestamps.
     None,
     /// Every difference is zero, and the executor does not notice.
     Zero,
     /// Timestamps go backwards; the executor counts them as invalid.
     Negative,
-    /// It ticks each 65.536 µs.
+    /// The resolution is 65.536 µs.
     Coarse,
-    /// The same time for every batch, however long.
+    /// Every batch has the same device time of 4096 ns.
     Constant,
-    /// Times are too small by the factor: the driver's period is wrong.
+    /// Device times are too small by [`Script::timer_factor`], as if the driver reported a wrong period.
     WrongPeriod,
-    /// Device time exceeds host time by the factor.
+    /// Device time is host time multiplied by [`Script::timer_factor`].
     AboveHost,
-    /// Stamps are of 24 bits, and their difference is taken in 64: it is huge where they wrap.
+    /// Timestamps have 24 bits but are subtracted as 64-bit numbers, so that the difference is huge when they
+    /// wrap around.
     Wrapping,
-    /// Every tenth pair of stamps is unusable.
+    /// Every tenth pair of timestamps is unusable.
     Sporadic,
 }
 
-/// What goes wrong, with which requests.
+/// Rule that simulates a failure of certain requests.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Rule {
-    /// Cases, as for `-k`; all when it is not given.
+    /// Pattern of the keys of the cases, as for the option `-k`; all cases by default.
     #[serde(default = "every_case", deserialize_with = "pattern")]
     pub case: Pattern,
-    /// Variants by their text; all when it is not given.
+    /// Pattern of the kernel variants, matched against their text; all variants by default.
     #[serde(default = "every_case", deserialize_with = "pattern")]
     pub variant: Pattern,
-    /// Which request.
+    /// Kind of request that the rule applies to.
     pub on: On,
-    /// What happens.
+    /// Failure that occurs.
     pub act: Act,
-    /// So many requests of a case pass before.
+    /// Number of matching requests of each case that pass before the rule applies; 0 by default.
     #[serde(default)]
     pub after: u32,
-    /// To so many requests of a case it happens; to all that follow when it is not given.
+    /// Number of requests of each case that the rule applies to; `None` for all that follow.
     pub count: Option<u32>,
-    /// The status of an error.
+    /// Status of the response for [`Act::Error`]; `failed` by default.
     #[serde(default = "failed")]
     pub status: Failure,
-    /// The reason of an error.
+    /// Reason in the response for [`Act::Error`].
     #[serde(default = "scripted")]
     pub reason: String,
-    /// What a slow request's time, or a lying clock, is multiplied by.
+    /// Factor of [`Act::Slow`] and [`Act::Lie`]; 10 by default.
     #[serde(default = "ten")]
     pub factor: f64,
 }
 
 impl Rule {
-    /// The rule that `act` happens on each request `on` of the cases that match.
+    /// Creates the rule that `act` occurs at every request `on` of the cases that match `case`.
     ///
     /// # Panics
-    /// When `case` is no pattern.
+    /// Panics if `case` is not a valid pattern.
     pub fn new(case: &str, on: On, act: Act) -> Self {
         Rule {
             case: Pattern::parse(case).expect("a pattern"),
@@ -227,15 +230,15 @@ fn pattern<'de, D: Deserializer<'de>>(from: D) -> Result<Pattern, D::Error> {
     Pattern::parse(&String::deserialize(from)?).map_err(serde::de::Error::custom)
 }
 
-/// The requests that rules can be about.
+/// Kind of request that a rule applies to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum On {
-    /// `hello`; its case is empty.
+    /// `hello`; its case counts as empty.
     Hello,
     /// `prepare`.
     Prepare,
-    /// `sample`; an empty batch is one too.
+    /// `sample`, including empty batches.
     Sample,
     /// `read`.
     Read,
@@ -246,52 +249,52 @@ pub enum On {
 }
 
 impl On {
-    /// Which one a request is, and its handle or case.
-    pub(super) fn of(request: &Request) -> Option<(On, Subject<'_>)> {
+    /// Returns the kind of `request` and its subject. `None` for `bye`.
+    pub(super) fn of(request: &Request) -> Option<(On, Target<'_>)> {
         Some(match request {
-            Request::Hello { .. } => (On::Hello, Subject::Nothing),
-            Request::Prepare(prepare) => (On::Prepare, Subject::New(prepare)),
-            Request::Sample { handle, .. } => (On::Sample, Subject::Handle(*handle)),
-            Request::Read { handle, .. } => (On::Read, Subject::Handle(*handle)),
-            Request::Poison { handle } => (On::Poison, Subject::Handle(*handle)),
-            Request::Release { handle } => (On::Release, Subject::Handle(*handle)),
+            Request::Hello { .. } => (On::Hello, Target::Nothing),
+            Request::Prepare(prepare) => (On::Prepare, Target::New(prepare)),
+            Request::Sample { handle, .. } => (On::Sample, Target::Handle(*handle)),
+            Request::Read { handle, .. } => (On::Read, Target::Handle(*handle)),
+            Request::Poison { handle } => (On::Poison, Target::Handle(*handle)),
+            Request::Release { handle } => (On::Release, Target::Handle(*handle)),
             Request::Bye => return None,
         })
     }
 }
 
-/// What a request is about.
-pub(super) enum Subject<'a> {
+/// Target of a request: none, a new preparation, or a handle.
+pub(super) enum Target<'a> {
     Nothing,
     New(&'a Prepare),
     Handle(u32),
 }
 
-/// What happens.
+/// Failure that a rule simulates.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Act {
-    /// No answer, ever.
+    /// The executor never answers.
     Hang,
-    /// The process ends with status 3.
+    /// The process exits with status 3.
     Exit,
-    /// The process ends by a signal.
+    /// The process aborts, which ends it by a signal.
     Abort,
-    /// A line that is no JSON, and on as if nothing were.
+    /// The executor writes a line that is not JSON, then the correct response.
     Garbage,
-    /// The first half of the response, then the process ends.
+    /// The executor writes the first half of the response, then exits.
     HalfLine,
-    /// Output elements beyond their bound: a `read` gives them, a `sample` computes them, after a
-    /// `prepare` each sample does.
+    /// Some output elements exceed their error bound. On `read` only that answer is wrong, on `sample` that
+    /// batch computes wrong values, on `prepare` every later sample does.
     Wrong,
-    /// Output elements at the end keep the poison, in the same way.
+    /// The last sixteenth of the output stays poisoned; `read`, `sample` and `prepare` work as for `Wrong`.
     Unwritten,
-    /// Executions take longer by the factor: those of a `sample`, or after a `prepare` all; compiling
-    /// does too.
+    /// Executions take longer by [`Rule::factor`]. On `sample` this affects that batch, on `prepare` the
+    /// compilation and every later sample.
     Slow,
-    /// The device's clock says the factor times what the host's does.
+    /// The reported device time is the host time multiplied by [`Rule::factor`].
     Lie,
-    /// An error.
+    /// The executor answers with an error of [`Rule::status`] and [`Rule::reason`].
     Error,
 }
 

@@ -1,11 +1,11 @@
-//! What follows a script: over the protocol, or within a test.
+//! The simulated executor, which follows a script.
 //!
-//! Time is virtual: a sample of an hour takes none, only a hang really waits. It is a [`Service`],
-//! for a child process, and an [`Executor`], for tests within one process, where a hang is a
-//! timeout at once and a death a crash.
+//! Time is virtual: even a sample of an hour returns at once; only a hang really waits. [`Fake`] is both a
+//! [`Service`], to run in a child process, and an [`Executor`], for tests within one process. As an
+//! [`Executor`] it reports a hang as a timeout at once, and an exit or abort as a crash.
 
 use super::outputs::Outputs;
-use super::script::{Act, On, Rule, Script, Subject, Timer};
+use super::script::{Act, On, Rule, Script, Target, Timer};
 use crate::protocol::{self, Failure, Prepare, Request, Response, Sampled};
 use crate::remote::{Executor, Fault, FaultKind};
 use crate::serve::{Service, write_response};
@@ -16,15 +16,15 @@ use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::time::Duration;
 
-/// A scripted executor.
+/// Simulated executor that follows a [`Script`].
 #[derive(Debug)]
 pub struct Fake {
     script: Script,
     handles: BTreeMap<u32, Prepared>,
     next_handle: u32,
-    /// Requests seen by rule and case.
+    /// Number of matching requests so far, by rule and case.
     seen: BTreeMap<(usize, String), u32>,
-    /// Samples taken, the counter of the noise.
+    /// Number of samples so far, from which the noise is computed.
     samples: u32,
     now_ns: u64,
     requests: u64,
@@ -33,16 +33,16 @@ pub struct Fake {
 #[derive(Debug)]
 struct Prepared {
     outputs: Outputs,
-    /// Text of the variant; empty where there is no plan.
+    /// Text of the kernel variant; empty if there is no plan.
     variant: String,
     device: Capabilities,
     held_bytes: u64,
-    /// What a rule on its `prepare` does to every sample.
+    /// Rule that matched the `prepare` request; it applies to every sample.
     always: Option<Rule>,
 }
 
-/// What becomes of a request.
-enum Outcome {
+/// Reaction of the executor to a request.
+enum Reaction {
     Answer(Response),
     Garbage(Response),
     HalfLine(Response),
@@ -52,7 +52,7 @@ enum Outcome {
 }
 
 impl Fake {
-    /// An executor that follows `script`.
+    /// Creates an executor that follows `script`.
     pub fn from_script(script: Script) -> Self {
         Fake {
             script,
@@ -65,53 +65,53 @@ impl Fake {
         }
     }
 
-    /// Virtual time since the start, in nanoseconds.
+    /// Returns the virtual time since the start, in nanoseconds.
     pub fn now_ns(&self) -> u64 {
         self.now_ns
     }
 
-    /// Requests answered or not.
+    /// Returns the number of requests received, answered or not.
     pub fn requests(&self) -> u64 {
         self.requests
     }
 
-    /// Preparations that were not released.
+    /// Returns the number of preparations that are not released.
     pub fn held(&self) -> usize {
         self.handles.len()
     }
 
-    /// Seconds of one execution of `case`, without noise and mishaps.
+    /// Returns the time of one execution of `case` in seconds, without noise and failures.
     pub fn seconds(&self, case: &Case) -> f64 {
         let arithmetic = case.flop() as f64 * self.script.seconds_per_flop;
         arithmetic.max(case.bytes() as f64 / self.script.bytes_per_second)
     }
 
-    fn outcome(&mut self, request: Request) -> Outcome {
+    fn reaction(&mut self, request: Request) -> Reaction {
         self.requests += 1;
         let rule = self.rule(&request);
         match rule.as_ref().map(|rule| rule.act) {
-            Some(Act::Hang) => Outcome::Hang,
-            Some(Act::Exit) => Outcome::Exit,
-            Some(Act::Abort) => Outcome::Abort,
-            Some(Act::Garbage) => Outcome::Garbage(self.response(request, None)),
-            Some(Act::HalfLine) => Outcome::HalfLine(self.response(request, None)),
+            Some(Act::Hang) => Reaction::Hang,
+            Some(Act::Exit) => Reaction::Exit,
+            Some(Act::Abort) => Reaction::Abort,
+            Some(Act::Garbage) => Reaction::Garbage(self.response(request, None)),
+            Some(Act::HalfLine) => Reaction::HalfLine(self.response(request, None)),
             Some(Act::Error) => {
                 let rule = rule.expect("it has an act");
-                Outcome::Answer(Response::Error { status: rule.status, reason: rule.reason })
+                Reaction::Answer(Response::Error { status: rule.status, reason: rule.reason })
             }
             Some(Act::Wrong | Act::Unwritten | Act::Slow | Act::Lie) | None => {
-                Outcome::Answer(self.response(request, rule))
+                Reaction::Answer(self.response(request, rule))
             }
         }
     }
 
-    /// The first rule that fits; every rule counts the requests that are its own.
+    /// Returns the first rule that applies to `request`. Every rule that matches counts the request.
     fn rule(&mut self, request: &Request) -> Option<Rule> {
         let (on, subject) = On::of(request)?;
         let (case, variant) = match subject {
-            Subject::Nothing => (String::new(), String::new()),
-            Subject::New(prepare) => (prepare.case.clone(), variant_of(prepare)),
-            Subject::Handle(handle) => {
+            Target::Nothing => (String::new(), String::new()),
+            Target::New(prepare) => (prepare.case.clone(), variant_of(prepare)),
+            Target::Handle(handle) => {
                 let prepared = self.handles.get(&handle)?;
                 (prepared.outputs.case.key(), prepared.variant.clone())
             }
@@ -169,7 +169,7 @@ impl Fake {
             device.cloned().ok_or_else(|| failed(format!("there is no device {}", prepare.device)))?;
         let case: Case = prepare.case.parse().map_err(|e| failed(format!("{e}")))?;
         let precision = case.precision();
-        // A plan may read f16 from words; a runtime that takes cases may not.
+        // A plan may unpack f16 from 32-bit words without the feature; a runtime that takes cases may not.
         let wants_f16 = match &prepare.plan {
             Some(plan) => plan.features.contains(&Feature::ShaderF16),
             None => precision.uses(DType::F16),
@@ -215,7 +215,7 @@ impl Fake {
         let factor = |act| rule.as_ref().filter(|rule| rule.act == act).map(|rule| rule.factor);
         let (slow, lie) = (factor(Act::Slow).unwrap_or(1.0), factor(Act::Lie));
         let act = rule.map(|rule| rule.act);
-        // Even in [-1, 1).
+        // Uniform in [-1, 1).
         let random = f64::from(mix(self.samples ^ mix(self.script.noise_seed))) / 2f64.powi(31) - 1.0;
         let work_ns = f64::from(k) * self.seconds(&prepared.outputs.case) * 1e9;
         let device_ns = (self.script.pass_ns + work_ns * slow) * (1.0 + self.script.noise * random);
@@ -230,7 +230,7 @@ impl Fake {
         Some(Response::Sampled(Sampled { device_ns, host_ns, invalid }))
     }
 
-    /// What the timer makes of `true_ns`, and how many stamps are unusable.
+    /// Returns the device time that the timer reports for `true_ns`, and the number of unusable pairs.
     fn stamps(&self, true_ns: f64, host_ns: u64) -> (Option<u64>, u32) {
         let ticks = |ns: f64, tick: f64| (ns / tick).round() * tick;
         let ns = match self.script.timer {
@@ -243,7 +243,7 @@ impl Fake {
             Timer::WrongPeriod => ticks(true_ns / self.script.timer_factor, self.script.tick_ns),
             Timer::AboveHost => ticks(host_ns as f64 * self.script.timer_factor, self.script.tick_ns),
             Timer::Wrapping => {
-                // The clock of the host has moved on past this batch.
+                // `now_ns` already includes this batch, so it is the end of the batch.
                 let stamp = |ns: u64| ns & 0xff_ffff;
                 let end = self.now_ns;
                 return (Some(stamp(end).wrapping_sub(stamp(end - true_ns as u64))), 0);
@@ -267,35 +267,37 @@ fn failed(reason: String) -> Response {
     error(Failure::Failed, reason)
 }
 
-/// A line as a driver's debug output on the wrong stream would be.
+/// Line on stdout that imitates debug output of a driver.
 const GARBAGE: &[u8] = b"}MESA: debug output\n";
 
 impl Service for Fake {
     fn handle(&mut self, request: Request) -> Response {
-        match self.outcome(request) {
-            Outcome::Answer(response) | Outcome::Garbage(response) | Outcome::HalfLine(response) => response,
-            Outcome::Hang => hang(),
-            Outcome::Exit => std::process::exit(3),
-            Outcome::Abort => std::process::abort(),
+        match self.reaction(request) {
+            Reaction::Answer(response) | Reaction::Garbage(response) | Reaction::HalfLine(response) => {
+                response
+            }
+            Reaction::Hang => hang(),
+            Reaction::Exit => std::process::exit(3),
+            Reaction::Abort => std::process::abort(),
         }
     }
 
     fn answer(&mut self, request: Request, writer: &mut dyn Write) -> io::Result<()> {
-        match self.outcome(request) {
-            Outcome::Answer(response) => write_response(&response, writer),
-            Outcome::Garbage(response) => {
+        match self.reaction(request) {
+            Reaction::Answer(response) => write_response(&response, writer),
+            Reaction::Garbage(response) => {
                 writer.write_all(GARBAGE)?;
                 write_response(&response, writer)
             }
-            Outcome::HalfLine(response) => {
+            Reaction::HalfLine(response) => {
                 let line = serde_json::to_vec(&response)?;
                 writer.write_all(&line[..line.len() / 2])?;
                 writer.flush()?;
                 Err(io::Error::other("ended within a line, as the script says"))
             }
-            Outcome::Hang => hang(),
-            Outcome::Exit => std::process::exit(3),
-            Outcome::Abort => std::process::abort(),
+            Reaction::Hang => hang(),
+            Reaction::Exit => std::process::exit(3),
+            Reaction::Abort => std::process::abort(),
         }
     }
 }
@@ -307,26 +309,26 @@ fn hang() -> ! {
 }
 
 impl Executor for Fake {
-    /// What a runner sees of a child process that follows the script, without a process and without
-    /// waiting: what takes longer than `deadline` in virtual time is a timeout.
+    /// Behaves like a child process that follows the script, but without a process and without waiting: a
+    /// request that takes longer than `deadline` in virtual time is a timeout.
     fn call(&mut self, request: &Request, deadline: Duration) -> Result<Response, Fault> {
         let before = self.now_ns;
-        let outcome = self.outcome(request.clone());
+        let outcome = self.reaction(request.clone());
         let deadline_ns = u64::try_from(deadline.as_nanos()).unwrap_or(u64::MAX);
         let late = self.now_ns - before > deadline_ns;
         let (kind, reason) = match outcome {
-            Outcome::Hang => (FaultKind::Timeout, "no answer in time"),
+            Reaction::Hang => (FaultKind::Timeout, "no answer in time"),
             _ if late => (FaultKind::Timeout, "no answer in time"),
-            Outcome::Answer(response) => {
+            Reaction::Answer(response) => {
                 if matches!(&response, Response::Error { status: Failure::DeviceLost, .. }) {
                     self.restart();
                 }
                 return Ok(response);
             }
-            Outcome::Garbage(_) => (FaultKind::Crashed, "answered with what is no JSON"),
-            Outcome::HalfLine(_) => (FaultKind::Crashed, "ended within a line"),
-            Outcome::Exit => (FaultKind::Crashed, "exited with status 3"),
-            Outcome::Abort => (FaultKind::Crashed, "killed by signal 6"),
+            Reaction::Garbage(_) => (FaultKind::Crashed, "answered with what is no JSON"),
+            Reaction::HalfLine(_) => (FaultKind::Crashed, "ended within a line"),
+            Reaction::Exit => (FaultKind::Crashed, "exited with status 3"),
+            Reaction::Abort => (FaultKind::Crashed, "killed by signal 6"),
         };
         if kind == FaultKind::Timeout {
             self.now_ns = before.saturating_add(deadline_ns);
@@ -337,7 +339,7 @@ impl Executor for Fake {
 }
 
 impl Fake {
-    /// Forgets all that a fresh process would not know. Virtual time goes on.
+    /// Discards all state that a new process would not have. Virtual time continues.
     fn restart(&mut self) {
         self.handles.clear();
         self.seen.clear();
@@ -356,7 +358,7 @@ mod tests {
     const CASE: &str = "gemm f32 m32 n32 k16 nn";
     const SOON: Duration = Duration::from_secs(10);
 
-    /// A fake that takes cases and does `rules`.
+    /// Creates an executor that takes cases and follows `rules`.
     fn fake(rules: Vec<Rule>) -> Fake {
         let device = Script::device().but(|it| it.takes = Takes::Cases);
         Fake::from_script(Script { devices: vec![device], rules, ..Script::default() })
@@ -375,7 +377,8 @@ mod tests {
         }
     }
 
-    /// Elements of set 0 that are beyond their bound or poisoned, and the executor's own count.
+    /// Counts the elements of set 0 that exceed their bound or are poisoned, and returns the executor's own
+    /// count of poisoned ones.
     fn check(fake: &mut Fake, handle: u32, case: &str) -> (usize, u64) {
         let case: Case = case.parse().unwrap();
         let points: Vec<u64> = (0..case.output().len).collect();
@@ -449,9 +452,9 @@ mod tests {
             (Timer::Constant, (Some(4096), 0)),
             (Timer::WrongPeriod, (Some(200_100), 0)),
             (Timer::AboveHost, (Some(20_210_000), 0)),
-            // Compiled until 1 ms, ended at 3.021 ms: no wrap yet.
+            // Compilation ends at 1 ms, the batch at 3.021 ms: no wrap yet.
             (Timer::Wrapping, (Some(2_001_000), 0)),
-            // The tenth would be the first that is unusable.
+            // Only the tenth pair is unusable.
             (Timer::Sporadic, (Some(2_001_000), 0)),
         ] {
             let mut fake = Fake::from_script(Script { timer, ..fake(vec![]).script });
@@ -468,7 +471,7 @@ mod tests {
         let handle = fake.prepare(ask("gemm f32 m1000 n1000 k1000 nn", 1), SOON).unwrap().handle;
         let times: Vec<u64> =
             (0..9).map(|_| fake.sample(handle, 1, 0, SOON).unwrap().device_ns.unwrap()).collect();
-        // 1 ms and batches of 2.021 ms: the eighth is the one that passes 16.777 ms.
+        // After 1 ms of compilation, batches of 2.021 ms follow: the eighth passes 16.777 ms.
         let wrapped: Vec<usize> = (0..9).filter(|at| times[*at] > 1 << 60).collect();
         assert_eq!(wrapped, [7]);
         assert_eq!(times[7], 2_001_000u64.wrapping_sub(1 << 24));
@@ -476,7 +479,7 @@ mod tests {
 
     #[test]
     fn wrong_and_unwritten_values_are_found_by_any_check() {
-        // 1024 elements: every sixteenth is wrong, the last sixteenth is left out.
+        // 1024 elements: every sixteenth one is wrong, or the last sixteenth is not written.
         for (act, bad) in [(Act::Wrong, (64, 0)), (Act::Unwritten, (64, 64))] {
             for on in [On::Prepare, On::Sample, On::Read] {
                 for case in [CASE, "gemm f16.f32 m32 n32 k16 nn", "stream f32 copy n1024"] {

@@ -1,4 +1,4 @@
-//! Elements as they lie in the host's memory.
+//! Buffers in host memory, in any number format.
 
 use crate::protocol::poison;
 use half::{bf16, f16};
@@ -6,10 +6,10 @@ use portamark_model::workload::generator::Keys;
 use portamark_model::workload::{DType, Inputs, Part};
 use rayon::prelude::*;
 
-/// Elements that one task fills or counts.
+/// Number of elements that one task fills or counts.
 const CHUNK: usize = 1 << 16;
 
-/// One buffer: the elements of a tensor, or the scales of its groups.
+/// One buffer: the elements of a tensor, or the scales of its quantization groups.
 #[derive(Debug)]
 pub enum Array {
     F32(Vec<f32>),
@@ -17,25 +17,25 @@ pub enum Array {
     Bf16(Vec<bf16>),
     I32(Vec<i32>),
     I8(Vec<i8>),
-    /// Eight bits of OCP's e4m3.
+    /// FP8 (E4M3) of OCP, one byte per element.
     E4m3(Vec<u8>),
-    /// Eight 4-bit integers v + 8 in four bytes: byte j holds element j in its low half and element
-    /// j + 4 in its high half.
+    /// 4-bit integers, stored as v + 8, eight in four bytes: byte j holds element j in its low half and
+    /// element j + 4 in its high half.
     I4(Vec<u8>),
 }
 
-/// Zeros, unless there is no room for them.
+/// Allocates `len` zeros. Returns a message if there is not enough memory.
 fn zeros<T: Copy + Default + Send + Sync>(len: usize) -> Result<Vec<T>, String> {
     let mut elements = Vec::new();
     elements
         .try_reserve_exact(len)
         .map_err(|_| format!("no room for {} bytes", len * std::mem::size_of::<T>()))?;
-    // The threads of the pool touch the pages first, those that will use them.
+    // First touch by the threads of the pool, so that pages are placed near the threads that use them.
     (0..len).into_par_iter().with_min_len(CHUNK).map(|_| T::default()).collect_into_vec(&mut elements);
     Ok(elements)
 }
 
-/// Writes `value(index)` into each element.
+/// Sets each element to `value(index)`, in parallel.
 fn fill<T: Send>(elements: &mut [T], value: impl Fn(u64) -> T + Sync) {
     elements.par_chunks_mut(CHUNK).enumerate().for_each(|(chunk, elements)| {
         for (at, element) in elements.iter_mut().enumerate() {
@@ -45,10 +45,10 @@ fn fill<T: Send>(elements: &mut [T], value: impl Fn(u64) -> T + Sync) {
 }
 
 impl Array {
-    /// `len` zeros of `dtype`, which has no scales.
+    /// Allocates `len` zeros of `dtype`.
     ///
     /// # Errors
-    /// When there is no room.
+    /// Returns a message if there is not enough memory, or if `dtype` has scales and so needs two buffers.
     pub fn zeros(dtype: DType, len: u64) -> Result<Self, String> {
         let count = usize::try_from(len).map_err(|_| format!("{len} elements are too many"))?;
         Ok(match dtype {
@@ -63,10 +63,10 @@ impl Array {
         })
     }
 
-    /// The generated elements of `part` of one set.
+    /// Allocates a buffer with the generated elements of `part` in one buffer set.
     ///
     /// # Errors
-    /// When there is no room.
+    /// Returns a message if there is not enough memory.
     pub fn generated(part: &Part, inputs: Inputs) -> Result<Self, String> {
         let mut array = Array::zeros(part.dtype, part.len)?;
         let keys = Keys::new(inputs.seed, inputs.stream(part.number));
@@ -88,12 +88,12 @@ impl Array {
         Ok(array)
     }
 
-    /// The words of a table.
+    /// Creates a buffer with the given words, e.g. the page table of a KV cache.
     pub fn table(words: &[u32]) -> Self {
         Array::I32(words.iter().map(|word| *word as i32).collect())
     }
 
-    /// Bytes in memory.
+    /// Returns the size in bytes.
     #[cfg(test)]
     pub fn bytes(&self) -> u64 {
         let bytes = match self {
@@ -107,7 +107,7 @@ impl Array {
         bytes as u64
     }
 
-    /// Fills it with the poison. Only outputs are poisoned, and those are of 16 or 32 bits.
+    /// Fills the buffer with the poison pattern. Only outputs are poisoned; their elements have 16 or 32 bits.
     pub fn poison(&mut self) {
         match self {
             Array::F32(elements) => fill(elements, |_| f32::from_bits(poison::BITS_32)),
@@ -118,7 +118,7 @@ impl Array {
         }
     }
 
-    /// How many elements hold the poison.
+    /// Returns the number of elements that hold the poison pattern.
     pub fn poisoned(&self) -> u64 {
         fn count<T: Sync>(elements: &[T], is: impl Fn(&T) -> bool + Sync) -> u64 {
             let of = |chunk: &[T]| chunk.iter().filter(|element| is(element)).count() as u64;
@@ -133,7 +133,7 @@ impl Array {
         }
     }
 
-    /// Element `index` of an output.
+    /// Returns the value of element `index`, without the scale of its group.
     pub fn value(&self, index: u64) -> f64 {
         let at = index as usize;
         match self {
@@ -151,19 +151,19 @@ impl Array {
     }
 }
 
-/// The value of the eight bits of an e4m3 that is no NaN: (−1)ˢ·2^(e−7)·(1 + m/8), or 2⁻⁶·m/8 where e
-/// is 0 (OCP "OFP8", 2023).
+/// Decodes an FP8 (E4M3) number that is not a NaN: (−1)ˢ·2^(e−7)·(1 + m/8), or (−1)ˢ·2⁻⁶·m/8 if e is 0 (OCP
+/// "OFP8", 2023).
 pub fn e4m3_value(bits: u8) -> f32 {
     let (exponent, mantissa) = (i32::from(bits >> 3 & 15), f32::from(bits & 7) / 8.0);
     let size = if exponent == 0 { mantissa / 64.0 } else { (1.0 + mantissa) * 2f32.powi(exponent - 7) };
     if bits & 0x80 == 0 { size } else { -size }
 }
 
-/// The bits of a value that e4m3 holds exactly.
+/// Encodes a value that FP8 (E4M3) represents exactly.
 fn e4m3_bits(value: f64) -> u8 {
     let sign = if value < 0.0 { 0x80 } else { 0 };
     let size = value.abs();
-    // 0x7f is a NaN; up to it sizes ascend with their bits.
+    // Binary search: below 0x7f, which is a NaN, magnitudes ascend with their bits.
     let mut at = (0u8, 0x7fu8);
     while at.1 - at.0 > 1 {
         let middle = at.0.midpoint(at.1);

@@ -1,6 +1,6 @@
-//! Attention on the host: blocks of keys with the online softmax of FlashAttention (Dao et al. 2022),
-//! and keys in splits where there are fewer heads than threads (Flash-Decoding, Dao et al. 2023). The
-//! products are those of the `gemm` crate.
+//! Attention on the CPU. It processes blocks of keys with the online softmax of FlashAttention (Dao et al.
+//! 2022), and splits the keys among threads if there are too few heads (Flash-Decoding, Dao et al. 2023). The
+//! `gemm` crate computes the products, except those of few rows, see [`super::few_rows`].
 
 use super::array::Array;
 use super::few_rows;
@@ -13,38 +13,39 @@ use portamark_model::workload::{Attention, DType, Tensor, Workload};
 use rayon::prelude::*;
 use std::ops::Range;
 
-/// Keys of one block: K and V of it stay in the second cache.
+/// Number of keys in one block, so that its K and V stay in the L2 cache.
 const KEYS: usize = 256;
-/// Rows of queries that share the reading of a block.
+/// Target number of query rows that are computed while a block of keys is in the cache.
 const ROWS: usize = 64;
-/// So few rows of queries are not worth the packing of keys that a product begins with.
+/// Largest number of query rows for which the products avoid the `gemm` crate: packing the keys would cost
+/// more than it saves.
 const FEW: usize = 16;
-/// The fewest keys of a split.
+/// Smallest number of keys in a split.
 const LEAST_SPLIT: usize = 512;
 
-/// One forward pass.
+/// Kernel of the attention case: one forward pass.
 pub struct HostAttention {
     of: Attention,
     tensors: Vec<Tensor>,
     pages: Option<Vec<u32>>,
-    /// Query positions of one task; all query heads of its kv head take part.
+    /// Number of query positions of one task, which covers all query heads of one KV head.
     positions: usize,
-    /// Rows of a task: positions of each head of the group.
+    /// Number of query rows of one task: positions × query heads per KV head.
     rows: usize,
     blocks: usize,
     splits: usize,
-    /// What each task leaves: its sums of weighted values, and the largest score and the sum of
-    /// weights of each row.
+    /// Partial results of each task, merged at the end: the weighted sums of values, and per row the largest
+    /// score (`tops`) and the sum of weights (`totals`).
     sums: Vec<f32>,
     tops: Vec<f32>,
     totals: Vec<f32>,
 }
 
 impl HostAttention {
-    /// That of `attention`.
+    /// Creates the kernel of `attention`.
     ///
     /// # Errors
-    /// Where sums are not of f32, or there is no room.
+    /// Returns a message if the case does not accumulate in f32, or if there is not enough memory.
     pub fn new(attention: &Attention) -> Result<Self, String> {
         if attention.precision.accumulate != DType::F32 {
             return Err(format!("the host executor sums in f32, not in {}", attention.precision.accumulate));
@@ -78,8 +79,8 @@ impl HostAttention {
         })
     }
 
-    /// The runs of stored rows that hold positions `keys` of a kv head of a sequence: where each begins
-    /// and how many there are.
+    /// Returns the runs of consecutive cache rows that hold positions `keys` of one KV head of a sequence, each
+    /// as (first row, number of rows). Without pages there is one run.
     fn runs(&self, sequence: usize, head: usize, keys: Range<usize>) -> Vec<(usize, usize)> {
         let (kv_heads, length) = (self.of.kv_heads as usize, self.of.keys as usize);
         let (Some(page), Some(pages)) = (self.of.page, &self.pages) else {
@@ -98,7 +99,7 @@ impl HostAttention {
         runs
     }
 
-    /// The keys that any query of `positions` sees.
+    /// Returns the range of keys that at least one query in `positions` attends to.
     fn seen(&self, positions: &Range<usize>) -> Range<usize> {
         let first = self.of.visible(positions.start as u64);
         let last = self.of.visible(positions.end as u64 - 1);
@@ -106,7 +107,7 @@ impl HostAttention {
     }
 }
 
-/// Rows of a cache as f32: where they lie, or a copy in `room`.
+/// Returns cache rows as f32: a slice of the cache if possible, otherwise a copy in `room`.
 fn rows_of<'a>(
     operand: Operand<'a>,
     runs: &[(usize, usize)],
@@ -130,7 +131,7 @@ fn rows_of<'a>(
     &room[..at]
 }
 
-/// What a thread needs for a block.
+/// Temporary buffers of one thread.
 struct Rooms {
     q: Vec<f32>,
     k: Vec<f32>,
@@ -149,7 +150,7 @@ impl HostAttention {
         }
     }
 
-    /// One block of queries of a kv head over one split of the keys.
+    /// Computes one block of queries of a KV head over one split of the keys.
     fn task(
         &self,
         number: usize,
@@ -235,7 +236,8 @@ impl HostAttention {
         }
     }
 
-    /// The row of query `position` of query head `head` of all heads, from what its tasks left.
+    /// Merges the partial results of all splits into the output row of query `position`. `head` counts the
+    /// query heads of all sequences.
     fn row(&self, head: usize, position: usize, values: &mut [f32]) {
         let (heads, group, width) = (self.of.heads as usize, self.of.group() as usize, values.len());
         let (sequence, head) = (head / heads, head % heads);
@@ -258,8 +260,8 @@ impl HostAttention {
     }
 }
 
-/// Turns the scores of a row into weights, those outside `visible` into none, and brings the row's top,
-/// total and sums up to date with them.
+/// Step of the online softmax for one row: turns scores into weights (0 outside `visible`), and updates the
+/// row's largest score, sum of weights and weighted sums.
 #[inline(always)]
 fn weigh(scores: &mut [f32], visible: Range<usize>, top: &mut f32, total: &mut f32, sums: &mut [f32]) {
     scores[..visible.start].fill(0.0);
@@ -280,7 +282,7 @@ fn weigh(scores: &mut [f32], visible: Range<usize>, top: &mut f32, total: &mut f
     *total += sum(scores);
 }
 
-/// Writes every row of `output`: its number among all heads, and its position, decide.
+/// Computes every row of `output` with `row`, which gets the index of the row, and converts it with `round`.
 fn write<T: Send>(
     output: &mut [T],
     width: usize,

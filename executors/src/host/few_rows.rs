@@ -1,13 +1,13 @@
-//! The two products of attention for the few rows of a decode step: each key and value is loaded once
-//! for up to four rows.
+//! The two products of attention for few query rows, as in a decode step. Each load of a key or value serves up
+//! to four rows.
 
 use super::vector::on_registers;
 use pulp::{Simd, WithSimd};
 
-/// Rows that share a load.
+/// Number of query rows that share a load.
 const SHARED: usize = 4;
 
-/// scores\[r\]\[j\] = q\[r\]·k\[j\], for rows of `dim` elements.
+/// Computes scores\[r\]\[j\] = q\[r\]·k\[j\], for rows of `dim` elements.
 pub fn scores(q: &[f32], k: &[f32], scores: &mut [f32], dim: usize) {
     on_registers(Scores { q, k, scores, dim });
 }
@@ -38,7 +38,7 @@ impl WithSimd for Scores<'_> {
     }
 }
 
-/// The scores of R rows.
+/// Computes the scores of R rows.
 #[inline(always)]
 fn shared<S: Simd, const R: usize>(simd: S, rows: &[f32], k: &[f32], scores: &mut [f32], dim: usize) {
     let count = k.len() / dim;
@@ -58,7 +58,8 @@ fn shared<S: Simd, const R: usize>(simd: S, rows: &[f32], k: &[f32], scores: &mu
     }
 }
 
-/// sums\[r\] += Σ_j weights\[r\]\[j\]·v\[j\], for rows of `width` elements that lie `stride` apart.
+/// Computes sums\[r\] += Σ_j weights\[r\]\[j\]·v\[j\], for rows of `width` elements. Rows of `v` begin
+/// `stride` elements apart.
 pub fn add_values(weights: &[f32], v: &[f32], stride: usize, sums: &mut [f32], width: usize) {
     on_registers(Values { weights, v, stride, sums, width });
 }
@@ -90,7 +91,8 @@ impl WithSimd for Values<'_> {
     }
 }
 
-/// The sums of R rows, which stay in registers for two registers' columns at a time.
+/// Adds the weighted values to the sums of R rows. It processes as many columns at a time as fit two vector
+/// registers, so that their sums stay in registers.
 #[inline(always)]
 fn added<S: Simd, const R: usize>(
     simd: S,

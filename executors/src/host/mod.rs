@@ -1,6 +1,6 @@
-//! Computes cases on the host's processor: products by the `gemm` crate, the rest by loops that use
-//! the machine's vector units through `pulp`. Its rows are the baseline of every machine, and all
-//! there is on one without a GPU driver.
+//! The CPU executor: computes matrix products with the `gemm` crate, and everything else with loops that use
+//! the CPU's vector units through `pulp`. Its results are the baseline of every machine, and the only results
+//! on a machine without a GPU driver.
 
 mod array;
 mod attention;
@@ -9,6 +9,7 @@ mod latency;
 mod peak;
 mod processor;
 mod product;
+mod registry;
 mod service;
 mod stream;
 mod unpack;

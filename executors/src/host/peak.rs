@@ -1,4 +1,4 @@
-//! Arithmetic peak of the host: chains of dependent multiply-adds in vector registers.
+//! Arithmetic peak of the CPU: chains of dependent fused multiply-adds in vector registers.
 
 use super::array::Array;
 use super::vector::{lanes, on_registers};
@@ -8,18 +8,18 @@ use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 use std::hint::black_box;
 
-/// Registers of chains at a time: two units that take a step each cycle and need four for it are busy
-/// with eight.
+/// Number of vector registers of independent chains that are computed together. Eight keep two units busy that
+/// each start one multiply-add per cycle with a latency of four cycles.
 const REGISTERS: usize = 8;
 
-/// x ← x·one + b for many x.
+/// Kernel of the peak case: repeats x ← x·1 + b for many elements x.
 pub struct Chains;
 
 impl Chains {
-    /// Those of `peak`.
+    /// Creates the kernel of `peak`.
     ///
     /// # Errors
-    /// Where it is not of f32 multiply-adds.
+    /// Returns a message if the case is not one of f32 multiply-adds.
     pub fn new(peak: &Peak) -> Result<Self, String> {
         match peak.unit {
             PeakUnit::Fma { .. } if peak.precision.input == DType::F32 => Ok(Chains),
@@ -30,7 +30,8 @@ impl Chains {
     }
 }
 
-/// The chains that begin at `x` and end in `y`, with the step of each round.
+/// Chains that start with the values `x` and store their results in `y`. `b` has the addend of each round, and
+/// `one` is 1.
 struct Part<'a> {
     x: &'a [f32],
     b: &'a [f32],
@@ -89,9 +90,9 @@ impl Work for Chains {
         let (Array::F32(x), Array::F32(b), Array::F32(y)) = (&inputs[0], &inputs[1], output) else {
             panic!("these chains are of f32")
         };
-        // No compiler may know it.
+        // The compiler must not know the factor, or it would remove the multiplication.
         let one = black_box(1.0);
-        // Whole groups of registers for each thread.
+        // Each thread gets a multiple of the group of registers.
         let group = REGISTERS * lanes();
         let each = x.len().div_ceil(group).div_ceil(rayon::current_num_threads()).max(1) * group;
         x.par_chunks(each).zip(y.par_chunks_mut(each)).with_max_len(1).for_each(|(x, y)| {

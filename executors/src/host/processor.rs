@@ -1,11 +1,11 @@
-//! The host's processor as a device, and the threads that compute on it.
+//! The CPU as a device, and the thread pool that computes on it.
 
 use portamark_model::device::{Capabilities, DeviceType};
 use rayon::{ThreadPool, ThreadPoolBuilder};
 use std::sync::LazyLock;
 use sysinfo::{CpuRefreshKind, MemoryRefreshKind, RefreshKind, System};
 
-/// What the system says of its processor and memory.
+/// Information of the operating system about CPU and memory.
 static SYSTEM: LazyLock<System> = LazyLock::new(|| {
     System::new_with_specifics(
         RefreshKind::nothing()
@@ -14,12 +14,12 @@ static SYSTEM: LazyLock<System> = LazyLock::new(|| {
     )
 });
 
-/// Threads for each core that this process may use.
+/// Returns the default number of threads: as many as the system makes available to this process.
 pub fn usual_threads() -> u32 {
     std::thread::available_parallelism().map_or(1, |count| count.get() as u32)
 }
 
-/// The host's processor, used by `threads` threads.
+/// Describes the CPU as a device that computes with `threads` threads.
 pub fn describe(threads: u32) -> Capabilities {
     let brand = SYSTEM.cpus().first().map(|cpu| cpu.brand().trim().to_string()).unwrap_or_default();
     let brand: String =
@@ -42,11 +42,11 @@ pub fn describe(threads: u32) -> Capabilities {
     device
 }
 
-/// `threads` threads, each on a core of its own where there are enough: one that moves takes its cache
-/// along.
+/// Starts a pool of `threads` threads. Each is pinned to a core of its own if there are enough, because a
+/// thread that moves to another core loses its cached data.
 ///
 /// # Errors
-/// When the system gives no threads.
+/// Returns a message if the threads cannot be started.
 pub fn pool(threads: u32) -> Result<ThreadPool, String> {
     let cores = core_affinity::get_core_ids().unwrap_or_default();
     let pinned = cores.len() >= threads as usize;

@@ -1,4 +1,4 @@
-//! Matrix products by the `gemm` crate, and products with a few vectors, which memory binds, by loops
+//! Matrix products with the `gemm` crate, and memory-bound products of a matrix with a few vectors, as loops
 //! over the rows of the weights.
 
 use super::array::Array;
@@ -9,30 +9,30 @@ use gemm::Parallelism;
 use portamark_model::workload::{DType, Gemm, Gemv, Precision, Tensor, Workload};
 use rayon::prelude::*;
 
-/// Version of the crate, for the rows.
+/// Name and version of the crate, for the result rows.
 const CRATE: &str = "gemm crate 0.19";
 
-/// Sizes and strides of one product of a batch: C = A·B, row-major.
+/// Sizes and strides, in elements, of one product C = A·B of a batch.
 #[derive(Debug, Clone, Copy)]
 pub struct Shape {
-    /// Rows of A and C.
+    /// Number of rows of A and C.
     pub m: usize,
-    /// Columns of B and C.
+    /// Number of columns of B and C.
     pub n: usize,
-    /// Columns of A, rows of B.
+    /// Number of columns of A and of rows of B.
     pub k: usize,
-    /// From a row of A to the next, and from a column to the next.
+    /// Row stride and column stride of A.
     pub a: (isize, isize),
-    /// The same of B.
+    /// Row stride and column stride of B.
     pub b: (isize, isize),
-    /// From a row of C to the next.
+    /// Row stride of C; its column stride is 1.
     pub c: isize,
 }
 
-/// C = A·B, or C + A·B with `add`, by as many threads as there are, or one.
+/// Computes C = A·B, or C = C + A·B if `add` is set, with `threads` threads.
 ///
 /// # Panics
-/// When a slice is shorter than the shape says.
+/// Panics if a slice is too short for the shape.
 pub fn product<T: 'static + Copy>(
     shape: Shape,
     a: &[T],
@@ -49,7 +49,7 @@ pub fn product<T: 'static + Copy>(
     assert!(last(m, k, shape.a) < a.len() && last(k, n, shape.b) < b.len());
     assert!(last(m, n, (shape.c, 1)) < c.len());
     let parallelism = if threads > 1 { Parallelism::Rayon(threads) } else { Parallelism::None };
-    // SAFETY: the last element of each matrix is within its slice, and C is borrowed alone.
+    // SAFETY: the last element of each matrix is within its slice, and C is borrowed exclusively.
     unsafe {
         gemm::gemm(
             m,
@@ -75,15 +75,16 @@ pub fn product<T: 'static + Copy>(
     }
 }
 
-/// How the operands are given to the crate.
+/// Preparation of the operands for the `gemm` crate.
 enum Way {
-    /// As they are: f32.
+    /// All tensors are f32 and are used as they are.
     Plain,
-    /// Unpacked to f32 in each execution, and the product rounded from f32 where it is narrower.
+    /// In each execution, operands are unpacked to f32, and the product is rounded to the format of the
+    /// output. A buffer is empty if its tensor is f32.
     Unpacked { a: Vec<f32>, b: Vec<f32>, c: Vec<f32> },
 }
 
-/// A matrix product, alone or in a batch.
+/// Kernel of the gemm case: one matrix product or a batch.
 pub struct MatrixProduct {
     batch: usize,
     shape: Shape,
@@ -91,7 +92,7 @@ pub struct MatrixProduct {
     way: Way,
 }
 
-/// Refuses sums that are not of f32.
+/// Returns a message if `precision` does not accumulate in f32.
 fn in_f32(precision: Precision) -> Result<(), String> {
     match precision.accumulate {
         DType::F32 => Ok(()),
@@ -101,10 +102,10 @@ fn in_f32(precision: Precision) -> Result<(), String> {
 }
 
 impl MatrixProduct {
-    /// That of `gemm`.
+    /// Creates the kernel of `gemm`.
     ///
     /// # Errors
-    /// Where sums are not of f32.
+    /// Returns a message if the case does not accumulate in f32, or if there is not enough memory.
     pub fn new(gemm: &Gemm) -> Result<Self, String> {
         in_f32(gemm.precision)?;
         let (m, n, k) = (gemm.m as isize, gemm.n as isize, gemm.k as isize);
@@ -131,7 +132,8 @@ impl MatrixProduct {
     }
 }
 
-/// All products of a batch: each by all threads, or as many at once as there are threads.
+/// Computes all products of a batch: in parallel with one thread each if there are at least as many products as
+/// threads, otherwise one after another with all threads.
 fn batched(batch: usize, shape: Shape, a: &[f32], b: &[f32], c: &mut [f32]) {
     let threads = rayon::current_num_threads();
     let (of_a, of_b, of_c) = (shape.m * shape.k, shape.k * shape.n, shape.m * shape.n);
@@ -192,22 +194,22 @@ impl Work for MatrixProduct {
     }
 }
 
-/// Y = X·Wᵀ for a few vectors: each thread has rows of W.
+/// Kernel of the gemv case: Y = X·Wᵀ for a few vectors X. Each thread processes a part of the rows of W.
 pub struct VectorProduct {
     m: usize,
     n: usize,
     k: usize,
     operands: [Tensor; 2],
     x: Vec<f32>,
-    /// Yᵀ, so that a row of W writes one place.
+    /// Yᵀ, so that the results of one row of W are contiguous.
     y: Vec<f32>,
 }
 
 impl VectorProduct {
-    /// That of `gemv`.
+    /// Creates the kernel of `gemv`.
     ///
     /// # Errors
-    /// Where sums are not of f32.
+    /// Returns a message if the case does not accumulate in f32.
     pub fn new(gemv: &Gemv) -> Result<Self, String> {
         let Gemm { precision, m, n, k, .. } = gemv.product;
         in_f32(precision)?;

@@ -1,8 +1,9 @@
-//! Answers the protocol with the host's processor.
+//! The service that answers requests with the CPU.
 
 use super::array::Array;
 use super::processor::{describe, pool, usual_threads};
-use super::work::{Work, work};
+use super::registry::work;
+use super::work::Work;
 use crate::protocol::{Failure, PROTOCOL, Prepare, Prepared, Request, Response, Sampled, encode_values};
 use crate::serve::Service;
 use portamark_model::plan::{Buffer, Content};
@@ -11,20 +12,20 @@ use rayon::ThreadPool;
 use std::collections::BTreeMap;
 use std::time::Instant;
 
-/// The buffers of one set.
+/// Buffers of one buffer set.
 struct Set {
     inputs: Vec<Array>,
     output: Array,
 }
 
-/// A preparation.
+/// Prepared case with its buffers.
 struct Ready {
     work: Box<dyn Work>,
     sets: Vec<Set>,
     output: Tensor,
 }
 
-/// The host executor inside its process.
+/// The CPU executor inside its own process.
 pub struct HostService {
     threads: u32,
     pool: Option<ThreadPool>,
@@ -39,7 +40,8 @@ fn failed(reason: impl Into<String>) -> Refusal {
 }
 
 impl HostService {
-    /// With `threads` threads, or one for each core.
+    /// Creates a service with `threads` threads; `None` uses as many as the system makes available to this
+    /// process. The threads start at the first preparation.
     pub fn new(threads: Option<u32>) -> Self {
         let threads = threads.unwrap_or_else(usual_threads);
         HostService { threads, pool: None, ready: BTreeMap::new(), next_handle: 0 }
@@ -62,7 +64,7 @@ impl HostService {
             return Err(failed("there must be a buffer set"));
         }
         let buffers = Buffer::all(&case);
-        // How work is shared out depends on the threads of the pool.
+        // Inside the pool, because the division of the work depends on its number of threads.
         let work = self.pool()?.install(|| work(&case));
         let work = work.map_err(|reason| (Failure::Unsupported, reason))?;
         let of_set: u64 = buffers.iter().map(|buffer| buffer.dtype.bytes(buffer.len)).sum();
@@ -90,7 +92,7 @@ impl HostService {
         let ready = self.ready.get_mut(&handle).ok_or_else(|| failed(format!("no handle {handle}")))?;
         let Ready { work, sets, .. } = ready;
         let started = Instant::now();
-        // An empty batch is what it costs to call the threads and to wait for them.
+        // An empty batch measures the cost of entering the pool and waiting for it.
         pool.install(|| {
             for execution in 0..u64::from(k) {
                 let at = (u64::from(first_set) + execution) % sets.len() as u64;
@@ -137,7 +139,7 @@ impl HostService {
     }
 }
 
-/// Inputs as they are generated, and a poisoned output.
+/// Creates one buffer set: generated inputs and a poisoned output.
 fn make(case: &Case, inputs: Inputs) -> Result<Set, String> {
     let mut set = Vec::new();
     for tensor in case.tensors() {

@@ -1,4 +1,4 @@
-//! Memory bandwidth of the host: each thread passes over its part of the arrays.
+//! Memory bandwidth of the CPU: each thread processes its part of the arrays.
 
 use super::array::Array;
 use super::vector::{sum, vectorized};
@@ -6,11 +6,11 @@ use super::work::Work;
 use portamark_model::workload::{READ_BLOCK, Stream, StreamOp};
 use rayon::prelude::*;
 
-/// One pass over arrays of f32.
+/// Kernel of the stream case: one pass over arrays of f32.
 pub struct Pass(StreamOp);
 
 impl Pass {
-    /// That of `stream`.
+    /// Creates the kernel of `stream`.
     pub fn new(stream: &Stream) -> Self {
         Pass(stream.op)
     }
@@ -33,7 +33,7 @@ impl Work for Pass {
         let read = self.0.arrays_read() as usize;
         let arrays: Vec<&[f32]> = inputs[..read].iter().map(plain).collect();
         let s = if self.0.uses_scalar() { plain(&inputs[read])[0] } else { 0.0 };
-        // Blocks of `read` stay whole.
+        // `StreamOp::Read` writes one sum per block, so threads get whole blocks.
         let block = READ_BLOCK as usize;
         let of_output = if self.0 == StreamOp::Read { 1 } else { block };
         let blocks = output.len() / of_output;

@@ -1,4 +1,4 @@
-//! Elements of any format as f32, which the vector units compute with.
+//! Conversion of elements of any format to f32, in which the CPU computes, and of results to their format.
 
 use super::array::{Array, e4m3_value};
 use super::vector::vectorized;
@@ -8,17 +8,17 @@ use portamark_model::workload::Tensor;
 use rayon::prelude::*;
 use std::sync::LazyLock;
 
-/// Elements that are unpacked at a time: they stay in the first cache.
+/// Number of elements that are unpacked at a time, so that they stay in the L1 cache.
 pub const BLOCK: usize = 1024;
 
-/// Elements that surely share a scale: the smallest group.
+/// Number of consecutive elements that always share a scale: the size of the smallest group.
 const SCALED: usize = 32;
-/// How far each of eight 4-bit integers lies from the lowest bit of its word.
+/// Bit offsets of the eight 4-bit integers in a 32-bit word.
 const HALVES: [u32; 8] = [0, 8, 16, 24, 4, 12, 20, 28];
 
 static E4M3: LazyLock<[f32; 256]> = LazyLock::new(|| std::array::from_fn(|bits| e4m3_value(bits as u8)));
 
-/// A tensor of any format in memory: its elements, and the scales of its groups.
+/// Tensor of any format: its elements, and the scales of its groups if the format has them.
 #[derive(Debug, Clone, Copy)]
 pub struct Operand<'a> {
     elements: &'a Array,
@@ -26,10 +26,10 @@ pub struct Operand<'a> {
 }
 
 impl<'a> Operand<'a> {
-    /// The first operand in `parts`, of the format of `tensor`, and the parts after it.
+    /// Takes the one or two buffers of `tensor` from the front of `parts`. Also returns the remaining parts.
     ///
     /// # Panics
-    /// When `parts` are not those of `tensor`.
+    /// Panics if `parts` does not begin with the buffers of `tensor`.
     pub fn take(tensor: &Tensor, parts: &'a [Array]) -> (Self, &'a [Array]) {
         match (tensor.dtype.group(), parts) {
             (None, [elements, rest @ ..]) => (Operand { elements, scales: None }, rest),
@@ -40,8 +40,9 @@ impl<'a> Operand<'a> {
         }
     }
 
-    /// `len` elements from `start` on, as they lie there where they are f32, otherwise in `block`. Where
-    /// there are scales, `start` is at the beginning of a group, and of a word of eight.
+    /// Returns `len` elements from `start` on as f32: a slice of the buffer if it is f32, otherwise converted
+    /// into `block`. If there are scales, `start` must be the first element of a group; for 4-bit formats it
+    /// must also be a multiple of 8.
     #[inline]
     pub fn read<'b>(&self, start: usize, len: usize, block: &'b mut [f32]) -> &'b [f32]
     where
@@ -69,7 +70,7 @@ impl<'a> Operand<'a> {
             Array::F16(elements) => {
                 each(block, &elements[start..end], |half| wide(half.to_bits()));
             }
-            // bf16 is the upper half of f32.
+            // bf16 is the upper half of an f32.
             Array::Bf16(elements) => {
                 each(block, &elements[start..end], |half| f32::from_bits(u32::from(half.to_bits()) << 16));
             }
@@ -78,7 +79,7 @@ impl<'a> Operand<'a> {
                 each(block, &bytes[start..end], |bits| table[usize::from(*bits)]);
             }
             Array::I32(_) => unreachable!("f32 does not hold every i32, which is no operand"),
-            // Lengths that the compiler knows make these loops a few instructions each.
+            // Chunks of constant length let the compiler reduce these loops to a few vector instructions.
             Array::I8(elements) => {
                 let (groups, rest) = block.as_chunks_mut::<SCALED>();
                 let (from, from_rest) = elements[start..end].as_chunks::<SCALED>();
@@ -108,7 +109,7 @@ impl<'a> Operand<'a> {
         }
     }
 
-    /// All elements, where they are f32 already.
+    /// Returns all elements if they are stored as f32, otherwise `None`.
     pub fn plain(&self) -> Option<&'a [f32]> {
         match self.elements {
             Array::F32(elements) => Some(elements),
@@ -116,7 +117,7 @@ impl<'a> Operand<'a> {
         }
     }
 
-    /// Unpacks all elements into `values`.
+    /// Converts all elements to f32 and writes them to `values`, in parallel.
     pub fn unpack(&self, values: &mut [f32]) {
         values.par_chunks_mut(16 * BLOCK).enumerate().for_each(|(chunk, values)| {
             let start = chunk * 16 * BLOCK;
@@ -128,7 +129,7 @@ impl<'a> Operand<'a> {
     }
 }
 
-/// Each value of `to` from the element of `from` in its place.
+/// Sets each element of `to` to the value of the corresponding element of `from`.
 #[inline(always)]
 fn each<T>(to: &mut [f32], from: &[T], value: impl Fn(&T) -> f32) {
     for (to, from) in to.iter_mut().zip(from) {
@@ -136,9 +137,9 @@ fn each<T>(to: &mut [f32], from: &[T], value: impl Fn(&T) -> f32) {
     }
 }
 
-/// A finite f16 as f32: its exponent is 112 less. A product with 2¹¹² makes up for it, and gives
-/// numbers below the smallest normal one their exponents, without a branch that would keep loops from
-/// the vector units.
+/// Converts the bits of a finite f16 to f32. The exponent bias of f16 is 112 less than that of f32;
+/// multiplication by 2¹¹² corrects this, for subnormal numbers too. There is no branch, so that the compiler
+/// can vectorize loops.
 #[inline(always)]
 fn wide(bits: u16) -> f32 {
     const UP: f32 = f32::from_bits((112 + 127) << 23);
@@ -146,7 +147,7 @@ fn wide(bits: u16) -> f32 {
     f32::from_bits(size.to_bits() | u32::from(bits & 0x8000) << 16)
 }
 
-/// Stores all of an output, as [`store`] does, by all threads.
+/// Stores a whole output like [`store`], using all threads for f16 and bf16.
 pub fn store_all(values: &[f32], output: &mut Array) {
     const PART: usize = 16 * BLOCK;
     let parts = values.par_chunks(PART);
@@ -161,10 +162,10 @@ pub fn store_all(values: &[f32], output: &mut Array) {
     }
 }
 
-/// Stores `values`, rounded to nearest, in the elements of an output from `start` on.
+/// Rounds `values` to nearest and stores them in an output, from element `start` on.
 ///
 /// # Panics
-/// When the output is of no floating-point format.
+/// Panics if the format of the output is not f32, f16 or bf16.
 pub fn store(values: &[f32], output: &mut Array, start: usize) {
     let end = start + values.len();
     match output {
@@ -183,7 +184,7 @@ mod tests {
     #[test]
     fn blocks_are_what_the_oracle_reads_wherever_they_begin() {
         let inputs = Inputs::new(3, 0);
-        // 4-bit integers have scales in a tensor, and i32 is no operand.
+        // A tensor of 4-bit integers always has scales, and i32 is never an operand.
         let formats = DType::all().filter(|dtype| ![DType::I4, DType::I32].contains(dtype));
         for dtype in formats {
             let tensor = Tensor::input("b", 2, dtype, 4096);
@@ -214,7 +215,7 @@ mod tests {
     #[test]
     fn what_is_stored_is_rounded_to_nearest() {
         let mut output = Array::zeros(DType::Bf16, 2).unwrap();
-        // 1 + 2⁻⁷ is the neighbour of 1; three quarters of the way is nearer to it.
+        // 1 + 2⁻⁷ is the next bf16 after 1; a value three quarters of the way to it rounds up.
         store(&[1.0 + 0.75 / 128.0, -2.0], &mut output, 0);
         assert_eq!((output.value(0), output.value(1)), (1.0 + 1.0 / 128.0, -2.0));
     }

@@ -1,24 +1,25 @@
-//! Loops on the vector units that this machine has, chosen when the program runs.
+//! Vectorized loops. The vector instructions are selected at run time from those that the CPU supports.
 
 use pulp::{Arch, Simd, WithSimd};
 use std::sync::LazyLock;
 
-/// The widest vector units that are there.
+/// Widest vector instructions that this CPU supports.
 static ARCH: LazyLock<Arch> = LazyLock::new(Arch::new);
 
-/// Runs `work`, which names registers itself, on the widest vector units that are there.
+/// Runs `work`, which uses vector registers explicitly, with the widest vector instructions of this CPU.
 #[inline(always)]
 pub fn on_registers<W: WithSimd>(work: W) -> W::Output {
     ARCH.dispatch(work)
 }
 
-/// Runs `work`, whose loops are compiled for every kind of vector unit.
+/// Runs `work`, whose loops the compiler vectorizes, in the version for the widest vector instructions of this
+/// CPU.
 #[inline(always)]
 pub fn vectorized<R>(work: impl FnOnce() -> R) -> R {
     ARCH.dispatch(work)
 }
 
-/// Lanes of f32 in one register.
+/// Returns the number of f32 lanes in one vector register.
 pub fn lanes() -> usize {
     struct Lanes;
     impl WithSimd for Lanes {
@@ -31,7 +32,7 @@ pub fn lanes() -> usize {
     on_registers(Lanes)
 }
 
-/// x·y for vectors of one length, in four chains for each lane.
+/// Returns the dot product of two vectors of equal length, summed in four independent chains per lane.
 pub fn dot(x: &[f32], y: &[f32]) -> f32 {
     struct Dot<'a>(&'a [f32], &'a [f32]);
     impl WithSimd for Dot<'_> {
@@ -60,7 +61,7 @@ pub fn dot(x: &[f32], y: &[f32]) -> f32 {
     on_registers(Dot(x, y))
 }
 
-/// The sum of `x`, in as many chains as there are lanes.
+/// Returns the sum of `x`, computed in 32 independent chains that the compiler vectorizes.
 #[inline(always)]
 pub fn sum(x: &[f32]) -> f32 {
     let mut lanes = [0f32; 32];
@@ -73,7 +74,7 @@ pub fn sum(x: &[f32]) -> f32 {
     lanes.iter().sum::<f32>() + rest.iter().sum::<f32>()
 }
 
-/// The largest of `x`; −∞ of none.
+/// Returns the largest element of `x`, or −∞ if `x` is empty.
 #[inline(always)]
 pub fn largest(x: &[f32]) -> f32 {
     let larger = |a: f32, b: f32| if a > b { a } else { b };
@@ -87,15 +88,16 @@ pub fn largest(x: &[f32]) -> f32 {
     lanes.iter().chain(rest).copied().fold(f32::NEG_INFINITY, larger)
 }
 
-/// e^x for x ≤ 0, to 2 units in the last place; 0 below −87, where f32 ends.
+/// Returns e^x for x ≤ 0, with an error of at most 2 units in the last place. Below −87, near the end of the
+/// f32 range, the result is 0.
 ///
-/// x = n·ln 2 + r with |r| ≤ ln 2/2, the Taylor polynomial of e^r to the seventh degree, and n put into
-/// the exponent: no branch, so that a loop of it is one of vectors.
+/// It splits x = n·ln 2 + r with |r| ≤ ln 2/2, evaluates the Taylor polynomial of e^r of degree 7, and adds n
+/// to the exponent. There is no branch, so that the compiler can vectorize loops.
 #[inline(always)]
 pub fn exp(x: f32) -> f32 {
     const LN2_HI: f32 = 0.693_359_4;
     const LN2_LO: f32 = -2.121_944_4e-4;
-    /// 1.5·2²³: adding it leaves a whole number in the lowest bits.
+    /// 1.5·2²³: adding it rounds to an integer, which is then in the lowest bits.
     const ROUND: f32 = 12_582_912.0;
     let clamped = if x < -87.0 { -87.0 } else { x };
     let shifted = clamped * std::f32::consts::LOG2_E + ROUND;

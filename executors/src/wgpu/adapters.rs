@@ -1,24 +1,25 @@
-//! Adapters as capabilities.
+//! Finds the GPU adapters and describes their capabilities.
 
 use portamark_model::device::{Capabilities, DeviceType, Feature, MatrixShape, Takes, TimerKind};
 use portamark_model::workload::DType;
 use std::collections::HashMap;
 
-/// One adapter and what it says of itself.
+/// Adapter with its capabilities.
 pub struct Found {
-    /// The adapter.
+    /// Adapter of wgpu.
     pub adapter: wgpu::Adapter,
-    /// Its description.
+    /// Capabilities that the adapter reports.
     pub capabilities: Capabilities,
 }
 
-/// Every adapter of the native backends, each once per API and driver, in a stable order.
+/// Returns all adapters of the native backends in a stable order. A device appears once for each combination of
+/// API and driver.
 pub fn find() -> Vec<Found> {
     let instance = wgpu::Instance::new(wgpu::InstanceDescriptor {
         backends: wgpu::Backends::VULKAN | wgpu::Backends::METAL | wgpu::Backends::DX12,
-        // Debug builds would otherwise validate, and compile DX12 shaders without optimisation.
+        // By default, debug builds enable validation and compile DX12 shaders without optimisation.
         flags: wgpu::InstanceFlags::empty(),
-        // Turns over-commitment into an error where the driver knows its budget.
+        // Makes excessive allocations fail where the driver reports its memory budget.
         memory_budget_thresholds: wgpu::MemoryBudgetThresholds {
             for_resource_creation: Some(90),
             for_device_loss: None,
@@ -29,11 +30,11 @@ pub fn find() -> Vec<Found> {
     let mut found: Vec<Found> =
         adapters.into_iter().map(|adapter| Found { capabilities: describe(&adapter), adapter }).collect();
     found.sort_by(|a, b| {
-        // Real devices before software ones, so that index 0 is what most people mean.
+        // Hardware devices come before software ones, so that index 0 is the device most people want.
         let key = |f: &Found| (f.capabilities.is_software(), f.capabilities.id.clone());
         key(a).cmp(&key(b))
     });
-    // Two equal cards differ only by their slot, which would be a serial of sorts: number them.
+    // Two identical cards differ only in their slot, which could identify the machine: number them instead.
     let mut seen: HashMap<String, u32> = HashMap::new();
     for f in &mut found {
         let count = seen.entry(f.capabilities.id.clone()).or_insert(0);
@@ -99,28 +100,29 @@ fn describe(adapter: &wgpu::Adapter) -> Capabilities {
     device
 }
 
-/// Bytes of the largest heap of the device's own memory. wgpu has no word for it, Vulkan has.
+/// Returns the size of the largest device-local memory heap, in bytes. wgpu does not report it, so this asks
+/// Vulkan; `None` for other APIs.
 #[cfg(not(target_vendor = "apple"))]
 fn device_memory(adapter: &wgpu::Adapter) -> Option<u64> {
-    // SAFETY: the handle is asked for plain data while the adapter lives, and is not kept.
+    // SAFETY: the handle is only used to read plain data while the adapter exists, and is not kept.
     let adapter = unsafe { adapter.as_hal::<wgpu::hal::api::Vulkan>() }?;
     let instance = adapter.shared_instance().raw_instance();
-    // SAFETY: the physical device is one of that instance.
+    // SAFETY: the physical device belongs to that instance.
     let memory = unsafe { instance.get_physical_device_memory_properties(adapter.raw_physical_device()) };
-    /// VK_MEMORY_HEAP_DEVICE_LOCAL_BIT.
+    /// Vulkan's VK_MEMORY_HEAP_DEVICE_LOCAL_BIT.
     const DEVICE_LOCAL: u32 = 1;
     let heaps = memory.memory_heaps.iter().take(memory.memory_heap_count as usize);
     heaps.filter(|heap| heap.flags.as_raw() & DEVICE_LOCAL != 0).map(|heap| heap.size).max()
 }
 
-/// Metal doesn't tell it through wgpu.
+/// Returns `None`: the memory size is not available through wgpu on Metal.
 #[cfg(target_vendor = "apple")]
 fn device_memory(_: &wgpu::Adapter) -> Option<u64> {
     None
 }
 
-/// Shapes that WGSL can express: square tiles of 8 or 16, float formats. The feature bit alone is
-/// set even when no shape is expressible.
+/// Returns the cooperative-matrix shapes that WGSL can express: square tiles of 8 or 16 in floating-point
+/// formats. The list may be empty although the feature bit is set.
 fn matrix_shapes(adapter: &wgpu::Adapter, features: wgpu::Features) -> Vec<MatrixShape> {
     if !features.contains(wgpu::Features::EXPERIMENTAL_COOPERATIVE_MATRIX) {
         return Vec::new();
@@ -143,7 +145,7 @@ fn matrix_shapes(adapter: &wgpu::Adapter, features: wgpu::Features) -> Vec<Matri
     shapes
 }
 
-/// The version out of the driver's free text: `Mesa 25.0.7-2~bpo12+1 (LLVM 15.0.6)` → `Mesa 25.0.7`.
+/// Extracts the version from the driver's free text: `Mesa 25.0.7-2~bpo12+1 (LLVM 15.0.6)` → `Mesa 25.0.7`.
 fn driver_version(text: &str) -> String {
     let text = clean(text);
     let Some(rest) = text.strip_prefix("Mesa ") else { return text };
@@ -151,7 +153,8 @@ fn driver_version(text: &str) -> String {
     format!("Mesa {}", rest[..end].trim_end_matches('.'))
 }
 
-/// Driver text without control characters and slashes, which separate the parts of an id.
+/// Returns text of a driver without control characters, with slashes replaced because they separate the parts
+/// of an identifier, cut to 120 characters.
 fn clean(text: &str) -> String {
     let text: String =
         text.chars().filter(|c| !c.is_control()).map(|c| if c == '/' { '-' } else { c }).collect();

@@ -1,4 +1,4 @@
-//! An open device: guarded calls, waiting, and the kernels of the generator.
+//! An open device: calls that catch errors and panics, waiting, and the kernels that fill buffers.
 
 use super::adapters::Found;
 use crate::generator;
@@ -12,26 +12,26 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-/// A failure on the way to a response.
+/// Failure of a request, which becomes an error response.
 #[derive(Debug, Clone)]
 pub struct Problem {
-    /// What kind.
+    /// Kind of failure.
     pub status: Failure,
-    /// In words.
+    /// Error message.
     pub reason: String,
 }
 
 impl Problem {
-    /// A problem of kind `status`.
+    /// Creates a problem of kind `status`.
     pub fn new(status: Failure, reason: impl Into<String>) -> Self {
         Problem { status, reason: reason.into() }
     }
 }
 
-/// The text of the last panic on this process, kept by the hook that [`quiet_panics`] installs.
+/// Message of the last panic in this process, stored by the hook that [`quiet_panics`] installs.
 static LAST_PANIC: Mutex<String> = Mutex::new(String::new());
 
-/// Keeps the text of panics for the response instead of printing a backtrace to the user.
+/// Installs a hook that stores panic messages for the response instead of printing them.
 pub fn quiet_panics() {
     std::panic::set_hook(Box::new(|info| {
         if let Ok(mut last) = LAST_PANIC.lock() {
@@ -40,29 +40,29 @@ pub fn quiet_panics() {
     }));
 }
 
-/// A device opened with a set of features.
+/// Device that is open with a certain set of features.
 pub struct Gpu {
-    /// The device.
+    /// Device of wgpu.
     pub device: wgpu::Device,
-    /// Its queue.
+    /// Queue of the device.
     pub queue: wgpu::Queue,
-    /// Workgroups along one dimension.
+    /// Largest number of workgroups along one dimension of a dispatch.
     pub dispatch_limit: u64,
-    /// Timestamps around a pass, if the device offers them.
+    /// Timestamps around a compute pass. `None` if the device does not support them.
     pub timer: Option<PassTimer>,
     lost: Arc<AtomicBool>,
     writers: RefCell<HashMap<String, wgpu::ComputePipeline>>,
 }
 
-/// The query set and buffers of pass-boundary timestamps.
+/// Query set and buffers for the timestamps at the boundaries of a compute pass.
 pub struct PassTimer {
-    /// Two stamps.
+    /// Query set of two timestamps: begin and end of the pass.
     pub queries: wgpu::QuerySet,
-    /// Where they are resolved.
+    /// Buffer of 16 bytes that the timestamps are resolved to.
     pub resolve: wgpu::Buffer,
-    /// Where the host reads them.
+    /// Buffer of 16 bytes from which the host reads the timestamps.
     pub read: wgpu::Buffer,
-    /// Nanoseconds of one tick.
+    /// Duration of one tick, in nanoseconds.
     pub period: f64,
 }
 
@@ -72,21 +72,21 @@ fn wgpu_features(features: &[Feature]) -> wgpu::Features {
             Feature::ShaderF16 => wgpu::Features::SHADER_F16,
             Feature::Subgroup => wgpu::Features::SUBGROUP,
             Feature::CooperativeMatrix => wgpu::Features::EXPERIMENTAL_COOPERATIVE_MATRIX,
-            // The driver refuses what needs one that is not known here.
+            // Features unknown here are not requested; creating a pipeline that needs one fails.
             _ => wgpu::Features::empty(),
         }
     })
 }
 
 impl Gpu {
-    /// Opens `found` with exactly `features`, and timestamps where there are any. Features that a
-    /// plan does not need stay off: asking for subgroups changes how every pipeline is made.
+    /// Opens `found` with exactly `features`, plus timestamps if they are supported. Features that a plan does
+    /// not need stay disabled: enabling subgroups changes how every pipeline is compiled.
     pub fn open(found: &Found, features: &[Feature]) -> Result<Self, Problem> {
         let stamps = found.adapter.features() & wgpu::Features::TIMESTAMP_QUERY;
         let required_features = wgpu_features(features) | stamps;
         let experimental_features = if required_features.intersects(wgpu::Features::all_experimental_mask()) {
-            // SAFETY: the only experimental feature asked for is cooperative matrices; every plan
-            // that uses them is validated and its result is checked.
+            // SAFETY: the only experimental feature requested is cooperative matrices; every plan
+            // that uses them is validated and its result is verified.
             unsafe { wgpu::ExperimentalFeatures::enabled() }
         } else {
             wgpu::ExperimentalFeatures::disabled()
@@ -117,7 +117,8 @@ impl Gpu {
             flag.store(true, Ordering::SeqCst);
             eprintln!("device lost: {reason:?} {message}");
         });
-        // Errors outside a scope would panic; they are printed and so reach the row of a crash.
+        // By default, an error outside an error scope panics. Printing it to stderr makes it part of the
+        // fault if the process crashes.
         device.on_uncaptured_error(Arc::new(|error| eprintln!("uncaptured: {error}")));
         let timer = (!stamps.is_empty()).then(|| PassTimer {
             queries: device.create_query_set(&wgpu::QuerySetDescriptor {
@@ -133,7 +134,8 @@ impl Gpu {
         Ok(Gpu { device, queue, dispatch_limit, timer, lost, writers: RefCell::default() })
     }
 
-    /// Runs `work` so that every error and panic of wgpu, naga or the driver comes back as words.
+    /// Runs `work` and returns every error and panic of wgpu, naga or the driver as a [`Problem`]. `what` names
+    /// the action in the message.
     pub fn guarded<T>(&self, what: &str, work: impl FnOnce(&Self) -> T) -> Result<T, Problem> {
         let validation = self.device.push_error_scope(wgpu::ErrorFilter::Validation);
         let memory = self.device.push_error_scope(wgpu::ErrorFilter::OutOfMemory);
@@ -154,9 +156,10 @@ impl Gpu {
         result.map_err(|_| panicked())
     }
 
-    /// Waits for a submission. wgpu panics when the device is lost while it waits.
+    /// Waits until a submission completes. wgpu panics if the device is lost meanwhile; this returns the panic
+    /// as an error.
     pub fn wait(&self, submission: wgpu::SubmissionIndex) -> Result<(), Problem> {
-        // The runner's deadline is the real one; this only bounds a wait nobody watches.
+        // The runner enforces the actual timeout; this one only prevents an endless wait without a runner.
         let poll = wgpu::PollType::Wait {
             submission_index: Some(submission),
             timeout: Some(Duration::from_secs(3600)),
@@ -175,8 +178,8 @@ impl Gpu {
         }
     }
 
-    /// The pipeline that fills buffers of `dtype` with generated values, or any with the poison when
-    /// there is none; compiled at first use.
+    /// Returns the pipeline that fills buffers of `dtype` with generated values, or for `None` the pipeline
+    /// that fills any output with the poison pattern. It is compiled at first use.
     pub fn writer(&self, dtype: Option<DType>) -> Result<wgpu::ComputePipeline, Problem> {
         let format = dtype.map(DType::name).unwrap_or_default();
         if let Some(pipeline) = self.writers.borrow().get(format) {
@@ -194,7 +197,8 @@ impl Gpu {
         Ok(pipeline)
     }
 
-    /// Compiles the entry point `main` of `text`. Without a layout one is derived from the text.
+    /// Compiles the entry point `main` of the WGSL source `text`. If `layout` is `None`, it is derived from the
+    /// source. `checks` enables run-time bounds checks and zero-initialised workgroup memory.
     pub fn pipeline(
         &self,
         text: &str,
@@ -206,8 +210,8 @@ impl Gpu {
         let module = if checks {
             self.device.create_shader_module(descriptor)
         } else {
-            // SAFETY: kernels guard their own accesses; what they write is verified before and
-            // after timing, and a kernel that misbehaves takes down a child process only.
+            // SAFETY: kernels check their own accesses, their output is verified before and after
+            // timing, and a faulty kernel can crash only this child process.
             unsafe {
                 self.device.create_shader_module_trusted(descriptor, wgpu::ShaderRuntimeChecks::unchecked())
             }
@@ -226,7 +230,7 @@ impl Gpu {
     }
 }
 
-/// A buffer of `size` bytes.
+/// Creates a buffer of `size` bytes.
 pub fn buffer(device: &wgpu::Device, size: u64, usage: wgpu::BufferUsages) -> wgpu::Buffer {
     device.create_buffer(&wgpu::BufferDescriptor { label: None, size, usage, mapped_at_creation: false })
 }
@@ -236,7 +240,7 @@ fn panicked() -> Problem {
     Problem::new(Failure::Failed, format!("panicked: {}", shorten(&text)))
 }
 
-/// An error with its causes on one line.
+/// Formats an error with all its causes on one line.
 fn words(error: &wgpu::Error) -> String {
     use std::error::Error;
     let mut text = error.to_string();

@@ -1,5 +1,5 @@
-//! The GPU executor: WGSL plans through wgpu on Vulkan, Metal or DX12. The only folder that names
-//! wgpu. It runs in a child process; see [`super::child`].
+//! The GPU executor: runs WGSL plans through wgpu on Vulkan, Metal or DX12. Only this folder uses wgpu. The
+//! executor runs in a child process; see [`super::child`].
 
 mod adapters;
 mod gpu;

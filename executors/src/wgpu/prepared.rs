@@ -1,4 +1,4 @@
-//! A plan made ready on a device: buffers, inputs, pipelines; then sampled and read.
+//! A plan prepared on a device: creates its buffers, inputs and pipelines, runs it and reads its output.
 
 use super::gpu::{Gpu, Problem, buffer};
 use crate::protocol::{Failure, Prepare, Sampled, poison};
@@ -9,47 +9,48 @@ use portamark_model::workload::{DType, Distribution, Inputs, dist_of};
 use std::rc::Rc;
 use std::time::Instant;
 
-/// Words that a writer is given: the larger of the structures in `kernels/generator`.
+/// Number of 32-bit parameters of a kernel that fills a buffer: the size of the larger of the two `Parameters`
+/// structures in the generator's WGSL sources.
 const PARAMETERS: usize = 8;
 
-/// What `prepare` made.
+/// Prepared plan: the result of a `prepare` request.
 pub struct Prepared {
     gpu: Rc<Gpu>,
     plan: Plan,
     pipelines: Vec<wgpu::ComputePipeline>,
-    /// For each set the bind group of each step.
+    /// Bind group of each step, for each buffer set.
     groups: Vec<Vec<wgpu::BindGroup>>,
-    /// For each set the buffers of the plan.
+    /// Buffers of the plan, for each buffer set.
     sets: Vec<Vec<wgpu::Buffer>>,
-    /// Bound read-write by every dispatch and touched by none: consecutive executions then cannot
-    /// overlap, so that a batch is a sum of kernel times and not pipelined throughput.
+    /// Bind group of a buffer that every dispatch binds read-write but never accesses. It prevents consecutive
+    /// executions from overlapping, so that the time of a batch is the sum of its kernel times.
     chain: wgpu::BindGroup,
-    /// Nanoseconds spent compiling.
+    /// Time taken to compile the pipelines, in nanoseconds.
     pub compile_ns: u64,
-    /// Bytes of all buffers.
+    /// Total size of all buffers, in bytes.
     pub held_bytes: u64,
 }
 
-/// One buffer to fill: which pipeline, with which parameters.
+/// One dispatch that fills a buffer or a part of it.
 struct Fill {
     buffer: wgpu::Buffer,
-    /// Byte at which it begins.
+    /// Byte offset at which filling begins.
     offset: u64,
     words: u64,
     pipeline: wgpu::ComputePipeline,
     parameters: [u32; PARAMETERS],
 }
 
-/// A part of a buffer.
+/// Contiguous part of a buffer.
 struct Stretch {
-    /// Its first element.
+    /// Index of its first element.
     first: u64,
-    /// Its bytes.
+    /// Size in bytes.
     bytes: u64,
 }
 
 impl Prepared {
-    /// Makes everything that `prepare` asks for.
+    /// Compiles the plan of `prepare`, creates its buffers, and fills inputs and outputs.
     pub fn new(gpu: Rc<Gpu>, prepare: &Prepare) -> Result<Self, Problem> {
         let plan =
             prepare.plan.clone().ok_or_else(|| Problem::new(Failure::Failed, "this executor takes plans"))?;
@@ -139,8 +140,8 @@ impl Prepared {
         self.write(&fills)
     }
 
-    /// What of a buffer is filled at a time: all of it where it can be bound, else stretches of the
-    /// largest power of two that can.
+    /// Divides a buffer into the parts that are filled by one dispatch each: the whole buffer if it fits in one
+    /// binding, otherwise parts whose length is the largest power of two of elements that fits.
     fn stretches(&self, spec: &Buffer) -> Vec<Stretch> {
         let most = self.gpu.device.limits().max_storage_buffer_binding_size;
         if spec.bytes() <= most {
@@ -155,7 +156,7 @@ impl Prepared {
         (0..spec.len.div_ceil(length)).map(|number| part(number * length)).collect()
     }
 
-    /// Fills every output of every set with the poison.
+    /// Fills all outputs of all buffer sets with the poison pattern.
     pub fn poison(&self) -> Result<(), Problem> {
         let mut fills = Vec::new();
         for buffers in &self.sets {
@@ -178,8 +179,8 @@ impl Prepared {
         self.write(&fills)
     }
 
-    /// Runs one writer dispatch for each of `fills`, in submissions of bounded size: a driver's
-    /// watchdog ends what takes seconds.
+    /// Runs one dispatch for each of `fills`, in submissions of at most 16, because a driver's watchdog stops
+    /// submissions that take seconds.
     fn write(&self, fills: &[Fill]) -> Result<(), Problem> {
         if fills.is_empty() {
             return Ok(());
@@ -237,7 +238,7 @@ impl Prepared {
         submission.map_or(Ok(()), |submission| gpu.wait(submission))
     }
 
-    /// Times k executions back to back in one pass; k = 0 times an empty pass.
+    /// Times `k` executions back to back in one compute pass; `k` = 0 times an empty pass.
     pub fn sample(&self, k: u32, first_set: u32) -> Result<Sampled, Problem> {
         let gpu = &self.gpu;
         let (submission, started) = gpu.guarded("running", |gpu| {
@@ -281,8 +282,8 @@ impl Prepared {
             let stamp = |at: usize| u64::from_le_bytes(stamps[at..at + 8].try_into().expect("16 bytes"));
             let (begin, end) = (stamp(0), stamp(8));
             if begin == 0 || end == 0 || end <= begin {
-                // A pass without work may begin and end on one tick. Equal stamps around work, zeros
-                // above all, are the time 0 that they say, and counted as unusable.
+                // A pass without work may begin and end on the same tick. Equal timestamps around work,
+                // including two zeros, give a time of 0 and count as unusable.
                 sampled.invalid = u32::from(k > 0 || end < begin);
                 sampled.device_ns = (end == begin && (k > 0 || end != 0)).then_some(0);
             } else {
@@ -292,8 +293,8 @@ impl Prepared {
         Ok(sampled)
     }
 
-    /// Reads elements of the outputs of `set`, counted through one after the other, and counts the
-    /// poisoned elements of all of them.
+    /// Reads elements of the outputs of buffer set `set`, and counts the poisoned elements of all its outputs.
+    /// Indices run through the outputs one after another.
     pub fn read(&self, set: u32, elements: &[u64]) -> Result<(Vec<f64>, u64), Problem> {
         let missing = || Problem::new(Failure::Failed, "no such buffer set or no output");
         let buffers = self.sets.get(set as usize).ok_or_else(missing)?;
@@ -322,7 +323,7 @@ impl Prepared {
         Ok((values, poisoned))
     }
 
-    /// Reads the `wanted` elements of one output, and counts the poisoned ones of all of it.
+    /// Reads the `wanted` elements of one output. Returns the number of poisoned elements in the whole output.
     fn read_output(
         &self,
         spec: &Buffer,
@@ -349,7 +350,7 @@ impl Prepared {
             })?;
             self.gpu.wait(submission)?;
             let bytes = self.read_bytes(&staging, length)?;
-            // A stretch holds whole elements: its length is a multiple of 16.
+            // Each part holds whole elements, because its length is a multiple of 16 bytes.
             let first = from / size as u64;
             let used = bytes.len().min((spec.len - first.min(spec.len)) as usize * size);
             let used = &bytes[..used];
@@ -371,7 +372,7 @@ impl Prepared {
         let bytes = self.gpu.guarded("mapping", |gpu| {
             let slice = buffer.slice(0..size);
             slice.map_async(wgpu::MapMode::Read, |_| {});
-            // The copy has completed, so one poll suffices to call back.
+            // The copy has completed, so one poll suffices to finish the mapping.
             let _ = gpu.device.poll(wgpu::PollType::wait_indefinitely());
             let bytes = slice.get_mapped_range().map(|range| range.to_vec());
             buffer.unmap();
@@ -381,7 +382,7 @@ impl Prepared {
     }
 }
 
-/// One element of an output.
+/// Decodes one element of an output. `None` if outputs cannot have this format.
 fn decode(dtype: DType, bytes: &[u8]) -> Option<f64> {
     Some(match dtype {
         DType::F32 => f32::from_le_bytes(bytes.try_into().ok()?).into(),
@@ -392,7 +393,7 @@ fn decode(dtype: DType, bytes: &[u8]) -> Option<f64> {
     })
 }
 
-/// Layouts of the bindings of a plan's steps.
+/// Bind group layouts and pipeline layouts of a plan's steps.
 struct Layouts {
     steps: Vec<wgpu::BindGroupLayout>,
     chain: wgpu::BindGroupLayout,

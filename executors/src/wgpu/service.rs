@@ -1,4 +1,4 @@
-//! Answers the protocol with wgpu.
+//! The service that answers requests with wgpu.
 
 use super::adapters::{self, Found};
 use super::gpu::{Gpu, Problem, quiet_panics};
@@ -9,26 +9,27 @@ use portamark_model::device::Feature;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-/// The GPU executor inside its process.
+/// The GPU executor inside its own process.
 #[derive(Default)]
 pub struct WgpuService {
     found: Option<Vec<Found>>,
-    /// Open devices by id and features.
+    /// Open devices, by identifier and enabled features.
     open: BTreeMap<(String, Vec<Feature>), Rc<Gpu>>,
     prepared: BTreeMap<u32, Prepared>,
     next_handle: u32,
-    /// Devices are opened as if they bound no more than this.
+    /// Upper limit on the binding size of all devices, in bytes. `None`: only the device's own limit applies.
     binding_bytes: Option<u64>,
 }
 
 impl WgpuService {
-    /// A service that has not looked for devices yet.
+    /// Creates a service. It searches for devices at the first request that needs them.
     pub fn new() -> Self {
         quiet_panics();
         Self::default()
     }
 
-    /// A service whose devices bind at most so many bytes, to test what happens on smaller ones.
+    /// Creates a service whose devices allow bindings of at most `most` bytes, to test the behaviour on smaller
+    /// devices.
     pub fn with_binding_bytes(most: u64) -> Self {
         WgpuService { binding_bytes: Some(most), ..Self::new() }
     }

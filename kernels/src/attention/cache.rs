@@ -1,4 +1,4 @@
-//! What the kernels of a decode step need to know of a case: the cache as they read it.
+//! The KV cache as the decode kernels read it, and how they split its keys.
 
 use super::sizes::{attention, check_operands, head_rows, values};
 use crate::error::PlanError;
@@ -7,15 +7,15 @@ use portamark_model::variant::Variant;
 use portamark_model::workload::{Attention, Case, DType};
 use serde_json::{Value, json};
 
-/// Most queries of a sequence that count as a decode step: one, or a few of speculative decoding.
+/// Maximum number of queries per sequence in a decode step: one, or a few in speculative decoding.
 pub(super) const MOST_QUERIES: u64 = 4;
 
-/// Whether decode kernels serve this case: few queries.
+/// Whether the decode kernels serve this case: it has at most [`MOST_QUERIES`] queries per sequence.
 pub(super) fn is_step(work: &Attention) -> bool {
     work.queries <= MOST_QUERIES
 }
 
-/// Heads are read as vectors of 4; scores and sums are kept in f32.
+/// Fails if the decode kernels lack the formats of `work`: scores and sums are always kept in f32.
 pub(super) fn check(work: &Attention) -> Result<(), PlanError> {
     check_operands(work)?;
     let floats = matches!(work.precision.input, DType::F32 | DType::F16 | DType::Bf16);
@@ -25,7 +25,7 @@ pub(super) fn check(work: &Attention) -> Result<(), PlanError> {
     Ok(())
 }
 
-/// Vectors of 4 elements that a load of 16 bytes from the cache holds; 1 where rows of K and V are no
+/// Number of vectors of 4 elements in a 16-byte load from the KV cache; 1 if the rows of K and V are not a
 /// whole number of such loads.
 pub(super) fn vectors(work: &Attention) -> u64 {
     let wide = 128 / work.precision.right.bits();
@@ -33,13 +33,13 @@ pub(super) fn vectors(work: &Attention) -> u64 {
     if whole { wide / 4 } else { 1 }
 }
 
-/// Units of [`vectors`] in a row of K and in a row of V.
+/// Number of loads, each of [`vectors`] vectors, in a row of K and in a row of V.
 pub(super) fn units(work: &Attention) -> (u64, u64) {
     (work.dim / 4 / vectors(work), work.value_dim / 4 / vectors(work))
 }
 
-/// The most keys, a power of two up to `limit`, that a loop may take in one turn: a page holds whole
-/// blocks, so that each turn looks up one page.
+/// Maximum number of keys per loop iteration, a power of two up to `limit`. A page holds whole blocks of
+/// that size, so that each iteration looks up one page.
 pub(super) fn block(work: &Attention, limit: u64) -> u64 {
     let mut block = limit;
     while work.page.is_some_and(|page| !page.is_multiple_of(block)) {
@@ -48,20 +48,20 @@ pub(super) fn block(work: &Attention, limit: u64) -> u64 {
     block
 }
 
-/// How the keys of a case are split.
+/// Division of the keys of a case among workgroups.
 pub(super) struct Split {
-    /// The first key of the first part: no row sees one before it.
+    /// Index of the first key of the first part; no row sees an earlier key.
     pub first: u64,
-    /// Parts of the keys.
+    /// Number of parts of the keys.
     pub parts: u64,
-    /// Packs of the query rows of a kv head.
+    /// Number of packs of query rows per KV head.
     pub packs: u64,
-    /// Workgroups of the first step.
+    /// Number of workgroups of the first step.
     pub groups: u64,
 }
 
 impl Split {
-    /// The split by the knobs `span`, `pack` and `block`.
+    /// Computes the split from the knobs `span`, `pack` and `block`.
     pub fn new(work: &Attention, variant: &Variant) -> Self {
         let knob = |name| u64::from(variant.knob(name));
         let start = work.visible(0).start;
@@ -72,7 +72,7 @@ impl Split {
     }
 }
 
-/// What `attention/cache.wgsl` and `attention/combine.wgsl` ask for, with the knobs of `variant`.
+/// Template values for `attention/cache.wgsl` and `attention/combine.wgsl`, with the knobs of `variant`.
 pub(super) fn cache_values(case: &Case, device: &Capabilities, variant: &Variant, split: &Split) -> Value {
     let work = attention(case);
     let (k_units, v_units) = units(work);
@@ -90,7 +90,7 @@ pub(super) fn cache_values(case: &Case, device: &Capabilities, variant: &Variant
         "groups": split.groups,
     });
     let mut values = values(case, device, variant, more);
-    // Partial results take the binding of the output, which is the last of a case's.
+    // Partial results take the binding of the output, which is the last of a case.
     values["sums"] = values["o"]["binding"].clone();
     values
 }

@@ -1,4 +1,4 @@
-//! Prefill on the matrix unit, through cooperative matrices.
+//! Prefill on the matrix unit, using cooperative matrices.
 
 use super::prefill::is_dense_prefill;
 use super::sizes::{attention, check_operands, head_rows, values};
@@ -12,7 +12,7 @@ use portamark_model::variant::{Path, Variant};
 use portamark_model::workload::{Attention, Case, DType, Tile, Workload};
 use serde_json::json;
 
-/// The only one.
+/// The prefill kernel on the matrix unit.
 pub const KERNELS: &[Kernel] = &[Kernel {
     family: Attention::FAMILY,
     name: "flash_coopmat",
@@ -22,14 +22,15 @@ pub const KERNELS: &[Kernel] = &[Kernel {
     plan,
 }];
 
-/// How much a row's largest score, in base 2, may outgrow its reference before sums are multiplied.
-/// Weights are then at most 256, of the 65504 that f16 holds.
+/// Maximum difference, in base 2, between a row's largest score and its reference before the sums are
+/// rescaled. Weights are then at most 2^8 = 256; f16 holds values up to 65504.
 const SLACK: u32 = 8;
 
-/// Registers of a lane that matrices may take; beyond some 250 in all they are spilled.
+/// Maximum registers per lane for matrices; beyond about 250 in total, registers are spilled.
 const MOST_REGISTERS: u64 = 192;
 
-/// What the unit is given; it sums in f32.
+/// The matrix unit as a kernel uses it: edge of its square matrices, element format and subgroup size. It
+/// accumulates in f32.
 #[derive(Clone, Copy)]
 struct Unit {
     edge: u32,
@@ -40,20 +41,20 @@ struct Unit {
 /// The knobs of one variant.
 #[derive(Clone, Copy)]
 struct Shape {
-    /// Subgroups of a workgroup.
+    /// Subgroups per workgroup.
     sg: u32,
-    /// Rows of matrices of a subgroup.
+    /// Rows of matrices per subgroup.
     rm: u32,
-    /// Keys of a block.
+    /// Keys per block.
     bc: u32,
     hold: bool,
     prefetch: bool,
     slack: u32,
 }
 
-/// The matrices that compute `work` on `device`, largest first; none where operands would lose digits,
-/// or where the size of a subgroup is unknown before the kernel runs. The bound on errors allows for
-/// weights in the format of the queries, and f16 has more digits than any other that fits into it.
+/// Matrix units that can compute `work` on `device`, largest matrices first. Empty if operands would lose
+/// digits or if the subgroup size is unknown before the kernel runs. The error bound allows for weights in
+/// the format of the queries, and f16 has more digits than any other format that fits into it.
 fn units(work: &Attention, device: &Capabilities) -> Vec<Unit> {
     let Some(subgroup) = device.fixed_subgroup() else { return Vec::new() };
     let half = fits_f16(work.precision.input) && fits_f16(work.precision.right);
@@ -67,12 +68,12 @@ fn units(work: &Attention, device: &Capabilities) -> Vec<Unit> {
 }
 
 impl Unit {
-    /// Vectors of 4 elements in 16 bytes, by which rows in workgroup memory are longer than needed.
+    /// Padding of rows in workgroup memory: 16 bytes, counted in vectors of 4 elements.
     fn pad(&self) -> u64 {
         4 / self.element.bytes(1)
     }
 
-    /// 32-bit registers of a lane that `count` matrices take.
+    /// 32-bit registers per lane that `count` matrices of `dtype` take.
     fn registers(&self, count: u64, dtype: DType) -> u64 {
         let edge = u64::from(self.edge);
         dtype.bytes(count * edge * edge).div_ceil(4 * u64::from(self.subgroup))
@@ -80,12 +81,12 @@ impl Unit {
 }
 
 impl Shape {
-    /// Held in registers and fetched ahead, which [`Shape::eased`] may take back.
+    /// A shape that holds Q in registers and prefetches K and V; [`Shape::eased`] may turn both off.
     const fn new(sg: u32, rm: u32, bc: u32) -> Self {
         Shape { sg, rm, bc, hold: true, prefetch: true, slack: SLACK }
     }
 
-    /// Query rows of a workgroup.
+    /// Query rows per workgroup.
     fn tile(&self, edge: u32) -> u64 {
         u64::from(self.sg * self.rm * edge)
     }
@@ -99,7 +100,8 @@ impl Shape {
         work.dim.max(work.value_dim) / 4 + unit.pad()
     }
 
-    /// In how many parts the rows of Q come through the memory of K and V on their way to registers.
+    /// Number of parts in which the rows of Q pass through the memory of K and V on their way to registers;
+    /// 1 if Q stays in workgroup memory.
     fn q_parts(&self, work: &Attention, unit: Unit) -> u64 {
         let steps = work.dim / u64::from(unit.edge);
         let room = u64::from(self.bc) * Self::kv_stride(work, unit);
@@ -109,15 +111,15 @@ impl Shape {
         if self.hold { (1..steps).find(fits).unwrap_or(steps) } else { 1 }
     }
 
-    /// Vectors of workgroup memory for K or V, and for Q where that has memory of its own.
+    /// Vectors of workgroup memory for K or V, and for Q; the latter is 0 if Q is held in registers.
     fn staged(&self, work: &Attention, unit: Unit) -> (u64, u64) {
         let q_part = self.tile(unit.edge) * (work.dim / 4 / self.q_parts(work, unit) + unit.pad());
         let kv = u64::from(self.bc) * Self::kv_stride(work, unit);
-        // Few rows of K may have no room for even the smallest part of Q.
+        // A block of few keys can be smaller than even the smallest part of Q.
         if self.hold { (kv.max(q_part), 0) } else { (kv, q_part) }
     }
 
-    /// Bytes of workgroup memory.
+    /// Workgroup memory in bytes.
     fn memory(&self, work: &Attention, unit: Unit) -> u64 {
         let (tile, bc) = (self.tile(unit.edge), u64::from(self.bc));
         let vector = unit.element.bytes(4);
@@ -125,7 +127,7 @@ impl Shape {
         (kv + q) * vector + tile * ((bc / 4 + unit.pad()) * vector + (bc / 4 + 1) * 16 + 4) + 4
     }
 
-    /// Registers of a lane that matrices and what is fetched ahead take.
+    /// 32-bit registers per lane for matrices and prefetched data.
     fn registers(&self, work: &Attention, unit: Unit) -> u64 {
         let (rm, edge) = (u64::from(self.rm), u64::from(unit.edge));
         let sums = unit.registers(rm * (work.value_dim / edge + u64::from(self.bc) / edge), DType::F32);
@@ -135,11 +137,11 @@ impl Shape {
         sums + held + ahead
     }
 
-    /// Whether `device` can run it and most of a tile lies within the rows of a kv head.
+    /// Whether `device` can run this shape and most of a tile lies within the rows of a KV head.
     fn fits(&self, work: &Attention, device: &Capabilities, unit: Unit) -> bool {
         let edge = u64::from(unit.edge);
         let (own, subgroup, bc) = (self.rm * unit.edge, unit.subgroup, self.bc);
-        // Lanes of a subgroup share its rows evenly, and those of one row its vectors.
+        // The lanes of a subgroup must share its rows evenly, and the lanes of a row its vectors.
         let shared = if own >= subgroup {
             own.is_multiple_of(subgroup)
         } else {
@@ -153,11 +155,12 @@ impl Shape {
             && (self.sg == 1 || 2 * head_rows(work) > tile)
             && u64::from(self.threads(unit)) <= device.limits.workgroup_size
             && self.memory(work, unit) <= device.limits.workgroup_memory
-            // What a processor's driver keeps in registers is its own affair.
+            // Software drivers decide for themselves what they keep in registers.
             && (device.is_software() || self.registers(work, unit) <= MOST_REGISTERS)
     }
 
-    /// This shape, or the same with less in registers where it does not fit otherwise.
+    /// This shape, or if it does not fit, the same with less in registers; `None` if that does not fit
+    /// either.
     fn eased(self, work: &Attention, device: &Capabilities, unit: Unit) -> Option<Self> {
         let choices = [(true, true), (true, false), (false, true), (false, false)];
         let choices = choices.map(|(hold, prefetch)| Shape { hold, prefetch, ..self });
@@ -188,14 +191,14 @@ impl Shape {
     }
 }
 
-/// Whether there are kernels for `case` at all.
+/// Whether this kernel can serve `case` on a device with a suitable matrix unit.
 fn check(case: &Case) -> Result<bool, PlanError> {
     let work = attention(case);
     check_operands(work)?;
     Ok(is_dense_prefill(work))
 }
 
-/// A few tiles: large ones first, but where rows are few, or memory is.
+/// A few untuned variants: the largest tiles that the number of rows and the memory allow.
 fn variants(case: &Case, device: &Capabilities) -> Result<Vec<Variant>, PlanError> {
     let mut found = Vec::new();
     if !check(case)? {
@@ -204,13 +207,13 @@ fn variants(case: &Case, device: &Capabilities) -> Result<Vec<Variant>, PlanErro
     let work = attention(case);
     for unit in units(work, device) {
         if device.is_software() {
-            // Emulated matrices and the powers of many scores compile for seconds: few of both.
+            // Emulated matrices and many exponentials take seconds to compile, so use few of both.
             let plain = |sg| Shape { hold: false, prefetch: false, ..Shape::new(sg, 1, 16) };
             let shapes = [4, 2, 1].map(plain);
             found.extend(shapes.iter().find(|s| s.fits(work, device, unit)).map(|s| s.variant(unit)));
             continue;
         }
-        // Sixteen rows for each subgroup.
+        // Sixteen query rows per subgroup.
         let rm = 16 / unit.edge;
         let shapes = [(4, 64), (4, 32), (8, 32), (2, 32), (2, 16), (1, 32), (1, 16)];
         let shapes = shapes.map(|(sg, bc)| Shape::new(sg, rm, bc));
@@ -220,8 +223,8 @@ fn variants(case: &Case, device: &Capabilities) -> Result<Vec<Variant>, PlanErro
     Ok(found)
 }
 
-/// Every shape that fits. How often sums are multiplied depends little on the other knobs, so slack is
-/// tried with a few of them only; what is written out compiles for too long on a processor.
+/// Every shape that fits. How often sums are rescaled depends little on the other knobs, so `slack` is varied
+/// with only a few of them. Software drivers take too long to compile the unrolled products of `hold`.
 fn space(case: &Case, device: &Capabilities) -> Result<Vec<Variant>, PlanError> {
     if !check(case)? {
         return Ok(Vec::new());
@@ -244,7 +247,7 @@ fn space(case: &Case, device: &Capabilities) -> Result<Vec<Variant>, PlanError> 
         }
     }
     let of_unit = |unit: Unit| {
-        // More than 32 rows of a subgroup need more registers than there are.
+        // More than 32 rows per subgroup need more registers than there are.
         let fit = |shape: &&Shape| shape.rm * unit.edge <= 32 && shape.fits(work, device, unit);
         shapes.iter().filter(fit).map(|shape| shape.variant(unit)).collect::<Vec<_>>()
     };
@@ -265,7 +268,7 @@ fn plan(
     let tile = shape.tile(edge);
     let tiles = head_rows(work).div_ceil(tile);
     let groups = work.batch * work.kv_heads * tiles;
-    // Strides of the steps in which lanes that share a row compare what each found.
+    // Strides of the steps in which lanes that share a row combine their results.
     let lanes_each = (unit.subgroup / (shape.rm * edge)).max(1);
     let masks: Vec<u32> = (0..lanes_each.ilog2()).map(|bit| 1 << bit).collect();
     let more = json!({
@@ -327,7 +330,7 @@ mod tests {
     fn every_common_head_runs_in_the_memory_of_common_devices() {
         for dims in ["d64", "d96", "d128", "d192 dv128", "d256"] {
             for (edge, subgroup) in [(16, 32), (16, 64), (8, 32), (8, 8)] {
-                // Eight lanes are too few for the sums of wide heads, but on a processor.
+                // Eight lanes are too few for the sums of wide heads, except on a software driver.
                 let mut device = gpu(edge, subgroup, 32 << 10);
                 if subgroup == 8 {
                     device.device_type = portamark_model::device::DeviceType::Software;

@@ -1,4 +1,4 @@
-//! Kernels of a decode step: few query rows, split keys, and the combination of the parts.
+//! Kernels of a decode step: few query rows, keys split into parts, and a step that combines the parts.
 
 use super::cache::{Split, cache_values};
 use super::sizes::{attention, rows};
@@ -12,8 +12,8 @@ use portamark_model::variant::Variant;
 use portamark_model::workload::{Attention, Case, Tile, Workload};
 use serde_json::json;
 
-/// Preferred first. A decode step has a row for each query head and too few of them to fill a
-/// device: its kernels split the keys and combine the parts.
+/// Kernels of a decode step, in order of preference. A decode step has one row per query head, too few to
+/// fill a device, so its kernels split the keys and combine the parts.
 pub const KERNELS: &[Kernel] = &[
     Kernel {
         family: Attention::FAMILY,
@@ -51,7 +51,8 @@ fn split_plan(
     plan(case, device, variant, source, "attention/split.wgsl")
 }
 
-/// Partial results over parts of the keys, then their combination; one step where one part is all.
+/// Plan with one step for partial results over parts of the keys and one that combines them; if there is only
+/// one part, it has a single step.
 fn plan(
     case: &Case,
     device: &Capabilities,
@@ -63,7 +64,7 @@ fn plan(
     let threads = variant.knob("threads");
     let split = Split::new(work, variant);
     let mut values = cache_values(case, device, variant, &split);
-    // Strides of the steps in which invocations add up what each holds.
+    // Strides of the steps in which invocations add up their sums.
     let masks = |lanes: u32| -> Vec<u32> { (0..lanes.ilog2()).rev().map(|bit| 1 << bit).collect() };
     values["masks"] = json!(masks(threads));
     values["lane_masks"] = json!(masks(variant.knobs.get("lanes").copied().unwrap_or(1)));
@@ -87,7 +88,7 @@ fn plan(
         spread(split.groups, device.limits.dispatch),
     )];
     if split.parts > 1 {
-        // A workgroup combines a row, with as many invocations as find a vector of it to do.
+        // One workgroup combines one row; more invocations than this would find no vector of it to process.
         let most = if device.is_software() { threads } else { 64.min(device.limits.workgroup_size as u32) };
         values["threads"] = json!(most);
         values["o"]["binding"] = json!(2);

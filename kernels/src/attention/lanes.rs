@@ -1,4 +1,4 @@
-//! The first step of a decode step on a software driver: a subgroup shares each key.
+//! First step of decode attention on a software driver: the lanes of a subgroup share each key.
 
 use super::cache::{block, check, is_step, units, vectors};
 use super::sizes::{attention, head_rows};
@@ -7,20 +7,21 @@ use portamark_model::device::Capabilities;
 use portamark_model::variant::{Path, Variant};
 use portamark_model::workload::{Attention, Case};
 
-/// The power of two that holds `rows`, up to `limit`: an idle row costs less than reading the keys
-/// once more.
+/// Query rows per workgroup: `rows` rounded up to a power of two, at most `limit`. An idle row costs less
+/// than reading the keys once more.
 fn pack(rows: u64, limit: u64) -> u64 {
     rows.next_power_of_two().min(limit)
 }
 
-/// Scalars of a query row and of its sums that each lane holds.
+/// Scalars per lane for one query row, and for the sums of that row.
 fn scalars(work: &Attention, threads: u64) -> (u64, u64) {
     let (k, v) = units(work);
     let each = |units: u64| units.div_ceil(threads) * 4 * vectors(work);
     (each(k), each(v))
 }
 
-/// Live scalars that such drivers still compile in good time: LLVM's time explodes with their number.
+/// Maximum number of live scalars that software drivers compile in acceptable time; LLVM's compile time
+/// grows steeply with this number.
 const MOST_SCALARS: u64 = 256;
 
 #[derive(Clone, Copy)]
@@ -28,12 +29,12 @@ struct Shape {
     pack: u64,
     block: u64,
     span: u64,
-    /// Whether scores are added up after the loop over K.
+    /// Whether the lanes' shares of the scores are added up after the loop over K.
     gather: bool,
 }
 
 impl Shape {
-    /// Bytes of workgroup memory: a score for each key and row, and what each lane has of it.
+    /// Workgroup memory in bytes: a score per key and row and, with `gather`, each lane's share of it.
     fn memory(&self, threads: u64) -> u64 {
         4 * self.pack * self.span * if self.gather { 1 + threads } else { 1 }
     }
@@ -42,7 +43,7 @@ impl Shape {
 fn variant(work: &Attention, threads: u64, shape: &Shape) -> Option<Variant> {
     let Shape { pack, block: keys, span, gather } = *shape;
     let (k_scalars, v_scalars) = scalars(work, threads);
-    // Without a gathering, a turn has a score for each lane.
+    // Without `gather`, an iteration must yield at least one score per lane.
     let least = if gather { 1 } else { threads.div_ceil(pack) };
     let keys = block(work, keys.max(least));
     let resident = pack * k_scalars <= MOST_SCALARS / 2;
@@ -79,19 +80,19 @@ fn collect(case: &Case, device: &Capabilities, shapes: &[Shape]) -> Result<Vec<V
     Ok(variants)
 }
 
-/// Preferred first.
+/// Untuned variants, in order of preference.
 pub(super) fn variants(case: &Case, device: &Capabilities) -> Result<Vec<Variant>, PlanError> {
     let shape = |(pack, block, span)| Shape { pack, block, span, gather: false };
     let mut shapes: Vec<Shape> = [(8, 1, 512), (4, 1, 512), (8, 8, 256)].map(shape).into();
-    // One row has to take eight keys at a time to have a score for each lane: a long text, which some
-    // drivers run at half the speed.
+    // With a single row and no `gather`, an iteration needs eight keys to have a score per lane. Some
+    // drivers run such long code at half the speed.
     if head_rows(attention(case)) == 1 {
         shapes.insert(0, Shape { pack: 1, block: 2, span: 512, gather: true });
     }
     collect(case, device, &shapes)
 }
 
-/// Every shape that compiles in good time.
+/// Every shape that compiles in acceptable time.
 pub(super) fn space(case: &Case, device: &Capabilities) -> Result<Vec<Variant>, PlanError> {
     let mut shapes = Vec::new();
     for pack in [1, 2, 4, 8, 16] {

@@ -1,4 +1,4 @@
-//! Kernels of the `attention` family.
+//! Kernels of the `attention` family: several for prefill and for decode, and a plain one.
 
 mod cache;
 pub mod coopmat;

@@ -1,4 +1,4 @@
-//! Kernels of passes with many query rows.
+//! Kernels of prefill: attention with many query rows.
 
 use super::sizes::{attention, check_operands, head_rows, values};
 use crate::entry::Kernel;
@@ -11,7 +11,7 @@ use portamark_model::variant::{Path, Variant};
 use portamark_model::workload::{Attention, Case, DType, Tile, Workload};
 use serde_json::json;
 
-/// Preferred first; all split the query rows.
+/// Kernels of prefill, in order of preference; all of them split the query rows.
 pub const KERNELS: &[Kernel] = &[
     Kernel {
         family: Attention::FAMILY,
@@ -31,8 +31,9 @@ pub const KERNELS: &[Kernel] = &[
     },
 ];
 
-/// `flash_rows` with `per` rows of an invocation and `loads` keys of each lane between two moves of the
-/// maximum, from `choices`, if the driver's compiler can take it.
+/// Variants of `flash_rows` for those `choices` that the compiler of the driver can handle, with at most
+/// `most_steps` operations. A choice is (`per`, `loads`): query rows per invocation, and keys per lane
+/// between two updates of the running maximum.
 fn rows_choices(
     case: &Case,
     device: &Capabilities,
@@ -51,18 +52,18 @@ fn rows_choices(
             .with("per", per)
             .with("block", threads * loads)
     };
-    // A broadcast and `per` multiplications for each lane and element of a head.
+    // One broadcast and `per` multiplications for each lane and element of a head.
     let steps =
         |(per, loads): &(u32, u32)| u64::from(threads * loads * (per + 1)) * (work.dim + work.value_dim);
     Ok(choices.into_iter().filter(|choice| steps(choice) <= most_steps).map(variant).collect())
 }
 
-/// Operations without a branch that software drivers are given untuned: the time of their compilers
-/// grows faster than their number. Two thirds more take Mesa 25.0 (LLVM 15) ten seconds, and
-/// SwiftShader, whose subgroups have four lanes, minutes where scores are masked.
+/// Maximum number of branch-free operations of an untuned variant on a software driver: compile time grows
+/// faster than this number. With two thirds more, Mesa 25.0 (LLVM 15) takes ten seconds, and SwiftShader,
+/// whose subgroups have four lanes, takes minutes if scores are masked.
 const MOST_UNTUNED: u64 = 3072;
 
-/// As many as tuning may try.
+/// Maximum number of branch-free operations of a variant that tuning tries.
 fn most_tuned(device: &Capabilities) -> u64 {
     if device.fixed_subgroup().is_some_and(|lanes| lanes <= 4) { MOST_UNTUNED } else { 3 * MOST_UNTUNED }
 }
@@ -70,7 +71,7 @@ fn most_tuned(device: &Capabilities) -> u64 {
 fn rows_variants(case: &Case, device: &Capabilities) -> Result<Vec<Variant>, PlanError> {
     let mut variants = rows_choices(case, device, [8, 4, 2, 1].map(|per| (per, 1)), MOST_UNTUNED)?;
     if variants.is_empty() {
-        // Wide heads: slow to compile, but far ahead of a kernel that stages them behind barriers.
+        // Wide heads compile slowly, but run much faster than a kernel that stages them behind barriers.
         variants = rows_choices(case, device, [(1, 1)], MOST_UNTUNED * 5 / 3)?;
     }
     variants.truncate(2);
@@ -82,24 +83,24 @@ fn rows_space(case: &Case, device: &Capabilities) -> Result<Vec<Variant>, PlanEr
     rows_choices(case, device, [8, 6, 4, 3, 2, 1].into_iter().flat_map(loads), most_tuned(device))
 }
 
-/// Whether keys, values and queries are staged as f16: all of them are.
+/// Whether queries, keys and values are staged in workgroup memory as f16: only if all of them are f16.
 fn stages_halves(case: &Case, device: &Capabilities) -> bool {
     let work = attention(case);
     work.precision.input == DType::F16 && work.precision.right == DType::F16 && needs_f16(case, device)
 }
 
-/// Bytes of workgroup memory of `flash`: a chunk of the rows of Q and of 32 rows of K or V, the
-/// weights, and the largest scores where they are not exchanged by shuffles.
+/// Workgroup memory of `flash` in bytes: a chunk of the rows of Q and of 32 rows of K or V, the weights, and
+/// the largest scores if they are not exchanged by shuffles.
 fn flash_memory(vector: u64, tile: u64, chunk: u64, shuffle: bool) -> u64 {
     (tile + 32) * (chunk + 1) * vector + tile * 9 * 16 + if shuffle { 0 } else { tile * 8 * 4 }
 }
 
-/// Registers of one invocation of `flash`, in words: accumulators, scores and weights, and operands.
+/// 32-bit registers per invocation of `flash`: accumulators, scores and weights, and operands.
 fn flash_registers(work: &Attention, per: u64) -> u64 {
     per * (work.value_dim / 8 + 4 + 4 + 4 + 6) + 16 + 20
 }
 
-/// `flash` with these knobs, if the device and the case allow them.
+/// Variant of `flash` with these knobs; `None` if the device or the case does not allow them.
 fn flash_variant(
     case: &Case,
     device: &Capabilities,
@@ -111,7 +112,7 @@ fn flash_variant(
     let vector = if stages_halves(case, device) { 8 } else { 16 };
     let memory = flash_memory(vector, tile.into(), chunk.into(), shuffle);
     let divides = |dim: u64| (dim / 4).is_multiple_of(chunk.into());
-    // The eight invocations that share rows lie in one subgroup.
+    // The eight invocations that share rows must lie in one subgroup.
     let subgroup = device.fixed_subgroup().filter(|&size| size >= 8 && threads.is_multiple_of(size));
     let fits = divides(work.dim)
         && divides(work.value_dim)
@@ -130,14 +131,15 @@ fn flash_variant(
     })
 }
 
-/// Whether the kernels for many query rows can compute `work`: they read dense tensors of their own and
-/// accumulate in f32.
+/// Whether the prefill kernels can compute `work`: it has many query rows, K and V are separate dense
+/// tensors, and it accumulates in f32.
 pub(super) fn is_dense_prefill(work: &Attention) -> bool {
     let single = work.precision.accumulate == DType::F32;
     !work.is_decode() && !work.latent && work.page.is_none() && single
 }
 
-/// Every variant of `flash` of one of `tiles`, `pers` and the widest or any chunk that fits.
+/// Variants of `flash` for all combinations of `tiles` and `pers`, each with the widest chunk that fits, or
+/// with every chunk that fits unless `widest`.
 fn flash_choices(
     case: &Case,
     device: &Capabilities,
@@ -165,12 +167,13 @@ fn flash_choices(
     Ok(variants)
 }
 
-/// The widest chunk of a few tiles; many rows for each eight invocations unless heads are wide.
+/// Untuned variants of `flash`: a few tiles with the widest chunk each, and four rows for eight invocations,
+/// or two if heads are wide.
 fn flash_variants(case: &Case, device: &Capabilities) -> Result<Vec<Variant>, PlanError> {
     let tiles: &[u32] = if device.is_software() { &[32] } else { &[64, 32, 16] };
     let per = if attention(case).value_dim > 128 { 2 } else { 4 };
     let mut variants = flash_choices(case, device, tiles, &[per], true)?;
-    // A chunk of 8 vectors costs a barrier for each: only where nothing wider fits.
+    // Each chunk costs a barrier, so chunks of 8 vectors are used only if nothing wider fits.
     let narrow = |variant: &Variant| variant.knob("chunk") < 16;
     if !variants.iter().all(narrow) {
         variants.retain(|variant| !narrow(variant));
@@ -188,7 +191,7 @@ fn flash_space(case: &Case, device: &Capabilities) -> Result<Vec<Variant>, PlanE
     flash_choices(case, device, &[8, 16, 32, 64, 128], &[2, 4, 8], false)
 }
 
-/// Plan of `flash_rows` and of `flash`: each workgroup takes rows of one kv head.
+/// Plan of `flash_rows` and of `flash`: each workgroup takes query rows of one KV head.
 fn flash_plan(
     case: &Case,
     device: &Capabilities,

@@ -1,4 +1,4 @@
-//! The plain kernel of the `attention` family.
+//! The plain kernel of the `attention` family, for cases that no faster kernel serves.
 
 use super::sizes::{attention, check_operands, rows, values};
 use crate::entry::Kernel;
@@ -10,7 +10,7 @@ use portamark_model::variant::{Path, Variant};
 use portamark_model::workload::{Attention, Case, Tile, Workload};
 use serde_json::json;
 
-/// The plain kernel.
+/// The plain kernel, the last choice within the family.
 pub const KERNELS: &[Kernel] = &[Kernel {
     family: Attention::FAMILY,
     name: "reference",

@@ -1,4 +1,4 @@
-//! What all kernels of the `attention` family need to know of a case.
+//! Sizes and template values that all kernels of the `attention` family use.
 
 use crate::error::PlanError;
 use crate::operand::template_values;
@@ -14,8 +14,8 @@ pub(super) fn attention(case: &Case) -> &Attention {
     }
 }
 
-/// What the templates that read through `format.wgsl` ask of a case: heads are read as vectors of 4,
-/// and weights are fractions, which integers cannot hold.
+/// Fails unless the templates that read through `format.wgsl` can serve `work`: they read heads as vectors
+/// of 4, and weights are fractions, which integers cannot hold.
 pub(super) fn check_operands(work: &Attention) -> Result<(), PlanError> {
     if !work.dim.is_multiple_of(4) || !work.value_dim.is_multiple_of(4) {
         return Err(PlanError::Unsupported("needs head dimensions that are multiples of 4".into()));
@@ -26,8 +26,8 @@ pub(super) fn check_operands(work: &Attention) -> Result<(), PlanError> {
     Ok(())
 }
 
-/// What every template is told: sizes, operands and the knobs of `variant`, and `more` on top. A latent
-/// case has no `v`: it is `k`.
+/// Values that every template gets: sizes, operands, the knobs of `variant`, and `more`. A latent case has
+/// no `v` of its own, since it reads values from `k`.
 pub(super) fn values(case: &Case, device: &Capabilities, variant: &Variant, more: Value) -> Value {
     let work = attention(case);
     let mut sizes = json!({
@@ -56,12 +56,12 @@ pub(super) fn values(case: &Case, device: &Capabilities, variant: &Variant, more
     template_values(case, device, variant, sizes)
 }
 
-/// Query rows that share a kv head.
+/// Number of query rows that share a KV head.
 pub(super) fn head_rows(work: &Attention) -> u64 {
     work.group() * work.queries
 }
 
-/// Rows of the output.
+/// Number of rows of the output.
 pub(super) fn rows(work: &Attention) -> u64 {
     work.batch * work.heads * work.queries
 }

@@ -1,4 +1,4 @@
-//! The first step of a decode step on a GPU: a workgroup takes a part of the keys.
+//! First step of decode attention on a GPU: each workgroup takes a part of the keys.
 
 use super::cache::{check, is_step, units, vectors};
 use super::sizes::{attention, head_rows};
@@ -7,10 +7,10 @@ use portamark_model::device::{Capabilities, Feature};
 use portamark_model::variant::{Path, Variant};
 use portamark_model::workload::{Attention, Case};
 
-/// Invocations that share a key, so that a key is read in runs of 128 bytes.
+/// Number of invocations that share a key, so that it is read in contiguous runs of 128 bytes.
 const LANES: u64 = 8;
 
-/// Registers that query rows, and sums, may take; half of what an invocation of most GPUs has.
+/// Maximum registers for query rows, and for sums: each half of what an invocation has on most GPUs.
 const MOST_SCALARS: u64 = 128;
 
 struct Shape {
@@ -19,12 +19,12 @@ struct Shape {
     pack: u64,
 }
 
-/// The variant of this shape, if it keeps to the limits of the device and a page holds whole blocks.
+/// The variant of this shape; `None` if it exceeds a limit of the device or a page holds no whole blocks.
 fn variant(work: &Attention, device: &Capabilities, shape: &Shape) -> Option<Variant> {
     let Shape { threads, span, pack } = *shape;
     let (k_units, v_units) = units(work);
     let each = 4 * vectors(work);
-    // As many rows of each invocation as its registers hold.
+    // Give each invocation as many rows as fit into its registers.
     let k_scalars = k_units.div_ceil(LANES) * each;
     let mut rows = pack;
     while rows > 1 && rows * k_scalars > MOST_SCALARS {
@@ -76,10 +76,10 @@ fn collect(
     Ok(variants)
 }
 
-/// Preferred first.
+/// Untuned variants, in order of preference.
 pub(super) fn variants(case: &Case, device: &Capabilities) -> Result<Vec<Variant>, PlanError> {
     let work = attention(case);
-    // Long parts where there are enough workgroups anyway.
+    // Use long parts if there are enough workgroups anyway.
     let heads = work.batch * work.kv_heads;
     let long = if heads * work.keys.div_ceil(256) >= 256 { 256 } else { 128 };
     let choices: &[(u64, u64, u64)] = if device.is_software() {
@@ -90,7 +90,7 @@ pub(super) fn variants(case: &Case, device: &Capabilities) -> Result<Vec<Variant
     collect(case, device, choices.iter().map(|&(threads, span, pack)| Shape { threads, span, pack }))
 }
 
-/// Every shape that fits.
+/// Every shape that fits the limits of the device.
 pub(super) fn space(case: &Case, device: &Capabilities) -> Result<Vec<Variant>, PlanError> {
     if device.is_software() {
         return variants(case, device);

@@ -1,7 +1,7 @@
-//! Prefill in two passes with the scores in memory, for software drivers.
+//! Prefill in two passes, with the scores kept in memory, for software drivers.
 //!
-//! Short loops that stay in the instruction cache, and compile in milliseconds, make up for the scores
-//! that go through memory.
+//! The loops are short: they stay in the instruction cache and compile in milliseconds, which makes up for
+//! the memory traffic of the scores.
 
 use super::prefill::is_dense_prefill;
 use super::sizes::{attention, check_operands, head_rows, values};
@@ -14,7 +14,7 @@ use portamark_model::variant::{Path, Variant};
 use portamark_model::workload::{Attention, Case, Tile, Workload};
 use serde_json::{Value, json};
 
-/// Preferred first.
+/// The two-pass prefill kernel.
 pub const KERNELS: &[Kernel] = &[Kernel {
     family: Attention::FAMILY,
     name: "two_pass",
@@ -24,10 +24,10 @@ pub const KERNELS: &[Kernel] = &[Kernel {
     plan,
 }];
 
-/// Bytes of scores beyond which they fall out of every cache, and `flash_rows` is ahead.
+/// Maximum size of the scores in bytes; larger ones fit into no cache, and `flash_rows` is faster.
 const MOST_SCORES: u64 = 64 << 20;
 
-/// (rows of a lane, vec4 columns of a tile of scores, and of a tile of the output)
+/// Knobs of a variant: rows per lane, vec4 columns per tile of scores, vec4 columns per tile of the output.
 type Shape = (u32, u32, u32);
 
 fn of_shapes(case: &Case, device: &Capabilities, shapes: &[Shape]) -> Result<Vec<Variant>, PlanError> {
@@ -56,7 +56,7 @@ fn of_shapes(case: &Case, device: &Capabilities, shapes: &[Shape]) -> Result<Vec
 }
 
 fn variants(case: &Case, device: &Capabilities) -> Result<Vec<Variant>, PlanError> {
-    // The driver with four lanes gains nothing over `flash_rows`.
+    // The driver whose subgroups have four lanes gains nothing over `flash_rows`.
     let wide = device.fixed_subgroup().is_some_and(|lanes| lanes >= 8);
     let mut variants = if wide { of_shapes(case, device, &[(4, 8, 16), (4, 8, 8)])? } else { Vec::new() };
     variants.truncate(1);
@@ -68,7 +68,7 @@ fn space(case: &Case, device: &Capabilities) -> Result<Vec<Variant>, PlanError> 
     of_shapes(case, device, &shapes)
 }
 
-/// Scores of all heads.
+/// Number of scores over all sequences and heads.
 fn scores(work: &Attention) -> u64 {
     work.batch * work.kv_heads * head_rows(work) * work.keys
 }
@@ -99,7 +99,7 @@ fn plan(
     let (scores_at, tops_at) = (buffers.len(), buffers.len() + 1);
     buffers.push(Buffer::scratch("scores", scores(work)));
     buffers.push(Buffer::scratch("tops", matrices * head_rows(work) * key_tiles));
-    // An operand under another name and at another binding, with its buffers in order.
+    // Returns an operand with another name and binding, and the indices of its buffers in order.
     let operand = |of: &str, name: &str, binding: usize| -> (Value, Vec<usize>) {
         let mut operand = values[of].clone();
         let numbers = ["binding", "scales"].map(|key| values[of][key].as_u64());

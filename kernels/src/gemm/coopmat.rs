@@ -1,4 +1,4 @@
-//! Kernels on the matrix unit, through cooperative matrices.
+//! Matrix products on the matrix unit, using cooperative matrices.
 
 use super::sizes::{ends_inside_a_word, gemm};
 use super::space::{self, Estimate};
@@ -13,7 +13,7 @@ use portamark_model::variant::{Path, Variant};
 use portamark_model::workload::{Case, DType, Gemm, Tile, Workload};
 use serde_json::json;
 
-/// Preferred first.
+/// Kernels of the `gemm` family that use the matrix unit, in order of preference.
 pub const KERNELS: &[Kernel] = &[
     Kernel {
         family: Gemm::FAMILY,
@@ -34,7 +34,7 @@ pub const KERNELS: &[Kernel] = &[
     },
 ];
 
-/// What the unit is given and how it sums.
+/// The matrix unit as a kernel uses it: edge of its square matrices, element format and subgroup size.
 #[derive(Clone, Copy)]
 struct Unit {
     edge: u32,
@@ -45,22 +45,22 @@ struct Unit {
 /// The knobs of one variant.
 #[derive(Clone, Copy)]
 struct Shape {
-    /// Subgroups of a workgroup along m and n.
+    /// Subgroups per workgroup along m and n.
     sgm: u32,
     sgn: u32,
-    /// Matrices of a subgroup along m and n.
+    /// Matrices per subgroup along m and n.
     gm: u32,
     gn: u32,
-    /// Part of k in workgroup memory; 0 when matrices come from storage.
+    /// Elements of k in workgroup memory; 0 if matrices are read from storage directly.
     bk: u32,
     prefetch: u32,
     order: u32,
-    /// Parts of k.
+    /// Number of parts that k is split into.
     split: u32,
 }
 
-/// The matrices that compute `work` on `device`, largest first; none where operands would lose
-/// digits, or where the size of a subgroup is unknown before the kernel runs.
+/// Matrix units that can compute `work` on `device`, largest matrices first. Empty if operands would lose
+/// digits or if the subgroup size is unknown before the kernel runs.
 fn units(work: &Gemm, device: &Capabilities) -> Vec<Unit> {
     let Some(subgroup) = device.fixed_subgroup() else { return Vec::new() };
     if !device.has(Feature::CooperativeMatrix) {
@@ -91,22 +91,22 @@ impl Shape {
         Tile { rows: u64::from(self.sgm * self.gm * edge), columns: u64::from(self.sgn * self.gn * edge) }
     }
 
-    /// Whether accumulators may go to C as they are.
+    /// Whether accumulator matrices can be stored to C directly.
     fn stores_matrices(&self, work: &Gemm, edge: u32) -> bool {
         let output = if self.split > 1 { split::partial(work) } else { work.precision.output() };
         let Tile { rows, columns } = self.tile(edge);
-        // A row of a matrix in storage lies on 16 bytes.
+        // Rows of a matrix in storage must be aligned to 16 bytes.
         let aligned = output.bytes(work.n).is_multiple_of(16);
         let whole = !self.is_staged() || work.m.is_multiple_of(rows) && work.n.is_multiple_of(columns);
         output == work.precision.accumulate && aligned && whole
     }
 
-    /// Matrices side by side that go to C together where they cannot be stored as they are.
+    /// Number of adjacent matrices that are copied to C together if they cannot be stored directly.
     fn hop(&self) -> u32 {
         if self.gn.is_multiple_of(2) { 2 } else { 1 }
     }
 
-    /// Bytes of workgroup memory.
+    /// Workgroup memory in bytes.
     fn memory(&self, work: &Gemm, unit: Unit) -> u64 {
         let padded = |elements: u64, dtype: DType| dtype.bytes(elements) + 16;
         let Tile { rows, columns } = self.tile(unit.edge);
@@ -125,11 +125,11 @@ impl Shape {
         tile(work.layout.a_transposed(), rows) + tile(!work.layout.b_transposed(), columns) + strips
     }
 
-    /// Whether `device` can run it and `work` has enough rows and columns for it.
+    /// Whether `device` can run this shape and `work` has enough rows and columns for it.
     fn fits(&self, work: &Gemm, device: &Capabilities, unit: Unit) -> bool {
         let edge = u64::from(unit.edge);
         let threads = u64::from(self.sgm * self.sgn * unit.subgroup);
-        // 32-bit registers of a lane that hold accumulators: more would be spilled.
+        // 32-bit registers per lane that hold accumulators: more than 128 would be spilled.
         let sums = work.precision.accumulate.bytes(u64::from(self.gm * self.gn) * edge * edge) / 4;
         let registers = sums / u64::from(unit.subgroup);
         let straight = || {
@@ -178,24 +178,24 @@ impl Shape {
         }
     }
 
-    /// It with its k split as suits a GPU untuned; the one matrix unit of a processor has no use for it.
+    /// This shape with the default split of k for GPUs; unchanged on software drivers, which don't profit.
     fn split_as_usual(self, work: &Gemm, device: &Capabilities, unit: Unit) -> Self {
         let split = space::usual_split(work, self.tile(unit.edge), self.bk);
         if device.is_software() { self } else { Shape { split, ..self } }
     }
 
-    /// Whether a search should try it.
+    /// Whether tuning should try this shape.
     fn is_worth_trying(&self, work: &Gemm, device: &Capabilities, unit: Unit) -> bool {
         let edge = unit.edge;
         let tile = self.tile(edge);
         let threads = self.sgm * self.sgn * unit.subgroup;
         let even = |extent: u64| space::shares_evenly(extent as u32, self.bk, threads, 8);
         self.fits(work, device, unit)
-            // Drivers that emulate the unit compile deeper tiles for a minute.
+            // Drivers that emulate the matrix unit take a minute to compile deeper tiles.
             && (self.bk <= 32 || !device.is_software() && u64::from(self.bk) <= work.k)
             && even(tile.rows)
             && even(tile.columns)
-            // A unit with matrices of 16 multiplies faster, and is to be fed from larger tiles.
+            // A unit with 16 x 16 matrices multiplies faster and so needs larger tiles.
             && space::worth(work, tile, edge.into(), f64::from(4 * edge))
     }
 
@@ -205,7 +205,7 @@ impl Shape {
         Estimate { tile: self.tile(unit.edge), threads, split: self.split, reuse }.speed(work)
     }
 
-    /// The same tile with one other knob turned.
+    /// Shapes worth trying that have the same tile and differ in one other knob.
     fn variations(&self, work: &Gemm, device: &Capabilities, unit: Unit) -> Vec<Self> {
         let tile = self.tile(unit.edge);
         let mut shapes = vec![Shape { prefetch: 1 - self.prefetch, ..*self }];
@@ -221,10 +221,10 @@ impl Shape {
     }
 }
 
-/// Elements of k in workgroup memory, preferred first.
+/// Choices for the elements of k in workgroup memory (`bk`), in order of preference.
 const DEPTHS: [u32; 3] = [32, 16, 64];
 
-/// The variants of those of `shapes` that fit, for every matrix that `device` offers.
+/// Variants of those `shapes` that fit, for every matrix unit that `device` offers.
 fn variants(
     case: &Case,
     device: &Capabilities,
@@ -248,7 +248,7 @@ fn staged_variants(case: &Case, device: &Capabilities) -> Result<Vec<Variant>, P
     let small = Shape::staged(1, 2, 2, 1, 32);
     let shapes = |work: &Gemm, unit: Unit| {
         let narrow = work.m.min(work.n);
-        // Few tiles leave a GPU idle: smaller ones then come first.
+        // Few tiles would leave much of a GPU idle, so smaller tiles then come first.
         let shapes = if narrow <= 32 {
             vec![small, medium, large[0]]
         } else if narrow <= 64 || work.batch * work.m * work.n < 1 << 20 {
@@ -325,7 +325,7 @@ fn coopmat_plan(
         "hop": shape.hop(),
     });
     if !shape.is_staged() {
-        // The unit reads elements, also where other kernels find words faster.
+        // The matrix unit reads elements, even where other kernels are faster with packed words.
         let operands = operands(case, device);
         for name in ["a", "b"] {
             more[name] = operands[name].clone();

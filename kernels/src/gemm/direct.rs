@@ -1,4 +1,4 @@
-//! Register tiles without workgroup memory, for drivers that compute on a processor.
+//! Register tiles without workgroup memory, for software drivers.
 
 use super::packing;
 use super::sizes::{ends_inside_a_word, gemm};
@@ -11,7 +11,7 @@ use portamark_model::variant::{Path, Variant};
 use portamark_model::workload::{Case, Gemm, Tile, Workload};
 use serde_json::json;
 
-/// Preferred first.
+/// The `gemm` kernel for software drivers.
 pub const KERNELS: &[Kernel] = &[Kernel {
     family: Gemm::FAMILY,
     name: "direct",
@@ -21,15 +21,15 @@ pub const KERNELS: &[Kernel] = &[Kernel {
     plan: direct_plan,
 }];
 
-/// The lanes of a workgroup: one subgroup.
+/// Invocations per workgroup: one subgroup, or 8 if the subgroup size is not fixed.
 fn lanes(device: &Capabilities) -> u32 {
     device.fixed_subgroup().unwrap_or(8)
 }
 
 fn direct_variants(case: &Case, device: &Capabilities) -> Result<Vec<Variant>, PlanError> {
     let work = gemm(case);
-    // (rows of a lane, vec4 columns of a workgroup), and what is packed: the one driver of four lanes
-    // pays more for conversions in the loop than for a pass over operands that are read often.
+    // (rows per lane, vec4 columns per workgroup), and the operands to pack: on the one driver with four
+    // lanes, conversions in the loop cost more than an extra pass over operands that are read often.
     let (shapes, wishes): (&[_], _) = if lanes(device) <= 4 {
         let pack = if work.m.min(work.n) >= 64 { packing::conversions(work) } else { 0 };
         (&[(8, 4), (8, 2), (4, 4), (4, 8)], vec![pack, 0])
@@ -39,7 +39,7 @@ fn direct_variants(case: &Case, device: &Capabilities) -> Result<Vec<Variant>, P
     of_shapes(case, device, shapes, &wishes)
 }
 
-/// vec4 sums of one lane beyond which a driver compiles for many seconds.
+/// Maximum number of vec4 sums per lane; with more, a driver takes many seconds to compile.
 const MOST_SUMS: u32 = 64;
 
 fn direct_space(case: &Case, device: &Capabilities) -> Result<Vec<Variant>, PlanError> {
@@ -51,8 +51,8 @@ fn direct_space(case: &Case, device: &Capabilities) -> Result<Vec<Variant>, Plan
     of_shapes(case, device, &shapes, &packing::wishes(gemm(case)))
 }
 
-/// The variants of `shapes`, (rows of a lane, vec4 columns of a workgroup), that serve `case`, with
-/// what has to be packed and each of `wishes` on top of it.
+/// Variants of those `shapes`, (rows per lane, vec4 columns per workgroup), that serve `case`. For each of
+/// `wishes`, the operands that it names are packed in addition to those that must be.
 fn of_shapes(
     case: &Case,
     device: &Capabilities,
@@ -72,7 +72,7 @@ fn of_shapes(
     Ok(variants)
 }
 
-/// The variants of `shapes` that read operands of which `pack` are packed.
+/// Variants of those `shapes` that can be used with the operands in `pack` packed.
 fn of_pack<'a>(
     work: &'a Gemm,
     device: &'a Capabilities,
@@ -80,13 +80,13 @@ fn of_pack<'a>(
     pack: u32,
 ) -> impl Iterator<Item = Variant> + 'a {
     let threads = lanes(device);
-    // A is read along M: in groups of four rows, and B by one row at a time.
+    // If A is read along M, a lane takes its rows in groups of four, and B is read one row at a time.
     let along_m = packing::along_m(work, pack);
     let fit = move |&&(rows, _): &&(u32, u32)| {
         packing::fits(work, device, pack) && (!along_m || rows.is_multiple_of(4))
     };
     shapes.iter().filter(fit).flat_map(move |&(rows, cols)| {
-        // Vectors of B that one turn of the loop needs: the lanes share their loads evenly.
+        // Vectors of B that one iteration needs; to share them, the lanes must divide the loads evenly.
         let shared = if along_m { cols } else { 4 * cols };
         let share = device.fixed_subgroup().is_some() && shared.is_multiple_of(threads);
         let broadcasts: &[u32] = if share { &[1, 0] } else { &[0] };

@@ -1,4 +1,4 @@
-//! Products of 8-bit integers by packed dot products, where both operands run along K.
+//! Products of 8-bit integers by packed dot products, if both operands are contiguous along K.
 
 use super::sizes::{gemm, values};
 use crate::entry::Kernel;
@@ -10,7 +10,7 @@ use portamark_model::variant::{Path, Variant};
 use portamark_model::workload::{Case, DType, Gemm, Layout, Tile, Workload};
 use serde_json::json;
 
-/// For GPUs, most of which have an instruction for it.
+/// The kernel for GPUs, most of which have an instruction for packed dot products.
 pub const TILED: &[Kernel] = &[Kernel {
     family: Gemm::FAMILY,
     name: "dot4-tiled",
@@ -20,7 +20,7 @@ pub const TILED: &[Kernel] = &[Kernel {
     plan: dot4_plan,
 }];
 
-/// For software drivers: to be tried after `direct`, since lavapipe takes the words apart.
+/// The kernel for software drivers; it comes after `direct`, because lavapipe splits the words into bytes.
 pub const DIRECT: &[Kernel] = &[Kernel {
     family: Gemm::FAMILY,
     name: "dot4-direct",
@@ -30,7 +30,7 @@ pub const DIRECT: &[Kernel] = &[Kernel {
     plan: dot4_plan,
 }];
 
-/// Words of a load, where rows of both operands are whole words of four i8.
+/// Words per load; `None` unless A is i8, the layout is nt and rows are whole words of four elements.
 fn words(case: &Case) -> Option<u32> {
     let work = gemm(case);
     let packed = work.precision.input == DType::I8 && work.layout == Layout::NT && work.k.is_multiple_of(4);
@@ -42,7 +42,7 @@ fn direct_variants(case: &Case, device: &Capabilities) -> Result<Vec<Variant>, P
     let subgroup = device.fixed_subgroup();
     let threads = subgroup.unwrap_or(8);
     let mut variants = Vec::new();
-    // (rows of a lane, columns of a workgroup)
+    // (rows per lane, columns per workgroup)
     for (rows, cols) in [(4, 8), (2, 16), (8, 8)] {
         for broadcast in [1, 0] {
             if broadcast == 1 && (subgroup.is_none() || cols % threads != 0) {

@@ -1,4 +1,4 @@
-//! Kernels of the `gemm` family.
+//! Kernels of the `gemm` family (matrix products).
 
 pub mod coopmat;
 pub mod direct;

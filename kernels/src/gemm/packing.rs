@@ -1,4 +1,4 @@
-//! Operands copied to where every run of them is whole vec4s, before a kernel that needs that.
+//! Packing: copies operands so that each of their runs is whole vec4s, for kernels that require this.
 
 use super::sizes::{gemm, runs, values};
 use crate::error::PlanError;
@@ -9,11 +9,11 @@ use portamark_model::variant::Variant;
 use portamark_model::workload::{Case, DType, Gemm, Layout, Tile};
 use serde_json::{Value, json};
 
-/// The knob's bits for A and B.
+/// Bits of the knob `pack` for A and B.
 const A: u32 = 1;
 const B: u32 = 2;
 
-/// How an operand lies: so many runs, each of so many contiguous elements.
+/// Storage of an operand: number of runs, and contiguous elements per run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Shape {
     runs: u64,
@@ -26,17 +26,17 @@ impl Shape {
     }
 }
 
-/// Whether A is read along M when `pack` is packed: what is packed of it is turned.
+/// Whether A is read along M, given the packed operands `pack`. Packing a transposed A transposes it back.
 pub(super) fn along_m(work: &Gemm, pack: u32) -> bool {
     work.layout.a_transposed() && pack & A == 0
 }
 
-/// The operands that have to be packed before a kernel which reads whole vec4s, as bits of `pack`.
+/// Operands that must be packed for a kernel that reads whole vec4s, as bits of `pack`.
 fn needed(work: &Gemm) -> u32 {
     let (a_run, b_run) = runs(work);
     let ragged = |run: u64| !run.is_multiple_of(4);
     match work.layout {
-        // K of both ends inside a vec4, or neither does.
+        // If K is no multiple of 4, it is padded in both operands.
         Layout::NN => {
             if ragged(a_run) {
                 A | B
@@ -54,7 +54,7 @@ fn needed(work: &Gemm) -> u32 {
             }
         }
         Layout::TN => u32::from(ragged(a_run)) * A + u32::from(ragged(b_run)) * B,
-        // Turning A makes it nt.
+        // Transposing A makes the layout nt.
         Layout::TT => {
             if ragged(b_run) {
                 A | B
@@ -65,62 +65,63 @@ fn needed(work: &Gemm) -> u32 {
     }
 }
 
-/// What is packed where it has to be or `wish` says so.
+/// Operands to pack, as bits: those that must be packed and those in `wish`.
 pub(super) fn with(work: &Gemm, wish: u32) -> u32 {
     let pack = needed(work) | wish;
-    // Once A is packed, it is read along K in vec4s, and B has to have the rows for it.
+    // A packed A is read along K in vec4s, so B needs a matching number of rows.
     if pack & A > 0 && !work.k.is_multiple_of(4) { A | B } else { pack }
 }
 
-/// The operands in another format than that of the arithmetic, as bits of `pack`: packed, they are
-/// converted once.
+/// Operands whose format differs from that of the arithmetic, as bits of `pack`. If they are packed, they
+/// are converted only once.
 pub(super) fn conversions(work: &Gemm) -> u32 {
     let value = work.precision.accumulate;
     let other = |dtype: DType| u32::from(dtype != value);
     other(work.precision.input) * A + other(work.precision.right) * B
 }
 
-/// What may be worth packing though it need not be: what is converted, and an A that is read along M.
+/// Sets of operands that may be worth packing although they need not be, as bits of `pack`: those that are
+/// converted, and an A that is read along M.
 pub(super) fn wishes(work: &Gemm) -> Vec<u32> {
     let converted = conversions(work);
     vec![0, converted, converted & B, u32::from(work.layout == Layout::TN) * A]
 }
 
-/// Elements of a packed operand are as wide as what a buffer between steps holds.
+/// Format of the elements of a packed operand: 32 bits wide, like all buffers between steps.
 fn held(work: &Gemm) -> &'static str {
     if work.precision.accumulate == DType::I32 { "i32" } else { "f32" }
 }
 
-/// How A and B of `work` lie once they are packed as `pack` says.
+/// Storage of A and B of `work` after packing the operands in `pack`.
 fn packed(work: &Gemm, pack: u32) -> (Shape, Shape) {
     let pad = |n: u64| n.next_multiple_of(4);
     let (a, b) = lying(work);
     let a_packed = Shape { runs: work.m, run: pad(work.k) };
     let b_packed = match work.layout.b_transposed() {
         true => Shape { runs: work.n, run: pad(work.k) },
-        // Where A is read along K, a turn of the loop takes four of K from B too.
+        // If A is read along K, an iteration also takes four rows of B, so their number is padded.
         false if along_m(work, pack) => Shape { runs: work.k, run: pad(work.n) },
         false => Shape { runs: pad(work.k), run: pad(work.n) },
     };
     (if pack & A > 0 { a_packed } else { a }, if pack & B > 0 { b_packed } else { b })
 }
 
-/// How A and B lie in storage.
+/// Storage of A and B before packing.
 fn lying(work: &Gemm) -> (Shape, Shape) {
     let shape = |len: u64, run: u64| Shape { runs: len / run, run };
     let (a_run, b_run) = runs(work);
     (shape(work.m * work.k, a_run), shape(work.k * work.n, b_run))
 }
 
-/// Whether a binding of `device` holds what is packed.
+/// Whether the packed operands fit into a buffer and a binding of `device`.
 pub(super) fn fits(work: &Gemm, device: &Capabilities, pack: u32) -> bool {
     let (a, b) = packed(work, pack);
     let bytes = |shape: Shape, bit: u32| if pack & bit > 0 { 4 * work.batch * shape.len() } else { 0 };
     bytes(a, A).max(bytes(b, B)) <= device.limits.binding_bytes.min(device.limits.buffer_bytes)
 }
 
-/// What templates need to read operands packed as `pack` says: sizes in elements on top of
-/// [`values`], with the bindings of [`plan`].
+/// Values for templates that read operands packed as `pack` says: [`values`] and sizes in elements. [`plan`]
+/// sets the bindings.
 pub(super) fn packed_values(
     case: &Case,
     device: &Capabilities,
@@ -144,8 +145,8 @@ pub(super) fn packed_values(
     values
 }
 
-/// The plan of a kernel whose text `render` makes from the values that it is given: steps that pack
-/// operands, then the kernel, with its bindings in the order a, its scales, b, its scales, c.
+/// Plan of the kernel `template` with `values`: first the steps that pack operands, then the kernel itself,
+/// with its bindings in the order a, its scales, b, its scales, c.
 pub(super) fn plan(
     case: &Case,
     device: &Capabilities,
@@ -256,7 +257,7 @@ mod tests {
         assert_eq!(wishes(&of("gemm f32 m8 n8 k8 nn")), [0, 0, 0, 0]);
         assert_eq!(wishes(&of("gemm f16.f32 m8 n8 k8 tn")), [0, A | B, B, A]);
         assert_eq!(wishes(&of("gemm f32xq4_0 m8 n8 k32 nt")), [0, B, B, 0]);
-        // A turned makes B's rows count in fours.
+        // If A is packed, the number of rows of B must be a multiple of four.
         assert_eq!(with(&of("gemm f32 m8 n8 k7 tn"), A), A | B);
     }
 }

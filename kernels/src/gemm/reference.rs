@@ -1,4 +1,4 @@
-//! The plain kernel of the `gemm` family.
+//! The plain kernel of the `gemm` family, which serves every case.
 
 use super::sizes::{gemm, values};
 use crate::entry::Kernel;
@@ -11,7 +11,7 @@ use portamark_model::variant::{Path, Variant};
 use portamark_model::workload::{Case, Gemm, Tile, Workload};
 use serde_json::json;
 
-/// Preferred first.
+/// The plain kernel, the last choice within the family.
 pub const KERNELS: &[Kernel] = &[Kernel {
     family: Gemm::FAMILY,
     name: "reference",
@@ -33,7 +33,7 @@ pub(crate) fn reference_plan(
     source: &KernelSource,
 ) -> Result<Plan, PlanError> {
     let work = gemm(case);
-    // Where two elements share a word, an invocation writes both.
+    // If two elements share a word, one invocation writes both.
     let per = if is_packed(&case.output(), device) { 2 } else { 1 };
     let columns = u64::from(variant.knob("threads")) * per;
     let wgsl = source.render("gemm/reference.wgsl", values(case, device, variant, json!({ "per": per })))?;

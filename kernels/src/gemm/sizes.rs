@@ -1,4 +1,4 @@
-//! What all kernels of matrix products, `gemv` among them, need to know of a case.
+//! Sizes and template values that all kernels of matrix products use, including those of `gemv`.
 
 use crate::operand::{is_packed, template_values};
 use portamark_model::device::Capabilities;
@@ -14,14 +14,14 @@ pub(crate) fn gemm(case: &Case) -> &Gemm {
     }
 }
 
-/// Extents that lie contiguously in A and in B.
+/// Length of a contiguous run in A and in B, in elements.
 pub(super) fn runs(work: &Gemm) -> (u64, u64) {
     let a = if work.layout.a_transposed() { work.m } else { work.k };
     let b = if work.layout.b_transposed() { work.k } else { work.n };
     (a, b)
 }
 
-/// What every template needs, the knobs of `variant`, and `more` on top.
+/// Values that every template gets: sizes, operands, the knobs of `variant`, and `more`.
 pub(crate) fn values(case: &Case, device: &Capabilities, variant: &Variant, more: Value) -> Value {
     let work = gemm(case);
     let (a_run, b_run) = runs(work);
@@ -44,7 +44,7 @@ pub(crate) fn values(case: &Case, device: &Capabilities, variant: &Variant, more
     template_values(case, device, variant, sizes)
 }
 
-/// Whether a row of C ends inside a word, which only the reference kernel can write.
+/// Whether C is packed and its rows are not whole vec4s, which only the reference kernel can write.
 pub(super) fn ends_inside_a_word(case: &Case, device: &Capabilities) -> bool {
     is_packed(&case.output(), device) && !gemm(case).n.is_multiple_of(4)
 }

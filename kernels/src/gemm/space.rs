@@ -1,96 +1,98 @@
-//! Which tiles of a product are worth trying on a GPU, and which first: rules that know tiles, not
-//! kernels. Limits of the device are hard; the others leave out what is slow on every GPU, so that
-//! the time of a search goes to what may be fast.
+//! Rules that decide which tiles of a product are worth trying on a GPU, and in which order. They depend on
+//! tiles, not on kernels. Limits of the device are hard; the other rules exclude what is slow on every GPU,
+//! so that a search spends its time on what may be fast.
 
 use portamark_model::device::Capabilities;
 use portamark_model::workload::{Gemm, Tile};
 
-/// Compute units of a GPU: no API tells how many there are, from 16 to some 150. Half of a large one.
+/// Assumed number of compute units of a GPU, half of those of a large one. No API reports the actual number,
+/// which ranges from 16 to about 150.
 pub const UNITS: u64 = 64;
 
-/// Invocations that a compute unit needs to hide its latencies: eight subgroups of 32.
+/// Invocations that a compute unit needs to hide latency: eight subgroups of 32.
 const UNIT_THREADS: u64 = 256;
 
-/// Parts of k that are tried.
+/// Numbers of parts of k that are tried.
 pub const SPLITS: [u32; 5] = [1, 2, 3, 4, 8];
 
-/// A shorter part is not worth the partial sums that it writes.
+/// Minimum length of a part of k; a shorter one is not worth the partial sums that it writes.
 const LEAST_PART: u64 = 256;
 
-/// A shorter k is split only when tuning says so.
+/// Minimum k that is split by default; a shorter one is split only if tuning finds that faster.
 const LEAST_SPLIT_K: u64 = 2048;
 
-/// Registers of an invocation, of 255 that the largest files give it: more would be spilled.
+/// Maximum estimated registers per invocation, of at most 255 that hardware offers; more would be spilled.
 pub const MOST_REGISTERS: u32 = 200;
 
-/// Registers up to which two workgroups or more share a compute unit.
+/// Maximum registers per invocation with which two or more workgroups share a compute unit.
 pub const GOOD_REGISTERS: u32 = 128;
 
-/// Of the area that the least tiles would cover, a tile must cover so much.
+/// Minimum useful fraction of the area that the tiles cover, as [`useful`] defines it.
 const LEAST_USEFUL: f64 = 0.6;
 
-/// Bases of a space, and those of them that are varied: with the variations more than a search of a
-/// minute looks at.
+/// Maximum number of base shapes in a space, and of those whose variations are added. Together they are more
+/// than a search of one minute can measure.
 const MOST_BASES: usize = 24;
 const MOST_VARIED: usize = 8;
 
-/// Whether a workgroup of `threads` invocations that takes `memory` bytes can run on `device`.
+/// Whether `device` can run a workgroup of `threads` invocations with `memory` bytes of workgroup memory.
 pub fn fits(device: &Capabilities, threads: u64, memory: u64) -> bool {
     threads <= device.limits.workgroup_size && memory <= device.limits.workgroup_memory
 }
 
-/// Whether `threads` fill subgroups, whatever size of those that `device` has they get.
+/// Whether `threads` invocations fill whole subgroups, whichever subgroup size of `device` is used.
 pub fn fills_subgroups(device: &Capabilities, threads: u64) -> bool {
     threads.is_multiple_of(u64::from(device.subgroup_max.max(1)))
 }
 
-/// Registers of an invocation of `threads` that holds tm x tn sums, what it multiplies, its share of
-/// the next tiles of A and B, and addresses.
+/// Estimated registers per invocation: tm x tn sums, their operands, the share of one of `threads`
+/// invocations in the next tiles of A and B, and addresses.
 pub fn registers([bm, bn, bk]: [u32; 3], [tm, tn]: [u32; 2], threads: u32) -> u32 {
     tm * tn + tm + tn + (bm + bn) * bk / threads + 20
 }
 
-/// Whether `threads` share the loads of a tile of `extent` x `bk` elements evenly, `run` at a time.
+/// Whether `threads` invocations evenly share the loads of `extent` x `bk` elements, `run` elements each.
 pub fn shares_evenly(extent: u32, bk: u32, threads: u32, run: u32) -> bool {
     (extent * bk).is_multiple_of(threads * run)
 }
 
-/// Tiles of C, of all members of the batch.
+/// Number of tiles of C over all members of the batch.
 fn tiles(work: &Gemm, tile: Tile) -> u64 {
     work.batch * work.m.div_ceil(tile.rows) * work.n.div_ceil(tile.columns)
 }
 
-/// Multiply-adds for each element that a tile loads.
+/// Multiply-adds per element that a tile loads.
 fn intensity(rows: u64, columns: u64) -> f64 {
     (rows * columns) as f64 / (rows + columns) as f64
 }
 
-/// The part of the area of `tile`s that is of use. Edges of less than `least` have no smaller tile: what
-/// they waste doesn't count.
+/// Useful fraction of the area that tiles of size `tile` cover. `least` is the smallest edge of a tile, so
+/// the area beyond the edge of C that even such tiles cover counts as useful.
 fn useful(work: &Gemm, tile: Tile, least: u64) -> f64 {
     let along =
         |extent: u64, by: u64| extent.next_multiple_of(least) as f64 / extent.next_multiple_of(by) as f64;
     along(work.m, tile.rows) * along(work.n, tile.columns)
 }
 
-/// Whether `tile` is worth trying for `work`: most of its area is of use, and it multiplies what it
-/// loads often enough, `wanted` times, or nearly as often as a C so narrow allows. Where larger tiles
-/// would be fewer than compute units, small ones may be faster. `least` is the least edge of a tile.
+/// Whether `tile` is worth trying for `work`: most of its area is useful, and it reaches `wanted`
+/// multiply-adds per loaded element, or `LEAST_USEFUL` times what a narrow C allows. If larger tiles would be
+/// fewer than the compute units, small ones may be faster, so the second condition is dropped. `least` is
+/// the smallest edge of a tile.
 pub fn worth(work: &Gemm, tile: Tile, least: u64, wanted: f64) -> bool {
-    // A square tile of edge 2 w is multiplied w times.
+    // A square tile of edge 2 w has w multiply-adds per loaded element.
     let edge = 2 * wanted as u64;
     let few = tiles(work, Tile { rows: edge, columns: edge }) < UNITS;
     let bound = wanted.min(LEAST_USEFUL * intensity(work.m, work.n));
     useful(work, tile, least) >= LEAST_USEFUL && (few || intensity(tile.rows, tile.columns) >= bound)
 }
 
-/// Whether the order of tiles can matter: there are several rows and columns of them.
+/// Whether the order of tiles can matter: there are more than four rows and four columns of them.
 pub fn order_matters(work: &Gemm, tile: Tile) -> bool {
     work.m.div_ceil(tile.rows) > 4 && work.n.div_ceil(tile.columns) > 4
 }
 
-/// Elements of k of each part but the last, which is no longer, when k is split into `split` parts of
-/// whole tiles of `bk`; none where they would be too short or fewer.
+/// Length of the parts when k is split into `split` parts that are multiples of `bk`; the last one may be
+/// shorter. `None` if the parts would be too short or fewer than `split`.
 pub fn part_of(k: u64, split: u32, bk: u32) -> Option<u64> {
     if split <= 1 {
         return Some(k);
@@ -100,9 +102,9 @@ pub fn part_of(k: u64, split: u32, bk: u32) -> Option<u64> {
     (k >= split * LEAST_PART && k.div_ceil(part) == split).then_some(part)
 }
 
-/// Parts of k to use untuned: two workgroups for each compute unit where tiles are fewer than units,
-/// eight at most, each of 256 of k at least. The Vulkan backend of llama.cpp splits from the same k and
-/// has the same bounds.
+/// Default number of parts of k: enough for up to two workgroups per compute unit, at most eight, each with
+/// at least 256 elements of k. The Vulkan backend of llama.cpp splits from the same k on and has the same
+/// bounds.
 pub fn usual_split(work: &Gemm, tile: Tile, bk: u32) -> u32 {
     if work.k < LEAST_SPLIT_K {
         return 1;
@@ -112,7 +114,7 @@ pub fn usual_split(work: &Gemm, tile: Tile, bk: u32) -> u32 {
     SPLITS.into_iter().rev().find(possible).unwrap_or(1)
 }
 
-/// The other splits to try: those that don't give a GPU more workgroups than four times its units.
+/// Other numbers of parts to try: those with at most four workgroups per compute unit, and no split.
 pub fn other_splits(work: &Gemm, tile: Tile, bk: u32, split: u32) -> impl Iterator<Item = u32> {
     let (k, tiles) = (work.k, tiles(work, tile));
     SPLITS.into_iter().filter(move |other| {
@@ -122,23 +124,24 @@ pub fn other_splits(work: &Gemm, tile: Tile, bk: u32, split: u32) -> impl Iterat
     })
 }
 
-/// What is known of the speed of a variant without running it.
+/// Properties of a variant from which its speed is estimated without running it.
 #[derive(Clone, Copy)]
 pub struct Estimate {
-    /// The tile of a workgroup.
+    /// Tile of C that a workgroup computes.
     pub tile: Tile,
-    /// Invocations of a workgroup.
+    /// Invocations per workgroup.
     pub threads: u64,
-    /// Parts of k.
+    /// Number of parts that k is split into.
     pub split: u32,
-    /// Multiply-adds for each operand that is read from workgroup memory.
+    /// Multiply-adds per operand read from workgroup memory.
     pub reuse: f64,
 }
 
 impl Estimate {
-    /// Speed over that of arithmetic alone: the useful part of the area, times the part of the compute
-    /// units that are busy, times what loads leave of the time. A load from memory costs as much as 32
-    /// multiply-adds of an invocation, one from workgroup memory as much as one.
+    /// Estimated speed relative to that of arithmetic alone: the useful fraction of the area, times the
+    /// fraction of compute units that are busy, times the fraction of the time that loads leave. A load from
+    /// memory is assumed to cost as much as 32 multiply-adds of an invocation, a load from workgroup memory
+    /// as much as one.
     pub fn speed(&self, work: &Gemm) -> f64 {
         let tiles = tiles(work, self.tile);
         let area = (tiles * self.tile.rows * self.tile.columns) as f64;
@@ -155,10 +158,10 @@ impl Estimate {
     }
 }
 
-/// `shapes` in the order to try them: those that promise the most, then each way of varying the best
-/// of them, so that a search that ends early has seen each tile before it sees one twice.
+/// Returns `shapes` in the order in which to try them: by decreasing `speed`, then the variations of the best
+/// ones. A search that ends early has then tried each tile once before it tries one again.
 pub fn ranked<S>(mut shapes: Vec<S>, speed: impl Fn(&S) -> f64, variations: impl Fn(&S) -> Vec<S>) -> Vec<S> {
-    // Stable: among equals the order of the list.
+    // The sort is stable: shapes with equal speed keep their order.
     shapes.sort_by(|a, b| speed(b).total_cmp(&speed(a)));
     shapes.truncate(MOST_BASES);
     let varied: Vec<S> = shapes.iter().take(MOST_VARIED).flat_map(variations).collect();
@@ -186,7 +189,7 @@ mod tests {
         assert!(fits(&device, 256, 16_384));
         assert!(!fits(&device, 257, 16_384) && !fits(&device, 256, 16_385));
         assert!(fills_subgroups(&device, 24) && !fills_subgroups(&device, 28));
-        // Where sizes vary, the largest counts; without subgroups any number will do.
+        // If sizes vary, the largest one counts; without subgroups every number is fine.
         device.subgroup_max = 32;
         assert!(!fills_subgroups(&device, 24));
         device.subgroup_max = 0;
@@ -211,10 +214,10 @@ mod tests {
 
     #[test]
     fn a_tile_covers_little_more_than_the_product() {
-        // 100 of 128 rows and of 128 columns are used; that of 112, the least that tiles of 16 cover,
-        // are 7/8 each.
+        // Tiles of 16 would cover at least 112 of 100 rows and columns; tiles of 128 cover 128, so 7/8 of
+        // each is useful.
         assert_eq!(useful(&work("f32 m100 n100 k8 nn"), tile(128, 128), 16), 0.765_625);
-        // One row has no smaller tile than 16 rows, but it has a smaller one than 32.
+        // For one row, a tile of 16 rows is the smallest; a tile of 32 rows wastes area.
         let row = work("f32 m1 n4096 k64 nn");
         assert!(worth(&row, tile(16, 64), 16, 32.0));
         assert!(!worth(&row, tile(32, 64), 16, 32.0));
@@ -229,7 +232,7 @@ mod tests {
         // 7 x 9 tiles of 64 x 64 are fewer than the units, 8 x 8 are not.
         assert!(worth(&work("f32 m448 n576 k64 nn"), tile(64, 32), 16, 32.0));
         assert!(!worth(&work("f32 m512 n512 k64 nn"), tile(64, 32), 16, 32.0));
-        // 16 rows cannot be multiplied more than 16 times: 16 * 32 / 48 = 10.7 are 60 % of it.
+        // With 16 rows, at most 16 products for each load are possible: 16 * 32 / 48 = 10.7 exceed 60 % of it.
         let narrow = work("f32 m16 n8192 k64 nn");
         assert!(worth(&narrow, tile(16, 32), 16, 32.0));
         assert!(!worth(&narrow, tile(16, 16), 16, 32.0));
@@ -250,7 +253,7 @@ mod tests {
     #[test]
     fn k_is_split_where_tiles_are_few_and_k_is_long() {
         let of = |key: &str, tile: Tile| usual_split(&work(key), tile, 16);
-        // One tile: as many parts as are allowed.
+        // One tile: the maximum number of parts.
         assert_eq!(of("f32 m16 n64 k4096 nn", tile(16, 64)), 8);
         // 32 tiles: 2 * 64 / 32 = 4. 40 tiles: 3. 64: 2. 65: one.
         assert_eq!(of("f32 m16 n2048 k4096 nn", tile(16, 64)), 4);
@@ -258,9 +261,9 @@ mod tests {
         assert_eq!(of("f32 b2 m16 n2048 k4096 nn", tile(16, 64)), 2);
         assert_eq!(of("f32 m16 n4160 k4096 nn", tile(16, 64)), 1);
         assert_eq!(of("f32 m16 n64 k2047 nn", tile(16, 64)), 1);
-        // Parts of 256 at least.
+        // Parts of at least 256.
         assert_eq!(of("f32 m16 n64 k2048 nn", tile(16, 64)), 8);
-        // 22 tiles would have 5 parts: 4 is what is tried. No more than 4 * 64 workgroups: 22 * 8 = 176.
+        // 22 tiles allow 5 parts, of which 4 is tried. 22 * 8 = 176 workgroups are at most 4 * 64.
         let wide = work("f32 m16 n1408 k4096 nn");
         assert_eq!(usual_split(&wide, tile(16, 64), 16), 4);
         assert_eq!(other_splits(&wide, tile(16, 64), 16, 4).collect::<Vec<_>>(), [1, 2, 3, 8]);
@@ -279,7 +282,7 @@ mod tests {
         let split = Estimate { split: 2, ..estimate };
         let expected = 0.5 * 4096.0 / (4096.0 + 32.0 * (128.0 + 4.0));
         assert_eq!(split.speed(&work("f32 m256 n512 k4096 nn")), expected);
-        // Half of each tile is of use: half of the area, 16 products for each load.
+        // Half of each tile is useful: half of the area, 16 products for each load.
         let half = work("f32 m32 n4096 k64 nn");
         assert_eq!(estimate.speed(&half), 0.5 * (1.0 / 3.0) * 0.5);
     }

@@ -1,7 +1,7 @@
-//! Plans of products in tiles, whose k may be split into parts.
+//! Plans of tiled products, in which k may be split into parts (split-K).
 //!
-//! Each part is a product of its own and goes to partial sums, one C for each part; a second step
-//! adds them in the order of k. One step where one part is all.
+//! Each part is a product of its own, whose partial sums go to a separate C; a second step adds these in the
+//! order of k. Without a split there is only one step.
 
 use super::sizes::{gemm, values};
 use super::space::part_of;
@@ -13,16 +13,16 @@ use portamark_model::variant::Variant;
 use portamark_model::workload::{Case, DType, Gemm, Tile};
 use serde_json::{Value, json};
 
-/// Invocations of a workgroup of the second step: few, since it mostly has few elements to spread.
+/// Invocations per workgroup of the second step: few, because it usually has few elements to distribute.
 const REDUCE_THREADS: u64 = 64;
 
-/// Format of the partial sums of `work`: f16 would lose digits.
+/// Format of the partial sums of `work`: i32 or f32, because f16 would lose digits.
 pub(super) fn partial(work: &Gemm) -> DType {
     if work.precision.accumulate == DType::I32 { DType::I32 } else { DType::F32 }
 }
 
-/// The plan of `variant` whose first step is `template`: a workgroup for each tile of C, each member
-/// of the batch and each part of k.
+/// Plan of `variant` whose first step is `template`, with one workgroup for each tile of C, each member of
+/// the batch and each part of k.
 pub(super) fn plan(
     case: &Case,
     device: &Capabilities,
@@ -63,7 +63,7 @@ pub(super) fn plan(
     let mut scratch = Buffer::scratch("sums", u64::from(split) * elements);
     scratch.dtype = sum;
     buffers.push(scratch);
-    // The first step finds the partial sums where C would be.
+    // The first step writes the partial sums at the binding of C.
     let c = values["c"].clone();
     values["c"]["format"] = json!(sum.name());
     values["c"]["packed"] = json!(false);

@@ -1,4 +1,4 @@
-//! Tiles in workgroup memory, for GPUs.
+//! Products with tiles in workgroup memory, for GPUs.
 
 use super::sizes::{ends_inside_a_word, gemm};
 use super::space::{self, Estimate};
@@ -12,7 +12,7 @@ use portamark_model::variant::{Path, Variant};
 use portamark_model::workload::{Case, Gemm, Tile, Workload};
 use serde_json::json;
 
-/// Preferred first.
+/// The `gemm` kernel with tiles in workgroup memory.
 pub const KERNELS: &[Kernel] = &[Kernel {
     family: Gemm::FAMILY,
     name: "tiled",
@@ -35,20 +35,20 @@ struct Shape {
     split: u32,
 }
 
-/// The least edge of a tile.
+/// Smallest edge of a tile, in elements.
 const LEAST: u64 = 16;
-/// Products for each load that make a tile worth its while where there are enough of them.
+/// Multiply-adds per loaded element that make a tile worth trying, provided there are enough tiles.
 const INTENSITY: f64 = 32.0;
-/// Elements of k in workgroup memory, preferred first.
+/// Choices for the elements of k in workgroup memory (`bk`), in order of preference.
 const DEPTHS: [u32; 3] = [16, 32, 8];
-/// More invocations than this share a workgroup only to wait for one another.
+/// Maximum invocations per workgroup; more would only wait for one another.
 const MOST_THREADS: u32 = 256;
 
 impl Shape {
-    /// A tile with the other knobs as they suit a GPU untuned.
+    /// Shape with this tile and default values of the other knobs for GPUs.
     fn usual(work: &Gemm, [bm, bn, bk, tm, tn]: [u32; 5]) -> Self {
         let shape = Shape { bm, bn, bk, tm, tn, prefetch: 0, order: 4, split: 1 };
-        // Prefetching pays as long as it takes no place from other workgroups.
+        // Prefetching pays off as long as its registers don't keep other workgroups from running.
         let prefetch = u32::from(shape.registers() <= space::GOOD_REGISTERS);
         Shape { prefetch, split: space::usual_split(work, shape.tile(), bk), ..shape }
     }
@@ -66,12 +66,12 @@ impl Shape {
     }
 
     fn fits(&self, work: &Gemm, device: &Capabilities) -> bool {
-        // Rows of both tiles are one vec4 longer than needed.
+        // Rows of both tiles are padded by one vec4.
         let memory = u64::from(self.bk * (self.bm + self.bn + 8)) * work.precision.accumulate.bytes(1);
         space::fits(device, self.threads().into(), memory)
     }
 
-    /// Whether a search should try it.
+    /// Whether tuning should try this shape.
     fn is_worth_trying(&self, work: &Gemm, device: &Capabilities) -> bool {
         let threads = self.threads();
         (32..=MOST_THREADS).contains(&threads)
@@ -89,7 +89,7 @@ impl Shape {
         Estimate { tile: self.tile(), threads, split: self.split, reuse }.speed(work)
     }
 
-    /// The same tile with one other knob turned.
+    /// Shapes worth trying that have the same tile and differ in one other knob.
     fn variations(&self, work: &Gemm, device: &Capabilities) -> Vec<Self> {
         let mut shapes = vec![Shape { prefetch: 1 - self.prefetch, ..*self }];
         let deeper = DEPTHS.into_iter().filter(|bk| *bk != self.bk);
@@ -117,10 +117,10 @@ impl Shape {
     }
 }
 
-/// The one shape of software drivers, for comparison: a barrier costs them more than all else.
+/// The only shape on software drivers, for comparison: barriers cost them more than everything else.
 const SOFTWARE: Shape = Shape { bm: 32, bn: 32, bk: 8, tm: 4, tn: 4, prefetch: 0, order: 1, split: 1 };
 
-/// (bm, bn, bk, tm, tn) that suit most GPUs: large products, then products with few tiles.
+/// Default values of (bm, bn, bk, tm, tn) for GPUs: first for large products, then for products with few tiles.
 const USUAL: [[u32; 5]; 9] = [
     [128, 128, 16, 8, 8],
     [128, 128, 8, 8, 8],
@@ -188,7 +188,7 @@ mod tests {
         device
     }
 
-    /// What runs untuned.
+    /// Name and knobs of the variant that runs untuned.
     fn first(key: &str) -> String {
         tiled_variants(&key.parse().unwrap(), &gpu()).unwrap()[0].to_string()
     }

@@ -1,6 +1,6 @@
-//! The flags of `portamark compare`, and what follows from them.
+//! `portamark compare`: its options, and the comparison they ask for.
 
-use super::super::{note, print};
+use super::super::output::{note, print};
 use super::select::{self, find_case};
 use crate::error::{Error, Result};
 use portamark_analysis::{
@@ -11,23 +11,23 @@ use portamark_report::{Verdicts, explain, explain_json};
 use portamark_results::RunFile;
 use std::path::PathBuf;
 
-/// At most so many cases are named in one line.
+/// Maximum number of cases listed in one line.
 const NAMED: usize = 5;
 
-/// How verdicts are written.
+/// Output format of verdicts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum Format {
-    /// Columns for a terminal.
+    /// A table for the terminal.
     Table,
     /// GitHub-flavoured Markdown for a pull request.
     Md,
     /// One JSON document.
     Json,
-    /// A line of JSON for each case.
+    /// One JSON object per case and line.
     Jsonl,
     /// Comma-separated values.
     Csv,
-    /// JUnit's XML, which CI servers show as tests.
+    /// JUnit XML, which CI servers show as tests.
     Junit,
 }
 
@@ -38,45 +38,45 @@ A side is a result file, a folder of them, or words that choose among the files 
 a name), label=KEY=VALUE, run=ID, suite=NAME, side=A or side=B of a run with --ab; several are joined by \
 commas. Verdicts need five processes on each side: measure with --repeats 7.")]
 pub struct Arguments {
-    /// The reference; with --baseline what is judged, which is the newest run if it is not given.
+    /// Reference results; with --baseline the new results [default with --baseline: the newest run].
     #[arg(value_name = "BASE")]
     base: Option<String>,
-    /// What is judged.
+    /// New results, compared with the reference.
     #[arg(value_name = "NEW")]
     new: Option<String>,
-    /// Compare with this baseline, which `run --save-baseline` made.
+    /// Compare with the baseline that `run --save-baseline` saved under this name.
     #[arg(long, value_name = "NAME")]
     baseline: Option<String>,
-    /// Folder of result files in which sides are chosen by words, and baselines are.
+    /// Look for baselines and for sides such as `device=h20` in this folder of result files.
     #[arg(long = "in", value_name = "DIR", default_value = "results/local")]
     within: Vec<PathBuf>,
-    /// Only cases whose key matches: text, a glob with `*`, or a regular expression `/…/`.
+    /// Select the cases whose key matches: text, a glob with `*`, or a regular expression `/…/`.
     #[arg(short = 'k', long, value_name = "PATTERN")]
     filter: Vec<String>,
-    /// Ratios between 1/(1 + SHARE) and 1 + SHARE are the same.
+    /// Treat ratios between 1/(1 + SHARE) and 1 + SHARE as the same.
     #[arg(long, value_name = "SHARE", value_parser = parse_share, default_value = "2%")]
     margin: f64,
-    /// Compare each kernel variant with the same variant alone.
+    /// Compare each kernel variant only with the same variant.
     #[arg(long)]
     variants: bool,
-    /// Compare also what differs in precision, distribution of inputs, cache state or clock.
+    /// Also compare cases that differ in precision, input distribution, cache state or timer.
     #[arg(long)]
     force: bool,
-    /// End with exit code 1 where a case is one of these: slower, faster, unclear, missing, wrong, failed.
+    /// Exit with code 1 if a case is one of these: slower, faster, unclear, missing, wrong, failed.
     #[arg(long, value_name = "WHAT", value_delimiter = ',', value_parser = str::parse::<Gate>)]
     fail_on: Vec<Gate>,
-    /// Seed of the bootstrap.
+    /// Set the seed of the bootstrap.
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// How verdicts are written.
+    /// Choose the output format.
     #[arg(long, value_name = "FORMAT", default_value = "table")]
     format: Format,
-    /// Show everything that both sides have of one case, as text or with --format json.
+    /// Show all data of one case on both sides, as text or with --format json.
     #[arg(long, value_name = "CASE")]
     explain: Option<String>,
 }
 
-/// Reads `2%` or `0.02`.
+/// Parses `2%` or `0.02`.
 pub(in crate::cli) fn parse_share(text: &str) -> std::result::Result<f64, String> {
     let (number, unit) = match text.trim().strip_suffix('%') {
         Some(number) => (number, 0.01),
@@ -89,7 +89,10 @@ pub(in crate::cli) fn parse_share(text: &str) -> std::result::Result<f64, String
     }
 }
 
-/// Compares, prints, and says by its error whether a gate stays shut.
+/// Compares and prints.
+///
+/// # Errors
+/// Fails if the sides cannot be read or compared, or if a `--fail-on` condition is met.
 pub fn run(arguments: &Arguments) -> Result<()> {
     let [mut new, mut reference] = arguments.sides()?;
     select::apart(&new, &reference)?;
@@ -110,7 +113,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
 }
 
 impl Arguments {
-    /// The new side and the reference.
+    /// Returns the new side and the reference.
     fn sides(&self) -> Result<[Vec<RunFile>; 2]> {
         match (&self.baseline, &self.base, &self.new) {
             (Some(name), new, None) => {
@@ -167,7 +170,7 @@ impl Arguments {
     }
 }
 
-/// The error for sides that are not compared.
+/// Returns the error for sides that cannot be compared.
 fn refused(refusal: Refusal, new: &[RunFile], reference: &[RunFile]) -> Error {
     let hint = match &refusal {
         Refusal::Unlike(difference) if difference.field == "method" => {
@@ -187,7 +190,7 @@ fn refused(refusal: Refusal, new: &[RunFile], reference: &[RunFile]) -> Error {
     Error::usage_hint(refusal.to_string(), hint)
 }
 
-/// What to do about verdicts that could not be reached.
+/// Returns advice for cases without a verdict.
 fn advise(verdicts: &Verdicts) {
     let count = |such: fn(&Verdict) -> bool| verdicts.cases().filter(|c| such(&c.judgement.verdict)).count();
     let few = count(|verdict| matches!(verdict, Verdict::Unclear(Doubt::FewProcesses { .. })));
@@ -209,7 +212,7 @@ fn advise(verdicts: &Verdicts) {
     }
 }
 
-/// The error that ends the command where a gate stays shut: which, and for which cases.
+/// Returns the error of a `--fail-on` condition that is met, with its cases.
 fn gate(verdicts: &Verdicts) -> Result<()> {
     let mut words = Vec::new();
     for gate in verdicts.gates {

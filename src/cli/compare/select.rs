@@ -1,4 +1,4 @@
-//! Which files a side of a comparison is.
+//! Selection of the result files of one side of a comparison.
 
 use super::super::results::load_files;
 use super::super::values::joined_words;
@@ -7,27 +7,27 @@ use portamark_results::{RunFile, find_baseline};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-/// The words that choose among files.
+/// Words that select files.
 const WORDS: [&str; 5] = ["device", "label", "run", "suite", "side"];
 
-/// What a side is made of: every word has to hold.
+/// Conditions on a result file; all of them must hold.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Selector {
-    /// Part of the name or id of the device, in any case.
+    /// Part of the name or id of the device, upper or lower case.
     Device(String),
     /// A label with its value.
     Label(String, String),
-    /// The identifier of the run.
+    /// Identifier of the run.
     Run(String),
-    /// The name of the suite.
+    /// Name of the suite.
     Suite(String),
-    /// A or B of `run --ab`.
+    /// Side A or B of `run --ab`.
     Side(String),
 }
 
 impl Selector {
-    /// Reads `device=TEXT,label=KEY=VALUE,…`. A comma that no word follows is part of the value. None if
-    /// the text does not begin with such a word.
+    /// Parses `device=TEXT,label=KEY=VALUE,…`. A comma that no word follows belongs to the value. Returns `None`
+    /// if the text does not begin with such a word.
     pub(super) fn parse(text: &str) -> Result<Option<Vec<Self>>> {
         let (head, pieces) = joined_words(text, &WORDS);
         if head.is_some() {
@@ -69,7 +69,7 @@ impl Selector {
     }
 }
 
-/// A side: a file or folder, or words that choose among the files of `within`.
+/// Reads one side: a file, a folder, or words that select files in `within`.
 pub(super) fn side(text: &str, within: &[PathBuf]) -> Result<Vec<RunFile>> {
     let path = Path::new(text);
     if path.exists() {
@@ -93,7 +93,7 @@ pub(super) fn side(text: &str, within: &[PathBuf]) -> Result<Vec<RunFile>> {
     Ok(files)
 }
 
-/// The files of a baseline, which the first of the folders that has it gives.
+/// Reads the files of a baseline from the first folder that has it.
 pub(super) fn baseline(name: &str, within: &[PathBuf]) -> Result<Vec<RunFile>> {
     let mut found = within.iter().map(|results| find_baseline(results, name));
     let first = found.next().ok_or_else(|| Error::usage("--in names no folder"))?;
@@ -101,7 +101,7 @@ pub(super) fn baseline(name: &str, within: &[PathBuf]) -> Result<Vec<RunFile>> {
     load_files(&[folder])
 }
 
-/// The files of the newest run that has a device of the reference.
+/// Returns the files of the newest run on a device of the reference.
 pub(super) fn newest(reference: &[RunFile], within: &[PathBuf]) -> Result<Vec<RunFile>> {
     let mut files = load_files(within)?;
     let chip = |file: &RunFile| (file.header.device.name.clone(), file.header.device.api.clone());
@@ -119,7 +119,7 @@ pub(super) fn newest(reference: &[RunFile], within: &[PathBuf]) -> Result<Vec<Ru
     Ok(files)
 }
 
-/// Refuses a run that is on both sides: it is no news about itself.
+/// Refuses a run that is on both sides.
 pub(in crate::cli) fn apart(new: &[RunFile], reference: &[RunFile]) -> Result<()> {
     let identity =
         |file: &RunFile| (file.header.run.clone(), file.header.device.id.clone(), file.header.ab.clone());
@@ -137,10 +137,10 @@ fn folders(within: &[PathBuf]) -> String {
     within.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ")
 }
 
-/// The key that is meant: `text` itself, or the only key that it is a part of.
+/// Returns the case key `text`, or the only key that contains it.
 ///
 /// # Errors
-/// When there is none or several, with some of them.
+/// Fails if no key or several keys contain it; the message lists some.
 pub(in crate::cli) fn find_case(text: &str, keys: impl IntoIterator<Item = String>) -> Result<String> {
     let keys: BTreeSet<String> = keys.into_iter().collect();
     if keys.contains(text) {

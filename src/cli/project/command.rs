@@ -1,5 +1,6 @@
-//! Flags of `portamark project`, and what they lead to.
+//! `portamark project`: its options, and the projections they ask for.
 
+use super::super::output::{print, write_figure};
 use super::given::{PerDevice, check_names, efficiencies, parse_efficiency, parse_power, parse_price, value};
 use super::target::{Target, Word, predicted, word};
 use crate::cli::results::{choose_devices, load_files};
@@ -17,48 +18,48 @@ use portamark_report::{
 };
 use std::path::{Path, PathBuf};
 
-/// Where runs are kept when nothing else is said.
+/// Default folder of result files.
 const DEFAULT_RESULTS: &str = "results/local";
 
-/// Projects a model's time per layer and per token from measured rows, or predicts it for hardware that
-/// is not at hand.
+/// Projects a model's time per layer and per token from measured rows, or predicts it for hardware you don't
+/// have.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Arguments {
-    /// Model and how it is run: "llama-3.1-8b b1,8 c4096 tp2 q4_0 decode".
+    /// Model and how to run it: "llama-3.1-8b b1,8 c4096 tp2 q4_0 decode".
     model: String,
-    /// Result files, or folders of them [default: results/local].
+    /// Result files or folders of result files [default: results/local].
     #[arg(value_name = "RESULTS")]
     results: Vec<PathBuf>,
-    /// Only this device: its number in the files or part of its name; may be given several times.
+    /// Select a device by its number in the files or part of its name. Can be repeated.
     #[arg(short, long, value_name = "NAME", conflicts_with_all = ["compare", "predict"])]
     device: Vec<String>,
-    /// Rank devices and models in one table: devices of the files, accelerators of the catalogue (which are
-    /// predicted) and more models, which are run in the same way.
+    /// Rank devices and models in one table: devices of the files, accelerators of the catalogue (predicted),
+    /// and more models, run in the same way.
     #[arg(long, value_name = "A,B,..", value_delimiter = ',')]
     compare: Vec<String>,
-    /// What to rank by.
+    /// Choose the criterion of the ranking.
     #[arg(long, value_enum, default_value_t = By::Speed, requires = "compare")]
     by: By,
-    /// Predict for accelerators of the catalogue that are not at hand, in place of what was measured.
+    /// Predict for accelerators of the catalogue that you don't have, instead of projecting from results.
     #[arg(long, value_name = "NAME,..", value_delimiter = ',', conflicts_with = "compare")]
     predict: Vec<String>,
-    /// Predict with the efficiencies of this device of the files, kind of kernel by kind.
+    /// Predict with the measured efficiencies of this device, one per class of kernel.
     #[arg(long, value_name = "DEVICE", conflicts_with = "efficiency")]
     like: Option<String>,
-    /// Predict with this part of the published roof: 0.6, 0.4..0.7, or for a kind of kernel gemv=0.6..0.8.
+    /// Predict with this fraction of the published roof: 0.6, 0.4..0.7, or for a class of kernel gemv=0.6..0.8.
     #[arg(long, value_name = "PART", value_delimiter = ',', value_parser = parse_efficiency)]
     efficiency: Vec<(Option<&'static str>, EfficiencyRange)>,
-    /// Price of a device, e.g. 2.0/h or h20=0.8/h, for the price of a million tokens in the same currency.
+    /// Set the price of a device, e.g. 2.0/h or h20=0.8/h, to get the cost per million tokens in the same currency.
     #[arg(long, value_name = "PRICE", value_delimiter = ',', value_parser = parse_price)]
     price: Vec<PerDevice>,
-    /// Power of a device, e.g. 400W or h20=400W, for the energy of a million tokens; otherwise that measured while
-    /// its cases ran, or the published one of its board, as an upper bound.
+    /// Set the power of a device, e.g. 400W or h20=400W, to get the energy per million tokens [default: measured
+    /// during its cases, or else the published board power, as an upper bound].
     #[arg(long, value_name = "WATTS", value_delimiter = ',', value_parser = parse_power)]
     power: Vec<PerDevice>,
-    /// Draws for the confidence of the order.
+    /// Set the number of draws for the confidence of the ranking.
     #[arg(long, value_name = "N", default_value_t = 10_000, requires = "compare")]
     draws: usize,
-    /// Seed of the draws.
+    /// Set the seed of the draws.
     #[arg(long, value_name = "N", default_value_t = 1, requires = "compare")]
     seed: u64,
     /// Write the chart of the comparison to this SVG file.
@@ -69,18 +70,18 @@ pub struct Arguments {
     json: bool,
 }
 
-/// What to rank by.
+/// Criterion of a ranking.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum By {
     /// Tokens per second.
     Speed,
-    /// Price of a million tokens.
+    /// Cost per million tokens.
     Price,
-    /// Energy of a million tokens.
+    /// Energy per million tokens.
     Energy,
 }
 
-/// Prints the projection of each pass onto each device, or their order.
+/// Runs the command: prints the projection of each pass on each device, or the ranking.
 pub fn run(arguments: &Arguments) -> Result<()> {
     let text = arguments.model.strip_prefix("model:").unwrap_or(&arguments.model);
     let (model, deployment) = parse(text)?;
@@ -111,10 +112,10 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         ));
     }
     if arguments.compare.is_empty() {
-        super::super::print(&if arguments.json { json(&found) } else { projections(&found) });
+        print(&if arguments.json { json(&found) } else { projections(&found) });
     } else {
         let passes = ranked_passes(&found, arguments)?;
-        super::super::print(&if arguments.json { json(&passes) } else { ranking_table(&passes) });
+        print(&if arguments.json { json(&passes) } else { ranking_table(&passes) });
         if let Some(path) = &arguments.output {
             write_chart(&passes, path)?;
         }
@@ -122,7 +123,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     none_fits(&found)
 }
 
-/// Where efficiencies of predictions are from, if that was said.
+/// Returns the source of efficiencies for predictions, if one was given.
 fn source<'c, 'a>(
     arguments: &Arguments,
     comparison: &'c Comparison<'a>,
@@ -150,7 +151,7 @@ fn json(found: &impl serde::Serialize) -> String {
     serde_json::to_string_pretty(found).expect("projections are plain data") + "\n"
 }
 
-/// The files to read: those given, or the default folder, which a mere prediction can do without.
+/// Reads the given files, or the default folder, which may be missing for a prediction.
 fn files(arguments: &Arguments) -> Vec<PathBuf> {
     let default = PathBuf::from(DEFAULT_RESULTS);
     let predicts = !(arguments.predict.is_empty() && arguments.compare.is_empty());
@@ -161,7 +162,7 @@ fn files(arguments: &Arguments) -> Vec<PathBuf> {
     }
 }
 
-/// Devices and models that were asked for, each once, in that order.
+/// Returns the requested devices and models, each once, in the order given.
 fn choose<'c, 'a>(
     arguments: &Arguments,
     comparison: &'c Comparison<'a>,
@@ -217,7 +218,7 @@ fn choose<'c, 'a>(
     Ok((targets, models))
 }
 
-/// A model that is to be projected onto a device.
+/// A model to project on a device.
 struct Projecting<'p, 'c, 'a> {
     target: &'p Target<'c, 'a>,
     model: &'p Model,
@@ -262,7 +263,7 @@ impl Projecting<'_, '_, '_> {
     }
 }
 
-/// The projections of each pass in their order.
+/// Ranks the projections of each pass.
 fn ranked_passes(found: &[ModelOnDevice], arguments: &Arguments) -> Result<Vec<RankedPass>> {
     let criterion = match arguments.by {
         By::Speed => Criterion::Speed,
@@ -307,7 +308,7 @@ fn ranked_passes(found: &[ModelOnDevice], arguments: &Arguments) -> Result<Vec<R
     Ok(ranked_passes)
 }
 
-/// What a second of `one` costs by `criterion`.
+/// Returns the value by which `criterion` ranks `one`.
 fn per_second(one: &ModelOnDevice, criterion: Criterion) -> Result<f64> {
     let missing = |what: &str, flag: &str| {
         Error::usage_hint(
@@ -324,7 +325,7 @@ fn per_second(one: &ModelOnDevice, criterion: Criterion) -> Result<f64> {
     }
 }
 
-/// Why a projection has no place in an order.
+/// Returns the reason why a projection cannot be ranked.
 fn no_place(one: &ModelOnDevice) -> Option<String> {
     if let (Some(false), Some(has)) = (one.fits(), one.device_memory_bytes) {
         return Some(format!("needs {} and has {}", units::bytes(one.memory.total()), units::bytes(has)));
@@ -334,11 +335,13 @@ fn no_place(one: &ModelOnDevice) -> Option<String> {
     let more = if more > 0 { format!(" (and {more} more)") } else { String::new() };
     match one.projection.tokens_per_s {
         Some(_) => None,
-        None => Some(missing.first().map_or("it has no time".into(), |reason| format!("{reason}{more}"))),
+        None => {
+            Some(missing.first().map_or("no estimate is given".into(), |reason| format!("{reason}{more}")))
+        }
     }
 }
 
-/// An error if no projection fits into the memory of its device.
+/// Fails if no projection fits into the memory of its device.
 fn none_fits(found: &[ModelOnDevice]) -> Result<()> {
     let short = |one: &&ModelOnDevice| one.fits() == Some(false);
     match found.iter().min_by_key(|one| one.memory.total()) {
@@ -354,5 +357,5 @@ fn none_fits(found: &[ModelOnDevice]) -> Result<()> {
 
 fn write_chart(passes: &[RankedPass], path: &Path) -> Result<()> {
     let figure = ranking_chart(passes).map_err(|absent| Error::usage(format!("no chart: {}", absent.why)))?;
-    crate::cli::write_figure(path, &figure.standalone())
+    write_figure(path, &figure.standalone())
 }

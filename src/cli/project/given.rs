@@ -1,13 +1,13 @@
-//! What a user gives to a projection: prices and powers by device, and efficiencies.
+//! Prices, powers and efficiencies given on the command line of `project`.
 
 use super::target::Target;
 use crate::error::{Error, Result};
 use portamark_analysis::{EfficiencyRange, GivenEfficiencies, KERNEL_CLASSES};
 
-/// A positive number for all devices, or for the one that is named.
+/// A positive number for all devices, or for one device by name.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct PerDevice {
-    /// Which device; none for all others.
+    /// Name of the device; `None` for all others.
     name: Option<String>,
     value: f64,
 }
@@ -23,17 +23,17 @@ fn per_device(text: &str, units: &[&str], what: &str) -> std::result::Result<Per
     value.filter(|_| named).map(|value| PerDevice { name, value }).ok_or(format!("`{text}` is no {what}"))
 }
 
-/// Reads `2.0/h`, plain `2.0`, or `h20=0.8/h`.
+/// Parses `2.0/h`, plain `2.0`, or `h20=0.8/h`.
 pub(super) fn parse_price(text: &str) -> std::result::Result<PerDevice, String> {
     per_device(text, &["/h"], "price of an hour; write it as 2.0/h or h20=0.8/h")
 }
 
-/// Reads `400`, `400W`, or `h20=400W`.
+/// Parses `400`, `400W`, or `h20=400W`.
 pub(super) fn parse_power(text: &str) -> std::result::Result<PerDevice, String> {
     per_device(text, &["W", "w"], "power in watts; write it as 400W or h20=400W")
 }
 
-/// Reads `0.6`, `0.4..0.7`, `60%`, or `gemv=0.6..0.8`.
+/// Parses `0.6`, `0.4..0.7`, `60%`, or `gemv=0.6..0.8`.
 pub(super) fn parse_efficiency(
     text: &str,
 ) -> std::result::Result<(Option<&'static str>, EfficiencyRange), String> {
@@ -62,7 +62,7 @@ pub(super) fn parse_efficiency(
     Ok((class, EfficiencyRange { lo, hi }))
 }
 
-/// The efficiencies that were given, the last of each class.
+/// Returns the given efficiencies, the last one for each class of kernel.
 pub(super) fn efficiencies(given: &[(Option<&'static str>, EfficiencyRange)]) -> Option<GivenEfficiencies> {
     let mut found = GivenEfficiencies::default();
     for (class, range) in given {
@@ -74,13 +74,13 @@ pub(super) fn efficiencies(given: &[(Option<&'static str>, EfficiencyRange)]) ->
     (!given.is_empty()).then_some(found)
 }
 
-/// The value for `target`: that of its name before that of all.
+/// Returns the value for `target`: by its name if given, else the one for all devices.
 pub(super) fn value(given: &[PerDevice], target: &Target) -> Option<f64> {
     let own = given.iter().find(|one| one.name.as_ref().is_some_and(|name| target.is_called(name)));
     own.or_else(|| given.iter().find(|one| one.name.is_none())).map(|one| one.value)
 }
 
-/// Refuses a name in `flag` that none of `targets` has.
+/// Refuses a name in `flag` that matches none of `targets`.
 pub(super) fn check_names(flag: &str, given: &[PerDevice], targets: &[Target]) -> Result<()> {
     let unused = given
         .iter()

@@ -1,4 +1,4 @@
-//! `portamark project`: models on devices, from measured rows or predicted.
+//! `portamark project`: speed of models on devices, from measured rows or predicted.
 
 mod command;
 mod given;

@@ -1,5 +1,6 @@
-//! What a model is projected onto: a device with rows, or an accelerator of the catalogue.
+//! Targets of a projection: a measured device, or an accelerator of the catalogue.
 
+use super::super::output::quoted;
 use crate::error::{Error, Result};
 use portamark_analysis::{
     ChainCheck, Comparison, Device, EfficiencySource, Projection, accelerator, measured_power, predict,
@@ -8,14 +9,14 @@ use portamark_analysis::{
 use portamark_model::catalog::{Accelerator, Catalog, Model, Models};
 use portamark_model::suite::model::Pass;
 
-/// A device that was measured, or one that is predicted.
+/// A measured device, or an accelerator that is predicted.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Target<'c, 'a> {
     Measured(&'c Device<'a>),
     Predicted(&'static Accelerator),
 }
 
-/// What a word of `--compare` stands for.
+/// Meaning of one value of `--compare`.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Word<'c, 'a> {
     Target(Target<'c, 'a>),
@@ -30,7 +31,7 @@ impl Target<'_, '_> {
         }
     }
 
-    /// What the catalogue has of it.
+    /// Returns its entry in the catalogue, if there is one.
     pub(super) fn accelerator(&self) -> Option<&'static Accelerator> {
         match self {
             Target::Measured(device) => accelerator(device.header),
@@ -38,8 +39,8 @@ impl Target<'_, '_> {
         }
     }
 
-    /// Bytes that it has: as it tells, or as its vendor labels it, in GiB. A software driver computes in
-    /// the host's memory, of which its heap says nothing.
+    /// Returns the device memory in bytes: as the driver reports it, or else the published figure. `None` for a
+    /// software driver: it uses host memory, whose size its heap does not report.
     pub(super) fn memory_bytes(&self) -> Option<u64> {
         match self {
             Target::Measured(device) => {
@@ -50,7 +51,7 @@ impl Target<'_, '_> {
         }
     }
 
-    /// Watts that its sensor told while the cases of `projection` ran.
+    /// Returns the power in watts measured while the cases of `projection` ran.
     pub(super) fn measured_power(&self, projection: &Projection) -> Option<f64> {
         match self {
             Target::Measured(device) => measured_power(device, projection),
@@ -58,8 +59,8 @@ impl Target<'_, '_> {
         }
     }
 
-    /// Whether `name` is of it: of the catalogue's accelerators exactly this one, so that `h20` is no
-    /// H200; else a part of its label or id.
+    /// Whether `name` means this target: an accelerator of the catalogue by its exact name, so that `h20` is not an
+    /// H200, or else part of its label or id.
     pub(super) fn is_called(&self, name: &str) -> bool {
         if let (Some(named), Some(own)) = (Catalog::embedded().named(name), self.accelerator()) {
             return named.id == own.id;
@@ -72,7 +73,7 @@ impl Target<'_, '_> {
         }
     }
 
-    /// Its layer as one chain against the sum of its parts, where that was measured.
+    /// Returns the measured layer chain and the sum of its parts, if both were measured.
     pub(super) fn chain(&self, model: &Model, pass: &Pass, projection: &Projection) -> Option<ChainCheck> {
         match self {
             Target::Measured(device) => ChainCheck::of(device, model, pass, projection),
@@ -80,10 +81,10 @@ impl Target<'_, '_> {
         }
     }
 
-    /// The time of `pass` on it.
+    /// Projects `pass` on it.
     ///
     /// # Errors
-    /// If it is to be predicted and there is no source of efficiencies.
+    /// Fails if it must be predicted and no efficiencies are given.
     pub(super) fn project(&self, pass: &Pass, source: Option<EfficiencySource>) -> Result<Projection> {
         match (self, source) {
             (Target::Measured(device), _) => Ok(project(device, pass)),
@@ -96,11 +97,11 @@ impl Target<'_, '_> {
     }
 }
 
-/// The accelerator that `name` is of, to be predicted.
+/// Returns the accelerator called `name`, to be predicted.
 pub(super) fn predicted(name: &str) -> Result<&'static Accelerator> {
     let catalog = Catalog::embedded();
     catalog.named(name).ok_or_else(|| {
-        let nearest = super::super::quoted(catalog.nearest(name));
+        let nearest = quoted(catalog.nearest(name));
         Error::usage_hint(
             format!("the catalogue has no `{name}`"),
             format!("nearest are {nearest}; `portamark catalog` lists all"),
@@ -108,8 +109,8 @@ pub(super) fn predicted(name: &str) -> Result<&'static Accelerator> {
     })
 }
 
-/// What `word` stands for: a device of the files by its number or a part of its name, a model, or an
-/// accelerator of the catalogue.
+/// Returns the meaning of `word`: a device of the files by number or part of its name, a model, or an accelerator
+/// of the catalogue.
 pub(super) fn word<'c, 'a>(comparison: &'c Comparison<'a>, word: &str) -> Result<Word<'c, 'a>> {
     let word = word.trim();
     if let Some(device) = word.parse().ok().and_then(|number: usize| comparison.devices.get(number)) {
@@ -139,7 +140,7 @@ pub(super) fn word<'c, 'a>(comparison: &'c Comparison<'a>, word: &str) -> Result
     let nearest = nearest.into_iter().chain(models.nearest(word).into_iter().take(2));
     Err(Error::usage_hint(
         format!("`{word}` is no device of the files, no accelerator of the catalogue and no model"),
-        format!("nearest are {}", super::super::quoted(nearest)),
+        format!("nearest are {}", quoted(nearest)),
     ))
 }
 

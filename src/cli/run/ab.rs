@@ -1,10 +1,13 @@
-//! `run --ab A --ab B`: two sides at once, batch by batch, and a verdict on each case.
+//! `run --ab A --ab B`: two sides measured in turns, batch by batch, with a verdict on each case.
 
+use super::super::report;
 use super::super::talk::Talk;
-use super::super::{print, report};
-use super::command::{Command, interrupt_flag, outcome};
+use super::ending::ending;
+use super::flags::Command;
 use super::progress::Progress;
 use super::side::Side;
+use crate::cli::interrupt::interrupt_flag;
+use crate::cli::output::print;
 use crate::error::{Error, Result};
 use portamark_analysis::{CaseVerdict, VerdictRule, verdicts};
 use portamark_model::error::{Error as Library, Hint};
@@ -13,7 +16,7 @@ use portamark_results::{self as results, AbSide, RunFile};
 use portamark_runner::{self as runner, BuiltIn, Executors, Finished, Found, Variants};
 use std::path::PathBuf;
 
-/// Measures both sides and says which is faster.
+/// Measures both sides and prints the verdicts.
 pub(super) fn run(command: &Command) -> Result<()> {
     let arguments = &command.arguments;
     let [a, b] = &arguments.ab[..] else {
@@ -33,22 +36,22 @@ pub(super) fn run(command: &Command) -> Result<()> {
         return Err(Error::usage_hint(message, "give both sides case=, or choose one case with -k"));
     }
     let stop = interrupt_flag();
-    let executors = arguments.subject.executors.resolve()?;
+    let executors = arguments.selection.executors.resolve()?;
     let a = contender(command, &executors, &sides[0], "A")?;
     let b = contender(command, &executors, &sides[1], "B")?;
     let progress = Progress::new(executors.audience());
     let Finished { paths, defects, interrupted } = runner::run_sides([&a, &b], &stop, &progress)?;
-    print(&portamark_report::verdict_table(&judge(&paths, arguments.subject.seed)?, "A", "B"));
+    print(&portamark_report::verdict_table(&judge(&paths, arguments.selection.seed)?, "A", "B"));
     for path in &paths {
         print(&format!("{}\n", path.display()));
     }
     if let Some(folder) = &arguments.report {
         report::write(&paths, folder)?;
     }
-    outcome(interrupted, defects)
+    ending(interrupted, defects)
 }
 
-/// One side with what the flags say of both.
+/// Returns the options of one side: its own words over the common options.
 fn contender(command: &Command, executors: &Executors, side: &Side, name: &str) -> Result<runner::Side> {
     let mut options = command.options()?;
     if let Some(text) = &side.variant {
@@ -74,8 +77,8 @@ fn contender(command: &Command, executors: &Executors, side: &Side, name: &str) 
             executors.environment.push((name.into(), icd.display().to_string()));
         }
     }
-    let subject = &command.arguments.subject;
-    let wanted = side.device.clone().map_or_else(|| subject.device.clone(), |device| vec![device]);
+    let selection = &command.arguments.selection;
+    let wanted = side.device.clone().map_or_else(|| selection.device.clone(), |device| vec![device]);
     let Found { mut chosen, present, .. } = executors.find(&wanted, &Talk)?;
     if chosen.len() != 1 {
         let ids: Vec<&str> = chosen.iter().map(|place| place.device.id.as_str()).collect();
@@ -90,7 +93,7 @@ fn contender(command: &Command, executors: &Executors, side: &Side, name: &str) 
     Ok(runner::Side { options, place, present, ab })
 }
 
-/// The verdicts on side B against side A.
+/// Returns the verdicts on side B with side A as the reference.
 fn judge(paths: &[PathBuf], seed: u32) -> Result<Vec<CaseVerdict>> {
     let mut files = results::load_all(paths)?;
     let (Some(new), Some(mut reference)) = (files.pop(), files.pop()) else { return Ok(Vec::new()) };

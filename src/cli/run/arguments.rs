@@ -1,6 +1,6 @@
 //! The flags of `portamark run`, and what they resolve to.
 
-use crate::cli::subject::Subject;
+use crate::cli::selection::Selection;
 use crate::cli::values::parse_time;
 use crate::error::{Error, Result};
 use portamark_model::suite::Suite;
@@ -9,18 +9,18 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// Processes of each side of a comparison. Five are the least that a verdict is made of; with seven the
-/// interval is a quarter narrower.
+/// Default number of processes per side of `--ab`. A verdict needs at least five; seven make the confidence
+/// interval a quarter narrower.
 const COMPARED: u32 = 7;
-/// Measuring time of the `quick` suite on one device.
+/// Default measuring time of the `quick` suite per device.
 const QUICK_BUDGET: Duration = Duration::from_secs(90);
 
-/// In which state an execution finds the caches.
+/// State of the caches when an execution begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum CacheState {
-    /// Buffers rotate over twice the last-level cache, as in work on much data.
+    /// Cold: buffers rotate through twice the size of the last-level cache, as in work on large data.
     Rotated,
-    /// The same buffers each time, as in work that was just touched.
+    /// Warm: the same buffers each time, as in work on data that was just used.
     Warm,
 }
 
@@ -28,26 +28,26 @@ pub enum CacheState {
 #[derive(Debug, Clone, clap::Args)]
 pub struct Arguments {
     #[command(flatten)]
-    pub(super) subject: Subject,
-    /// Measuring time for each device, e.g. 90s or 5m. `quick` has 90s unless told otherwise.
+    pub(super) selection: Selection,
+    /// Limit the measuring time per device, e.g. 90s or 5m [default for `quick`: 90s].
     #[arg(long, value_name = "TIME", value_parser = parse_time)]
     pub(super) budget: Option<Duration>,
-    /// Sample each case at least so long, even when its median is known.
+    /// Sample each case for at least this long, even if its median is already precise.
     #[arg(long, value_name = "TIME", value_parser = parse_time)]
     pub(super) min_time: Option<Duration>,
-    /// Sample no case longer than this, even when its median is not known.
+    /// Stop sampling a case after this long, even if its median is not yet precise.
     #[arg(long, value_name = "TIME", value_parser = parse_time, default_value = "5s")]
     pub(super) max_time: Duration,
-    /// Run each case at least so long before it is sampled, and until two batches agree.
+    /// Warm up each case for at least this long, and until two batches agree.
     #[arg(long, value_name = "TIME", value_parser = parse_time, default_value = "200ms")]
     pub(super) warmup: Duration,
-    /// Stop sampling when the median is known within this fraction.
+    /// Stop sampling when the confidence interval of the median is within this fraction.
     #[arg(long, value_name = "FRACTION", default_value_t = 0.005)]
     pub(super) max_noise: f64,
-    /// What the caches hold when an execution begins.
+    /// Choose the state of the caches when an execution begins.
     #[arg(long, value_name = "STATE", default_value = "rotated")]
     pub(super) cache: CacheState,
-    /// Before the first case, let the device work until its clock is steady, at most so long.
+    /// Load the device before the first case until its clock is steady, for at most this long.
     #[arg(long, value_name = "TIME", value_parser = parse_time, num_args = 0..=1, require_equals = true, default_missing_value = "30s")]
     pub(super) settle: Option<Duration>,
     /// Measure each case in this many processes, in an order drawn by the seed; with --ab 7.
@@ -58,39 +58,39 @@ pub struct Arguments {
     /// variant=TEXT, kernels=DIR, binary=PORTAMARK, executor=COMMAND, case=KEY.
     #[arg(long, value_name = "SIDE")]
     pub(super) ab: Vec<String>,
-    /// Words of your own about this run, kept in the file.
+    /// Label this run; labels are stored in the result file.
     #[arg(long, value_name = "KEY=VALUE")]
     pub(super) label: Vec<String>,
-    /// Print the cases and, where rows of an earlier run tell, the predicted time; run nothing.
+    /// List the cases, with predicted times where an earlier run has rows of them, and run nothing.
     #[arg(long)]
     pub(super) dry_run: bool,
-    /// Go on with the newest interrupted run of this suite on this device.
+    /// Continue the newest interrupted run of this suite on this device.
     #[arg(long)]
     pub(super) resume: bool,
-    /// Folder of result files.
+    /// Write result files to this folder.
     #[arg(short, long, value_name = "DIR", default_value = "results/local")]
     pub(super) output: PathBuf,
-    /// Keep what was measured as a baseline of this name, for `compare --baseline`; it takes the place
-    /// of what the baseline had of these devices.
+    /// Save the results as a baseline of this name, for `compare --baseline`; they replace the results of the
+    /// same devices in it.
     #[arg(long, value_name = "NAME", conflicts_with_all = ["ab", "dry_run"])]
     pub(super) save_baseline: Option<String>,
-    /// Draw a report into this folder afterwards.
+    /// Write a report to this folder afterwards.
     #[arg(long, value_name = "DIR")]
     pub(super) report: Option<PathBuf>,
 }
 
 impl Arguments {
-    /// The user's words about the run.
+    /// Returns the labels of the run.
     pub(super) fn labels(&self) -> Result<BTreeMap<String, String>> {
         labels(&self.label)
     }
 
-    /// In how many processes each case is measured.
+    /// Returns the number of processes in which each case is measured.
     pub(super) fn repeats(&self) -> u32 {
         self.repeats.unwrap_or(if self.ab.is_empty() { 1 } else { COMPARED })
     }
 
-    /// What of the method the flags set.
+    /// Returns the settings of the method that the flags change.
     pub(super) fn settings(&self) -> Settings {
         Settings {
             min_time: self.min_time.unwrap_or_default(),
@@ -98,17 +98,17 @@ impl Arguments {
             warmup: self.warmup,
             max_noise: self.max_noise,
             rotate: self.cache == CacheState::Rotated,
-            ..self.subject.settings()
+            ..self.selection.settings()
         }
     }
 
-    /// Measuring time of a device, if it is limited.
+    /// Returns the limit on the measuring time per device; `None` if there is none.
     pub(super) fn budget(&self, suite: &Suite) -> Option<Duration> {
         self.budget.or((suite.name == "quick").then_some(QUICK_BUDGET))
     }
 }
 
-/// `KEY=VALUE` words as pairs.
+/// Parses `KEY=VALUE` labels.
 pub(in crate::cli) fn labels(words: &[String]) -> Result<BTreeMap<String, String>> {
     words
         .iter()

@@ -1,4 +1,4 @@
-//! Which kernels `portamark run` measures, as flags.
+//! Options of `portamark run` that choose kernels.
 
 use crate::error::{Error, Result};
 use portamark_model::suite::{Pattern, Suite};
@@ -6,42 +6,42 @@ use portamark_model::workload::Case;
 use portamark_runner::{self as runner, KernelChoice, OwnFile, Variants};
 use std::path::PathBuf;
 
-/// Whether kernels run with naga's run-time checks.
+/// Run-time checks that naga adds to kernels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum Checks {
-    /// Bounds, loops and divisions are not checked.
+    /// Without checks of bounds, loops and divisions.
     Off,
-    /// They are checked.
+    /// With these checks.
     On,
-    /// Both, a row of each.
+    /// Both, one row for each.
     Both,
 }
 
-/// Which kernels are measured.
+/// Options that choose kernels.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub struct Choosing {
-    /// Use this table of tuned variants, before the one that `tune` keeps beside the results.
+    /// Use this table of tuned variants before the one that `tune` stores beside the results.
     #[arg(long, value_name = "FILE", conflicts_with = "untuned")]
     tuned: Option<PathBuf>,
-    /// Use no table of tuned variants.
+    /// Ignore all tables of tuned variants.
     #[arg(long)]
     untuned: bool,
-    /// Use the first variant of each case whose text contains this, e.g. `rows8`.
+    /// Use the first variant of each case whose name contains this, e.g. `rows8`.
     #[arg(long, value_name = "TEXT", conflicts_with_all = ["tuned", "untuned"])]
     variant: Option<String>,
-    /// Measure every untuned variant of each case, a row each.
+    /// Measure every untuned variant of each case, one row for each.
     #[arg(long, conflicts_with_all = ["tuned", "untuned", "variant"])]
     all_variants: bool,
-    /// Run-time checks in kernels; without this as the variant has them, which is mostly off.
+    /// Choose run-time checks in kernels [default: as in the variant, mostly off].
     #[arg(long, value_name = "WHICH")]
     checks: Option<Checks>,
-    /// A kernel of your own, measured beside the built-in one for its cases; see docs/kernels.md.
+    /// Also measure this kernel of your own for its cases; see docs/kernels.md.
     #[arg(long, value_name = "FILE.wgsl")]
     kernel: Vec<PathBuf>,
 }
 
 impl Choosing {
-    /// What the flags say, with the user's kernels read.
+    /// Returns the choice of kernels, with the user's kernels read from their files.
     pub(super) fn resolve(&self) -> Result<KernelChoice> {
         let variants = match &self.variant {
             Some(text) => Variants::Named(text.clone()),
@@ -58,7 +58,7 @@ impl Choosing {
         Ok(KernelChoice { variants, checks, own })
     }
 
-    /// What gives a case several rows, by the name of its flag.
+    /// Returns the name of the option that gives a case several rows, if any.
     pub(super) fn several(&self) -> Option<&'static str> {
         let several = [
             (self.all_variants, "--all-variants"),
@@ -69,8 +69,8 @@ impl Choosing {
     }
 }
 
-/// The cases to run with kernels of the user's: those that they compute, which may be others than
-/// `suite` has; `filter` says which cases the command line leaves.
+/// Returns the cases for kernels of the user: those that they compute, also outside of `suite`, restricted by
+/// `filter`.
 pub(super) fn own_cases(own: &[OwnFile], suite: Suite, filter: &[Pattern]) -> Result<Suite> {
     let mut cases: Vec<Case> = Vec::new();
     for OwnFile { kernel, patterns, .. } in own {

@@ -1,14 +1,14 @@
-//! How far cases are kept apart, and which are tried again.
+//! Options of isolation and of repeating failed cases.
 
 use portamark_runner::{self as runner, Earlier};
 
-/// What has a child process of its own.
+/// Unit that gets a child process of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
 pub enum Isolate {
-    /// Each device; a fresh child follows one that failed.
+    /// One process per device; a new one after a failure.
     #[default]
     Device,
-    /// Each case: nothing of an earlier case can disturb it, and starting costs a moment.
+    /// One process per case: no earlier case can disturb it, at the cost of starting a process.
     Case,
 }
 
@@ -21,26 +21,26 @@ impl From<Isolate> for runner::Isolation {
     }
 }
 
-/// Which rows of an earlier run are made anew.
+/// Rows of an earlier run that are measured again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum Retry {
-    /// Those that failed, crashed, ran out of memory, or into their deadline.
+    /// Rows that failed, crashed, timed out or ran out of memory.
     Failed,
 }
 
-/// How far cases are kept apart, and which are tried again.
+/// Options of isolation and of repeating failed cases.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub struct Isolation {
-    /// What has a child process of its own.
+    /// Choose what gets a child process of its own.
     #[arg(long, value_name = "WHAT", default_value = "device")]
     pub(super) isolate: Isolate,
-    /// Go on with the newest run of this suite on this device, finished or not.
+    /// Continue the newest run of this suite on this device, finished or not, and measure these rows again.
     #[arg(long, value_name = "WHICH")]
     pub(super) retry: Option<Retry>,
 }
 
 impl Isolation {
-    /// What is done with an earlier run, where `resume` says whether an interrupted one goes on.
+    /// Returns how to treat an earlier run; `resume` continues an interrupted one.
     pub(super) fn earlier(&self, resume: bool) -> Earlier {
         match self.retry {
             Some(Retry::Failed) => Earlier::RetryFailed,

@@ -1,13 +1,15 @@
-//! `portamark run`: cases × devices → rows on disk.
+//! `portamark run`: measures cases × devices into rows on disk.
 
 mod ab;
 mod arguments;
 mod choosing;
 mod command;
+mod ending;
+mod flags;
 mod isolation;
 mod progress;
 mod side;
 
 pub(super) use arguments::labels;
-pub(super) use command::interrupt_flag;
-pub use command::{Command, run};
+pub use command::run;
+pub use flags::Command;

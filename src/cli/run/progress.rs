@@ -1,6 +1,6 @@
-//! How far a run is, on stderr.
+//! Progress of a run, on stderr.
 
-use super::super::note;
+use super::super::output::note;
 use super::super::talk::Talk;
 use portamark_executors::{BrowserServer, Ended, Progress as Shown};
 use portamark_model::device::Capabilities;
@@ -13,15 +13,15 @@ use std::cell::{Cell, OnceCell, RefCell};
 use std::io::IsTerminal;
 use std::sync::Arc;
 
-/// A bar on a terminal, plain lines otherwise, always on stderr; and on the page, where a browser takes
-/// part.
+/// Shows progress on stderr: a bar on a terminal, plain lines otherwise; also on the page, if a browser is
+/// measured.
 pub(super) struct Progress {
-    /// Made when the number of rows is known.
+    /// Created when the number of rows is known.
     bar: OnceCell<indicatif::ProgressBar>,
     total: Cell<usize>,
     at: Cell<usize>,
     audience: Option<Arc<BrowserServer>>,
-    /// The device and the case that run.
+    /// Device and case in progress.
     running: RefCell<Option<(String, String)>>,
 }
 
@@ -36,7 +36,7 @@ impl Progress {
         }
     }
 
-    /// Tells the page how far the run is, and of the row that was made last.
+    /// Sends the progress and the newest row to the page.
     fn show(&self, row: Option<Ended>) {
         let Some(audience) = &self.audience else { return };
         let (device, case) = self.running.borrow().clone().unzip();

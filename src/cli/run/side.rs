@@ -1,35 +1,34 @@
-//! One side of `run --ab`, as it is typed.
+//! One side of `run --ab`, as typed.
 
 use crate::cli::values::joined_words;
 use crate::error::{Error, Result};
 use portamark_model::workload::Case;
 use std::path::{Path, PathBuf};
 
-/// The words that a side may have before `=`.
+/// Words that may stand before `=`.
 const WORDS: [&str; 7] = ["device", "icd", "variant", "kernels", "binary", "executor", "case"];
 
-/// What a side is to be, where it differs from the other flags.
+/// Settings of one side, where they differ from the common options.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct Side {
-    /// A device as for `-d`.
+    /// Device, as for `-d`.
     pub(super) device: Option<String>,
     /// Manifest of the Vulkan driver.
     pub(super) icd: Option<PathBuf>,
-    /// Part of the text of the variant.
+    /// Part of the name of the variant.
     pub(super) variant: Option<String>,
-    /// Folder of kernel texts.
+    /// Folder of kernel sources.
     pub(super) kernels: Option<PathBuf>,
-    /// Another portamark, whose executor runs the kernels.
+    /// Path of another portamark, whose executor runs the kernels.
     pub(super) binary: Option<PathBuf>,
     /// Command of an external executor.
     pub(super) executor: Option<String>,
-    /// A case of its own in place of the suite.
+    /// Case to measure instead of the suite.
     pub(super) case: Option<Case>,
 }
 
 impl Side {
-    /// Reads `device words` or `word=value,word=value`; a comma that no word follows is part of the
-    /// value.
+    /// Parses a device, or `word=value,word=value`; a comma that no word follows belongs to the value.
     pub(super) fn parse(text: &str) -> Result<Self> {
         let wrong = |message: String| {
             Error::usage_hint(
@@ -63,7 +62,7 @@ impl Side {
         Ok(side)
     }
 
-    /// The side in words for its file: what was typed, but of a path only its last part.
+    /// Formats the side for its result file: as typed, but paths without their folders.
     pub(super) fn words(&self) -> String {
         let last = |path: &PathBuf| path.file_name().map(|name| name.to_string_lossy().into_owned());
         let command = |command: &String| {

@@ -1,7 +1,8 @@
-//! Clocks: the device's is tested as before a run, and the executor's own against the runner's.
+//! Checks of clocks: the device clock by the self-test that precedes a run, and the executor's host clock
+//! against the runner's.
 
 use super::Finding;
-use super::subject::Subject;
+use super::candidate::Candidate;
 use crate::self_test::self_test;
 use portamark_executors::Fault;
 use portamark_executors::protocol::Sampled;
@@ -10,42 +11,42 @@ use portamark_results::TimerChoice;
 use portamark_stats::median_of_unsorted;
 use web_time::Instant;
 
-/// The first that a device does is used.
+/// Cases to try; the first one that the device supports is used.
 const CASES: [&str; 3] =
     ["gemm f32 m256 n256 k256 nn", "stream f32 scale n1048576", "attention f32 b1 hq8 q128 kv128 d64"];
-/// Batches are made so long that what lies between two processes is small beside them.
+/// Duration of a batch in seconds, long enough that communication between the processes is negligible.
 const BATCH_S: f64 = 0.1;
 const MOST_EXECUTIONS: u32 = 1 << 14;
 const BATCHES: usize = 5;
 const PAIRS: usize = 9;
 const TRIES: usize = 3;
-/// The host's time of a long batch is at least this part of what the runner waits for it, and at most
-/// all of it, to a hundredth.
+/// Minimum and maximum host time that the executor may report for a long batch, as a fraction of the time
+/// that the runner waits for it.
 const LEAST_PART: f64 = 0.7;
 const MOST_PART: f64 = 1.01;
-/// Four times the executions take between so many times the time.
+/// Accepted range of the time ratio for four times the executions.
 const FOUR: (f64, f64) = (2.5, 6.5);
 
-/// The checks `clock`, `host-time` and `k`.
-pub(super) fn check(subject: &mut Subject) -> Vec<Finding> {
-    let (_, handle) = match subject.first_of(&CASES, 1) {
+/// Runs the checks `clock`, `host-time` and `k`.
+pub(super) fn check(candidate: &mut Candidate) -> Vec<Finding> {
+    let (_, handle) = match candidate.first_of(&CASES, 1) {
         Ok(found) => found,
         Err(words) => return vec![Finding::failed("clock", words)],
     };
     let findings = vec![
-        device(subject, handle),
-        Finding::of("host-time", tried(|| host(subject, handle))),
-        Finding::of("k", tried(|| executions(subject, handle))),
+        device(candidate, handle),
+        Finding::of("host-time", tried(|| host(candidate, handle))),
+        Finding::of("k", tried(|| executions(candidate, handle))),
     ];
-    // What cannot be released was found out before.
-    let _ = subject.release(handle);
+    // An earlier check has already reported a failing release.
+    let _ = candidate.release(handle);
     findings
 }
 
-/// What the self-test says of the device's clock. One that is not trusted is no breach: rows are timed
-/// by the host's then.
-fn device(subject: &mut Subject, handle: u32) -> Finding {
-    match self_test(&mut *subject.executor, subject.device, handle, subject.deadline) {
+/// Runs the self-test on the device clock. An untrusted clock does not violate the protocol: rows then use
+/// the host clock.
+fn device(candidate: &mut Candidate, handle: u32) -> Finding {
+    match self_test(&mut *candidate.executor, candidate.device, handle, candidate.deadline) {
         Err(fault) => Finding::failed("clock", format!("the self-test ended: {fault}")),
         Ok(report) if report.chosen == TimerChoice::Device => Finding::passed(
             "clock",
@@ -61,24 +62,25 @@ fn device(subject: &mut Subject, handle: u32) -> Finding {
     }
 }
 
-/// The median host time of batches of `k` by the executor and by the runner, in seconds.
-fn times(subject: &mut Subject, handle: u32, k: u32) -> Result<(f64, f64), String> {
+/// Returns the median host time of batches of `k` executions in seconds, as reported by the executor and as
+/// measured by the runner.
+fn times(candidate: &mut Candidate, handle: u32, k: u32) -> Result<(f64, f64), String> {
     let (mut told, mut waited) = (Vec::new(), Vec::new());
     for _ in 0..BATCHES {
         let started = Instant::now();
-        let sampled = subject.executor.sample(handle, k, 0, subject.deadline);
+        let sampled = candidate.executor.sample(handle, k, 0, candidate.deadline);
         waited.push(started.elapsed().as_secs_f64());
         told.push(sampled.map_err(|fault| format!("sample: {fault}"))?.host_ns as f64 * 1e-9);
     }
     Ok((median_of_unsorted(&mut told).unwrap_or(0.0), median_of_unsorted(&mut waited).unwrap_or(0.0)))
 }
 
-/// Executions for which the runner waits for about [`BATCH_S`].
-fn batch(subject: &mut Subject, handle: u32) -> Result<u32, String> {
+/// Returns the number of executions for which the runner waits about [`BATCH_S`].
+fn batch(candidate: &mut Candidate, handle: u32) -> Result<u32, String> {
     let mut k = 1;
     loop {
         let started = Instant::now();
-        subject.sample(handle, k, 0)?;
+        candidate.sample(handle, k, 0)?;
         if started.elapsed().as_secs_f64() >= BATCH_S || k >= MOST_EXECUTIONS {
             return Ok(k);
         }
@@ -86,9 +88,9 @@ fn batch(subject: &mut Subject, handle: u32) -> Result<u32, String> {
     }
 }
 
-fn host(subject: &mut Subject, handle: u32) -> Result<String, String> {
-    let k = batch(subject, handle)?;
-    let (told_s, waited_s) = times(subject, handle, k)?;
+fn host(candidate: &mut Candidate, handle: u32) -> Result<String, String> {
+    let k = batch(candidate, handle)?;
+    let (told_s, waited_s) = times(candidate, handle, k)?;
     let (told, waited) = (units::seconds(told_s), units::seconds(waited_s));
     if told_s > waited_s * MOST_PART {
         return Err(format!("{k} executions take {told} by the executor, and were waited for {waited}"));
@@ -99,13 +101,13 @@ fn host(subject: &mut Subject, handle: u32) -> Result<String, String> {
     Ok(format!("{told} of the {waited} that the runner waits for {k} executions"))
 }
 
-/// Four times the executions take about four times as long; the two take turns, so that what disturbs
-/// one disturbs the other.
-fn executions(subject: &mut Subject, handle: u32) -> Result<String, String> {
-    let k = (batch(subject, handle)? / 4).max(1);
+/// Checks that four times the executions take about four times as long. Both batch sizes alternate, so that
+/// disturbances affect both.
+fn executions(candidate: &mut Candidate, handle: u32) -> Result<String, String> {
+    let k = (batch(candidate, handle)? / 4).max(1);
     let mut ratios = Vec::new();
     for _ in 0..PAIRS {
-        let [once, four] = [k, 4 * k].map(|k| subject.executor.sample(handle, k, 0, subject.deadline));
+        let [once, four] = [k, 4 * k].map(|k| candidate.executor.sample(handle, k, 0, candidate.deadline));
         let ns = |sampled: Result<Sampled, Fault>| {
             sampled.map(|sampled| sampled.host_ns.max(1) as f64).map_err(|fault| format!("sample: {fault}"))
         };
@@ -117,7 +119,8 @@ fn executions(subject: &mut Subject, handle: u32) -> Result<String, String> {
     if (FOUR.0..FOUR.1).contains(&ratio) { Ok(words) } else { Err(words) }
 }
 
-/// The first of a few tries that passes, or the last: a busy machine disturbs one, and hardly all.
+/// Returns the first of a few attempts that passes, or the last one: a busy machine may disturb one, but
+/// hardly all.
 fn tried(mut attempt: impl FnMut() -> Result<String, String>) -> Result<String, String> {
     let mut last = attempt();
     for _ in 1..TRIES {

@@ -1,48 +1,49 @@
-//! What a check of an executor found.
+//! Results of conformance checks.
 
 use serde::Serialize;
 use std::fmt;
 
-/// How a check ended.
+/// Outcome of a conformance check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Outcome {
-    /// As the protocol has it.
+pub enum CheckOutcome {
+    /// The executor conforms to the protocol.
     Passed,
-    /// Against the protocol: numbers of this executor are worth nothing.
+    /// The executor violates the protocol; its results must not be trusted.
     Failed,
-    /// It could not be tried.
+    /// The check could not be run.
     LeftOut,
 }
 
-/// One check.
+/// Result of one conformance check.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Finding {
-    /// Which, in one word, as in docs/executor-protocol.md.
+    /// Name of the check, one word, as in docs/executor-protocol.md.
     pub check: &'static str,
-    /// How it ended.
-    pub outcome: Outcome,
-    /// What was seen, in words.
+    /// Whether the check passed, failed or could not be run.
+    pub outcome: CheckOutcome,
+    /// Description of what was observed.
     pub words: String,
 }
 
 impl Finding {
-    /// A check that passed.
+    /// Creates the result of a check that passed.
     pub fn passed(check: &'static str, words: impl Into<String>) -> Self {
-        Finding { check, outcome: Outcome::Passed, words: words.into() }
+        Finding { check, outcome: CheckOutcome::Passed, words: words.into() }
     }
 
-    /// A check that failed.
+    /// Creates the result of a check that failed.
     pub fn failed(check: &'static str, words: impl Into<String>) -> Self {
-        Finding { check, outcome: Outcome::Failed, words: words.into() }
+        Finding { check, outcome: CheckOutcome::Failed, words: words.into() }
     }
 
-    /// A check that could not be tried.
+    /// Creates the result of a check that could not be run.
     pub fn left_out(check: &'static str, words: impl Into<String>) -> Self {
-        Finding { check, outcome: Outcome::LeftOut, words: words.into() }
+        Finding { check, outcome: CheckOutcome::LeftOut, words: words.into() }
     }
 
-    /// `Ok` is what was seen, `Err` what is wrong.
+    /// Creates a passed check from `Ok`, which describes what was observed, or a failed one from `Err`, which
+    /// says what is wrong.
     pub fn of(check: &'static str, result: Result<String, String>) -> Self {
         match result {
             Ok(words) => Finding::passed(check, words),
@@ -54,9 +55,9 @@ impl Finding {
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let outcome = match self.outcome {
-            Outcome::Passed => "ok",
-            Outcome::Failed => "FAILED",
-            Outcome::LeftOut => "left out",
+            CheckOutcome::Passed => "ok",
+            CheckOutcome::Failed => "FAILED",
+            CheckOutcome::LeftOut => "left out",
         };
         write!(f, "{outcome:<9} {:<10} {}", self.check, self.words)
     }

@@ -1,11 +1,11 @@
-//! Inputs bit for bit: cases whose output is an input.
+//! Checks that inputs are bit-exact, with cases whose output is an input.
 
 use super::Finding;
-use super::subject::{Refused, Subject};
+use super::candidate::{Candidate, Refused};
 use portamark_model::workload::{Case, Distribution, Inputs, Tile};
 
-/// Outputs of these are elements of an input, unrounded: copies, moves, and attention over one key,
-/// which is its value.
+/// Cases whose outputs are unrounded input elements: copies, moves, and attention over one key, which returns
+/// its value.
 const CASES: [&str; 7] = [
     "stream f32 copy n4096",
     "attention f32 b1 hq4 hkv2 q1 kv1 d64",
@@ -17,14 +17,14 @@ const CASES: [&str; 7] = [
 ];
 const SETS: u32 = 3;
 
-/// Every set of every distribution and two seeds.
-pub(super) fn check(subject: &mut Subject) -> Finding {
+/// Checks every buffer set with all distributions and two seeds.
+pub(super) fn check(candidate: &mut Candidate) -> Finding {
     const CHECK: &str = "inputs";
     let (mut seen, mut left_out) = (Vec::new(), Vec::new());
     for key in CASES {
         let case: Case = key.parse().expect("a valid key");
-        match of_case(subject, &case) {
-            Ok(()) => seen.push(key.split(' ').take(2).collect::<Vec<_>>().join(" ")),
+        match of_case(candidate, &case) {
+            Ok(()) => seen.push(format!("{} {}", case.family(), case.precision())),
             Err(Wrong::Unsupported) => left_out.push(key),
             Err(Wrong::Words(words)) => return Finding::failed(CHECK, format!("{key}: {words}")),
         }
@@ -43,18 +43,18 @@ enum Wrong {
     Words(String),
 }
 
-fn of_case(subject: &mut Subject, case: &Case) -> Result<(), Wrong> {
+fn of_case(candidate: &mut Candidate, case: &Case) -> Result<(), Wrong> {
     for seed in [1, 0xdead_beef] {
         for dist in Distribution::ALL {
-            let request = subject.request(case, SETS).map_err(wrong)?;
-            let handle = subject
+            let request = candidate.request(case, SETS).map_err(wrong)?;
+            let handle = candidate
                 .prepare(request.but(|it| {
                     it.seed = seed;
                     it.dist = dist;
                 }))
                 .map_err(wrong)?;
-            let words = compare(subject, case, handle, seed, dist);
-            subject.release(handle).map_err(Wrong::Words)?;
+            let words = compare(candidate, case, handle, seed, dist);
+            candidate.release(handle).map_err(Wrong::Words)?;
             words.map_err(Wrong::Words)?;
         }
     }
@@ -69,16 +69,16 @@ fn wrong(refused: Refused) -> Wrong {
 }
 
 fn compare(
-    subject: &mut Subject,
+    candidate: &mut Candidate,
     case: &Case,
     handle: u32,
     seed: u32,
     dist: Distribution,
 ) -> Result<(), String> {
-    subject.sample(handle, SETS, 0)?;
+    candidate.sample(handle, SETS, 0)?;
     for set in 0..SETS {
         let points = case.points(Tile::ONE, seed);
-        let (values, _) = subject.read(handle, set, &points)?;
+        let (values, _) = candidate.read(handle, set, &points)?;
         let expected = case.expected(Inputs::new(seed, set).of(dist), &points);
         let differs =
             |(value, expected): (&f64, &portamark_model::workload::Expected)| *value != expected.value;

@@ -1,24 +1,24 @@
-//! Messages: the handshake, versions, lines that are none, requests that cannot be served, the end.
+//! Checks of messages: handshake, versions, malformed lines, requests that cannot be served, and shutdown.
 
 use super::Finding;
-use super::subject::{Refused, Subject};
+use super::candidate::{Candidate, Refused};
 use portamark_executors::FaultKind;
 use portamark_executors::protocol::{PROTOCOL, Prepare, Request, Response};
 use portamark_model::device::Takes;
 use portamark_model::workload::Case;
 use std::time::Duration;
 
-/// The executor ends within this after `bye`.
+/// Maximum time from `bye` to the end of the executor.
 const FAREWELL: Duration = Duration::from_secs(5);
 
-/// The device says of itself what it must, and the same when it is asked again.
-pub(super) fn devices(subject: &mut Subject) -> Finding {
+/// Checks that the device describes itself completely, and identically when asked again.
+pub(super) fn devices(candidate: &mut Candidate) -> Finding {
     const CHECK: &str = "hello";
-    let (name, devices) = match subject.executor.hello(subject.deadline) {
+    let (name, devices) = match candidate.executor.hello(candidate.deadline) {
         Ok(answer) => answer,
         Err(fault) => return Finding::failed(CHECK, fault.reason),
     };
-    let device = subject.device;
+    let device = candidate.device;
     if !devices.contains(device) {
         return Finding::failed(CHECK, format!("{} is not the same when asked again", device.id));
     }
@@ -41,10 +41,11 @@ pub(super) fn devices(subject: &mut Subject) -> Finding {
     Finding::passed(CHECK, format!("{name}: {} takes {takes}", device.id))
 }
 
-/// Another version is answered with the own one or an error, and what is not known is ignored.
-pub(super) fn versions(subject: &mut Subject) -> Vec<Finding> {
+/// Checks that another protocol version is answered with the executor's own or an error, and that unknown
+/// fields are ignored.
+pub(super) fn versions(candidate: &mut Candidate) -> Vec<Finding> {
     const CHECK: &str = "versions";
-    let other = match subject.executor.call(&Request::Hello { protocol: 999 }, subject.deadline) {
+    let other = match candidate.executor.call(&Request::Hello { protocol: 999 }, candidate.deadline) {
         Ok(Response::Hello { protocol: PROTOCOL, .. }) => Ok("protocol 999 is answered with 1".to_string()),
         Ok(Response::Hello { protocol, .. }) => {
             Err(format!("protocol 999 is answered with {protocol}, and this one is {PROTOCOL}"))
@@ -55,7 +56,7 @@ pub(super) fn versions(subject: &mut Subject) -> Vec<Finding> {
     };
     let mut findings = vec![Finding::of(CHECK, other)];
     let line = r#"{"request":"hello","protocol":1,"of a later version":{"deep":[1,2]}}"#;
-    if let Some(answer) = subject.executor.line(line, subject.deadline) {
+    if let Some(answer) = candidate.executor.line(line, candidate.deadline) {
         findings.push(Finding::of(
             "unknown",
             match answer {
@@ -70,8 +71,9 @@ pub(super) fn versions(subject: &mut Subject) -> Vec<Finding> {
     findings
 }
 
-/// Lines that are no request get an error each, and nothing else happens.
-pub(super) fn lines(subject: &mut Subject) -> Option<Finding> {
+/// Checks that each malformed line is answered with an error and has no other effect. Returns `None` if the
+/// executor does not read lines.
+pub(super) fn lines(candidate: &mut Candidate) -> Option<Finding> {
     const CHECK: &str = "lines";
     let lines = [
         "this is no JSON",
@@ -82,7 +84,7 @@ pub(super) fn lines(subject: &mut Subject) -> Option<Finding> {
         "{}",
     ];
     for line in lines {
-        match subject.executor.line(line, subject.deadline)? {
+        match candidate.executor.line(line, candidate.deadline)? {
             Ok(Response::Error { reason, .. }) if !reason.trim().is_empty() => {}
             Ok(other) => {
                 return Some(Finding::failed(CHECK, format!("`{line}` is answered with {}", short(&other))));
@@ -92,31 +94,31 @@ pub(super) fn lines(subject: &mut Subject) -> Option<Finding> {
     }
     Some(Finding::of(
         CHECK,
-        still_there(subject).map(|()| format!("{} of them refused, one by one", lines.len())),
+        still_there(candidate).map(|()| format!("{} of them refused, one by one", lines.len())),
     ))
 }
 
-/// It answers `hello` as before.
-fn still_there(subject: &mut Subject) -> Result<(), String> {
-    subject.executor.hello(subject.deadline).map(|_| ()).map_err(|fault| format!("afterwards: {fault}"))
+/// Checks that the executor still answers `hello`.
+fn still_there(candidate: &mut Candidate) -> Result<(), String> {
+    candidate.executor.hello(candidate.deadline).map(|_| ()).map_err(|fault| format!("afterwards: {fault}"))
 }
 
 fn short(response: &Response) -> String {
     serde_json::to_string(response).unwrap_or_default().chars().take(80).collect()
 }
 
-/// What cannot be done is refused with the right status, and the executor goes on.
-pub(super) fn refusals(subject: &mut Subject) -> Finding {
-    Finding::of("refusals", refused(subject))
+/// Checks that impossible requests are refused with the right status and that the executor keeps running.
+pub(super) fn refusals(candidate: &mut Candidate) -> Finding {
+    Finding::of("refusals", refused(candidate))
 }
 
-fn refused(subject: &mut Subject) -> Result<String, String> {
-    let generation = subject.executor.generation();
-    let (case, handle) = subject.first_of(&["gemm f32 m48 n40 k64 nn", "stream f32 scale n4096"], 2)?;
+fn refused(candidate: &mut Candidate) -> Result<String, String> {
+    let generation = candidate.executor.generation();
+    let (case, handle) = candidate.first_of(&["gemm f32 m48 n40 k64 nn", "stream f32 scale n4096"], 2)?;
     let len = case.output().len;
     let request =
-        |subject: &Subject| subject.request(&case, 1).map_err(|_| "it was prepared before".to_string());
-    let base = request(subject)?;
+        |candidate: &Candidate| candidate.request(&case, 1).map_err(|_| "it was prepared before".to_string());
+    let base = request(candidate)?;
     let mut said = Vec::new();
     let mut expect =
         |what: &str, found: Result<(), portamark_executors::Fault>, kinds: &[FaultKind]| match found {
@@ -132,7 +134,7 @@ fn refused(subject: &mut Subject) -> Result<String, String> {
                 Ok(())
             }
         };
-    let (executor, deadline) = (&mut *subject.executor, subject.deadline);
+    let (executor, deadline) = (&mut *candidate.executor, candidate.deadline);
     let failed = [FaultKind::Failed];
     let mut prepare = |prepare: Prepare| executor.prepare(prepare, deadline).map(|_| ());
     let other = base.clone().but(|it| it.device = "no/such device".into());
@@ -142,7 +144,7 @@ fn refused(subject: &mut Subject) -> Result<String, String> {
     let small = base.clone().but(|it| it.memory_limit = 1);
     expect("a memory limit of one byte", prepare(small), &[FaultKind::OutOfMemory])?;
     expect("no buffer set", prepare(base.clone().but(|it| it.sets = 0)), &failed)?;
-    if subject.device.takes == Takes::Cases {
+    if candidate.device.takes == Takes::Cases {
         let unknown = base.but(|it| it.case = "frobnicate f32 n4".into());
         expect("an unknown family", prepare(unknown), &[FaultKind::Unsupported, FaultKind::Failed])?;
     }
@@ -158,27 +160,27 @@ fn refused(subject: &mut Subject) -> Result<String, String> {
         return Err("one of the requests ended the executor".into());
     }
     let count = said.len();
-    still_works(subject, &case).map(|()| format!("{count} kinds refused with status and reason"))
+    still_works(candidate, &case).map(|()| format!("{count} kinds refused with status and reason"))
 }
 
-/// A case can be prepared as before.
-fn still_works(subject: &mut Subject, case: &Case) -> Result<(), String> {
+/// Checks that a case can still be prepared and run.
+fn still_works(candidate: &mut Candidate, case: &Case) -> Result<(), String> {
     let after = |words: String| format!("afterwards: {words}");
     let handle =
-        subject.request(case, 1).and_then(|request| subject.prepare(request)).map_err(|refused| {
+        candidate.request(case, 1).and_then(|request| candidate.prepare(request)).map_err(|refused| {
             after(match refused {
                 Refused::Unsupported(reason) => reason,
                 Refused::Fault(fault) => fault.reason,
             })
         })?;
-    subject.sample(handle, 1, 0).map_err(after)?;
-    subject.release(handle).map_err(after)
+    candidate.sample(handle, 1, 0).map_err(after)?;
+    candidate.release(handle).map_err(after)
 }
 
-/// It ends by itself after `bye`.
-pub(super) fn farewell(subject: &mut Subject) -> Finding {
+/// Checks that the executor ends by itself after `bye`.
+pub(super) fn farewell(candidate: &mut Candidate) -> Finding {
     const CHECK: &str = "bye";
-    match subject.executor.leave(FAREWELL) {
+    match candidate.executor.leave(FAREWELL) {
         Some(true) => Finding::passed(CHECK, "it ends by itself after `bye`"),
         Some(false) => {
             let words = format!(

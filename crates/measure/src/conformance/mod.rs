@@ -1,12 +1,13 @@
-//! Whether an executor keeps the protocol: what `portamark executor-check` runs any of them through.
+//! Conformance tests of the executor protocol, run by `portamark executor-check`.
 
+mod candidate;
+mod checks;
 mod clock;
 mod finding;
 mod inputs;
 mod messages;
 mod outputs;
 mod proofs;
-mod subject;
 
-pub use finding::{Finding, Outcome};
-pub use subject::check;
+pub use checks::check;
+pub use finding::{CheckOutcome, Finding};

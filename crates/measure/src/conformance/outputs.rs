@@ -1,35 +1,36 @@
-//! Outputs are those of the executions that were asked for: poison, sets, and k.
+//! Checks that outputs come from the requested executions: poison, buffer sets, and k.
 
 use super::Finding;
-use super::subject::Subject;
+use super::candidate::Candidate;
 use crate::verify::Oracle;
 use portamark_model::workload::{Case, Inputs, Tile};
 
-/// The first that a device does is used.
+/// Cases to try; the first one that the device supports is used.
 const CASES: [&str; 3] =
     ["gemm f32 m48 n40 k64 nn", "stream f32 scale n4096", "attention f32 b1 hq2 q16 kv16 d64"];
 const SETS: u32 = 3;
 
-/// The checks `poison`, `sets` and `fresh`.
-pub(super) fn check(subject: &mut Subject) -> Vec<Finding> {
-    let (case, handle) = match subject.first_of(&CASES, SETS) {
+/// Runs the checks `poison`, `sets` and `fresh`.
+pub(super) fn check(candidate: &mut Candidate) -> Vec<Finding> {
+    let (case, handle) = match candidate.first_of(&CASES, SETS) {
         Ok(found) => found,
         Err(words) => return vec![Finding::failed("poison", words)],
     };
-    let mut findings = vec![Finding::of("poison", poison(subject, &case, handle))];
-    findings.push(Finding::of("sets", sets(subject, &case, handle)));
-    findings.push(Finding::of("fresh", fresh(subject, &case, handle)));
-    if let Err(words) = subject.release(handle) {
+    let mut findings = vec![Finding::of("poison", poison(candidate, &case, handle))];
+    findings.push(Finding::of("sets", sets(candidate, &case, handle)));
+    findings.push(Finding::of("fresh", fresh(candidate, &case, handle)));
+    if let Err(words) = candidate.release(handle) {
         findings.push(Finding::failed("release", words));
     }
     findings
 }
 
-/// Whether all of `set`'s output is poison, by the executor's count and by the values that it gives.
-fn is_poison(subject: &mut Subject, case: &Case, handle: u32, set: u32) -> Result<bool, String> {
+/// Whether the whole output of `set` is poison, both by the executor's count and by the values read. Fails if
+/// the two disagree.
+fn is_poison(candidate: &mut Candidate, case: &Case, handle: u32, set: u32) -> Result<bool, String> {
     let len = case.output().len;
     let points = [0, len / 2, len - 1];
-    let (values, poisoned) = subject.read(handle, set, &points)?;
+    let (values, poisoned) = candidate.read(handle, set, &points)?;
     let nan = values.iter().all(|value| value.is_nan());
     match (poisoned == len, nan) {
         (true, true) => Ok(true),
@@ -39,28 +40,29 @@ fn is_poison(subject: &mut Subject, case: &Case, handle: u32, set: u32) -> Resul
     }
 }
 
-/// What is poisoned holds poison, at first and again after it was computed.
-fn poison(subject: &mut Subject, case: &Case, handle: u32) -> Result<String, String> {
+/// Checks that poisoned outputs hold poison, both before the first execution and after one.
+fn poison(candidate: &mut Candidate, case: &Case, handle: u32) -> Result<String, String> {
     for round in ["before the first execution", "after an execution"] {
-        subject.poison(handle)?;
+        candidate.poison(handle)?;
         for set in 0..SETS {
-            if !is_poison(subject, case, handle, set)? {
+            if !is_poison(candidate, case, handle, set)? {
                 return Err(format!("set {set} is not poison when it was poisoned {round}"));
             }
         }
-        subject.sample(handle, SETS, 0)?;
+        candidate.sample(handle, SETS, 0)?;
     }
     Ok(format!("every element of {SETS} sets of {case}, before and after executions"))
 }
 
-/// k executions from a set on write those sets and no other, and an empty batch none.
-fn sets(subject: &mut Subject, case: &Case, handle: u32) -> Result<String, String> {
+/// Checks that k executions write the k sets from the first one on and no other, and that an empty batch
+/// writes none.
+fn sets(candidate: &mut Candidate, case: &Case, handle: u32) -> Result<String, String> {
     for (k, first) in [(0, 0), (1, 0), (1, 2), (2, 2), (2, 0), (3, 1), (7, 1)] {
-        subject.poison(handle)?;
-        subject.sample(handle, k, first)?;
+        candidate.poison(handle)?;
+        candidate.sample(handle, k, first)?;
         let written = |set: u32| (0..k).any(|i| (first + i) % SETS == set);
         for set in 0..SETS {
-            match (is_poison(subject, case, handle, set)?, written(set)) {
+            match (is_poison(candidate, case, handle, set)?, written(set)) {
                 (true, true) => {
                     return Err(format!("k {k} from set {first} of {SETS} left set {set} unwritten"));
                 }
@@ -74,14 +76,14 @@ fn sets(subject: &mut Subject, case: &Case, handle: u32) -> Result<String, Strin
     Ok("k executions write the sets that follow the first, and no other".into())
 }
 
-/// Each set's output is of its own inputs, computed anew in every batch.
-fn fresh(subject: &mut Subject, case: &Case, handle: u32) -> Result<String, String> {
+/// Checks that every batch recomputes each set's output from the set's own inputs.
+fn fresh(candidate: &mut Candidate, case: &Case, handle: u32) -> Result<String, String> {
     for round in 0..2 {
-        subject.poison(handle)?;
-        subject.sample(handle, SETS, round)?;
+        candidate.poison(handle)?;
+        candidate.sample(handle, SETS, round)?;
         for set in 0..SETS {
             let oracle = Oracle::new(case, Inputs::new(1, set), Tile::ONE);
-            let (values, poisoned) = subject.read(handle, set, &oracle.points)?;
+            let (values, poisoned) = candidate.read(handle, set, &oracle.points)?;
             if let Some(reason) = oracle.compare(&values, poisoned).reason() {
                 return Err(format!("set {set} of {case}, batch {}: {reason}", round + 1));
             }

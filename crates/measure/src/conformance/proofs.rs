@@ -1,11 +1,11 @@
-//! Small cases of every family against the oracle.
+//! Checks small cases of every family against the oracle.
 
 use super::Finding;
-use super::subject::{Refused, Subject};
+use super::candidate::{Candidate, Refused};
 use crate::verify::Oracle;
 use portamark_model::workload::{Case, Distribution, Inputs, Tile};
 
-/// Sizes that divide nothing, and each thing that a case can have.
+/// Cases that cover every family and option, mostly with sizes that are not multiples of a tile.
 const CASES: [&str; 37] = [
     "gemm f32 m33 n65 k17 nn",
     "gemm f32 m33 n65 k130 nt",
@@ -46,18 +46,18 @@ const CASES: [&str; 37] = [
     "gemm f32 m1 n1 k1 nn",
 ];
 
-/// Each is proven, or unsupported with a reason.
-pub(super) fn check(subject: &mut Subject) -> Finding {
+/// Checks that each case is proven, or reported as unsupported with a reason.
+pub(super) fn check(candidate: &mut Candidate) -> Finding {
     const CHECK: &str = "proof";
     let (mut proven, mut unsupported) = (0, Vec::new());
     for key in CASES {
         let case: Case = key.parse().expect("a valid key");
-        match prove(subject, &case) {
+        match prove(candidate, &case) {
             Ok(None) => proven += 1,
             Ok(Some(reason)) if reason.trim().is_empty() => {
                 return Finding::failed(CHECK, format!("{key} is unsupported for no reason"));
             }
-            Ok(Some(_)) => unsupported.push(key.split(' ').take(2).collect::<Vec<_>>().join(" ")),
+            Ok(Some(_)) => unsupported.push(format!("{} {}", case.family(), case.precision())),
             Err(words) => return Finding::failed(CHECK, format!("{key}: {words}")),
         }
     }
@@ -72,25 +72,25 @@ pub(super) fn check(subject: &mut Subject) -> Finding {
     Finding::passed(CHECK, format!("{proven} cases{rest}"))
 }
 
-/// Proves the second set of `case`; the reason where it is unsupported.
-fn prove(subject: &mut Subject, case: &Case) -> Result<Option<String>, String> {
+/// Verifies the output of the second buffer set of `case`. Returns the reason if the case is unsupported.
+fn prove(candidate: &mut Candidate, case: &Case) -> Result<Option<String>, String> {
     let refused = |refused| match refused {
         Refused::Unsupported(reason) => Ok(Some(reason)),
         Refused::Fault(fault) => Err(fault.reason),
     };
-    let request = match subject.request(case, 2) {
+    let request = match candidate.request(case, 2) {
         Ok(request) => request,
         Err(reason) => return refused(reason),
     };
     let tile = request.plan.as_ref().map_or(Tile::ONE, |plan| plan.tile);
-    let handle = match subject.prepare(request) {
+    let handle = match candidate.prepare(request) {
         Ok(handle) => handle,
         Err(reason) => return refused(reason),
     };
-    subject.poison(handle)?;
-    subject.sample(handle, 1, 1)?;
+    candidate.poison(handle)?;
+    candidate.sample(handle, 1, 1)?;
     let oracle = Oracle::new(case, Inputs::new(1, 1).of(Distribution::Uniform), tile);
-    let (values, poisoned) = subject.read(handle, 1, &oracle.points)?;
-    subject.release(handle)?;
+    let (values, poisoned) = candidate.read(handle, 1, &oracle.points)?;
+    candidate.release(handle)?;
     oracle.compare(&values, poisoned).reason().map_or(Ok(None), Err)
 }

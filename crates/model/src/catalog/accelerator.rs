@@ -1,171 +1,147 @@
-//! What is published of accelerators.
+//! Catalogue of published accelerator figures.
 
-use super::check::{self, CatalogError};
 use super::names;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::sync::LazyLock;
 
-/// The catalogue that comes with portamark.
-const EMBEDDED: &str = include_str!("accelerators.toml");
-
-/// The schema of the catalogue that this version reads.
+/// Version of the catalogue format that this version of portamark reads.
 pub(super) const SCHEMA: u32 = 1;
 
-/// Accelerators with their published figures.
+/// Catalogue of accelerators with their published figures.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Catalog {
-    /// Version of the form of this file.
+    /// Version of the file format.
     pub schema: u32,
-    /// When the figures were gathered: year, month and day.
+    /// Date on which the figures were compiled: year, month and day.
     pub compiled: String,
-    /// One for each part that is sold under its own name.
+    /// One entry for each product sold under its own name.
     #[serde(rename = "accelerator")]
     pub accelerators: Vec<Accelerator>,
 }
 
-/// One accelerator. Figures that are not known are absent and named in `missing`.
+/// Published figures of one accelerator. Unknown figures are absent and listed in `missing`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Accelerator {
-    /// A short name that is unique in the catalogue.
+    /// Short name, unique in the catalogue, e.g. `nvidia-h20`.
     pub id: String,
-    /// Who makes it.
+    /// Name of the vendor, e.g. `NVIDIA`.
     pub vendor: String,
-    /// The name it is known by, without its vendor.
+    /// Product name without the vendor, e.g. `H20`.
     pub name: String,
-    /// What drivers call it.
+    /// Names that drivers report for it.
     pub aliases: Vec<String>,
-    /// PCI ids `vendor:device`, hexadecimal, that no other part has.
+    /// PCI ids `vendor:device` in hexadecimal that no other product has.
     #[serde(default)]
     pub pci: Vec<String>,
-    /// `gpu`, `npu` or `cpu-software`.
+    /// Class of device: `gpu`, `npu` or `cpu-software`.
     pub class: String,
-    /// Where it is sold: `global` or `china`.
+    /// Market in which it is sold: `global` or `china`.
     pub market: String,
-    /// The year of its launch.
+    /// Launch year; `None` if unknown.
     pub launch_year: Option<u32>,
-    /// Memory as its vendor labels it, GiB or GB.
+    /// Memory capacity as labelled by the vendor, in GiB or GB; `None` if unknown.
     pub memory_gib: Option<f64>,
-    /// E.g. `HBM3`.
+    /// Type of memory, e.g. `HBM3`; `None` if unknown.
     pub memory_type: Option<String>,
-    /// Bandwidth of its memory, 10⁹ bytes per second.
+    /// Memory bandwidth in GB/s (10⁹ bytes per second); `None` if unknown.
     pub bandwidth_gbs: Option<f64>,
-    /// Power of the board, watts.
+    /// Board power in watts; `None` if unknown.
     pub board_power_w: Option<f64>,
-    /// Bandwidth to its neighbours as the vendor counts it, normally both directions, 10⁹ bytes per
-    /// second.
+    /// Interconnect bandwidth in GB/s as the vendor counts it, normally both directions; `None` if unknown.
     pub interconnect_gbs: Option<f64>,
-    /// E.g. `NVLink 4`.
+    /// Name of the interconnect, e.g. `NVLink 4`; `None` if unknown.
     pub interconnect_name: Option<String>,
-    /// The vendor's own software.
+    /// Software stack of the vendor, e.g. `CUDA`.
     pub stack: String,
-    /// Peaks are always `dense`; sparse figures were halved.
+    /// Sparsity of the peaks: always `dense`; published sparse figures were halved.
     pub density: String,
-    /// How sure the row as a whole is: `high`, `medium`, `low`, or `none` where nothing is published.
+    /// Confidence in the row as a whole: `high`, `medium`, `low`, or `none` if nothing is published.
     pub confidence: String,
-    /// Figures that no source gives, or that sources do not agree about.
+    /// Names of figures that no source gives or that sources disagree on.
     pub missing: Vec<String>,
-    /// Precisions that a source says it does not have.
+    /// Precisions that a source states to be unsupported.
     #[serde(default)]
     pub unsupported: Vec<String>,
-    /// What one has to know to read the figures, and where sources disagree.
+    /// Notes needed to interpret the figures, including disagreements between sources.
     pub note: String,
-    /// Where the figures are from.
+    /// Sources of the figures.
     pub sources: Vec<Source>,
-    /// What others measured on it.
+    /// Measurements on it that others published.
     #[serde(default)]
     pub measured: Vec<MeasuredElsewhere>,
-    /// Published dense peaks by precision, 10¹² operations per second. `fp64` and `fp32` are vector
-    /// units, `…_matrix` the matrix unit at that precision, all others matrix units; `fp16` and `fp8`
-    /// add in f32 where the vendor tells accumulators apart, `…_acc16` in f16; `…_matrix_only` leaves
-    /// out the vector unit that the published number of the same precision adds.
+    /// Published dense peaks by precision, in 10¹² operations per second. `fp64` and `fp32` are peaks of
+    /// the vector units, `…_matrix` of the matrix units at that precision, and all others of the matrix
+    /// units. Where the vendor distinguishes accumulators, `fp16` and `fp8` accumulate in f32 and `…_acc16`
+    /// in f16. `…_matrix_only` excludes the vector units, which the published figure of the same precision
+    /// includes.
     #[serde(default)]
     pub peak: BTreeMap<String, f64>,
-    /// How programs get at it.
+    /// Interfaces through which programs can use it.
     pub reach: Reach,
 }
 
-/// Where a figure is from.
+/// Source of one or more figures.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Source {
-    /// What was read.
+    /// Title of the document or page.
     pub title: String,
-    /// Its address; empty where none was recorded.
+    /// URL of the source; empty if none was recorded.
     pub url: String,
-    /// How good it is: `vendor docs`, `press`, `aggregator`, …
+    /// Kind of source: `vendor docs`, `press`, `aggregator`, …
     pub kind: String,
-    /// The figures that it supports.
+    /// Names of the figures that it supports.
     pub fields: Vec<String>,
 }
 
-/// A measurement that others published.
+/// Measurement that others published.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct MeasuredElsewhere {
-    /// What was measured and how.
+    /// Description of what was measured and how.
     pub what: String,
-    /// The figure.
+    /// Measured value, in `unit`.
     pub value: f64,
-    /// Its unit.
+    /// Unit of `value`.
     pub unit: String,
-    /// Where it was published.
+    /// Publication that contains the measurement.
     pub source: String,
 }
 
-/// The routes by which a program gets at an accelerator: `yes` where a source or a common driver
-/// confirms it, `expected` where the vendor's driver family has it, `no`, or `no_evidence`.
+/// Interfaces through which a program can use an accelerator. For an API, the value is `yes` if a source or
+/// a common driver confirms it, `expected` if the vendor's driver family has it, `no`, or `no_evidence`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Reach {
-    /// Vulkan.
+    /// Availability of Vulkan.
     pub vulkan: String,
-    /// Direct3D 12.
+    /// Availability of Direct3D 12.
     pub dx12: String,
-    /// Metal.
+    /// Availability of Metal.
     pub metal: String,
-    /// WebGPU, and through which of those.
+    /// Availability of WebGPU, and through which of these APIs.
     pub webgpu: String,
-    /// The device string of PyTorch.
+    /// PyTorch device string, e.g. `cuda`.
     pub torch_device: String,
-    /// The package that PyTorch needs for it.
+    /// Package that PyTorch needs to use it.
     pub torch_plugin: String,
-    /// What lists the cards that are in a machine.
+    /// Command that lists the cards in a machine, e.g. `nvidia-smi`.
     pub query_command: String,
-    /// Every route that is known, in words.
+    /// Descriptions of all known ways to use it, as free text.
     #[serde(default)]
     pub routes: Vec<String>,
 }
 
 impl Catalog {
-    /// The catalogue that comes with portamark.
-    pub fn embedded() -> &'static Self {
-        static CATALOG: LazyLock<Catalog> = LazyLock::new(|| {
-            Catalog::parse(EMBEDDED).expect("the checks of the catalogue passed in its tests")
-        });
-        &CATALOG
-    }
-
-    /// Reads and checks a catalogue in TOML.
+    /// Returns the accelerator that a driver reports as `adapter`; `None` if no name matches exactly.
     ///
-    /// # Errors
-    /// It is not of this form, or a figure has no source, is out of range or contradicts another field.
-    pub fn parse(text: &str) -> Result<Self, CatalogError> {
-        let catalog: Catalog =
-            toml::from_str(text).map_err(|e| CatalogError::Form(e.message().replace('\n', ", ")))?;
-        check::check(&catalog)?;
-        Ok(catalog)
-    }
-
-    /// The accelerator that a driver calls `adapter`, if one has exactly this name.
-    ///
-    /// Case, trade marks, the vendor's name and what drivers add in parentheses do not count; any other
-    /// word does, so that an H200 is no H20 and an RTX 5090 D no RTX 5090.
+    /// Case, trademark signs, the vendor's name and additions of drivers in parentheses are ignored. All
+    /// other words count, so that an H200 is not taken for an H20, nor an RTX 5090 D for an RTX 5090.
     pub fn find(&self, adapter: &str) -> Option<&Accelerator> {
         let candidates = names::candidates(adapter);
-        // The name as a whole comes before its parts: the longest match decides.
+        // The longest match decides, so the whole name is tried before its parts.
         candidates.iter().find_map(|candidate| {
             self.accelerators.iter().find(|accelerator| {
                 let aliases = accelerator.aliases.iter().map(|alias| names::plain(alias));
@@ -174,14 +150,15 @@ impl Catalog {
         })
     }
 
-    /// The accelerator of a device that prints `adapter` and has these PCI ids, 0 where it has none.
+    /// Returns the accelerator of a device with the adapter name `adapter` and these PCI ids (0 if
+    /// unknown).
     ///
-    /// The name decides, unless the row is of another PCI vendor. The ids decide where the name says
-    /// nothing (`NVIDIA Graphics Device`); never where it says something else, as a slice or a virtual part
-    /// of a card has the card's ids.
+    /// The name decides, unless the row belongs to another PCI vendor. The ids decide only if the name is
+    /// generic (`NVIDIA Graphics Device`), because a slice or a virtual part of a card has the ids of the
+    /// whole card.
     pub fn identify(&self, adapter: &str, vendor: u32, device: u32) -> Option<&Accelerator> {
         if let Some(row) = self.find(adapter) {
-            // PCI vendors have 16 bits; Khronos and ACPI give others beyond.
+            // PCI vendor ids have 16 bits; Khronos and ACPI assign larger ones.
             let is_pci = (1..=0xffff).contains(&vendor);
             let own = format!("{vendor:04x}:");
             let other = is_pci && !row.pci.is_empty() && !row.pci.iter().any(|id| id.starts_with(&own));
@@ -192,13 +169,13 @@ impl Catalog {
         names::says_nothing(adapter).then(by_id).flatten()
     }
 
-    /// The accelerator that a user calls `name`: by its id or by what a driver prints.
+    /// Returns the accelerator that a user calls `name`, either by its id or by a name that drivers report.
     pub fn named(&self, name: &str) -> Option<&Accelerator> {
         let wanted = name.trim();
         self.accelerators.iter().find(|row| row.id == wanted.to_lowercase()).or_else(|| self.find(wanted))
     }
 
-    /// The ids nearest to `name`, for an error.
+    /// Returns the ids most similar to `name`, for error messages.
     pub fn nearest(&self, name: &str) -> Vec<&str> {
         let own = |row: &'_ Accelerator| [row.id.clone(), names::plain(&row.name)];
         names::nearest(&names::plain(name), &self.accelerators, own).map(|row| row.id.as_str()).collect()
@@ -206,17 +183,17 @@ impl Catalog {
 }
 
 impl Accelerator {
-    /// The published dense peak in `field`, operations per second.
+    /// Returns the published dense peak `field` in operations per second; `None` if unknown.
     pub fn peak_per_second(&self, field: &str) -> Option<f64> {
         self.peak.get(field).map(|tera| tera * 1e12)
     }
 
-    /// The published bandwidth of its memory, bytes per second.
+    /// Returns the published memory bandwidth in bytes per second; `None` if unknown.
     pub fn bandwidth_per_second(&self) -> Option<f64> {
         self.bandwidth_gbs.map(|giga| giga * 1e9)
     }
 
-    /// The sources of one field, as [`Source::fields`] spells it.
+    /// Returns the sources of `field`, spelled as in [`Source::fields`].
     pub fn sources_of<'a>(&'a self, field: &'a str) -> impl Iterator<Item = &'a Source> {
         self.sources.iter().filter(move |source| source.fields.iter().any(|f| f == field))
     }
@@ -336,7 +313,7 @@ mod tests {
             ("Graphics Device", 0x10de, 0x26b9, Some("nvidia-l40s")),
             ("Graphics Device", 0x10de, 0x27b8, Some("nvidia-l4")),
             ("Graphics Device", 0x10de, 0x26b5, None),
-            // RTX 5090 and its D, RTX 4090 and its D.
+            // RTX 5090 and 5090 D, RTX 4090 and 4090 D.
             ("", 0x10de, 0x2b85, Some("nvidia-rtx-5090")),
             ("", 0x10de, 0x2b87, None),
             ("", 0x10de, 0x2684, Some("nvidia-rtx-4090")),
@@ -346,13 +323,13 @@ mod tests {
             ("Device", 0x1ed5, 0x0323, Some("mthreads-s4000")),
             ("Device", 0x1ed5, 0x0200, None),
             ("Device", 0x1d94, 0x6211, Some("hygon-k100-ai")),
-            // Navi 31 is in several cards: its id names none.
+            // Several cards use Navi 31, so its id identifies none of them.
             ("AMD Radeon Graphics (RADV NAVI31)", 0x1002, 0x744c, None),
             // A slice has the ids of the card, and its name says so.
             ("NVIDIA A100-SXM4-40GB MIG 1g.5gb", 0x10de, 0x20b0, None),
-            // The name of one vendor's part on another's chip.
+            // The name of one vendor's product on another vendor's chip.
             ("K100_AI", 0x10de, 0x1bb1, None),
-            // Ids that are none of PCI: ACPI's of a Snapdragon, Mesa's own, none at all.
+            // Ids that are not PCI ids: the ACPI id of a Snapdragon, Mesa's own id, and no id.
             ("Qualcomm(R) Adreno(TM) X1-85 GPU", 0x4d4f_4351, 0x3634_3530, Some("qualcomm-adreno-x1-85")),
             ("llvmpipe (LLVM 15.0.6, 256 bits)", 0x1_0005, 0, Some("cpu-llvmpipe")),
             ("Apple M2 Max", 0, 0, Some("apple-m2-max")),

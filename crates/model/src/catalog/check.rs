@@ -1,24 +1,24 @@
-//! What a catalogue must hold to be believed: every figure has a source.
+//! Consistency checks of the catalogue: every figure must have a source.
 
 use super::accelerator::{Accelerator, Catalog, SCHEMA};
 use super::names;
 use std::collections::HashMap;
 
-/// What is wrong with a catalogue.
+/// Error in a catalogue.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CatalogError {
-    /// It is not of the form that is read here.
+    /// The text does not have the expected format.
     #[error("the catalogue cannot be read: {0}")]
     Form(String),
-    /// It is of another version.
+    /// The catalogue has another format version, which is given.
     #[error("the catalogue has schema {0}, this version reads {SCHEMA}")]
     Schema(u32),
-    /// Rows that contradict themselves or lack a source: which, and what is wrong.
+    /// Rows contradict themselves or lack a source; one message per problem, with the id of the row.
     #[error("the catalogue is not sound: {}", .0.join("; "))]
     Unsound(Vec<String>),
 }
 
-/// Figures of a row that are not peaks: what sources call them, and the field.
+/// Figure of a row other than a peak: its name in the sources, the name of the field, and the value.
 type Figure = (&'static str, &'static str, Option<f64>);
 
 fn figures(row: &Accelerator) -> [Figure; 5] {
@@ -31,8 +31,8 @@ fn figures(row: &Accelerator) -> [Figure; 5] {
     ]
 }
 
-/// Every figure has a source and is a positive number; nothing is both there and missing; no two rows
-/// share an id or a name.
+/// Checks that every figure has a source and is a positive number, that no figure is both present and
+/// listed as missing, and that no two rows share an id or a name.
 pub(super) fn check(catalog: &Catalog) -> Result<(), CatalogError> {
     if catalog.schema != SCHEMA {
         return Err(CatalogError::Schema(catalog.schema));
@@ -145,7 +145,7 @@ mod tests {
         query_command = "v-smi"
     "#;
 
-    /// What is wrong with [`ONE`] after `from` has become `to`.
+    /// Returns the problems of [`ONE`] after replacing `from` with `to`.
     fn after(from: &str, to: &str) -> Vec<String> {
         assert!(ONE.contains(from), "`{from}` is not in the text");
         match Catalog::parse(&ONE.replace(from, to)) {
@@ -198,7 +198,7 @@ mod tests {
                 assert_eq!(faults(&bare).len(), 1, "{}", row.id);
             }
         }
-        // Memory, its type, bandwidth, power, interconnect, year and ids, and every peak there is.
+        // Memory, its type, bandwidth, power, interconnect, year and ids, and every peak.
         let peaks = ["fp64", "fp32", "tf32", "fp16", "bf16", "fp8", "int8", "int4", "fp16_acc16"];
         let rest = ["memory_gib", "memory_type", "bandwidth_gbs", "board_power_w", "interconnect_gbs"];
         for kind in peaks.iter().chain(&rest).chain(&["launch_year", "pci", "fp16_matrix_only"]) {

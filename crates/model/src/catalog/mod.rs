@@ -1,8 +1,9 @@
-//! Published figures of accelerators, each with its source, and which of them a device is; the shapes
-//! of published models.
+//! Published figures of accelerators, each with its source; the lookup of the accelerator that a device is;
+//! and the shapes of published models.
 
 mod accelerator;
 mod check;
+mod embedded;
 mod model;
 mod names;
 

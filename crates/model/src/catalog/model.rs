@@ -1,170 +1,171 @@
-//! The shapes of published models: which products and attentions a token goes through.
+//! Shapes of published models: the matrix products and attention operations that a token passes through.
 
 use super::check::CatalogError;
 use super::names;
 use serde::Deserialize;
 use std::sync::LazyLock;
 
-/// The models that come with portamark.
+/// TOML source of the built-in models.
 const EMBEDDED: &str = include_str!("models.toml");
 
-/// Models by name.
+/// List of models with unique names.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Models {
-    /// In the order of the file.
+    /// Models in the order of the file.
     #[serde(rename = "model")]
     pub models: Vec<Model>,
 }
 
-/// One model: the products of matrices and the attentions of all its layers.
+/// Shape of one model: the matrix products and attention operations of all its layers. Optional fields are
+/// `None` if they do not apply or if no source gives them.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Model {
-    /// As its makers call it.
+    /// Name given by the model's authors.
     pub name: String,
-    /// `gqa`, `mla`, `mfa`, … in words.
+    /// Kind of attention as free text: `gqa`, `mla`, `mfa`, …
     pub attention_kind: String,
-    /// Width of the residual stream.
+    /// Width of the residual stream in elements.
     pub hidden_size: Option<u64>,
-    /// Layers of all kinds.
+    /// Total number of layers.
     pub num_layers: u64,
-    /// Layers with a dense feed-forward network, where others have experts.
+    /// Number of layers with a dense feed-forward network, if others have experts.
     pub dense_layers: Option<u64>,
-    /// Layers with experts.
+    /// Number of layers with experts.
     pub moe_layers: Option<u64>,
-    /// Query heads.
+    /// Number of query heads.
     pub q_heads: Option<u64>,
-    /// Key heads of prefill.
+    /// Number of key heads in prefill.
     pub kv_heads: Option<u64>,
-    /// Width of a query and a key.
+    /// Head dimension of queries and keys.
     pub head_dim_qk: u64,
-    /// Width of a value.
+    /// Head dimension of values.
     pub head_dim_v: u64,
-    /// Width of the dense feed-forward network.
+    /// Inner width of the dense feed-forward network.
     pub ffn_size: Option<u64>,
     /// Whether the feed-forward network has a gate.
     pub ffn_gated: bool,
-    /// Words.
+    /// Size of the vocabulary, in tokens.
     pub vocab_size: Option<u64>,
-    /// Whether the head is the transposed embedding.
+    /// Whether the output head shares its weights with the embedding.
     pub tied_lm_head: Option<bool>,
     /// Whether the projections of queries, keys and values add a bias.
     pub qkv_bias: bool,
-    /// Experts of a layer; 0 without.
+    /// Number of experts per layer; 0 if there are none.
     pub experts_total: u64,
-    /// Experts that a token is routed to.
+    /// Number of experts that each token is routed to.
     pub experts_active: u64,
-    /// Width of an expert.
+    /// Inner width of one expert.
     pub expert_ffn_size: Option<u64>,
-    /// Experts that every token goes through.
+    /// Number of shared experts, which every token passes through.
     pub shared_experts: u64,
-    /// Width of the shared experts, run as one.
+    /// Inner width of the shared experts together, run as one.
     pub shared_expert_ffn_size: Option<u64>,
-    /// Rank of the queries' compression.
+    /// Rank of the low-rank compression of queries.
     pub q_lora_rank: Option<u64>,
     /// Rank of the latent that keys and values share.
     pub kv_lora_rank: Option<u64>,
-    /// Width of a key without its rotary part.
+    /// Dimension of a key without its rotary part.
     pub qk_nope_head_dim: Option<u64>,
-    /// Width of a key's rotary part.
+    /// Dimension of the rotary part of a key.
     pub qk_rope_head_dim: Option<u64>,
-    /// Rank of the queries' projection.
+    /// Rank of the low-rank query projection.
     pub q_low_rank: Option<u64>,
-    /// Elements of the cache for one token and layer, where they do not follow from the heads.
+    /// KV cache elements per token and layer; `None` if they follow from the heads.
     pub kv_cache_elems_per_token_layer: Option<u64>,
-    /// Parameters, 10⁹, as published.
+    /// Published total number of parameters, in 10⁹.
     pub published_total_params_b: Option<f64>,
-    /// Parameters of one token's path, 10⁹, as published; what is counted differs between makers.
+    /// Published number of active parameters per token, in 10⁹; what is counted differs between publishers.
     pub published_active_params_b: Option<f64>,
-    /// Parameters, 10⁹, that follow from `gemm`.
+    /// Total number of parameters, in 10⁹, derived from `gemm`.
     pub derived_total_params_b: f64,
-    /// Parameters of one token's path, 10⁹, that follow from `gemm`.
+    /// Number of active parameters per token, in 10⁹, derived from `gemm`.
     pub derived_active_params_b: f64,
-    /// Where the shapes are from.
+    /// Sources of the shapes.
     pub sources: Vec<String>,
-    /// What one has to know.
+    /// Notes needed to interpret the shapes.
     pub notes: String,
-    /// Fields that no source gives.
+    /// Names of fields that no source gives.
     pub null_fields: Vec<String>,
-    /// Attentions.
+    /// Kinds of attention and the layers that have them.
     pub attention: Vec<AttentionLayers>,
-    /// Products of matrices.
+    /// Matrix products and the layers that have them.
     #[serde(rename = "gemm")]
     pub products: Vec<ProductLayers>,
 }
 
-/// One kind of attention and how many layers have it.
+/// One kind of attention and the number of layers that have it.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AttentionLayers {
-    /// What it is for.
+    /// Name that says what the attention is for, e.g. `self`.
     pub name: String,
-    /// Layers that have it.
+    /// Number of layers that have this attention.
     pub layers: u64,
-    /// Query heads.
+    /// Number of query heads.
     pub q_heads: u64,
-    /// Key and value heads.
+    /// Number of key and value heads.
     pub kv_heads: u64,
-    /// Width of a query and a key.
+    /// Head dimension of queries and keys.
     pub d_qk: u64,
-    /// Width of a value.
+    /// Head dimension of values.
     pub d_v: u64,
     /// Whether a query sees only keys up to its own position.
     pub causal: bool,
-    /// Keys that a query sees at most.
+    /// Largest number of keys that a query sees; `None` if there is no window.
     pub window: Option<u64>,
-    /// Length of the pieces that attend only to themselves.
+    /// Length of the chunks that attend only to themselves; `None` if there are no chunks.
     pub chunk: Option<u64>,
-    /// Queries, where their number is fixed.
+    /// Number of queries if it is fixed; otherwise `None`.
     pub seq: Option<u64>,
-    /// Keys, where their number is fixed.
+    /// Number of keys if it is fixed; otherwise `None`.
     pub seq_kv: Option<u64>,
-    /// Keys and values are one latent, of which values are the first part.
+    /// Whether keys and values share one latent, of which the values are the first part.
     #[serde(default)]
     pub kv_shared: bool,
-    /// Linear attention: a state of `d_qk x d_v` for each head instead of a cache.
+    /// Whether attention is linear, with a state of `d_qk x d_v` per head instead of a KV cache.
     #[serde(default)]
     pub linear_state: bool,
 }
 
-/// One product `y[M, N] = x[M, K] · W[N, K]ᵀ`, M tokens, and how many layers have it.
+/// One matrix product `y[M, N] = x[M, K] · W[N, K]ᵀ` of M tokens, and the number of layers that have it.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ProductLayers {
-    /// What it is for.
+    /// Name that says what the product is for, e.g. `gate_up`.
     pub name: String,
-    /// Columns of the output.
+    /// Number of columns of the output, N.
     pub n: u64,
-    /// Length of the sums.
+    /// Length of the dot products, K.
     pub k: u64,
-    /// Layers that have it.
+    /// Number of layers that have this product.
     pub layers: u64,
-    /// Experts, each with its own weights.
+    /// Number of experts, each with its own weights; `None` without experts.
     pub experts: Option<u64>,
-    /// Experts that a token goes through.
+    /// Number of experts that each token passes through; `None` without experts.
     pub active: Option<u64>,
-    /// Matrices of weights that one head each uses.
+    /// Number of weight matrices, one per head; `None` if there is only one for all heads.
     pub batch: Option<u64>,
 }
 
-/// What a product is part of.
+/// Part of a model that a product belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
     /// Projections before and after attention.
     Projection,
-    /// The feed-forward network, experts included.
+    /// Feed-forward network, including experts.
     FeedForward,
-    /// The choice of experts.
+    /// Router, which selects the experts.
     Router,
-    /// The head over the vocabulary.
+    /// Output head over the vocabulary.
     Head,
-    /// Only in prefill: decoding has the same weights absorbed into other products.
+    /// Prefill only: decode has the same weights absorbed into other products.
     PrefillOnly,
 }
 
 impl ProductLayers {
-    /// What it is part of, by its name.
+    /// Returns the part of the model that the product belongs to, judged by its name.
     pub fn role(&self) -> Role {
         let named = |part: &str| self.name.contains(part);
         if named("prefill") {
@@ -183,20 +184,20 @@ impl ProductLayers {
         }
     }
 
-    /// Weights that one token is multiplied with, in all layers.
+    /// Returns the number of weights that one token is multiplied by, in all layers.
     pub fn weights_per_token(&self) -> u64 {
         self.n * self.k * self.layers * self.active.unwrap_or(1) * self.batch.unwrap_or(1)
     }
 
-    /// Weights in memory, in all layers. Products by head (`batch`) use the weights of another product
-    /// a second time.
+    /// Returns the number of weights in memory, in all layers. Products by head (`batch`) count 0, because
+    /// they reuse the weights of another product.
     pub fn weights(&self) -> u64 {
         if self.batch.is_some() { 0 } else { self.n * self.k * self.layers * self.experts.unwrap_or(1) }
     }
 }
 
 impl AttentionLayers {
-    /// Keys that a token at the end of a context of `context` tokens sees.
+    /// Returns the number of keys that the last token of a context of `context` tokens sees.
     pub fn visible(&self, context: u64) -> u64 {
         let limits = [self.window, self.chunk, self.seq_kv];
         limits.into_iter().flatten().fold(context, u64::min)
@@ -204,7 +205,7 @@ impl AttentionLayers {
 }
 
 impl Model {
-    /// Parameters: all weights of products, and the embedding where it is not the head.
+    /// Returns the number of parameters: all product weights, plus the embedding unless it is the head.
     pub fn parameters(&self) -> u64 {
         let products: u64 = self.products.iter().map(ProductLayers::weights).sum();
         let tied = self.tied_lm_head.unwrap_or(false);
@@ -212,18 +213,19 @@ impl Model {
         products + embedding.map_or(0, |(words, width)| words * width)
     }
 
-    /// Parameters of one token's path: the head counts, the embedding does not.
+    /// Returns the number of active parameters per token. The head counts, the embedding does not.
     pub fn active_parameters(&self) -> u64 {
         let own = |product: &&ProductLayers| product.batch.is_none();
         self.products.iter().filter(own).map(ProductLayers::weights_per_token).sum()
     }
 
-    /// Whether it makes one token after the other: its streams have no lengths of their own.
+    /// Whether the model decodes one token at a time: none of its attentions has a fixed number of queries.
     pub fn decodes(&self) -> bool {
         self.attention.iter().all(|attention| attention.seq.is_none())
     }
 
-    /// The attentions of decoding: where keys and values share a latent, that form only.
+    /// Returns the attention operations of decode. If keys and values share a latent, only that form is
+    /// included.
     pub fn decoding_attention(&self) -> impl Iterator<Item = &AttentionLayers> {
         let latent = self.attention.iter().any(|attention| attention.kv_shared);
         self.attention.iter().filter(move |attention| !latent || attention.kv_shared)
@@ -231,7 +233,7 @@ impl Model {
 }
 
 impl Models {
-    /// The models that come with portamark.
+    /// Returns the models that are built into portamark.
     pub fn embedded() -> &'static Self {
         static MODELS: LazyLock<Models> = LazyLock::new(|| {
             Models::parse(EMBEDDED).expect("the checks of the models passed in their tests")
@@ -239,11 +241,11 @@ impl Models {
         &MODELS
     }
 
-    /// Reads models in TOML.
+    /// Parses and checks models in TOML.
     ///
     /// # Errors
-    /// It is not of this form, a name is there twice, a model has no source, or what is derived does not
-    /// follow from the products.
+    /// Fails if the text does not have this format, a name occurs twice, a model has no source, or a
+    /// derived number of parameters does not match the products.
     pub fn parse(text: &str) -> Result<Self, CatalogError> {
         let models: Models =
             toml::from_str(text).map_err(|e| CatalogError::Form(e.message().replace('\n', ", ")))?;
@@ -255,8 +257,8 @@ impl Models {
         Ok(models)
     }
 
-    /// The model called `name`; case, and what is no letter or digit, do not count. Models that share
-    /// an entry (`DeepSeek-V3/R1`) are found by their common name.
+    /// Returns the model called `name`, ignoring case and all characters other than letters and digits.
+    /// Models that share an entry (`DeepSeek-V3/R1`) are also found by the part before the slash.
     pub fn find(&self, name: &str) -> Option<&Model> {
         let wanted = plain(name);
         self.models.iter().find(|model| {
@@ -265,14 +267,14 @@ impl Models {
         })
     }
 
-    /// The names nearest to `name`, for an error.
+    /// Returns the names most similar to `name`, for error messages.
     pub fn nearest(&self, name: &str) -> Vec<&str> {
         let own = |model: &'_ Model| [plain(&model.name)];
         names::nearest(&plain(name), &self.models, own).map(|model| model.name.as_str()).collect()
     }
 }
 
-/// What is wrong with the model at `place`.
+/// Returns the problems of the model at index `place`.
 fn faults(models: &[Model], place: usize) -> Vec<String> {
     let model = &models[place];
     let mut faults = Vec::new();
@@ -286,7 +288,7 @@ fn faults(models: &[Model], place: usize) -> Vec<String> {
         ("derived_total_params_b", model.derived_total_params_b, model.parameters()),
         ("derived_active_params_b", model.derived_active_params_b, model.active_parameters()),
     ] {
-        // Stated to three decimals.
+        // The stated numbers have three decimals.
         if (stated - found as f64 * 1e-9).abs() > 6e-4 {
             faults.push(format!("{what} is {stated}, its products give {found} parameters"));
         }
@@ -319,7 +321,7 @@ mod tests {
             }
         }
         assert_eq!(published, 18);
-        // One is published as "1 T"; of the other two, embeddings of positions, biases, a pooler and
+        // One is published as "1 T"; for the other two, position embeddings, biases, a pooler and
         // convolutions are not among the products.
         assert_eq!(off, ["Kimi-K2", "BERT-large", "Whisper-large-v3"]);
     }
@@ -355,7 +357,7 @@ mod tests {
         "#;
         let models = Models::parse(text).unwrap();
         let tiny = models.find("tiny").unwrap();
-        // 256 of projections, 384 of experts, 800 each of head and embedding.
+        // Projections 256, experts 384, head and embedding 800 each.
         assert_eq!(tiny.parameters(), 256 + 384 + 800 + 800);
         assert_eq!(tiny.active_parameters(), 256 + 192 + 800);
         assert_eq!((tiny.attention[0].visible(3), tiny.attention[0].visible(9)), (3, 5));

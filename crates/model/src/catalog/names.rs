@@ -1,6 +1,6 @@
-//! Names of devices as drivers print them.
+//! Normalisation and matching of device names as drivers report them.
 
-/// Words that drivers add to a name or leave out, and that no two parts differ by.
+/// Words that drivers add to a name or omit, and by which no two products differ.
 const NOISE: [&str; 11] = [
     "nvidia",
     "amd",
@@ -15,7 +15,7 @@ const NOISE: [&str; 11] = [
     "device",
 ];
 
-/// `name` without case, trade marks and the words that name a vendor or say that it is a device.
+/// Returns `name` in lower case, without trademark signs, vendor names and generic words such as `device`.
 pub(super) fn plain(name: &str) -> String {
     let mut text = name.to_lowercase();
     for mark in ["(r)", "(tm)", "®", "™"] {
@@ -25,9 +25,9 @@ pub(super) fn plain(name: &str) -> String {
     words.collect::<Vec<_>>().join(" ")
 }
 
-/// What `adapter` may be called in the catalogue, the longest first: the whole name, the name inside a
-/// layer's own (`Microsoft Direct3D12 (…)`), the name without what OpenGL adds after a slash and
-/// without what a driver adds in parentheses.
+/// Returns the names under which `adapter` may be in the catalogue, longest first: the whole name; the name
+/// inside that of a translation layer (`Microsoft Direct3D12 (…)`); and the name without what OpenGL adds
+/// after a slash and without what a driver adds in parentheses.
 pub(super) fn candidates(adapter: &str) -> Vec<String> {
     let mut found = vec![plain(adapter)];
     let mut add = |name: &str| {
@@ -49,15 +49,15 @@ pub(super) fn candidates(adapter: &str) -> Vec<String> {
     found
 }
 
-/// Whether `adapter` names no part: what it holds beside the vendor is a word for any device.
+/// Whether `adapter` is generic: apart from the vendor, it contains only words that fit any device.
 pub(super) fn says_nothing(adapter: &str) -> bool {
     let names = candidates(adapter);
     let shortest = names.last().map_or("", String::as_str);
     shortest.split_whitespace().all(|word| ["radeon", "unknown"].contains(&word))
 }
 
-/// The three of `all` that are nearest to `wanted` by the fewest letters to change in one of their own
-/// names, those first that begin with it or contain it.
+/// Returns the three items of `all` whose names are most similar to `wanted`: first those with a name that
+/// contains it, then those with the smallest edit distance.
 pub(super) fn nearest<'a, T, N: IntoIterator<Item = String>>(
     wanted: &str,
     all: &'a [T],
@@ -72,8 +72,9 @@ pub(super) fn nearest<'a, T, N: IntoIterator<Item = String>>(
     found.into_iter().take(3).map(|(_, item)| item)
 }
 
-/// Letters to insert, leave out or replace to come from `a` to `b` (Levenshtein 1966), by the table of
-/// Wagner and Fischer, JACM 21(1) 1974, doi:10.1145/321796.321811, one line at a time.
+/// Returns the edit distance between `a` and `b`, the number of characters to insert, delete or replace
+/// (Levenshtein 1966). It uses the table of Wagner and Fischer, JACM 21(1) 1974, doi:10.1145/321796.321811,
+/// one row at a time.
 fn edits(a: &str, b: &str) -> usize {
     let b: Vec<char> = b.chars().collect();
     let mut line: Vec<usize> = (0..=b.len()).collect();

@@ -1,15 +1,15 @@
-//! The built-in suites. Each holds the one before it.
+//! Built-in suites. Each contains the one before it.
 
 use crate::workload::Case;
 
-/// A built-in suite.
+/// Built-in suite: its name, a one-sentence summary, and a function that makes its cases.
 pub(super) struct Builtin {
     pub name: &'static str,
     pub summary: &'static str,
     pub cases: fn() -> Vec<Case>,
 }
 
-/// All of them, smallest first.
+/// All built-in suites, smallest first.
 pub(super) const SUITES: &[Builtin] = &[
     Builtin {
         name: "quick",
@@ -42,41 +42,41 @@ fn square(format: &str, size: u64, layout: &str) -> String {
     format!("gemm {format} m{size} n{size} k{size} {layout}")
 }
 
-/// A linear layer of `k` inputs and `n` outputs for `m` tokens.
+/// Returns the key of a linear layer with `k` inputs and `n` outputs for `m` tokens.
 fn gemv(format: &str, m: u64, n: u64, k: u64) -> String {
     format!("gemv {format} m{m} n{n} k{k}")
 }
 
-/// The linear layers of Llama 3 8B, outputs and inputs: query and output projections, key and value
+/// Linear layers of Llama 3 8B as (outputs, inputs): query and output projections, key and value
 /// projections, gate and up, down.
 const LLAMA: [(u64, u64); 4] = [(4096, 4096), (1024, 4096), (14_336, 4096), (4096, 14_336)];
 
-/// The formats of weights and activations that decoding is measured in.
+/// Formats of weights and activations in which decode is measured.
 const GEMV_FORMATS: [&str; 5] = ["f16.f32", "bf16.f32", "f16xq8_0.f32", "f16xq4_0.f32", "f16xint4g128.f32"];
 
-/// Self-attention over `length` positions, causal as in a prefill.
+/// Returns the key of self-attention over `length` positions, causal as in prefill.
 fn prefill(heads: u64, kv_heads: u64, length: u64, dim: u64) -> String {
     format!("attention f16.f32 b1 hq{heads} hkv{kv_heads} q{length} kv{length} d{dim} causal")
 }
 
-/// One new position over a cache of `length`.
+/// Returns the key of a decode step: one new position over a KV cache of `length` positions.
 fn decode(batch: u64, heads: u64, kv_heads: u64, length: u64, dim: u64) -> String {
     format!("attention f16.f32 b{batch} hq{heads} hkv{kv_heads} q1 kv{length} d{dim}")
 }
 
-/// Dependent loads from `lines` lines of 64 bytes.
+/// Returns the key of dependent loads from `lines` lines of 64 bytes.
 fn latency(lines: u64) -> String {
     format!("latency i32 n{lines} s{}", lines.max(1 << 16))
 }
 
-/// The experts of Qwen3-30B-A3B: 8 of 128, 768 x 2048 each.
+/// Returns the key of the experts of Qwen3-30B-A3B: 8 of 128, 768 x 2048 each.
 fn experts(format: &str, tokens: u64, routing: &str) -> String {
     format!("moe {format} e128 k8 t{tokens} n768 d2048 {routing}")
 }
 
 fn quick() -> Vec<String> {
     let mut keys = vec![stream("copy", 1 << 20)];
-    // Arrays of 64 MiB; of 128 MiB, which is the largest binding of some software drivers.
+    // Arrays of 64 MiB, then of 128 MiB, which is the largest binding of some software drivers.
     keys.extend(STREAM.map(|op| stream(op, 1 << 24)));
     keys.extend(["copy", "read"].map(|op| stream(op, 1 << 25)));
     for chains in [1u64 << 14, 1 << 18, 1 << 22] {
@@ -101,7 +101,7 @@ fn quick() -> Vec<String> {
     keys.push(decode(1, 32, 8, 8192, 128));
     keys.push(latent(1, 16));
     keys.push(PAGED.into());
-    // What stands between the products of a layer, for 4096 tokens of an 8B model.
+    // Operations between the products of a layer, for 4096 tokens of an 8B model.
     for key in [
         "softmax f32 r4096 c4096",
         "rmsnorm f16.f32 r4096 c4096",
@@ -115,16 +115,17 @@ fn quick() -> Vec<String> {
     keys
 }
 
-/// A decode step of DeepSeek-V3's attention: one latent of 512 and 64 rotated elements for all heads.
+/// Returns the key of a decode step of DeepSeek-V3's attention: one latent of 512 and 64 rotated elements
+/// for all heads.
 fn latent(batch: u64, heads: u64) -> String {
     format!("attention f16.f32 b{batch} hq{heads} hkv1 q1 kv4096 d576 dv512 latent")
 }
 
-/// A decode step over pages of 16 positions.
+/// Key of a decode step over a KV cache in pages of 16 positions.
 const PAGED: &str = "attention f16.f32 b1 hq32 hkv8 q1 kv8192 d128 page16";
 
-/// Decode steps over caches that are not plain: latent (DeepSeek-V2 and V3), one wide head for all
-/// (multi-matrix factorisation, Step-3), quantised, in pages, and seen through a window.
+/// Returns the keys of decode steps over special KV caches: latent (DeepSeek-V2 and V3), one wide head for
+/// all (multi-matrix factorisation, Step-3), quantised, paged, and with a sliding window.
 fn caches() -> Vec<String> {
     let mut keys = Vec::new();
     for heads in [16, 128] {
@@ -143,7 +144,7 @@ fn caches() -> Vec<String> {
 }
 
 fn standard() -> Vec<String> {
-    // Where the caches end: arrays of 64 KiB to 128 MiB.
+    // Where the caches end: arrays of 64 KiB to 32 MiB; the quick suite goes on to 128 MiB.
     let mut keys: Vec<String> = [14, 16, 18, 20, 22, 23].map(|power| stream("read", 1 << power)).to_vec();
     keys.extend([10, 12, 14, 16, 18].map(|power| latency(1 << power)));
     keys.extend([1, 8].map(|dispatches| format!("launch i32 d{dispatches}")));
@@ -156,20 +157,20 @@ fn standard() -> Vec<String> {
     }
     for format in GEMV_FORMATS {
         for (n, k) in LLAMA {
-            // One token, which is in the quick suite for some, and eight.
+            // One token and eight tokens; for some formats, one token is already in the quick suite.
             let quick = quick();
             keys.extend([1, 8].map(|m| gemv(format, m, n, k)).into_iter().filter(|key| !quick.contains(key)));
         }
     }
     for dim in [64, 128] {
-        // A kv head for each query head, for four of them, and one for all.
+        // One KV head per query head, one per four query heads, and one for all.
         for kv_heads in [32, 8, 1] {
             keys.extend([512, 2048].map(|length| prefill(32, kv_heads, length, dim)));
             keys.extend([1, 8].map(|batch| decode(batch, 32, kv_heads, 4096, dim)));
         }
     }
     keys.extend(caches());
-    // The same for one token and for a batch of 64, and the logits of a batch.
+    // Operations between products for one token and for a batch of 64, and the logits of a batch.
     for tokens in [1, 64] {
         keys.push(format!("rmsnorm f16.f32 r{tokens} c4096"));
         keys.push(format!("rope f16.f32 t{tokens} h32 d128"));
@@ -200,7 +201,7 @@ fn full() -> Vec<String> {
         for layout in ["nn", "nt", "tn"] {
             keys.extend((6..=13).map(|power| square(format, 1 << power, layout)));
         }
-        // One above and one below a multiple of the usual tiles, and a prime.
+        // One below and one above a multiple of the usual tiles, and a prime.
         keys.extend([511, 1021, 2049].map(|size| square(format, size, "nn")));
         // The same work in other shapes: deep, tall and wide.
         for (m, n, k) in [(256, 256, 65_536), (65_536, 256, 256), (256, 65_536, 256), (64, 64, 262_144)] {
@@ -223,11 +224,11 @@ fn full() -> Vec<String> {
             );
         }
     }
-    // A chunk of a prefill, and speculative decoding, over a cache.
+    // Speculative decoding, and a chunk of a prefill, over a KV cache.
     keys.extend([4, 512].map(|q| format!("attention f16.f32 b1 hq32 hkv8 q{q} kv8192 d128 causal")));
     keys.extend([1024, 2048, 16_384, 32_768].map(|length| decode(1, 32, 8, length, 128)));
     keys.extend([8, 32].map(|batch| decode(batch, 32, 8, 8192, 128)));
-    // Rows that fit registers, a workgroup's caches, and neither; the same number of elements.
+    // Rows that fit registers, a workgroup's caches, and neither, with the same number of elements.
     for columns in [1024, 8192, 65_536, 524_288] {
         keys.push(format!("softmax f32 r{} c{columns}", (1 << 24) / columns));
         keys.push(format!("rmsnorm f32 r{} c{columns}", (1 << 24) / columns));
@@ -291,7 +292,7 @@ mod tests {
 
     #[test]
     fn families_stay_together_and_work_grows_within_each_class() {
-        // The class of a case is its key without sizes: what differs only in them is comparable.
+        // The class of a case is its key without sizes: cases that differ only in sizes are comparable.
         let class = |case: &Case| -> String {
             let sized = |word: &&str| word.ends_with(|c: char| c.is_ascii_digit()) && !word.starts_with('f');
             case.key().split(' ').filter(|word| !sized(word)).collect::<Vec<_>>().join(" ")
@@ -300,7 +301,7 @@ mod tests {
         for suite in all() {
             let mut families: Vec<&str> = suite.cases.iter().map(Case::family).collect();
             families.dedup();
-            // Layers are those of a model that someone asks for.
+            // Layers occur only in suites of models, on request.
             let rest = crate::workload::FAMILIES.iter().filter(|family| **family != "layer");
             assert!(families.iter().eq(rest), "{families:?}");
             let mut last = BTreeMap::new();

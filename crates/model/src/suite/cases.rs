@@ -1,81 +1,31 @@
-//! A suite: a name and a list of cases, built in, from a file, and filtered.
+//! A suite: a named list of cases, built in or from a file, and filtered.
 
-use super::{Pattern, builtin, file, filter, model};
+use super::Pattern;
 use crate::error::{Error, Result};
 use crate::workload::{Case, FAMILIES};
 use std::collections::BTreeSet;
-use std::path::Path;
 
-/// A named list of cases, in the order in which they run.
+/// Named list of cases in the order in which they run.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Suite {
-    /// Its name: built in, or as its file says.
+    /// Name of the suite: that of the built-in one, or the one given in its file.
     pub name: String,
-    /// Its cases, each once.
+    /// Cases of the suite, without duplicates.
     pub cases: Vec<Case>,
 }
 
 impl Suite {
-    /// A suite of `cases`, of which only the first of equal ones stays.
+    /// Creates a suite of `cases`. Of equal cases, only the first is kept.
     pub fn new(name: impl Into<String>, cases: impl IntoIterator<Item = Case>) -> Self {
         let mut seen = BTreeSet::new();
         let cases = cases.into_iter().filter(|case| seen.insert(case.key())).collect();
         Suite { name: name.into(), cases }
     }
 
-    /// The names of the built-in suites with one sentence on each, smallest first.
-    pub fn builtins() -> impl Iterator<Item = (&'static str, &'static str)> {
-        builtin::SUITES.iter().map(|suite| (suite.name, suite.summary))
-    }
-
-    /// The built-in suite of that name.
-    pub fn builtin(name: &str) -> Option<Self> {
-        builtin::SUITES.iter().find(|suite| suite.name == name).map(|suite| {
-            let mut found = Suite::new(name, (suite.cases)());
-            found.sort();
-            found
-        })
-    }
-
-    /// A suite file: see `file.rs` for its form.
+    /// Returns the cases that match at least one of `patterns`; all cases if there are no patterns.
     ///
     /// # Errors
-    /// With the line and what is wrong there.
-    pub fn from_file(path: &Path) -> Result<Self> {
-        file::read(path)
-    }
-
-    /// What the user calls a suite: the name of a built-in one, a model behind `model:`, else a file.
-    ///
-    /// # Errors
-    /// When it is none of these, with what there is.
-    pub fn resolve(name_or_path: &str) -> Result<Self> {
-        if let Some(text) = name_or_path.strip_prefix(model::PREFIX) {
-            let mut suite = model::suite(text)?;
-            suite.sort();
-            return Ok(suite);
-        }
-        if let Some(suite) = Suite::builtin(name_or_path) {
-            return Ok(suite);
-        }
-        let path = Path::new(name_or_path);
-        let is_toml = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("toml"));
-        if is_toml || path.is_file() {
-            return Suite::from_file(path);
-        }
-        let names: Vec<_> = Suite::builtins().map(|(name, _)| name).collect();
-        let list = names.join(", ");
-        let hint = match nearest(name_or_path, &names) {
-            Some(name) => format!("did you mean `{name}`? There are {list}, model:NAME, and TOML files"),
-            None => format!("there are {list}, model:NAME, and TOML files"),
-        };
-        Err(Error::refused_hint(format!("there is no suite `{name_or_path}`"), hint))
-    }
-
-    /// The cases that match one of `patterns`; all without a pattern.
-    ///
-    /// # Errors
-    /// When none matches.
+    /// Fails if no case matches.
     pub fn filtered(&self, patterns: &[Pattern]) -> Result<Self> {
         let matches = |case: &&Case| {
             let key = case.key();
@@ -96,33 +46,34 @@ impl Suite {
         Ok(Suite { name: self.name.clone(), cases })
     }
 
-    /// The suite with sizes replaced: `("m", [512, 1024])` gives each case that has an `m` twice.
+    /// Returns the suite with sizes replaced: `("m", [512, 1024])` turns each case that has an `m` into
+    /// two.
     ///
-    /// Where several are named, a case is made for each combination. A `q` without a `kv` moves
-    /// both where they were equal, so that self-attention stays self-attention.
+    /// If several sizes are named, every combination becomes a case. A `q` without a `kv` also replaces
+    /// `kv` where the two were equal, so that self-attention stays self-attention.
     ///
     /// # Errors
-    /// When no case has such a size, or a case cannot have the new one.
+    /// Fails if no case has such a size, or if a case does not allow the new value.
     pub fn with_sizes(&self, sizes: &[(&str, Vec<u64>)]) -> Result<Self> {
         for (name, _) in sizes {
-            if !self.cases.iter().any(|case| filter::size_of(&case.key(), name).is_some()) {
+            if !self.cases.iter().any(|case| case.size(name).is_some()) {
                 return Err(Error::refused(format!("no case of suite {} has a size `{name}`", self.name)));
             }
         }
         let mut cases = Vec::new();
         for case in &self.cases {
-            let mut keys = vec![case.key()];
+            let mut variants = vec![case.clone()];
             for (name, values) in sizes {
                 let kv_too = *name == "q" && sizes.iter().all(|(name, _)| *name != "kv");
-                keys = keys
+                let one = |case: &Case, value: u64| resized(case, name, value, kv_too);
+                variants = variants
                     .iter()
-                    .flat_map(|key| values.iter().map(|value| filter::resized(key, name, *value, kv_too)))
-                    .collect();
+                    .flat_map(|case| values.iter().map(move |value| one(case, *value)))
+                    .collect::<Result<_>>()?;
             }
-            for key in keys {
-                let case: Case = key.parse().map_err(|e| Error::refused(format!("{e}")))?;
+            for case in variants {
                 if let Some(reason) = case.too_large() {
-                    return Err(Error::refused(format!("`{key}`: {reason}")));
+                    return Err(Error::refused(format!("`{case}`: {reason}")));
                 }
                 cases.push(case);
             }
@@ -132,31 +83,42 @@ impl Suite {
         Ok(suite)
     }
 
-    /// Cheap cases first within each family: the time of a larger case is predicted from those
-    /// before it, and a driver that fails does so early.
-    fn sort(&mut self) {
+    /// Sorts cheap cases first within each family: the time of a larger case is predicted from those before
+    /// it, and a driver that fails does so early.
+    pub(super) fn sort(&mut self) {
         let family = |case: &Case| FAMILIES.iter().position(|family| *family == case.family());
         self.cases.sort_by_key(|case| (family(case), cost(case)));
     }
 }
 
-/// Rough work of a case, comparable within a family: FLOP, or bytes where those bind.
+/// Returns the rough amount of work of a case, comparable within a family: FLOP, or ten times the bytes if
+/// that is more.
 pub(super) fn cost(case: &Case) -> u64 {
-    // Ten FLOP take as long as one byte, within a factor of ten, on most devices there are.
+    // On most devices, ten FLOP take as long as one byte, within a factor of ten.
     case.flop().max(case.bytes().saturating_mul(10))
 }
 
-/// The name that was probably meant.
+/// Returns the name that was probably meant; `None` if no name is similar enough.
 pub(super) fn nearest<'a>(text: &str, names: &[&'a str]) -> Option<&'a str> {
     let text = text.to_lowercase();
     names
         .iter()
         .map(|name| (strsim::jaro_winkler(&text, name), *name))
         .filter(|(likeness, _)| *likeness > 0.75)
-        // Of equally likely ones `max_by` takes the last, and the first is wanted.
+        // `max_by` returns the last of equal items, but the first is wanted.
         .rev()
         .max_by(|a, b| a.0.total_cmp(&b.0))
         .map(|(_, name)| name)
+}
+
+/// Returns `case` with the size `name` replaced, and with `kv_too` also a `kv` that was equal to it.
+fn resized(case: &Case, name: &str, value: u64, kv_too: bool) -> Result<Case> {
+    let Some(before) = case.size(name) else { return Ok(case.clone()) };
+    let and_kv = kv_too && case.size("kv") == Some(before);
+    let sizes = case.parameters().with_size(name, value);
+    let sizes = if and_kv { sizes.with_size("kv", value) } else { sizes };
+    let key = format!("{} {sizes}", case.family());
+    key.parse().map_err(|e| Error::refused(format!("{e}")))
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Suite files:
+//! Suite files in TOML:
 //!
 //! ```toml
 //! name = "mine"
@@ -15,7 +15,7 @@
 //! layout = ["nn", "nt"]
 //! ```
 //!
-//! In a sweep numbers are sizes (`m = 512` is `m512` in the key), `true` adds the name itself
+//! In a sweep, numbers are sizes (`m = 512` becomes `m512` in the key), `true` adds the name itself
 //! (`causal = true`), and `precision`, `layout`, `op` and `unit` are words of the key.
 
 use super::cases::{Suite, nearest};
@@ -28,10 +28,10 @@ use std::ops::Range;
 use std::path::Path;
 use toml::{Spanned, Value};
 
-/// A sweep may stand for so many cases.
+/// Largest number of cases that a sweep may expand to.
 const MOST_CASES: usize = 10_000;
 
-/// Fields of a sweep that are words of the key as they are, in the order in which keys have them.
+/// Fields of a sweep whose values are words of the key, in the order of the key.
 const WORDS: [&str; 4] = ["precision", "unit", "op", "layout"];
 
 #[derive(Deserialize)]
@@ -52,10 +52,10 @@ struct CaseEntry {
 
 type Sweep = BTreeMap<String, Spanned<Value>>;
 
-/// What is wrong, and at which bytes of the text.
+/// Error in a suite file: its byte range in the text, and a message.
 type Wrong = (Range<usize>, String);
 
-/// Reads a suite file.
+/// Reads the suite file at `path`; messages name the line.
 pub(super) fn read(path: &Path) -> Result<Suite> {
     let text = std::fs::read_to_string(path).map_err(|e| Error::io("read", path, e))?;
     let stem = path.file_stem().map_or("suite".into(), |stem| stem.to_string_lossy().into_owned());
@@ -89,8 +89,7 @@ fn case(key: &str, span: Range<usize>) -> Result<Case, Wrong> {
     }
 }
 
-/// Every combination of the values of a sweep; the field that is named last in the alphabet varies
-/// fastest.
+/// Returns every combination of the values of a sweep; the alphabetically last field varies fastest.
 fn expand(sweep: &Sweep, span: Range<usize>) -> Result<Vec<Case>, Wrong> {
     let family = match sweep.get("family").map(|value| (value.get_ref(), value.span())) {
         Some((Value::String(family), _)) if FAMILIES.contains(&family.as_str()) => family,
@@ -145,7 +144,7 @@ fn expand(sweep: &Sweep, span: Range<usize>) -> Result<Vec<Case>, Wrong> {
     Ok(cases)
 }
 
-/// The words of the key that the value of a field stands for.
+/// Returns the words of the key that the value of a field stands for.
 fn words(name: &str, value: &Value) -> Result<Vec<String>, String> {
     let is_word = WORDS.contains(&name);
     match value {

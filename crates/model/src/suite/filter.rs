@@ -1,12 +1,13 @@
-//! Patterns on case keys, and lists of sizes.
+//! Patterns that select case keys, and lists of sizes.
 
 use crate::error::{Error, Result};
 use std::fmt;
 
-/// A list or range may stand for so many numbers.
+/// Largest number of values that a list or range may expand to.
 const MOST_VALUES: usize = 10_000;
 
-/// What `-k` takes: a glob on the whole key, a part of the key, or `/a regular expression/`.
+/// Pattern that selects cases by key, as given with `-k`: a glob on the whole key, a part of the key, or
+/// `/a regular expression/`.
 #[derive(Debug, Clone)]
 pub struct Pattern {
     text: String,
@@ -15,18 +16,18 @@ pub struct Pattern {
 
 #[derive(Debug, Clone)]
 enum Kind {
-    /// The text occurs in the key.
+    /// Text that occurs in the key.
     Part,
-    /// `*`, `?`, `[ab]` and `{a,b}`; `*` matches spaces too.
+    /// Glob with `*`, `?`, `[ab]` and `{a,b}`; `*` matches spaces too.
     Glob(globset::GlobMatcher),
     Regex(regex::Regex),
 }
 
 impl Pattern {
-    /// Reads a pattern.
+    /// Parses a pattern.
     ///
     /// # Errors
-    /// When its brackets do not close or its expression is none.
+    /// Fails if the text is empty, a bracket is not closed or the regular expression is invalid.
     pub fn parse(text: &str) -> Result<Self> {
         let wrong = |message: String| Error::refused(format!("`{text}` is not a pattern: {message}"));
         let kind = if text.is_empty() {
@@ -44,7 +45,7 @@ impl Pattern {
         Ok(Pattern { text: text.into(), kind })
     }
 
-    /// Whether the key of a case fits.
+    /// Whether the pattern matches `key`, the whole key of a case.
     pub fn matches(&self, key: &str) -> bool {
         match &self.kind {
             Kind::Part => key.contains(&self.text),
@@ -66,11 +67,11 @@ impl PartialEq for Pattern {
     }
 }
 
-/// Reads `512,1024`, ranges `128:512:128` (steps of 128) and `128:1024:*2` (doubling), both ends
-/// included. The order stays, repetitions go.
+/// Parses a list of sizes: numbers as in `512,1024`, and ranges `128:512:128` (steps of 128) and
+/// `128:1024:*2` (doubling), including both ends. The order is kept and duplicates are removed.
 ///
 /// # Errors
-/// With the part that is wrong.
+/// Fails if a part is not a valid number or range; the message names that part.
 pub fn parse_list(text: &str) -> Result<Vec<u64>> {
     let mut values = Vec::new();
     for part in text.split(',') {
@@ -112,34 +113,6 @@ pub fn parse_list(text: &str) -> Result<Vec<u64>> {
 }
 
 const LIST_HINT: &str = "write 512,1024 or 128:512:128 or 128:1024:*2";
-
-/// The number of the word `<name><number>` in a key.
-pub(super) fn size_of(key: &str, name: &str) -> Option<u64> {
-    key.split(' ').find_map(|word| word.strip_prefix(name)?.parse().ok())
-}
-
-/// `key` with the size `name` replaced; with `kv_too` also an equal `kv`.
-pub(super) fn resized(key: &str, name: &str, value: u64, kv_too: bool) -> String {
-    let before = size_of(key, name);
-    let kv_too = kv_too && before.is_some() && before == size_of(key, "kv");
-    let word = |word: &str| -> String {
-        let is = |name: &str| {
-            word.strip_prefix(name).is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
-        };
-        // The first word is the family and the second the format: `f32` is no size.
-        if is(name) {
-            format!("{name}{value}")
-        } else if kv_too && is("kv") {
-            format!("kv{value}")
-        } else {
-            word.into()
-        }
-    };
-    let mut words = key.split(' ');
-    let head = words.by_ref().take(2).map(String::from);
-    let head: Vec<String> = head.collect();
-    head.into_iter().chain(words.map(word)).collect::<Vec<_>>().join(" ")
-}
 
 #[cfg(test)]
 mod tests {
@@ -200,14 +173,5 @@ mod tests {
             let error = parse_list(text).unwrap_err().to_string();
             assert!(error.contains(part), "{text}: {error}");
         }
-    }
-
-    #[test]
-    fn only_whole_size_words_are_replaced() {
-        assert_eq!(size_of(KEY, "m"), Some(512));
-        assert_eq!(size_of(KEY, "k"), Some(128));
-        assert_eq!(size_of("attention f32 hkv8 q2 kv4", "kv"), Some(4));
-        assert_eq!(resized(KEY, "k", 64, false), "gemm f16.f32 m512 n1024 k64 nt");
-        assert_eq!(resized(KEY, "f", 64, false), KEY);
     }
 }

@@ -1,9 +1,11 @@
-//! WHICH cases run: built-in suites, suite files, and the filters of the command line.
+//! Suites, which determine the cases to run: built-in suites, suite files, suites of models, and the
+//! filters of the command line.
 
 mod builtin;
 mod cases;
 mod file;
 mod filter;
+mod find;
 pub mod model;
 mod model_memory;
 

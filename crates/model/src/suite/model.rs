@@ -1,14 +1,15 @@
 //! Suites of published models: `model:<name> [b<list>] [c<list>] [tp<n>] [<weights>] [prefill|decode] [chain]`,
 //! e.g. `model:llama-3.1-8b b1,8 c4096 tp2 q4_0 decode`.
 //!
-//! A forward pass of a transformer is its products and attentions, each as often as it has layers of
-//! the kind. Prefill takes whole sequences of c tokens, decoding one token for each of b sequences that
-//! have c tokens before it. Norms, activations, embeddings, sampling and communication are left out.
+//! The forward pass of a transformer consists of its matrix products and attention operations, each
+//! repeated once per layer that has it. Prefill processes whole sequences of c tokens; decode processes one
+//! token for each of b sequences that already have c tokens. Norms, activations, embeddings, sampling and
+//! communication are not included.
 //!
-//! Tensor parallelism of degree n splits as Megatron-LM does (Shoeybi et al. 2019, arXiv:1909.08053):
-//! projections to heads and to the inner width by columns, those back by rows, attention by heads; what is
-//! small and shared (the router, low-rank compressions) is on every device. A key head that several devices
-//! need is on each of them.
+//! Tensor parallelism of degree n splits layers as Megatron-LM does (Shoeybi et al. 2019,
+//! arXiv:1909.08053): projections to heads and to the inner width by columns, projections back by rows,
+//! attention by heads. Small shared parts (the router, low-rank compressions) are on every device. A key
+//! head that several devices need is on each of them.
 
 use super::cases::Suite;
 use super::filter::parse_list;
@@ -17,17 +18,17 @@ use crate::error::{Error, Result};
 use crate::workload::{Case, Layer, Precision};
 use std::fmt;
 
-/// What a suite of a model begins with.
+/// Prefix of the names of model suites.
 pub const PREFIX: &str = "model:";
-/// Most rows for which the kernels of `gemv` are meant.
+/// Largest number of rows for which a product is a `gemv` case; with more rows it is a `gemm` case.
 const FEW_ROWS: u64 = 8;
 
-/// The part of inference that a pass belongs to.
+/// Phase of inference that a pass belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Phase {
-    /// All tokens of the sequences at once.
+    /// Processes all tokens of the sequences at once.
     Prefill,
-    /// One token for each sequence.
+    /// Processes one token for each sequence.
     Decode,
 }
 
@@ -40,26 +41,27 @@ impl fmt::Display for Phase {
     }
 }
 
-/// How a model is run.
+/// Setup in which a model is run: batch, context, devices, weight format and phases.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Deployment {
-    /// Sequences at a time.
+    /// Batch sizes in sequences; there are passes for each of them.
     pub batch: Vec<u64>,
-    /// Tokens of each sequence: those that are prefilled, or those before the decoded one.
+    /// Context lengths in tokens per sequence: the tokens that are prefilled, or those before the decoded
+    /// one.
     pub context: Vec<u64>,
-    /// Devices that share each layer.
+    /// Number of devices that share each layer.
     pub tensor_parallel: u64,
-    /// Format of the weights of products, as in a key: `f16`, `q4_0`, …; activations are f16 where it is
-    /// a format of weights alone.
+    /// Number format of the product weights, as in a key: `f16`, `q4_0`, …. Activations are f16 if the
+    /// format exists only for weights.
     pub weights: String,
-    /// Which passes; both when empty.
+    /// Phases to include; both if empty.
     pub phases: Vec<Phase>,
-    /// Whether each layer is also run as one chain of dispatches.
+    /// Whether each layer is also run as one chain of kernel launches.
     pub chain: bool,
 }
 
 impl Default for Deployment {
-    /// One sequence of 4096 tokens on one device, weights in f16.
+    /// Returns the setup of one sequence of 4096 tokens on one device, with weights in f16.
     fn default() -> Self {
         Deployment {
             batch: vec![1],
@@ -72,41 +74,42 @@ impl Default for Deployment {
     }
 }
 
-/// A case of a pass.
+/// One operation of a pass, with the number of layers that run it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Part {
-    /// What it is in the model, e.g. `gate_up`.
+    /// Name of the operation in the model, e.g. `gate_up`.
     pub name: String,
-    /// What is computed.
+    /// Case that computes the operation once.
     pub case: Case,
-    /// How often a pass does it: once for each layer of the kind.
+    /// Number of times a pass runs it: once per layer that has it.
     pub times: u64,
 }
 
 /// One forward pass of a model.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Pass {
-    /// Whole sequences, or one token of each.
+    /// Phase: prefill of whole sequences, or decode of one token each.
     pub phase: Phase,
-    /// Sequences.
+    /// Number of sequences.
     pub batch: u64,
-    /// Tokens of each.
+    /// Number of tokens per sequence.
     pub context: u64,
-    /// Its products and attentions.
+    /// Matrix products and attention operations of the pass.
     pub parts: Vec<Part>,
-    /// What it has besides: work for which there is no workload, or too large for one device.
+    /// Operations that are not in `parts`, with the reason: no workload exists for them, or they are too
+    /// large for one device.
     pub left_out: Vec<String>,
 }
 
 impl Pass {
-    /// The parts of a layer one after the other, each once: the pass without its head. None where there is
-    /// no more than one.
+    /// Returns the chain of the parts of one layer, each once: the pass without its head. `None` if the
+    /// parts are too few or too many for a chain.
     pub fn layer(&self, model: &Model) -> Option<Case> {
         let parts = self.layer_parts(model).map(|part| part.case.clone()).collect();
         Layer::new(parts).ok().map(Case::Layer)
     }
 
-    /// The parts that layers consist of.
+    /// Returns the parts that belong to layers: all except the head.
     pub fn layer_parts<'p>(&'p self, model: &'p Model) -> impl Iterator<Item = &'p Part> {
         let is_head = |part: &Part| {
             model.products.iter().any(|product| product.name == part.name && product.role() == Role::Head)
@@ -115,7 +118,7 @@ impl Pass {
     }
 }
 
-/// How devices share a product.
+/// Way in which devices share a product.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Split {
     Columns,
@@ -123,7 +126,7 @@ enum Split {
     Whole,
 }
 
-/// How `product` is shared, by its name.
+/// Returns how devices share `product`, judged by its name and by whether it has one matrix per head.
 fn split(product: &ProductLayers) -> Split {
     let name = product.name.as_str();
     let ends = |ending: &str| name == ending || name.ends_with(&format!(" {ending}"));
@@ -138,7 +141,7 @@ fn split(product: &ProductLayers) -> Split {
 }
 
 impl Deployment {
-    /// Reads the words after the name of the model.
+    /// Parses the words after the name of the model.
     fn parse(words: &str) -> std::result::Result<Self, String> {
         let mut deployment = Deployment::default();
         let list = |text: &str| parse_list(text).map_err(|error| error.to_string());
@@ -171,10 +174,12 @@ impl Deployment {
         Ok(deployment)
     }
 
-    /// The forward passes of `model`, decoding only where it decodes.
+    /// Returns the forward passes of `model`; an encoder has no decode pass.
     ///
     /// # Errors
-    /// When the devices cannot share it evenly, or its streams have lengths of their own.
+    /// Fails if the devices cannot share the model evenly, if a model that is not an encoder has fixed
+    /// sequence lengths, if only decode is requested of an encoder, or if a batch, a context or the weight
+    /// format is invalid.
     pub fn passes(&self, model: &Model) -> Result<Vec<Pass>> {
         let refuse = |message: String| Error::refused(format!("{}: {message}", model.name));
         let encodes = model.attention_kind.contains("bidirectional");
@@ -232,7 +237,7 @@ impl Deployment {
             if product.name.contains(other) {
                 continue;
             }
-            // Logits are wanted of the last token only, but by models that fill in masks.
+            // Only the last token needs logits, except in models that fill in masks.
             let last_only = product.role() == Role::Head && !model.attention_kind.contains("bidirectional");
             let rows = if last_only { batch } else { tokens };
             add(&product.name, product.layers, self.product(product, rows)?)?;
@@ -301,7 +306,7 @@ impl Deployment {
         let heads = heads / degree;
         let (batch, queries, keys) = match (phase, attention.chunk) {
             (Phase::Decode, _) => (batch, 1, attention.visible(context)),
-            // Each piece attends to itself alone.
+            // Each chunk attends only to itself.
             (Phase::Prefill, Some(chunk)) if context > chunk => {
                 (batch * context.div_ceil(chunk), chunk, chunk)
             }
@@ -324,8 +329,8 @@ impl Deployment {
     }
 }
 
-/// Formats of a product with `weights`: both operands where there is a product of two such, else f16
-/// activations; sums in f32.
+/// Returns the precision of a product with `weights`: both operands in that format if such a product
+/// exists, otherwise f16 activations. Accumulators are f32. `None` if the format is unknown.
 fn precision(weights: &str) -> Option<Precision> {
     let wanted = match weights {
         "f32" => "f32".to_string(),
@@ -335,10 +340,10 @@ fn precision(weights: &str) -> Option<Precision> {
     Precision::parse(&wanted)
 }
 
-/// The model called `name`.
+/// Returns the model called `name`, as [`Models::find`] finds it.
 ///
 /// # Errors
-/// When there is none, with those that are nearest.
+/// Fails if there is no such model; the hint lists the most similar names.
 pub fn find_model(name: &str) -> Result<&'static Model> {
     let models = Models::embedded();
     models.find(name).ok_or_else(|| {
@@ -350,10 +355,11 @@ pub fn find_model(name: &str) -> Result<&'static Model> {
     })
 }
 
-/// The model and how it is run, from the text of a suite behind `model:`.
+/// Parses the text of a suite after `model:` into the model and its deployment.
 ///
 /// # Errors
-/// When there is no such model, with those that are nearest, or a word is not understood.
+/// Fails if there is no such model, with a hint that lists the most similar names, or if a word is not
+/// understood.
 pub fn parse(text: &str) -> Result<(&'static Model, Deployment)> {
     let text = text.trim();
     let (name, words) = text.split_once(char::is_whitespace).unwrap_or((text, ""));
@@ -367,7 +373,7 @@ pub fn parse(text: &str) -> Result<(&'static Model, Deployment)> {
     Ok((model, deployment))
 }
 
-/// The suite of all cases of the passes that `text` asks for.
+/// Returns the suite of all cases of the passes that `text` describes.
 pub(super) fn suite(text: &str) -> Result<Suite> {
     let (model, deployment) = parse(text)?;
     let passes = deployment.passes(model)?;
@@ -410,7 +416,7 @@ mod tests {
             ["32 x gemv f16.f32 m1 n6144 k4096", "32 x gemv f16.f32 m1 n4096 k4096"]
         );
         assert_eq!(parts(&passes[1])[5], "32 x attention f16.f32 b1 hq32 hkv8 q1 kv512 d128");
-        // 2 FLOP for each weight and token, and 4·d·heads for each visible pair, of a decode step.
+        // In a decode step: 2 FLOP per weight and token, and 4·d·heads per visible pair.
         let flop: u64 = passes[1].parts.iter().map(|part| part.times * part.case.flop()).sum();
         assert_eq!(flop, 2 * 7_504_658_432 + 32 * 4 * 128 * 32 * 512);
     }
@@ -505,7 +511,7 @@ mod tests {
     fn a_suite_has_each_case_once_and_is_named_after_what_was_asked_for() {
         let suite = Suite::resolve("model:llama-3.1-8b b1,1 c512,1024 decode").unwrap();
         assert_eq!(suite.name, "model-llama-3.1-8b_b1,1_c512,1024_decode");
-        // Five products, which do not depend on the context, and an attention for each context.
+        // Five products, which do not depend on the context, and one attention per context.
         assert_eq!(suite.cases.len(), 7);
     }
 

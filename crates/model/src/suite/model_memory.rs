@@ -1,32 +1,33 @@
-//! Memory that a model needs on one device: its weights and the cache of keys and values.
+//! Memory that a model needs on one device: weights and KV cache.
 
 use super::model::{Deployment, Phase};
 use crate::catalog::Model;
 use crate::error::Result;
 use crate::workload::{Case, DType};
 
-/// Bytes on one of the devices that share a model.
+/// Memory that a model needs on each of the devices that share it, in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
 pub struct ModelMemory {
-    /// Weights of all products in their format, and the embedding in f16.
+    /// Size of the weights in bytes: all products in their format, and the embedding in f16.
     pub weights_bytes: u64,
-    /// Keys and values in f16, of all sequences at their full length.
+    /// Size of the KV cache in bytes: f16, all sequences at their full length.
     pub cache_bytes: u64,
 }
 
 impl ModelMemory {
-    /// Both.
+    /// Returns the sum of weights and KV cache in bytes.
     pub fn total(&self) -> u64 {
         self.weights_bytes + self.cache_bytes
     }
 }
 
 impl Deployment {
-    /// What `model` needs at `batch` sequences of `context` tokens, activations left out. Weights are
-    /// counted evenly over the devices; a key head that several devices need counts on each.
+    /// Returns the memory that `model` needs on each device for `batch` sequences of `context` tokens,
+    /// without activations. Weights are divided evenly among the devices; a key head that several devices
+    /// need counts on each of them.
     ///
     /// # Errors
-    /// As for [`Deployment::passes`].
+    /// Fails in the same cases as [`Deployment::passes`].
     pub fn memory(&self, model: &Model, batch: u64, context: u64) -> Result<ModelMemory> {
         let one =
             Deployment { batch: vec![batch], context: vec![context], phases: Vec::new(), ..self.clone() };
@@ -61,7 +62,7 @@ mod tests {
     fn an_8b_model_needs_16_gb_and_131_kb_for_each_token() {
         let (model, deployment) = parse("llama-3.1-8b").unwrap();
         let memory = deployment.memory(model, 2, 1000).unwrap();
-        // 8.03 · 10⁹ parameters of two bytes.
+        // 8.03 · 10⁹ parameters of two bytes each.
         assert_eq!(memory.weights_bytes, 2 * model.parameters());
         // 32 layers · 8 heads · (128 + 128) elements · 2 B = 131072 B a token.
         assert_eq!(memory.cache_bytes, 2 * 1000 * 131_072);
@@ -83,7 +84,7 @@ mod tests {
         // 61 layers · 576 elements · 2 B.
         assert_eq!(deployment.memory(model, 1, 4096).unwrap().cache_bytes, 4096 * 61 * 576 * 2);
         let (model, deployment) = parse("gemma-3-1b").unwrap();
-        // 22 layers see 512 tokens, 4 the whole context; one head of 256 and 256.
+        // 22 layers see 512 tokens, 4 layers the whole context; one head with dimensions 256 and 256.
         assert_eq!(deployment.memory(model, 1, 8192).unwrap().cache_bytes, (22 * 512 + 4 * 8192) * 512 * 2);
     }
 }

@@ -1,37 +1,38 @@
 //! Attention forward: softmax(Q·Kᵀ/√d)·V with online softmax left to the kernel.
 //!
-//! Tensors are dense, row-major: Q is batch × query heads × q × d, K is batch × kv heads × kv × d,
-//! V likewise with dv, O like Q with dv. Query heads share K and V in groups (GQA, Ainslie et al.
-//! 2023; MQA with one kv head; MHA with as many as query heads). Causal masks are aligned
-//! bottom-right: query i sees keys 0 … kv − q + i, so that a decode step (q = 1) sees the whole
-//! cache. A window of w leaves each query the last w of those keys (Beltagy et al. 2020).
+//! Tensors are dense and row-major: Q is batch × query heads × q × d, K is batch × kv heads × kv × d, V is
+//! like K with dv, O is like Q with dv. Query heads share K and V in groups (GQA, Ainslie et al. 2023; MQA
+//! with one kv head; MHA with as many as query heads). Causal masks are aligned bottom-right: query i sees
+//! keys 0 … kv − q + i, so that a decode step (q = 1) sees the whole KV cache. With a window of w, each
+//! query sees only the last w of those keys (Beltagy et al. 2020).
 //!
 //! `latent`: V is the first dv elements of each row of K, which is stored and read once (multi-head
 //! latent attention with absorbed projections, DeepSeek-V2, 2024: d = 512 + 64, dv = 512).
 //!
-//! `page<p>`: K and V lie in pages of p positions (vLLM, Kwon et al. 2023). A page holds kv heads ×
-//! p × d; the table gives the page of each p positions of each sequence, see [`Attention::pages`].
+//! `page<p>`: K and V are stored in pages of p positions (vLLM, Kwon et al. 2023). A page holds kv heads ×
+//! p × d elements; the page table gives the page of each p positions of each sequence, see
+//! [`Attention::pages`].
 
-use super::case::Workload;
 use super::dtype::{DType, Precision};
+use super::family::Workload;
 use super::generator::mix;
-use super::parameters::Words;
+use super::parameters::{Parameters, Words};
 use super::tensor::{Expected, Inputs, Tensor};
 
 /// One forward pass of attention over a batch.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Attention {
-    /// Formats of Q and O, of K and V, and of the accumulators.
+    /// Number formats of Q and O, of K and V, and of the accumulators.
     pub precision: Precision,
-    /// Sequences.
+    /// Number of sequences.
     pub batch: u64,
-    /// Query heads.
+    /// Number of query heads.
     pub heads: u64,
-    /// Key and value heads; divides `heads`.
+    /// Number of key and value heads; divides `heads`.
     pub kv_heads: u64,
-    /// Query positions of each sequence; 1 is a decode step.
+    /// Number of query positions per sequence; 1 for a decode step.
     pub queries: u64,
-    /// Key positions of each sequence.
+    /// Number of key positions per sequence.
     pub keys: u64,
     /// Head dimension of Q and K.
     pub dim: u64,
@@ -39,45 +40,49 @@ pub struct Attention {
     pub value_dim: u64,
     /// Whether query i sees only keys up to kv − q + i.
     pub causal: bool,
-    /// How many of those keys, counted from the last, a query sees.
+    /// Window: number of keys that a query sees, counted back from the last one that the mask allows;
+    /// `None` if there is no window.
     pub window: Option<u64>,
-    /// Positions of a page, if the cache is paged.
+    /// Number of positions per page; `None` if the KV cache is not paged.
     pub page: Option<u64>,
     /// Whether V is the first `value_dim` elements of each row of K.
     pub latent: bool,
 }
 
-/// See [`Attention::expected`]; measured ratios on three drivers stay below one half.
+/// Factor c of the error bound; see [`Attention::expected`]. Measured ratios on three drivers stay below
+/// one half.
 const BOUND_FACTOR: f64 = 8.0;
 
-/// Bytes of one head's keys and values that the oracle keeps; it makes those of longer ones anew for
-/// each row, which is slower and takes no memory.
+/// Largest size in bytes of one head's keys and values that the oracle keeps. It generates larger ones
+/// again for each row, which is slower but needs no memory.
 const KEPT_BYTES: u64 = 128 << 20;
 
-/// Queries are drawn from [−4, 4]: scores then have a standard deviation near 1.3, so that the
-/// running maximum of an online softmax really moves while most keys still carry weight.
+/// Binary exponent of the scale of the queries, which are drawn from [−4, 4]. Scores then have a standard
+/// deviation near 1.3, so that the running maximum of an online softmax changes while most keys still carry
+/// weight.
 const QUERY_SCALE: i8 = 2;
 
 impl Attention {
-    /// The keys that query `i` sees.
+    /// Returns the range of keys that query `i` sees.
     pub fn visible(&self, i: u64) -> std::ops::Range<u64> {
         let end = if self.causal { self.keys - self.queries + i + 1 } else { self.keys };
         end.saturating_sub(self.window.unwrap_or(end))..end
     }
 
-    /// Unmasked (query, key) pairs of one head, counted exactly.
+    /// Returns the exact number of unmasked (query, key) pairs of one head.
     pub fn pairs(&self) -> u64 {
         (0..self.queries).map(|i| self.visible(i)).map(|keys| keys.end - keys.start).sum()
     }
 
-    /// Pages of one sequence.
+    /// Returns the number of pages per sequence.
     fn pages_each(&self, page: u64) -> u64 {
         self.keys.div_ceil(page)
     }
 
-    /// The table of pages: entry s·⌈kv/p⌉ + i is the page that holds positions i·p and on of sequence
-    /// s. The pages of all sequences are shuffled by Fisher and Yates' method, for i from the last
-    /// down to 1 exchanging entries i and mix(i) mod (i + 1).
+    /// Returns the page table; `None` if the KV cache is not paged. Entry s·⌈kv/p⌉ + i is the page that
+    /// holds the positions of sequence s from i·p on. The pages of all sequences are shuffled by the method
+    /// of Fisher and Yates: for i from the last entry down to 1, entries i and mix(i) mod (i + 1) are
+    /// exchanged.
     pub fn pages(&self) -> Option<Vec<u32>> {
         let count = self.batch * self.pages_each(self.page?);
         let mut pages: Vec<u32> = (0..count as u32).collect();
@@ -87,18 +92,18 @@ impl Attention {
         Some(pages)
     }
 
-    /// Rows of K that are stored: kv positions of each kv head and sequence, in whole pages.
+    /// Returns the number of stored rows of K: kv positions of each kv head and sequence, in whole pages.
     fn stored_rows(&self) -> u64 {
         let positions = self.page.map_or(self.keys, |page| self.pages_each(page) * page);
         self.batch * self.kv_heads * positions
     }
 
-    /// Query heads that share one kv head.
+    /// Returns the number of query heads that share one kv head.
     pub fn group(&self) -> u64 {
         self.heads / self.kv_heads
     }
 
-    /// The factor on the scores, 1/√d.
+    /// Returns the factor on the scores, 1/√d.
     pub fn softmax_scale(&self) -> f64 {
         1.0 / (self.dim as f64).sqrt()
     }
@@ -159,37 +164,31 @@ impl Workload for Attention {
         })
     }
 
-    fn parameters(&self) -> String {
-        let Attention { precision, batch, heads, kv_heads, queries, keys, dim, .. } = self;
-        let mut text = format!("{precision} b{batch} hq{heads} hkv{kv_heads} q{queries} kv{keys} d{dim}");
-        if self.value_dim != self.dim {
-            text += &format!(" dv{}", self.value_dim);
-        }
-        if self.causal {
-            text += " causal";
-        }
-        if let Some(window) = self.window {
-            text += &format!(" w{window}");
-        }
-        if let Some(page) = self.page {
-            text += &format!(" page{page}");
-        }
-        if self.latent {
-            text += " latent";
-        }
-        text
+    fn parameters(&self) -> Parameters {
+        Parameters::of(self.precision)
+            .size("b", self.batch)
+            .size("hq", self.heads)
+            .size("hkv", self.kv_heads)
+            .size("q", self.queries)
+            .size("kv", self.keys)
+            .size("d", self.dim)
+            .size_if("dv", (self.value_dim != self.dim).then_some(self.value_dim))
+            .flag("causal", self.causal)
+            .size_if("w", self.window)
+            .size_if("page", self.page)
+            .flag("latent", self.latent)
     }
 
     fn precision(&self) -> Precision {
         self.precision
     }
 
-    /// 2·(d_qk + d_v) per unmasked pair and query head; softmax counts 0.
+    /// Counts 2·(d_qk + d_v) FLOP per unmasked pair and query head; softmax counts 0 FLOP.
     fn flop(&self) -> u64 {
         2 * (self.dim + self.value_dim) * self.pairs() * self.batch * self.heads
     }
 
-    /// Q and O once, and K and V once for every position that any query sees.
+    /// Counts Q and O once, K and V once for every position that any query sees, and the page table.
     fn bytes(&self) -> u64 {
         let seen = self.visible(self.queries - 1).end - self.visible(0).start;
         let rows = self.batch * self.kv_heads * seen;
@@ -204,7 +203,7 @@ impl Workload for Attention {
             + self.precision.output().bytes(queries * self.value_dim)
     }
 
-    /// A decode step is bound by reading the cache.
+    /// Whether this is a decode step, which is limited by reading the KV cache.
     fn is_bandwidth(&self) -> bool {
         self.is_decode()
     }
@@ -260,11 +259,11 @@ impl Workload for Attention {
             _ => (sequence * self.kv_heads + kv_head) * self.keys + j,
         };
         let u_acc = self.precision.accumulate.unit_roundoff();
-        // Weights narrower than the accumulator are only in play when the input is.
+        // Weights can be narrower than the accumulator only if the input is.
         let u_weights =
             if self.precision.input == DType::F32 { 0.0 } else { self.precision.input.unit_roundoff() };
         let mut expected = Vec::with_capacity(points.len());
-        // A head's rows are kept while they are few: f32 holds every value of an input.
+        // A head's rows are kept if they are small enough; f32 represents every input value exactly.
         let kept_bytes = 4 * self.keys * (dim + if self.latent { 0 } else { value_dim });
         let mut cached_kv: Option<(u64, Vec<f32>, Vec<f32>)> = None;
         let mut at = 0;
@@ -276,7 +275,7 @@ impl Workload for Attention {
             let kv_head = q_head / self.group();
             let cached = sequence * self.kv_heads + kv_head;
             if kept_bytes <= KEPT_BYTES && cached_kv.as_ref().is_none_or(|(number, ..)| *number != cached) {
-                // Those of the head before go first.
+                // Free the rows of the previous head first.
                 drop(cached_kv.take());
                 let rows = |stride: u64, length: u64, read: &dyn Fn(u64) -> f64| {
                     let mut values = Vec::with_capacity((self.keys * length) as usize);
@@ -412,7 +411,7 @@ mod tests {
         assert_eq!(a.pairs(), 12);
         let step = attention("f16.f32 b1 hq1 hkv1 q1 kv100 d64 w10");
         assert_eq!(step.visible(0), 90..100);
-        // Ten positions of K and of V, q and o.
+        // Ten positions each of K and V, plus q and o.
         assert_eq!(step.bytes(), 2 * 64 * (10 + 10 + 1 + 1));
     }
 
@@ -458,7 +457,7 @@ mod tests {
             "f16.f32 b1 hq16 hkv1 q1 kv64 d576 dv512 latent",
             "f32 b1 hq1 hkv1 q64 kv64 d192 dv128 causal w32",
         ] {
-            assert_eq!(attention(key).parameters(), key);
+            assert_eq!(attention(key).parameters().to_string(), key);
         }
     }
 }

@@ -1,57 +1,20 @@
 //! A case: one workload with all its parameters fixed. Its text form is its key.
 
+use super::family::Workload;
+use super::parameters::Parameters;
 use super::tensor::{Expected, Inputs, Role, Tensor};
-use super::{Attention, Gemm, Gemv, Peak, Precision, Stream, Tile, points};
+use super::{Attention, Gemm, Gemv, Peak, Precision, Stream, Tile};
 use super::{Gather, Latency, Launch, Layer, Moe, RmsNorm, Rope, Softmax, Swiglu, Transpose};
 use std::fmt;
 use std::str::FromStr;
 
-/// What every family of work provides.
-pub trait Workload: Clone + fmt::Debug + PartialEq {
-    /// The first word of the key.
-    const FAMILY: &'static str;
-    /// Reads the key without its first word.
-    fn parse(text: &str) -> Result<Self, String>;
-    /// The key without its first word; [`Workload::parse`] reads it back.
-    fn parameters(&self) -> String;
-    /// Formats of inputs and accumulator.
-    fn precision(&self) -> Precision;
-    /// Floating-point operations of one execution, by the project's convention.
-    fn flop(&self) -> u64;
-    /// Bytes that must move: each input read once, each output written once.
-    fn bytes(&self) -> u64 {
-        self.tensors().iter().map(Tensor::bytes).sum()
-    }
-    /// Whether the headline rate is bytes per second and not FLOP/s.
-    fn is_bandwidth(&self) -> bool {
-        false
-    }
-    /// How many steps follow one another, where the headline is the time of one and not a rate.
-    fn steps(&self) -> Option<u64> {
-        None
-    }
-    /// The logical tensors, inputs first, exactly one output last; a layer has those of its parts.
-    fn tensors(&self) -> Vec<Tensor>;
-    /// The output as rows × columns, for choosing what to verify.
-    fn output_shape(&self) -> (u64, u64);
-    /// The output elements to verify for a kernel that writes `tile` at a time, ascending.
-    fn points(&self, tile: Tile, seed: u32) -> Vec<u64> {
-        let (rows, columns) = self.output_shape();
-        points::choose(rows, columns, tile, seed)
-    }
-    /// The oracle's value and bound for the output elements `points`, which are ascending.
-    fn expected(&self, inputs: Inputs, points: &[u64]) -> Vec<Expected>;
-    /// The factor c of the error bound, stored in each row.
-    fn bound_factor(&self) -> f64;
-}
-
-/// A key that cannot be read as a case.
+/// Error for a key that cannot be parsed as a case.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{key}` is not a case: {message}")]
 pub struct ParseCaseError {
-    /// The text.
+    /// Text that was given as the key.
     pub key: String,
-    /// What is wrong with it.
+    /// Problem with the key.
     pub message: String,
 }
 
@@ -62,7 +25,7 @@ macro_rules! workloads {
         #[allow(missing_docs)]
         pub enum Case { $($family($family)),* }
 
-        /// The names of all families.
+        /// Names of all families, in the order in which suites run them.
         pub const FAMILIES: &[&str] = &[$(<$family as Workload>::FAMILY),*];
 
         impl FromStr for Case {
@@ -79,51 +42,55 @@ macro_rules! workloads {
         }
 
         impl Case {
-            /// The first word of the key.
+            /// Returns the name of the family, the first word of the key.
             pub fn family(&self) -> &'static str {
                 match self { $(Case::$family(_) => <$family as Workload>::FAMILY),* }
             }
-            /// The key without its first word.
-            pub fn parameters(&self) -> String {
+            /// Returns the parameters, the key without its first word.
+            pub fn parameters(&self) -> Parameters {
                 match self { $(Case::$family(w) => w.parameters()),* }
             }
-            /// Formats of inputs and accumulator.
+            /// Returns the number formats of inputs and accumulator.
             pub fn precision(&self) -> Precision {
                 match self { $(Case::$family(w) => w.precision()),* }
             }
-            /// Floating-point operations of one execution.
+            /// Returns the floating-point operations of one execution.
             pub fn flop(&self) -> u64 {
                 match self { $(Case::$family(w) => w.flop()),* }
             }
-            /// Bytes that one execution must move.
+            /// Returns the bytes that one execution must move.
             pub fn bytes(&self) -> u64 {
                 match self { $(Case::$family(w) => w.bytes()),* }
             }
-            /// Whether the headline rate is bytes per second and not FLOP/s.
+            /// Whether the headline rate is in bytes per second and not in FLOP/s.
             pub fn is_bandwidth(&self) -> bool {
                 match self { $(Case::$family(w) => w.is_bandwidth()),* }
             }
-            /// How many steps follow one another, where the headline is the time of one.
+            /// Returns the number of dependent steps if the headline is the time per step; otherwise
+            /// `None`.
             pub fn steps(&self) -> Option<u64> {
                 match self { $(Case::$family(w) => w.steps()),* }
             }
-            /// The logical tensors, inputs first, exactly one output last.
+            /// Returns the logical tensors: the inputs, then exactly one output. A layer has the tensors of
+            /// all its parts.
             pub fn tensors(&self) -> Vec<Tensor> {
                 match self { $(Case::$family(w) => w.tensors()),* }
             }
-            /// The output as rows × columns.
+            /// Returns the output shape as (rows, columns).
             pub fn output_shape(&self) -> (u64, u64) {
                 match self { $(Case::$family(w) => w.output_shape()),* }
             }
-            /// The output elements to verify for a kernel that writes `tile` at a time, ascending.
+            /// Returns the indices of the output elements to verify, ascending, for a kernel that writes
+            /// one `tile` per workgroup.
             pub fn points(&self, tile: Tile, seed: u32) -> Vec<u64> {
                 match self { $(Case::$family(w) => w.points(tile, seed)),* }
             }
-            /// The oracle's value and bound for ascending output elements.
+            /// Returns the oracle's value and error bound for each of the output elements `points`, which
+            /// are ascending.
             pub fn expected(&self, inputs: Inputs, points: &[u64]) -> Vec<Expected> {
                 match self { $(Case::$family(w) => w.expected(inputs, points)),* }
             }
-            /// The factor c of the error bound.
+            /// Returns the factor c of the error bound.
             pub fn bound_factor(&self) -> f64 {
                 match self { $(Case::$family(w) => w.bound_factor()),* }
             }
@@ -135,24 +102,39 @@ macro_rules! workloads {
     };
 }
 
-// The list of workloads. A new family is one more name here.
+// List of families. A new family adds its name here.
 workloads!(
     Stream, Peak, Latency, Launch, Gemm, Gemv, Moe, Attention, Softmax, RmsNorm, Rope, Swiglu, Gather,
     Transpose, Layer,
 );
 
 impl Case {
-    /// The key: family and parameters.
+    /// Returns the key: family and parameters, separated by spaces.
     pub fn key(&self) -> String {
         self.to_string()
     }
 
-    /// The tensor that is checked; of a layer the first.
+    /// Returns the size `name`, e.g. `m`; `None` if the case has no such size.
+    pub fn size(&self, name: &str) -> Option<u64> {
+        self.parameters().sizes().find_map(|(known, value)| (known == name).then_some(value))
+    }
+
+    /// Returns the case with the size `name` set to `value`; the same case if it has no such size.
+    ///
+    /// # Errors
+    /// Fails if the family does not allow the new size, e.g. if a K is not a multiple of the group of the
+    /// weight format.
+    pub fn with_size(&self, name: &str, value: u64) -> Result<Case, ParseCaseError> {
+        format!("{} {}", self.family(), self.parameters().with_size(name, value)).parse()
+    }
+
+    /// Returns the output tensor, which is verified; for a layer, the first one.
     pub fn output(&self) -> Tensor {
         self.tensors().into_iter().find(|t| t.role == Role::Output).expect("every case has an output")
     }
 
-    /// Why this case cannot exist at all, if so: the generator counts elements in 32 bits.
+    /// Returns the reason if the case is too large to exist, because the generator counts elements in 32
+    /// bits; otherwise `None`.
     pub fn too_large(&self) -> Option<String> {
         let tensor = self.tensors().into_iter().find(|t| t.len > u64::from(u32::MAX))?;
         Some(format!("tensor {} has {} elements; the limit is 2^32 - 1", tensor.name, tensor.len))

@@ -1,54 +1,55 @@
-//! How others count the work of a case: the same execution under another program's convention.
+//! FLOP and byte counts of a case under the conventions of other programs.
 //!
-//! Rates of two programs are only alike when they divide the same count by the time. Each rule names the
-//! program whose source or report has it; where a program has no rule for a case, there is no count.
+//! Rates of two programs are comparable only if both divide the same count by the time. Each rule names the
+//! program whose source or report defines it. If a program has no rule for a case, there is no count.
 
 use super::attention::Attention;
-use super::case::{Case, Workload};
+use super::case::Case;
+use super::family::Workload;
 use super::gemm::Gemm;
 use serde::Serialize;
 
-/// Whose way of counting.
+/// Convention for counting FLOP and bytes, named after the program that uses it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Convention {
-    /// That of every row: docs/method.md.
+    /// Convention of portamark, used in every result row; see docs/method.md.
     Portamark,
-    /// The profiler of CUTLASS, which adds its epilogue.
+    /// Profiler of CUTLASS, which also counts its epilogue.
     Cutlass,
-    /// DeepGEMM.
+    /// Convention of DeepGEMM, for products and for grouped products over real rows.
     DeepGemm,
-    /// The benchmarks of FlashAttention 2 and 3.
+    /// Benchmarks of FlashAttention 2 and 3.
     FlashAttention,
-    /// FlashInfer.
+    /// Convention of FlashInfer, which counts keys and values separately even if they are one latent.
     FlashInfer,
-    /// FlashMLA.
+    /// Convention of FlashMLA, for latent attention only.
     FlashMla,
-    /// llama.cpp's `test-backend-ops`.
+    /// Tool `test-backend-ops` of llama.cpp.
     LlamaCpp,
-    /// pto-isa's `fa_benchmark.py`, which counts scaling and softmax.
+    /// Script `fa_benchmark.py` of pto-isa, which also counts scaling and softmax.
     PtoIsa,
-    /// PyTorch's `FlopCounter`; so do nanoGPT, llm-foundry and torchtitan.
+    /// Class `FlopCounter` of PyTorch; nanoGPT, llm-foundry and torchtitan count the same way.
     Pytorch,
-    /// The report of Step-3, arXiv 2507.19427.
+    /// Report of Step-3, arXiv 2507.19427.
     Step3,
 }
 
-/// FLOP and bytes of one execution, and by which rules.
+/// FLOP and bytes of one execution under one convention.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Counted {
-    /// Whose.
+    /// Convention that was used.
     pub convention: Convention,
-    /// FLOP.
+    /// Number of floating-point operations.
     pub flop: u64,
-    /// How they are counted.
+    /// Formula of the FLOP count.
     pub flop_rule: &'static str,
-    /// Bytes, where the convention has a rule of its own for them.
+    /// Number of bytes; `None` if the convention has no rule for bytes.
     pub bytes: Option<u64>,
 }
 
 impl Convention {
-    /// Portamark's own first, then by name.
+    /// All conventions: that of portamark first, then by name.
     pub const ALL: [Convention; 10] = [
         Convention::Portamark,
         Convention::Cutlass,
@@ -62,7 +63,7 @@ impl Convention {
         Convention::Step3,
     ];
 
-    /// The word of the command line.
+    /// Returns the name used on the command line.
     pub fn name(self) -> &'static str {
         match self {
             Convention::Portamark => "portamark",
@@ -78,7 +79,7 @@ impl Convention {
         }
     }
 
-    /// The count of `case`; none where this convention has no rule for it.
+    /// Returns the counts of `case`; `None` if this convention has no rule for it.
     pub fn count(self, case: &Case) -> Option<Counted> {
         let (flop, flop_rule, bytes) = match (self, case) {
             (Convention::Portamark, _) => (case.flop(), own_rule(case), Some(case.bytes())),
@@ -105,7 +106,8 @@ impl Convention {
         }
     }
 
-    /// These conventions know neither windows nor pages of a cache.
+    /// Returns the count of attention; `None` if the convention has no rule for it. None of them has one
+    /// for windows or pages.
     fn attention(self, attention: &Attention) -> Option<(u64, &'static str, Option<u64>)> {
         let Attention { batch, heads, queries, keys, dim, value_dim, causal, latent, .. } = *attention;
         if attention.window.is_some() || attention.page.is_some() {
@@ -124,7 +126,7 @@ impl Convention {
             Convention::FlashInfer => {
                 let flop = if causal { half } else { full };
                 let rule = if causal { "(2 Sk - Sq) Sq H (dqk + dv)" } else { "2 Sq Sk H (dqk + dv)" };
-                // Keys and values apart, also where they are one latent.
+                // Keys and values count separately, even if they are one latent.
                 let rows = batch * attention.kv_heads * keys;
                 let cache = attention.precision.right;
                 let apart = cache.bytes(rows * dim) + cache.bytes(rows * value_dim);
@@ -148,7 +150,7 @@ impl Convention {
     }
 }
 
-/// How portamark counts FLOP of a case.
+/// Returns the formula by which portamark counts the FLOP of a case.
 fn own_rule(case: &Case) -> &'static str {
     match case {
         Case::Gemm(_) | Case::Gemv(_) => "2 M N K",
@@ -186,12 +188,13 @@ mod tests {
 
     #[test]
     fn flashmla_reaches_122_8_teraflops_in_2_379_milliseconds() {
-        // A step of two tokens is causal; FlashMLA counts all 4096 keys of both, an exact count one less.
+        // A step of two tokens is causal; FlashMLA counts all 4096 keys for both, the exact count is one
+        // less.
         let key = "attention f16.f32 b128 hq128 hkv1 q2 kv4096 d576 dv512 causal latent";
         let flashmla = flop(Convention::FlashMla, key);
         assert_eq!(tera(flashmla, 2.379e-3), "122.8");
         assert_eq!(flashmla - flop(Convention::Portamark, key), 128 * 128 * 2 * (576 + 512));
-        // 4·q·576 a context token: 1152/1088 as much, 5.9 % more.
+        // 4·q·576 per context token: 1152/1088 of FlashMLA's count, 5.9 % more.
         assert_eq!(flop(Convention::Step3, key) * 1088, flashmla * 1152);
     }
 

@@ -1,14 +1,15 @@
-//! How generated inputs are distributed: power, and so the clock, depends on what is multiplied.
+//! Distributions of generated inputs: the values that are multiplied affect the power and so the clock.
 //!
-//! Every distribution is arithmetic on 32-bit integers, so every executor makes the same bits, and its
-//! values are whole multiples of the step of the tensor's [`Grid`](super::Grid), which every format
-//! holds exactly.
+//! Every distribution is computed in 32-bit integers, so every executor generates the same bits. Its values
+//! are integer multiples of the step of the tensor's [`Grid`](super::Grid), which every format represents
+//! exactly.
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
 
-/// What the elements of inputs are drawn from. Scales of groups and tables are the same in all.
+/// Distribution from which the elements of inputs are drawn. Scales of groups, and tables, are the same for
+/// all distributions.
 #[derive(
     Debug,
     Clone,
@@ -28,24 +29,24 @@ pub enum Distribution {
     /// Every value of the grid is equally likely.
     #[default]
     Uniform,
-    /// A sum of four uniform bytes: bell-shaped, cut off at 3.45 standard deviations, with half the
-    /// standard deviation of `uniform`.
+    /// Sum of four uniform bytes: bell-shaped, cut off at 3.45 standard deviations, with half the standard
+    /// deviation of `uniform`.
     Normal,
-    /// Nothing but zeros.
+    /// All elements are zero.
     Zeros,
-    /// Uniform, but two of each four elements in a row are zero, as structured sparsity has it.
+    /// Uniform, but two of every four consecutive elements are zero, as in structured sparsity.
     Sparse,
 }
 
-/// The places of the two elements that are not zero, for each of the six ways: four bits each.
+/// Bit masks of the two non-zero elements of four, for each of the six patterns: four bits each.
 const KEPT_OF_FOUR: u32 = 0x00ca_6953;
 
 impl Distribution {
-    /// All, the usual one first.
+    /// All distributions, the default first.
     pub const ALL: [Distribution; 4] =
         [Distribution::Uniform, Distribution::Normal, Distribution::Zeros, Distribution::Sparse];
 
-    /// The word of the command line and of files.
+    /// Returns the name used on the command line and in files.
     pub fn name(self) -> &'static str {
         match self {
             Distribution::Uniform => "uniform",
@@ -55,7 +56,7 @@ impl Distribution {
         }
     }
 
-    /// Its number in `executors/generator/fill.wgsl`.
+    /// Returns the number used in `executors/generator/fill.wgsl`.
     pub fn number(self) -> u32 {
         match self {
             Distribution::Uniform => 0,
@@ -65,12 +66,13 @@ impl Distribution {
         }
     }
 
-    /// The whole number k with |k| ≤ `limit` of element `index`, from its 32 random bits `hash` and those
+    /// Returns the integer k, |k| ≤ `limit`, of element `index`, from its 32 random bits `hash` and those
     /// of its group of four, `group_hash`.
     ///
-    /// `normal`: with the sum s of the bytes of `hash`, 0 ≤ s ≤ 1020, k = ⌊(2s + 1)·(2·limit + 1) / 2042⌋
-    /// − limit, which is symmetric about 0 at s = 510. The product is below 2³² for limits below 2²⁰; of
-    /// a larger limit the upper bits are taken first, and k is multiplied by what they were divided by.
+    /// `normal`: with s the sum of the bytes of `hash`, 0 ≤ s ≤ 1020, k = ⌊(2s + 1)·(2·limit + 1) / 2042⌋ −
+    /// limit, which is symmetric about 0 at s = 510. The product is below 2³² for limits below 2²⁰. A
+    /// larger limit is first reduced to its upper bits by a division by a power of two, and k is multiplied
+    /// by that power again.
     pub fn integer(self, index: u32, hash: u32, group_hash: u32, limit: u32) -> i64 {
         let values = 2 * limit + 1;
         let uniform = || i64::from(hash % values) - i64::from(limit);
@@ -122,7 +124,8 @@ mod tests {
         assert_eq!(normal(0xff00_ff00, 127), 0);
         // s = 255: ⌊511·255/2042⌋ = 63.
         assert_eq!(normal(0xff, 127), -64);
-        // 23 bits are three too many: the limit is 2²⁰ − 1, ⌊(2²¹ − 1)/2042⌋ = 1027, and all times 8.
+        // 23 bits are three too many: the limit is 2²⁰ − 1, ⌊(2²¹ − 1)/2042⌋ = 1027, and everything is
+        // multiplied by 8.
         assert_eq!(normal(0, (1 << 23) - 1), (1027 - ((1 << 20) - 1)) * 8);
         // The same byte elsewhere is the same sum, and 1020 − 255 its mirror image.
         assert_eq!((normal(0xff00_0000, 127), normal(0xffff_ff00, 127)), (-64, 64));

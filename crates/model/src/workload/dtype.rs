@@ -1,12 +1,12 @@
-//! Number formats: how elements lie in memory, and the rounding unit of each.
+//! Number formats: the memory layout of elements, and the unit roundoff of each format.
 //!
-//! Whatever differs between formats is in this file and in `kernels/format.wgsl`: a new format
-//! costs one line in the table below and one branch there, and no kernel.
+//! Everything that differs between formats is in this file and in `kernels/format.wgsl`: a new format needs
+//! one line in the table below and one branch there, and no kernel changes.
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// A number format of a tensor or of an accumulator.
+/// Number format of a tensor or an accumulator.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema,
 )]
@@ -16,30 +16,31 @@ pub enum DType {
     F32,
     /// IEEE binary16.
     F16,
-    /// The upper half of binary32: 8 significant bits.
+    /// bfloat16, the upper half of binary32: 8 significant bits.
     Bf16,
-    /// OCP 8-bit float with 4 exponent and 3 mantissa bits ("OFP8", 2023).
+    /// FP8 (E4M3), the OCP 8-bit float with 4 exponent and 3 mantissa bits ("OFP8", 2023).
     E4m3,
     /// Signed 8-bit integer.
     I8,
     /// Signed 32-bit integer, the accumulator of [`DType::I8`].
     I32,
-    /// 32 signed 8-bit integers share an f16 scale (ggml's q8_0): 8.5 bits an element.
+    /// Groups of 32 signed 8-bit integers that share an f16 scale (ggml's q8_0): 8.5 bits per element.
     #[serde(rename = "q8_0")]
     Q8_0,
-    /// 32 integers −8 … 7 share an f16 scale (ggml's q4_0): 4.5 bits an element.
+    /// Groups of 32 integers −8 … 7 that share an f16 scale (ggml's q4_0): 4.5 bits per element.
     #[serde(rename = "q4_0")]
     Q4_0,
-    /// 64 integers −8 … 7 share an f16 scale.
+    /// Groups of 64 integers −8 … 7 that share an f16 scale.
     Int4g64,
-    /// 128 integers −8 … 7 share an f16 scale (the usual group of GPTQ and AWQ).
+    /// Groups of 128 integers −8 … 7 that share an f16 scale (the usual group of GPTQ and AWQ).
     Int4g128,
-    /// The integers of the 4-bit formats alone: stored as v + 8, eight to a word. Byte j of a word
-    /// holds element j in its low half and element j + 4 in its high half.
+    /// Integers of the 4-bit formats without scales: stored as v + 8, eight to a word. Byte j of a word
+    /// holds element j in its low four bits and element j + 4 in its high four bits.
     I4,
 }
 
-/// What distinguishes a format: name, bits of an element, elements of a scale, significant bits p.
+/// Properties of a format: name, bits per element, elements per scale (0 if it has no scales), significant
+/// bits p.
 struct Facts(DType, &'static str, u64, u64, u8);
 
 const FACTS: [Facts; 11] = [
@@ -57,7 +58,7 @@ const FACTS: [Facts; 11] = [
 ];
 
 impl DType {
-    /// Every format, in the order of the documentation.
+    /// Returns every format, in the order of the documentation.
     pub fn all() -> impl Iterator<Item = DType> {
         FACTS.iter().map(|facts| facts.0)
     }
@@ -66,44 +67,44 @@ impl DType {
         FACTS.iter().find(|facts| facts.0 == self).expect("every format is listed")
     }
 
-    /// The name in a case key.
+    /// Returns the name used in case keys.
     pub fn name(self) -> &'static str {
         self.facts().1
     }
 
-    /// Bits of one element, without its share of a scale.
+    /// Returns the bits of one element, without its share of a scale.
     pub fn bits(self) -> u64 {
         self.facts().2
     }
 
-    /// How many elements share one f16 scale, for formats with scales.
+    /// Returns the number of elements that share one f16 scale; `None` for formats without scales.
     pub fn group(self) -> Option<u64> {
         Some(self.facts().3).filter(|group| *group > 0)
     }
 
-    /// Bytes of `len` elements with their scales.
+    /// Returns the bytes of `len` elements including their scales.
     pub fn bytes(self, len: u64) -> u64 {
         let scales = self.group().map_or(0, |group| 2 * len.div_ceil(group));
         (len * self.bits()).div_ceil(8) + scales
     }
 
-    /// Whether elements are integers, so that products and sums of them are exact.
+    /// Whether elements are integers, so that their products and sums are exact.
     pub fn is_integer(self) -> bool {
         matches!(self, DType::I8 | DType::I32 | DType::I4)
     }
 
-    /// Unit roundoff u = 2⁻ᵖ for a significand of p bits, rounding to nearest (Higham 2002, §2.1);
-    /// zero for integers.
+    /// Returns the unit roundoff u = 2⁻ᵖ for a significand of p bits, rounding to nearest (Higham 2002,
+    /// §2.1); zero for integers.
     pub fn unit_roundoff(self) -> f64 {
         if self.is_integer() { 0.0 } else { 2f64.powi(-i32::from(self.facts().4)) }
     }
 
-    /// Largest error of storing `value`, which was computed in f32, in this format.
+    /// Returns the largest error of storing `value`, which was computed in f32, in this format.
     ///
-    /// Vulkan lets a driver round conversions to f16 to nearest or towards zero, which errs by up to
-    /// 2u, and flush results below the smallest normal number, 2⁻¹⁴ (Vulkan 1.3, "Precision and
-    /// Operation of SPIR-V Instructions"). f32 is stored as it is: u for its own last rounding.
-    /// Kernels round to bf16 themselves, to nearest.
+    /// Vulkan allows a driver to round conversions to f16 to nearest or towards zero, an error of up to 2u,
+    /// and to flush results below the smallest normal number, 2⁻¹⁴ (Vulkan 1.3, "Precision and Operation of
+    /// SPIR-V Instructions"). f32 is stored unchanged, with u for its own last rounding. Kernels round to
+    /// bf16 themselves, to nearest.
     pub fn store_error(self, value: f64) -> f64 {
         let u = self.unit_roundoff();
         match self {
@@ -113,8 +114,8 @@ impl DType {
         }
     }
 
-    /// Largest integer L and the shift s such that k·2⁻ˢ is held exactly for every |k| ≤ L. Floats
-    /// stay within [−1, 1]; integers are drawn as they are.
+    /// Returns the grid of this format: the largest integer L and the shift s such that it represents k·2⁻ˢ
+    /// exactly for every |k| ≤ L. Floats stay within [−1, 1]; integers have a shift of 0.
     ///
     /// The input generator draws k; see [`crate::workload::generator`].
     pub fn grid(self) -> Grid {
@@ -122,14 +123,14 @@ impl DType {
         if self.is_integer() || self.group().is_some() {
             return Grid { limit: (1 << bits.min(30)) - 1, shift: 0 };
         }
-        // One bit less than the significand holds, so that negation, sums and ties stay inside; the
-        // four bits of e4m3 are all needed to see every one of its fractions.
+        // One bit less than the significand holds, so that negation, sums and ties stay inside. e4m3 needs
+        // all its four bits to cover every one of its fractions.
         let shift = if self == DType::E4m3 { bits } else { bits - 1 };
         Grid { limit: (1 << shift) - 1, shift }
     }
 
-    /// `value` rounded to this format, to nearest even. Formats with scales hold the products of
-    /// their generated integers and scales as they are.
+    /// Returns `value` rounded to this format, to nearest even. Formats with scales hold the products of
+    /// their generated integers and scales exactly, so they return `value` unchanged.
     pub fn round(self, value: f64) -> f64 {
         match self {
             DType::F32 => f64::from(value as f32),
@@ -140,7 +141,7 @@ impl DType {
         }
     }
 
-    /// Reads the name back.
+    /// Parses a format name; `None` if there is no such format.
     pub fn parse(text: &str) -> Option<Self> {
         Self::all().find(|dtype| dtype.name() == text)
     }
@@ -152,53 +153,55 @@ impl fmt::Display for DType {
     }
 }
 
-/// The values k·2⁻ˢ with |k| ≤ limit: what a generated input is drawn from.
+/// Grid of the values k·2⁻ˢ with |k| ≤ limit, from which generated inputs are drawn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Grid {
-    /// Largest |k|.
+    /// Largest |k| of the grid.
     pub limit: u32,
-    /// The power of two that k is divided by.
+    /// Exponent s of the power of two by which k is divided.
     pub shift: u8,
 }
 
 impl Grid {
-    /// −7/8 … 7/8 in steps of 1/8: sums of such values stay exact in every format for long.
+    /// Values −7/8 … 7/8 in steps of 1/8; even long sums of them stay exact in every format.
     pub const COARSE: Grid = Grid { limit: 7, shift: 3 };
-    /// −1, 0 and 1.
+    /// Values −1, 0 and 1.
     pub const SIGNS: Grid = Grid { limit: 1, shift: 0 };
-    /// −15/16 … 15/16: the scales of formats with groups. Four bits, so that a scaled integer of
-    /// seven bits is still exact in f16, and multiples of a power of two that keep them normal.
+    /// Values −15/16 … 15/16, for the scales of formats with groups. They have four bits, so that the
+    /// product with an integer of seven bits is still exact in f16, and are multiplied by a power of two
+    /// that keeps them normal.
     pub const SCALES: Grid = Grid { limit: 15, shift: 4 };
 }
 
-/// Formats of the operands and of the accumulator of a case, written `f32`, `f16.f32` (inputs and
+/// Number formats of the operands and the accumulator of a case, written `f32`, `f16.f32` (inputs and
 /// accumulator) or `f16xq4_0.f32` (left operand, right operand, accumulator).
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema,
 )]
 pub struct Precision {
-    /// Format of the inputs, or of the left operand where the right one differs.
+    /// Number format of the inputs, or of the left operand if the right one differs.
     pub input: DType,
-    /// Format of the right operand: the weights of a linear layer, or the cache of attention.
+    /// Number format of the right operand: the weights of a linear layer, or the KV cache of attention.
     pub right: DType,
-    /// Format of the accumulator.
+    /// Number format of the accumulator.
     pub accumulate: DType,
 }
 
 impl Precision {
-    /// f32 throughout.
+    /// Inputs and accumulator in f32.
     pub const F32: Precision = Precision::of(DType::F32, DType::F32);
-    /// f16 in and out, f32 accumulator.
+    /// Inputs and output in f16, accumulator in f32.
     pub const F16_F32: Precision = Precision::of(DType::F16, DType::F32);
-    /// f16 throughout.
+    /// Inputs and accumulator in f16.
     pub const F16: Precision = Precision::of(DType::F16, DType::F16);
 
-    /// Both operands in `input`.
+    /// Creates a precision with both operands in `input`.
     pub const fn of(input: DType, accumulate: DType) -> Self {
         Precision { input, right: input, accumulate }
     }
 
-    /// Format of the output: the input's where that holds sums, otherwise the accumulator's.
+    /// Returns the format of the output: f32, f16 or bf16 if the input has that format, otherwise the
+    /// accumulator's format.
     pub fn output(self) -> DType {
         match self.input {
             DType::F32 | DType::F16 | DType::Bf16 => self.input,
@@ -206,13 +209,14 @@ impl Precision {
         }
     }
 
-    /// Whether `dtype` is among the formats.
+    /// Whether `dtype` is one of the three formats.
     pub fn uses(self, dtype: DType) -> bool {
         [self.input, self.right, self.accumulate].contains(&dtype)
     }
 
-    /// Reads `f32`, `f16.f32` or `f16xq4_0.f32`; the accumulator is the input format when it is not
-    /// named. Operands with scales stand on the right only, and integers meet integers.
+    /// Parses `f32`, `f16.f32` or `f16xq4_0.f32`; the accumulator defaults to the input format. Operands
+    /// with scales are allowed only on the right, and integers only with integers. Otherwise returns
+    /// `None`.
     pub fn parse(text: &str) -> Option<Self> {
         let (operands, accumulate) = text.split_once('.').map_or((text, None), |(o, a)| (o, Some(a)));
         let (input, right) = operands.split_once('x').unwrap_or((operands, operands));
@@ -260,7 +264,7 @@ mod tests {
 
     #[test]
     fn rounding_towards_zero_and_flushing_are_allowed_when_storing_f16_and_nothing_more() {
-        // 1 + 2⁻¹⁰ is the neighbour of 1: whatever lies between may become either.
+        // 1 + 2⁻¹⁰ is the next number after 1: a value between them may be rounded to either.
         let between = 1.0 + 0.999 * 2f64.powi(-10);
         assert!((between - 1.0).abs() <= DType::F16.store_error(between));
         let subnormal = 0.9 * 2f64.powi(-14);

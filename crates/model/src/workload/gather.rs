@@ -1,27 +1,27 @@
-//! Gathering rows of a table, as the lookup of embeddings does: y_i = table[index_i].
+//! Embedding gather: copies rows of a table by index, `y_i = table[index_i]`.
 
-use super::case::Workload;
 use super::dtype::Precision;
+use super::family::Workload;
 use super::generator::mix;
-use super::parameters::Words;
+use super::parameters::{Parameters, Words};
 use super::tensor::{Expected, Inputs, Tensor};
 use std::collections::HashSet;
 
-/// The table is dense row-major vocabulary × columns, Y rows × columns.
+/// Gather of rows from a table. The table is dense row-major, vocabulary × columns; Y is rows × columns.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Gather {
-    /// Format of the table and of Y.
+    /// Number format of the table and of Y.
     pub precision: Precision,
-    /// Rows that are gathered.
+    /// Number of rows that are gathered; at most 2²⁰.
     pub rows: u64,
-    /// Columns.
+    /// Number of columns of the table and of Y.
     pub columns: u64,
-    /// Rows of the table.
+    /// Number of rows of the table.
     pub vocabulary: u64,
 }
 
 impl Gather {
-    /// The row of the table that row `i` of Y is: mix(i) mod the vocabulary, see
+    /// Returns the index of the table row that is copied to row `i` of Y: mix(i) mod vocabulary, see
     /// [`super::generator::mix`].
     pub fn index(&self, i: u64) -> u32 {
         mix(i as u32) % self.vocabulary as u32
@@ -46,8 +46,8 @@ impl Workload for Gather {
         Ok(Gather { precision, rows, columns, vocabulary })
     }
 
-    fn parameters(&self) -> String {
-        format!("{} r{} c{} v{}", self.precision, self.rows, self.columns, self.vocabulary)
+    fn parameters(&self) -> Parameters {
+        Parameters::of(self.precision).size("r", self.rows).size("c", self.columns).size("v", self.vocabulary)
     }
 
     fn precision(&self) -> Precision {
@@ -58,7 +58,7 @@ impl Workload for Gather {
         0
     }
 
-    /// The rows of the table that occur, each once, the indices, and Y.
+    /// Counts the table rows that occur, each once, the indices, and Y.
     fn bytes(&self) -> u64 {
         let distinct = self.indices().into_iter().collect::<HashSet<u32>>().len() as u64;
         self.precision.input.bytes((distinct + self.rows) * self.columns) + 4 * self.rows
@@ -85,7 +85,7 @@ impl Workload for Gather {
         0.0
     }
 
-    /// Exact.
+    /// The result is exact, so the bound is 0.
     fn expected(&self, inputs: Inputs, points: &[u64]) -> Vec<Expected> {
         let table = inputs.reader(&self.tensors()[0]);
         let at = |&point: &u64| {
@@ -102,11 +102,11 @@ mod tests {
 
     #[test]
     fn rows_that_occur_twice_are_read_once() {
-        // mix(0) = 0 and mix(1) = 0x688990c0, an even number: both rows of a table of two are row 0.
+        // mix(0) = 0 and mix(1) = 0x688990c0, an even number: with a table of two rows, both indices are 0.
         let gather = Gather::parse("f16 r2 c8 v2").unwrap();
         assert_eq!((gather.index(0), gather.index(1)), (0, 0));
         assert_eq!(gather.bytes(), 2 * 8 + 2 * 16 + 2 * 4);
-        assert_eq!(gather.parameters(), "f16 r2 c8 v2");
+        assert_eq!(gather.parameters().to_string(), "f16 r2 c8 v2");
         assert!(Gather::parse("f16 r2000000 c8 v2").is_err());
     }
 

@@ -1,12 +1,13 @@
-//! Matrix product: C = op(A)·op(B), row-major, C of M × N, alone or in a batch of equal shapes.
+//! Matrix product C = op(A)·op(B): row-major, C is M × N, alone or in a batch of equal shapes.
 
-use super::case::Workload;
 use super::dtype::Precision;
-use super::parameters::Words;
+use super::family::Workload;
+use super::parameters::{Parameters, Words};
 use super::products::dot_products;
 use super::tensor::{Expected, Inputs, Tensor};
 
-/// Which operands are stored transposed. The first letter is A's, the second B's.
+/// Storage layout of the operands: which of them are transposed. The first letter refers to A, the second
+/// to B.
 ///
 /// `n`: A is stored M × K, B is stored K × N. `t`: A is stored K × M, B is stored N × K.
 /// A linear layer of a transformer (weights stored N × K) is `nt`.
@@ -23,10 +24,10 @@ pub enum Layout {
 }
 
 impl Layout {
-    /// All layouts.
+    /// All four layouts.
     pub const ALL: [Layout; 4] = [Layout::NN, Layout::NT, Layout::TN, Layout::TT];
 
-    /// The two letters of the key.
+    /// Returns the two letters used in the key.
     pub fn name(self) -> &'static str {
         match self {
             Layout::NN => "nn",
@@ -47,26 +48,26 @@ impl Layout {
     }
 }
 
-/// C (M × N) = op(A) · op(B), 2·M·N·K FLOP, for each member of the batch.
+/// Matrix product C (M × N) = op(A) · op(B), with 2·M·N·K FLOP for each member of the batch.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Gemm {
-    /// Formats of A, of B, and of the accumulator; C has [`Precision::output`].
+    /// Number formats of A, B and the accumulator; C is stored in [`Precision::output`].
     pub precision: Precision,
-    /// Independent products; A, B and C of one follow those of the other.
+    /// Number of independent products; A, B and C of one follow those of the previous one in memory.
     pub batch: u64,
-    /// Rows of C.
+    /// Number of rows of C, M.
     pub m: u64,
-    /// Columns of C.
+    /// Number of columns of C, N.
     pub n: u64,
-    /// Length of the sum.
+    /// Length of the dot products, K.
     pub k: u64,
-    /// How A and B are stored.
+    /// Storage layout of A and B.
     pub layout: Layout,
 }
 
-/// Rounding errors of a sum of K products are independent to first order, so they grow like √K
-/// with high probability (Higham & Mary 2019, doi:10.1137/18M1226312). c = 4 covers every order
-/// of summation seen, and a wrong or missing product of typical size exceeds it by far.
+/// Factor c of the error bound. Rounding errors of a sum of K products are independent to first order, so
+/// they grow like √K with high probability (Higham & Mary 2019, doi:10.1137/18M1226312). c = 4 covers every
+/// order of summation seen, and a wrong or missing product of typical size exceeds the bound by far.
 const BOUND_FACTOR: f64 = 4.0;
 
 impl Workload for Gemm {
@@ -94,10 +95,13 @@ impl Workload for Gemm {
         Ok(Gemm { precision, batch, m, n, k, layout })
     }
 
-    fn parameters(&self) -> String {
-        let batch = if self.batch == 1 { String::new() } else { format!(" b{}", self.batch) };
-        let Gemm { precision, m, n, k, .. } = self;
-        format!("{precision}{batch} m{m} n{n} k{k} {}", self.layout.name())
+    fn parameters(&self) -> Parameters {
+        Parameters::of(self.precision)
+            .size_if("b", (self.batch != 1).then_some(self.batch))
+            .size("m", self.m)
+            .size("n", self.n)
+            .size("k", self.k)
+            .word(self.layout.name())
     }
 
     fn precision(&self) -> Precision {
@@ -125,13 +129,13 @@ impl Workload for Gemm {
         BOUND_FACTOR
     }
 
-    /// Bound: |out − ref| ≤ c·√K·u_acc·Σ|a||b| + the error of storing ([`super::DType::store_error`]).
+    /// Bound: |out − ref| ≤ c·√K·u_acc·Σ|a||b| + the storage error ([`super::DType::store_error`]).
     fn expected(&self, inputs: Inputs, points: &[u64]) -> Vec<Expected> {
         let tensors = self.tensors();
         let (read_a, read_b) = (inputs.reader(&tensors[0]), inputs.reader(&tensors[1]));
         let (m, n, k) = (self.m, self.n, self.k);
-        // Row i of the whole output is row i mod m of product i / m; column j of product b is number
-        // b n + j.
+        // Row i of the whole output is row i mod m of product i / m; column j of product b has the index
+        // b·n + j.
         let a = |row: u64, p: u64| {
             let (from, i) = (row / m * m * k, row % m);
             read_a(from + if self.layout.a_transposed() { p * m + i } else { i * k + p })
@@ -223,7 +227,7 @@ mod tests {
         assert!(Gemm::parse("f32xint4g128 m1 n64 k64 nt").unwrap_err().contains("not a multiple of 128"));
         let g = gemm("f16xq4_0.f32 m1 n64 k64 nt");
         assert_eq!(g.bytes(), 64 * 2 + 64 * 64 / 32 * 18 + 64 * 2);
-        assert_eq!(g.parameters(), "f16xq4_0.f32 m1 n64 k64 nt");
+        assert_eq!(g.parameters().to_string(), "f16xq4_0.f32 m1 n64 k64 nt");
     }
 
     #[test]

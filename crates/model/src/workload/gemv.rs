@@ -1,20 +1,21 @@
-//! Matrix times a few vectors: one step of decoding through a linear layer.
+//! Matrix times a few vectors, as in a decode step through a linear layer.
 
-use super::case::Workload;
 use super::dtype::Precision;
+use super::family::Workload;
 use super::gemm::Gemm;
-use super::parameters::Words;
+use super::parameters::{Parameters, Words};
 use super::tensor::{Expected, Inputs, Tensor};
 
-/// Most vectors of one case: with more of them, arithmetic begins to bind and the work is `gemm`'s.
+/// Largest number of vectors of one case; with more, arithmetic becomes the limit and the work is a `gemm`
+/// case.
 pub const MOST_VECTORS: u64 = 8;
 
-/// Y = X·Wᵀ for 1 to [`MOST_VECTORS`] vectors: X is m × k (the activations of m tokens), W is n × k
-/// (the weights), Y is m × n. The mathematics is that of the product with layout `nt`; what differs
-/// is that moving W binds, so that the rate is in bytes per second.
+/// Product Y = X·Wᵀ for 1 to [`MOST_VECTORS`] vectors: X is m × k (the activations of m tokens), W is n × k
+/// (the weights), Y is m × n. The mathematics is that of the product with layout `nt`, but reading W is the
+/// limit, so the rate is in bytes per second.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Gemv {
-    /// The same work as a matrix product of layout `nt` in a batch of one.
+    /// Equivalent matrix product, with layout `nt` and a batch of one.
     pub product: Gemm,
 }
 
@@ -34,9 +35,9 @@ impl Workload for Gemv {
         Ok(Gemv { product })
     }
 
-    fn parameters(&self) -> String {
-        let Gemm { precision, m, n, k, .. } = &self.product;
-        format!("{precision} m{m} n{n} k{k}")
+    fn parameters(&self) -> Parameters {
+        let Gemm { precision, m, n, k, .. } = self.product;
+        Parameters::of(precision).size("m", m).size("n", n).size("k", k)
     }
 
     fn precision(&self) -> Precision {
@@ -75,8 +76,8 @@ mod tests {
     #[test]
     fn one_vector_is_meant_where_none_is_named_and_then_it_is_written() {
         let gemv = Gemv::parse("f16xq4_0.f32 n4096 k4096").unwrap();
-        assert_eq!(gemv.parameters(), "f16xq4_0.f32 m1 n4096 k4096");
-        assert_eq!(Gemv::parse(&gemv.parameters()).unwrap(), gemv);
+        assert_eq!(gemv.parameters().to_string(), "f16xq4_0.f32 m1 n4096 k4096");
+        assert_eq!(Gemv::parse(&gemv.parameters().to_string()).unwrap(), gemv);
     }
 
     #[test]

@@ -1,26 +1,27 @@
-//! Inputs that need not be sent: element i of tensor t is a pure function of (seed, t, i).
+//! Input generator: element i of tensor t is a pure function of (seed, t, i), so inputs need not be sent.
 //!
-//! Every executor makes the inputs where they are used, so the oracle and the device see the same
-//! bits and gigabytes of input cost no transfer. The hash is `lowbias32`, a 32-bit bijection found
-//! by search over multiply-xorshift rounds (C. Wellons, "Prospecting for Hash Functions", 2018),
-//! applied twice with two keys so that tensors are not permutations of each other:
+//! Every executor generates the inputs where they are used, so the oracle and the device see the same bits
+//! and gigabytes of input cost no transfer. The hash is `lowbias32`, a 32-bit bijection found by search
+//! over multiply-xorshift rounds (C. Wellons, "Prospecting for Hash Functions", 2018), applied twice with
+//! two keys so that tensors are not permutations of each other:
 //!
 //! ```text
 //! key1 = mix(seed ^ (tensor · 0x9E3779B9))          all in 32-bit wrapping arithmetic
 //! key2 = mix(key1 + 0x85EBCA6B)
 //! h(i) = mix(mix(i ^ key1) + key2)
-//! k(i) = h(i) mod (2·limit + 1) − limit                    of the uniform distribution
+//! k(i) = h(i) mod (2·limit + 1) − limit                    for the uniform distribution
 //! x(i) = k(i) · 2^(scale − shift)
 //! ```
 //!
-//! Other distributions make another k of the same bits and of those of a group of four elements, g(i) =
-//! mix(mix(⌊i/4⌋ ^ key2) + key1); see [`Distribution::integer`](super::Distribution::integer). `limit` and `shift` come from the tensor's [`Grid`]: every format holds its values exactly.
-//! The WGSL text is `executors/generator/fill.wgsl`; test vectors are below.
+//! Other distributions compute k from the same bits and from those of a group of four elements,
+//! `g(i) = mix(mix(⌊i/4⌋ ^ key2) + key1)`; see [`Distribution::integer`](super::Distribution::integer).
+//! `limit` and `shift` come from the tensor's [`Grid`], whose values every format represents exactly. The
+//! WGSL source is `executors/generator/fill.wgsl`; test vectors are below.
 
 use super::distribution::Distribution;
 use super::dtype::Grid;
 
-/// The 32-bit finaliser `lowbias32`.
+/// Computes the 32-bit finaliser `lowbias32` of `x`.
 pub fn mix(mut x: u32) -> u32 {
     x ^= x >> 16;
     x = x.wrapping_mul(0x7feb_352d);
@@ -30,34 +31,34 @@ pub fn mix(mut x: u32) -> u32 {
     x
 }
 
-/// The two keys of one tensor.
+/// Two hash keys of one tensor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Keys {
-    /// Xored into the element index.
+    /// Key that is XORed into the element index.
     pub first: u32,
-    /// Added between the two rounds.
+    /// Key that is added between the two rounds.
     pub second: u32,
 }
 
 impl Keys {
-    /// Keys for `tensor` of a run seeded with `seed`.
+    /// Creates the keys for `tensor` of a run seeded with `seed`.
     pub fn new(seed: u32, tensor: u32) -> Self {
         let first = mix(seed ^ tensor.wrapping_mul(0x9E37_79B9));
         Keys { first, second: mix(first.wrapping_add(0x85EB_CA6B)) }
     }
 
-    /// 32 random bits for element `index`.
+    /// Returns 32 random bits for element `index`.
     pub fn hash(self, index: u32) -> u32 {
         mix(mix(index ^ self.first).wrapping_add(self.second))
     }
 
-    /// 32 random bits for the group of four elements that `index` is in, others than those of
-    /// elements: the keys change places.
+    /// Returns 32 random bits for the group of four elements that contains `index`. The keys are swapped,
+    /// so that the bits differ from those of elements.
     pub fn group_hash(self, index: u32) -> u32 {
         mix(mix((index / 4) ^ self.second).wrapping_add(self.first))
     }
 
-    /// The value of element `index`, exact in f64.
+    /// Returns the value of element `index`, exact in f64.
     pub fn value(self, index: u32, grid: Grid, scale: i8, dist: Distribution) -> f64 {
         let k = dist.integer(index, self.hash(index), self.group_hash(index), grid.limit);
         k as f64 * 2f64.powi(i32::from(scale) - i32::from(grid.shift))

@@ -1,39 +1,39 @@
-//! Memory latency: a chain of loads, each from the place that the one before it named.
+//! Memory latency: a chain of dependent loads, each from the address that the previous one gave.
 //!
 //! ```text
 //! p_0 = 0,   p_(k+1) = (a[16·p_k] + k) mod n          y = p_s
 //! ```
 //!
-//! `a` holds n lines of 64 bytes, of which the first element is used, and is drawn by the generator,
-//! so that p walks through the lines at random: no stride for a prefetcher, no table to send, any
-//! size. A walk by a random function alone would soon run in a short circle; adding k makes each
-//! pair (k, p) new. The result depends on every load.
+//! `a` holds n lines of 64 bytes, of which only the first element is used. The generator fills it, so p
+//! walks through the lines at random: there is no stride for a prefetcher, no table to send, and any size
+//! is possible. A walk by a random function alone would soon enter a short cycle; adding k makes each pair
+//! (k, p) new. The result depends on every load.
 //!
-//! A random walk of s steps sees n·(1 − e^(−s/n)) of n lines, and a cache that holds a part of the
-//! lines serves that part of the loads. So the time of a step over n is a smooth rise from one level
-//! to the next, not a staircase. Parsing asks for s ≥ n: at least 63 % of the lines are used, whatever
+//! A random walk of s steps visits n·(1 − e^(−s/n)) of n lines, and a cache that holds a fraction of the
+//! lines serves that fraction of the loads. So the time per step rises smoothly with n from one level to
+//! the next, not as a staircase. Parsing requires s ≥ n, so at least 63 % of the lines are used, whatever
 //! earlier executions left in the caches.
 //!
-//! The idea of timing dependent loads: McVoy & Staelin, "lmbench: portable tools for performance
+//! Source of the idea of timing dependent loads: McVoy & Staelin, "lmbench: portable tools for performance
 //! analysis" (1996).
 
-use super::case::Workload;
 use super::dtype::{DType, Grid, Precision};
-use super::parameters::Words;
+use super::family::Workload;
+use super::parameters::{Parameters, Words};
 use super::tensor::{Expected, Inputs, Tensor};
 
-/// Elements between two that are used: a line of 64 bytes.
+/// Distance between two used elements, in elements: one line of 64 bytes.
 pub const LINE: u64 = 16;
 
-/// Whole numbers up to 2²³, which executors that make them in f32 hold exactly.
+/// Integers below 2²³, which are exact even in executors that generate them in f32.
 const GRID: Grid = Grid { limit: (1 << 23) - 1, shift: 0 };
 
-/// `steps` dependent loads from `lines` lines, by one invocation.
+/// Chain of `steps` dependent loads from `lines` lines, by one invocation.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Latency {
-    /// Lines of 64 bytes; a power of two.
+    /// Number of lines of 64 bytes; a power of two, at most 2²².
     pub lines: u64,
-    /// Loads; a multiple of 1024 and at least `lines`.
+    /// Number of loads; a multiple of 1024 and at least `lines`.
     pub steps: u64,
 }
 
@@ -57,8 +57,8 @@ impl Workload for Latency {
         Ok(Latency { lines, steps })
     }
 
-    fn parameters(&self) -> String {
-        format!("i32 n{} s{}", self.lines, self.steps)
+    fn parameters(&self) -> Parameters {
+        Parameters::of(self.precision()).size("n", self.lines).size("s", self.steps)
     }
 
     fn precision(&self) -> Precision {
@@ -69,7 +69,7 @@ impl Workload for Latency {
         0
     }
 
-    /// A line a step, from wherever it is.
+    /// Counts one line per step, from whichever level of the memory hierarchy it comes.
     fn bytes(&self) -> u64 {
         4 * LINE * self.steps
     }
@@ -91,11 +91,11 @@ impl Workload for Latency {
         0.0
     }
 
-    /// Exact.
+    /// The result is exact, so the bound is 0.
     fn expected(&self, inputs: Inputs, points: &[u64]) -> Vec<Expected> {
         let a = inputs.reader(&self.tensors()[0]);
         let last = (0..self.steps).fold(0u64, |at, k| {
-            // Whole numbers: exact in f64, and the remainder is that of two's complement.
+            // Integers are exact in f64, and the remainder is that of two's complement.
             (a(at * LINE) as i64 + k as i64).rem_euclid(self.lines as i64) as u64
         });
         points.iter().map(|_| Expected { value: last as f64, bound: 0.0 }).collect()

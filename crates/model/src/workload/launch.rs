@@ -1,17 +1,17 @@
-//! The cost of a dispatch: `d` dispatches that depend on each other and do next to nothing.
+//! Cost of a kernel launch: `d` dispatches that depend on each other and do almost nothing.
 //!
-//! The first writes x + 1, each other one adds 1 to what it finds: y = x + d. Each waits for the one
-//! before it, as the small kernels of a decode step do.
+//! The first dispatch writes x + 1, and each of the others adds 1 to the value it finds, so y = x + d. Each
+//! waits for the one before it, as the small kernels of a decode step do.
 
-use super::case::Workload;
 use super::dtype::{DType, Grid, Precision};
-use super::parameters::Words;
+use super::family::Workload;
+use super::parameters::{Parameters, Words};
 use super::tensor::{Expected, Inputs, Tensor};
 
-/// A chain of dispatches of one invocation each.
+/// Chain of dependent dispatches of one invocation each.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Launch {
-    /// Dispatches of one execution.
+    /// Number of dispatches of one execution; at most 1024.
     pub dispatches: u64,
 }
 
@@ -32,8 +32,8 @@ impl Workload for Launch {
         Ok(Launch { dispatches })
     }
 
-    fn parameters(&self) -> String {
-        format!("i32 d{}", self.dispatches)
+    fn parameters(&self) -> Parameters {
+        Parameters::of(self.precision()).size("d", self.dispatches)
     }
 
     fn precision(&self) -> Precision {
@@ -61,7 +61,7 @@ impl Workload for Launch {
         0.0
     }
 
-    /// Exact.
+    /// The result is exact, so the bound is 0.
     fn expected(&self, inputs: Inputs, points: &[u64]) -> Vec<Expected> {
         let x = inputs.reader(&self.tensors()[0]);
         points.iter().map(|_| Expected { value: x(0) + self.dispatches as f64, bound: 0.0 }).collect()

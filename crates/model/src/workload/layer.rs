@@ -1,33 +1,34 @@
-//! A chain of cases that run one after the other, as a layer of a model runs its products and its
-//! attention: what the parts take together, against the sum of what each takes alone.
+//! Chain of cases that run one after the other, as a layer of a model runs its products and its attention.
+//! It shows what the parts take together, compared with the sum of what each takes alone.
 //!
-//! Each part has inputs of its own and an output that is verified. So no part reads what the one before
-//! it wrote; devices run them in order all the same, since each execution waits for the dispatches
-//! before it.
+//! Each part has its own inputs and an output that is verified, so no part reads the output of another.
+//! Devices still run the parts in order, because each execution waits for the dispatches before it.
 
-use super::case::{Case, Workload};
+use super::case::Case;
 use super::dtype::Precision;
+use super::family::Workload;
+use super::parameters::Parameters;
 use super::points::Tile;
 use super::tensor::{Expected, Inputs, Role, Tensor};
 
-/// What stands between the keys of two parts.
-const AND: &str = " + ";
+/// Separator between the keys of two parts.
+const AND: &str = "+";
 
-/// Parts of a chain at most.
+/// Largest number of parts in a chain.
 const MOST_PARTS: usize = 64;
 
-/// Cases one after the other.
+/// Chain of cases that run one after the other.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Layer {
-    /// At least two; none is a layer itself.
+    /// Parts in the order in which they run: 2 to 64, none of them a layer itself.
     pub parts: Vec<Case>,
 }
 
 impl Layer {
-    /// The chain of `parts`.
+    /// Creates the chain of `parts`.
     ///
     /// # Errors
-    /// In words, when there are fewer than two or more than 64, or one is a chain itself.
+    /// Returns a message if there are fewer than 2 or more than 64 parts, or if a part is a layer itself.
     pub fn new(parts: Vec<Case>) -> Result<Self, String> {
         if !(2..=MOST_PARTS).contains(&parts.len()) {
             return Err(format!("a layer has 2 to {MOST_PARTS} parts, not {}", parts.len()));
@@ -38,7 +39,7 @@ impl Layer {
         Ok(Layer { parts })
     }
 
-    /// What the buffers of part number `part`, from 0, begin with.
+    /// Returns the prefix of the buffer names of part `part`, counted from 0.
     pub fn prefix(part: usize) -> String {
         format!("{}.", part + 1)
     }
@@ -49,14 +50,18 @@ impl Workload for Layer {
 
     fn parse(text: &str) -> Result<Self, String> {
         let part = |key: &str| key.parse::<Case>().map_err(|error| error.to_string());
-        Layer::new(text.split(AND).map(part).collect::<Result<_, _>>()?)
+        Layer::new(text.split(&format!(" {AND} ")).map(part).collect::<Result<_, _>>()?)
     }
 
-    fn parameters(&self) -> String {
-        self.parts.iter().map(Case::key).collect::<Vec<_>>().join(AND)
+    fn parameters(&self) -> Parameters {
+        let mut parts = self.parts.iter();
+        let own = |part: &Case| Parameters::default().word(part.family()).and(part.parameters());
+        let first = parts.next().map(own).unwrap_or_default();
+        parts.fold(first, |all, part| all.word(AND).and(own(part)))
     }
 
-    /// Of the first part: what the layer is held against counts all as if it were in these formats.
+    /// Returns the precision of the first part; comparisons treat the whole layer as if it used these
+    /// formats.
     fn precision(&self) -> Precision {
         self.parts[0].precision()
     }
@@ -82,7 +87,8 @@ impl Workload for Layer {
         (1, self.parts.iter().map(Case::output_len).sum())
     }
 
-    /// Of each part as many as it has alone, and where each begins and ends.
+    /// Returns the points of each part, the same as it has alone, with indices offset by the outputs before
+    /// it.
     fn points(&self, tile: Tile, seed: u32) -> Vec<u64> {
         let mut first = 0;
         let mut points = Vec::new();
@@ -111,14 +117,14 @@ impl Workload for Layer {
     }
 }
 
-/// The outputs of a case in the order in which their elements are counted.
+/// Outputs of a case, in the order in which their elements are counted.
 impl Case {
-    /// Every tensor that is checked; more than one of a layer alone.
+    /// Returns all output tensors, which are verified; only a layer has more than one.
     pub fn outputs(&self) -> Vec<Tensor> {
         self.tensors().into_iter().filter(|tensor| tensor.role == Role::Output).collect()
     }
 
-    /// Elements of all outputs together.
+    /// Returns the number of elements of all outputs together.
     pub fn output_len(&self) -> u64 {
         self.outputs().iter().map(|tensor| tensor.len).sum()
     }

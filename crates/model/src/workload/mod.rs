@@ -1,14 +1,15 @@
-//! WHAT is computed: one file per family, each with its parameters, its exact FLOP and byte
-//! counts, its inputs, its f64 oracle and its error bound. A workload never sees a GPU.
+//! Workloads: one file per family, with its parameters, exact FLOP and byte counts, inputs, f64 oracle and
+//! error bound. Workload code never uses a GPU.
 //!
-//! A new family costs one file here and one line in the list in `case.rs`; CONTRIBUTING.md lists
-//! what else it touches.
+//! A new family needs one file here and one name in the list in `case.rs`; CONTRIBUTING.md lists the other
+//! files to change.
 
 mod attention;
 mod case;
 mod convention;
 mod distribution;
 mod dtype;
+mod family;
 mod gather;
 mod gemm;
 mod gemv;
@@ -18,6 +19,7 @@ mod launch;
 mod layer;
 mod matrix;
 mod moe;
+mod order;
 mod parameters;
 mod peak;
 pub mod points;
@@ -31,10 +33,11 @@ mod tensor;
 mod transpose;
 
 pub use attention::Attention;
-pub use case::{Case, FAMILIES, ParseCaseError, Workload};
+pub use case::{Case, FAMILIES, ParseCaseError};
 pub use convention::{Convention, Counted};
 pub use distribution::Distribution;
 pub use dtype::{DType, Grid, Precision};
+pub use family::Workload;
 pub use gather::Gather;
 pub use gemm::{Gemm, Layout};
 pub use gemv::{Gemv, MOST_VECTORS};
@@ -43,6 +46,8 @@ pub use launch::Launch;
 pub use layer::Layer;
 pub use matrix::Matrix;
 pub use moe::{Moe, Routing};
+pub use order::compare_keys;
+pub use parameters::{Parameter, Parameters};
 pub use peak::{Peak, PeakUnit, STEPS_PER_ROUND};
 pub use points::Tile;
 pub use rmsnorm::{RMSNORM_EPSILON, RmsNorm};

@@ -1,59 +1,60 @@
-//! The grouped product of a mixture of experts: each row is multiplied by the weights of its expert.
+//! Grouped matrix product of a mixture of experts: each row is multiplied by the weights of its expert.
 //!
-//! Every one of `t` tokens goes to `k` of `e` experts. Its copies are sorted by expert: A is dense
-//! (t·k) × d, the rows of expert 0 first, B is e × n × d (each expert's weights as in a linear layer,
-//! along d), C is (t·k) × n. Row i of C is row i of A times the transposed weights of its expert.
+//! Each of `t` tokens goes to `k` of `e` experts. Its copies are sorted by expert: A is dense (t·k) × d
+//! with the rows of expert 0 first, B is e × n × d (each expert's weights as in a linear layer, along d),
+//! and C is (t·k) × n. Row i of C is row i of A times the transposed weights of its expert.
 //!
-//! The routing is given by the key, not by a network: [`Moe::rows_of`].
+//! The routing follows from the key, not from a network: see [`Moe::rows_of`].
 
-use super::case::Workload;
 use super::dtype::Precision;
-use super::parameters::Words;
+use super::family::Workload;
+use super::parameters::{Parameters, Words};
 use super::products::dot_products;
 use super::tensor::{Expected, Inputs, Tensor};
 
-/// How tokens spread over the experts.
+/// Distribution of the tokens over the experts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Routing {
-    /// As evenly as whole rows allow.
+    /// Uniform: as even as whole rows allow.
     Uniform,
-    /// By Zipf's law: expert i is wanted in proportion to 1 / (i + 1).
+    /// Zipf's law: expert i is chosen in proportion to 1 / (i + 1).
     Skewed,
 }
 
-/// One grouped product.
+/// Grouped matrix product of a mixture of experts.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Moe {
-    /// Formats of A, of the weights, and of the sums.
+    /// Number formats of A, the weights and the accumulator.
     pub precision: Precision,
-    /// Experts.
+    /// Number of experts; at most 4096.
     pub experts: u64,
-    /// Experts of each token.
+    /// Number of experts that each token goes to.
     pub top: u64,
-    /// Tokens.
+    /// Number of tokens.
     pub tokens: u64,
-    /// Columns of C: output features of an expert.
+    /// Number of columns of C: output features of an expert.
     pub n: u64,
-    /// Length of the sums: input features of an expert.
+    /// Length of the dot products: input features of an expert.
     pub dim: u64,
-    /// How tokens spread over the experts.
+    /// Distribution of the tokens over the experts.
     pub routing: Routing,
 }
 
-/// As for a plain product: rounding errors of a sum grow like its root (Higham & Mary 2019).
+/// Factor c of the error bound, as for `gemm`: rounding errors of a sum grow with the square root of its
+/// length (Higham & Mary 2019).
 const BOUND_FACTOR: f64 = 4.0;
 
 impl Moe {
-    /// Rows of A and C: tokens times experts of each.
+    /// Returns the number of rows of A and C: tokens times experts per token.
     pub fn rows(&self) -> u64 {
         self.tokens * self.top
     }
 
-    /// The rows of each expert, which add up to [`Moe::rows`].
+    /// Returns the number of rows of each expert; they add up to [`Moe::rows`].
     ///
-    /// Expert by expert, of the rows that are left it gets its weight's share among the experts that
-    /// are left, rounded to the nearest. A token goes to an expert once, so that no expert has more
-    /// rows than there are tokens; what is left over then goes to the later ones.
+    /// The experts are served in order. Each gets its share by weight, among the remaining experts, of the
+    /// remaining rows, rounded to the nearest. A token goes to an expert only once, so no expert has more
+    /// rows than there are tokens; the excess goes to later experts.
     pub fn rows_of(&self) -> Vec<u64> {
         let weight = |expert: u64| match self.routing {
             Routing::Uniform => 1.0,
@@ -73,7 +74,7 @@ impl Moe {
         rows
     }
 
-    /// Experts that have a row.
+    /// Returns the number of experts that have at least one row.
     pub fn touched(&self) -> u64 {
         self.rows_of().iter().filter(|rows| **rows > 0).count() as u64
     }
@@ -110,25 +111,31 @@ impl Workload for Moe {
         Ok(Moe { precision, experts, top, tokens, n, dim, routing })
     }
 
-    fn parameters(&self) -> String {
-        let Moe { precision, experts, top, tokens, n, dim, routing } = self;
-        let routing = match routing {
+    fn parameters(&self) -> Parameters {
+        let routing = match self.routing {
             Routing::Uniform => "uniform",
             Routing::Skewed => "skewed",
         };
-        format!("{precision} e{experts} k{top} t{tokens} n{n} d{dim} {routing}")
+        Parameters::of(self.precision)
+            .size("e", self.experts)
+            .size("k", self.top)
+            .size("t", self.tokens)
+            .size("n", self.n)
+            .size("d", self.dim)
+            .word(routing)
     }
 
     fn precision(&self) -> Precision {
         self.precision
     }
 
-    /// 2·n·d for each real row: what a kernel pads does not count (DeepGEMM counts so too).
+    /// Counts 2·n·d FLOP for each real row. Rows that a kernel adds as padding do not count; DeepGEMM
+    /// counts the same way.
     fn flop(&self) -> u64 {
         2 * self.rows() * self.n * self.dim
     }
 
-    /// A and C once, and once the weights of each expert that has a row.
+    /// Counts A and C once, and the weights of each expert that has a row once.
     fn bytes(&self) -> u64 {
         let weights = self.precision.right.bytes(self.touched() * self.n * self.dim);
         self.precision.input.bytes(self.rows() * self.dim)
@@ -153,7 +160,7 @@ impl Workload for Moe {
         BOUND_FACTOR
     }
 
-    /// Bound: |out − ref| ≤ c·√d·u_acc·Σ|a||b| + the error of storing ([`super::DType::store_error`]).
+    /// Bound: |out − ref| ≤ c·√d·u_acc·Σ|a||b| + the storage error ([`super::DType::store_error`]).
     fn expected(&self, inputs: Inputs, points: &[u64]) -> Vec<Expected> {
         let tensors = self.tensors();
         let (read_a, read_b) = (inputs.reader(&tensors[0]), inputs.reader(&tensors[1]));
@@ -196,7 +203,7 @@ mod tests {
         assert_eq!(rows("f32 e4 k1 t12 n1 d1 skewed"), [6, 3, 2, 1]);
         // 12 rows of 6 tokens: expert 0 has all of them, the rest share 6 as 1/2 : 1/3 : 1/4.
         assert_eq!(rows("f32 e4 k2 t6 n1 d1 skewed"), [6, 3, 2, 1]);
-        // As many experts as copies: everyone has every token.
+        // As many experts as copies: each expert gets every token.
         assert_eq!(rows("f32 e3 k3 t5 n1 d1 skewed"), [5, 5, 5]);
         let real = rows("f32 e128 k8 t64 n1 d1 skewed");
         assert_eq!((real.len(), real.iter().sum::<u64>(), real[0]), (128, 512, 64));
@@ -209,7 +216,7 @@ mod tests {
         assert_eq!(moe.flop(), 2 * 3 * 4 * 32);
         assert_eq!(moe.touched(), 3);
         assert_eq!(moe.bytes(), 2 * 3 * 32 + 3 * 4 * 18 + 2 * 3 * 4);
-        assert_eq!(moe.parameters(), "f16xq4_0.f32 e8 k1 t3 n4 d32 uniform");
+        assert_eq!(moe.parameters().to_string(), "f16xq4_0.f32 e8 k1 t3 n4 d32 uniform");
     }
 
     #[test]

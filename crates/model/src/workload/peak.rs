@@ -1,53 +1,53 @@
 //! Arithmetic peak: chains of dependent multiply-adds on values held in registers.
 //!
-//! The chain is x ← x·one + b_r, with `one` read from memory so that no compiler can fold it, and
-//! the step b_r changing every [`STEPS_PER_ROUND`] links. Steps lie on the coarse grid, so every
-//! partial sum is exact in the accumulator and the result depends on each link: a kernel that
-//! leaves work out is wrong.
+//! The chain is x ← x·one + b_r, with `one` read from memory so that no compiler can fold it, and the step
+//! b_r changing every [`STEPS_PER_ROUND`] links. Steps lie on the coarse grid, so every partial sum is
+//! exact in the accumulator. The result depends on each link, so a kernel that skips work gives a wrong
+//! result.
 
-use super::case::Workload;
 use super::dtype::{DType, Grid, Precision};
-use super::parameters::Words;
+use super::family::Workload;
+use super::parameters::{Parameters, Words};
 use super::tensor::{Expected, Inputs, Tensor};
 
-/// Links between two changes of the step.
+/// Number of links between two changes of the step.
 pub const STEPS_PER_ROUND: u64 = 16;
 
-/// Which execution unit is asked.
+/// Execution unit that is measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum PeakUnit {
     /// Scalar or vector fused multiply-add: `chains` independent chains of `steps` links.
     Fma {
-        /// Independent chains; a multiple of 64.
+        /// Number of independent chains; a multiple of 64.
         chains: u64,
     },
-    /// Packed dot products of four i8 with an i32 sum: x ← lowest byte of x, signed, + b_r.
+    /// Packed dot products of four i8 with an i32 accumulator: x ← lowest byte of x, signed, + b_r.
     Dot4 {
-        /// Independent chains; a multiple of 64.
+        /// Number of independent chains; a multiple of 64.
         chains: u64,
     },
     /// Matrix unit through cooperative matrices: D ← D + A_r·B on square tiles.
     Matrix {
-        /// Edge of a tile, 8 or 16.
+        /// Edge length of a tile in elements, 8 or 16.
         edge: u64,
-        /// Independent tiles; a multiple of 4.
+        /// Number of independent tiles; a multiple of 4.
         tiles: u64,
     },
 }
 
-/// `steps` dependent multiply-adds per chain, or matrix multiply-adds per tile.
+/// Chains of `steps` dependent multiply-adds, or tiles with `steps` dependent matrix multiply-adds.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Peak {
-    /// Formats of operands and accumulator.
+    /// Number formats of operands and accumulator.
     pub precision: Precision,
-    /// Which execution unit.
+    /// Execution unit that is measured, with its number of chains or tiles.
     pub unit: PeakUnit,
-    /// Links per chain; a multiple of [`STEPS_PER_ROUND`].
+    /// Number of links per chain; a multiple of [`STEPS_PER_ROUND`].
     pub steps: u64,
 }
 
 impl Peak {
-    /// Format of the chain's value, which is what is stored.
+    /// Returns the format of the chain's value, which is stored as output.
     pub fn output_dtype(&self) -> DType {
         self.precision.accumulate
     }
@@ -60,13 +60,13 @@ impl Peak {
     }
 }
 
-/// `c<number>`, which has to be a multiple of 64.
+/// Parses `c<number>`, which must be a multiple of 64.
 fn chains(words: &mut Words) -> Result<u64, String> {
     let chains = words.number("c")?;
     if chains.is_multiple_of(64) { Ok(chains) } else { Err(format!("c{chains} is not a multiple of 64")) }
 }
 
-/// One link of a chain of packed dot products: the lowest byte of `x`, signed, and the step.
+/// Computes one link of a chain of packed dot products: the lowest byte of `x`, signed, plus the step.
 fn dot4_link(x: i64, step: i64) -> i64 {
     i64::from(x as i8) + step
 }
@@ -109,14 +109,14 @@ impl Workload for Peak {
         Ok(Peak { precision, unit, steps })
     }
 
-    fn parameters(&self) -> String {
-        match self.unit {
-            PeakUnit::Fma { chains } => format!("{} fma c{chains} s{}", self.precision, self.steps),
-            PeakUnit::Dot4 { chains } => format!("{} dot4 c{chains} s{}", self.precision, self.steps),
-            PeakUnit::Matrix { edge, tiles } => {
-                format!("{} matrix e{edge} t{tiles} s{}", self.precision, self.steps)
-            }
-        }
+    fn parameters(&self) -> Parameters {
+        let start = Parameters::of(self.precision);
+        let unit = match self.unit {
+            PeakUnit::Fma { chains } => start.word("fma").size("c", chains),
+            PeakUnit::Dot4 { chains } => start.word("dot4").size("c", chains),
+            PeakUnit::Matrix { edge, tiles } => start.word("matrix").size("e", edge).size("t", tiles),
+        };
+        unit.size("s", self.steps)
     }
 
     fn precision(&self) -> Precision {
@@ -131,8 +131,8 @@ impl Workload for Peak {
         }
     }
 
-    /// `x` holds the start of each chain, `b` the step of each round. A matrix chain has one tile
-    /// `a` per round, `b` is one tile, and every chain starts from zero.
+    /// Returns the tensors: `x` holds the start of each chain, `b` the step of each round. A matrix chain
+    /// has one tile `a` per round, `b` is one tile, and every chain starts from zero.
     fn tensors(&self) -> Vec<Tensor> {
         let rounds = self.steps / STEPS_PER_ROUND;
         let (input, output) = (self.precision.input, self.output_dtype());
@@ -148,8 +148,8 @@ impl Workload for Peak {
                 Tensor::output("y", output, chains),
             ],
             PeakUnit::Matrix { edge, tiles } => {
-                // Equal addends err alike at every link, so sums in f16 have to be exact: of integers
-                // they are up to 2048.
+                // Equal addends have the same rounding error at every link, so sums in f16 must be exact;
+                // sums of integers are exact up to 2048.
                 let grid = if output == DType::F16 { Grid::SIGNS } else { Grid::COARSE };
                 vec![
                     Tensor::input("a", 1, input, rounds * edge * edge).on_grid(grid),
@@ -171,8 +171,8 @@ impl Workload for Peak {
         1.0
     }
 
-    /// Bound: c·√steps·u_acc·max|partial sum|; the sums are meant to be exact, the bound only
-    /// forgives formats whose range the walk leaves.
+    /// Bound: c·√steps·u_acc·max|partial sum|. The sums should be exact; the bound only allows for formats
+    /// whose range of exact values the chain leaves.
     fn expected(&self, inputs: Inputs, points: &[u64]) -> Vec<Expected> {
         let tensors = self.tensors();
         let rounds = self.steps / STEPS_PER_ROUND;
@@ -193,7 +193,7 @@ impl Workload for Peak {
             }
             PeakUnit::Dot4 { .. } => {
                 let steps: Vec<i64> = (0..rounds).map(|round| second(round) as i64).collect();
-                // A link depends on the lowest byte alone, so there are only 256 chains.
+                // A link depends only on the lowest byte, so there are only 256 different chains.
                 let end = |start: i64| {
                     let links = steps.iter().flat_map(|step| (0..STEPS_PER_ROUND).map(move |_| *step));
                     links.fold(start, dot4_link)
@@ -257,7 +257,7 @@ mod tests {
             let peak = Peak::parse(text).unwrap();
             let inputs = Inputs::new(11, 0);
             let e = peak.expected(inputs, &[0])[0];
-            // The smallest non-zero step is 1/8, taken sixteen times.
+            // The smallest non-zero step is 1/8 and is taken sixteen times.
             assert!(e.bound < 2.0, "{text}: {}", e.bound);
         }
     }

@@ -1,39 +1,39 @@
-//! Which output elements are verified.
+//! Choice of the output elements that are verified.
 //!
-//! Everything when the output is small. Otherwise a grid of rows × columns, so that the oracle
-//! reuses each row and column, plus scattered elements. Rows and columns always include the first,
-//! the last, and the last of tiles: the places where an index error shows.
+//! A small output is verified completely. Of a larger one, a grid of rows × columns is verified, so that
+//! the oracle reuses each row and column, plus scattered elements. Rows and columns always include the
+//! first, the last, and the last ones of tiles, where index errors show.
 
 use super::generator::mix;
 use std::collections::BTreeSet;
 
-/// Outputs up to this size are verified whole.
+/// Largest number of elements of an output that is verified completely.
 pub const ALL_UP_TO: u64 = 16_384;
-/// At least so many elements are verified of a larger output.
+/// Smallest number of elements that are verified in a larger output.
 pub const AT_LEAST: u64 = 4096;
 
-/// The part of the output that one workgroup writes: rows × columns.
+/// Part of the output that one workgroup writes, rows × columns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
 pub struct Tile {
-    /// Rows of the output tile.
+    /// Number of rows of the tile.
     pub rows: u64,
-    /// Columns of the output tile.
+    /// Number of columns of the tile.
     pub columns: u64,
 }
 
 impl Tile {
-    /// A kernel without tiles.
+    /// Tile of one element, for a kernel without tiles.
     pub const ONE: Tile = Tile { rows: 1, columns: 1 };
 }
 
-/// Up to `count` distinct indices below `len`: first, last, ends of tiles, then seeded random ones.
+/// Returns up to `count` distinct indices below `len`: first, last, ends of tiles, then seeded random ones.
 fn along(len: u64, tile: u64, count: u64, seed: u32) -> BTreeSet<u64> {
     if len <= count {
         return (0..len).collect();
     }
     let mut chosen = BTreeSet::from([0, len - 1]);
     let tiles = len.div_ceil(tile.max(1));
-    // Half of the places go to ends of tiles, spread evenly when there are more tiles than places.
+    // Half of the indices are ends of tiles, spread evenly if there are more tiles than that.
     let ends = (count / 2).min(tiles);
     for i in 0..ends {
         let t = if ends == tiles { i } else { i * (tiles - 1) / (ends - 1).max(1) };
@@ -49,7 +49,7 @@ fn along(len: u64, tile: u64, count: u64, seed: u32) -> BTreeSet<u64> {
     chosen
 }
 
-/// Elements (row-major indices, ascending) of a rows × columns output to verify.
+/// Returns the row-major indices, ascending, of the elements to verify in a rows × columns output.
 pub fn choose(rows: u64, columns: u64, tile: Tile, seed: u32) -> Vec<u64> {
     if rows * columns <= ALL_UP_TO {
         return (0..rows * columns).collect();

@@ -1,16 +1,16 @@
-//! Sums of products along a long side, for oracles, in little memory.
+//! Dot products of long vectors, for oracles, in little memory.
 
 use std::collections::HashMap;
 
-/// Bytes that the elements kept at a time may take.
+/// Largest size in bytes of the elements kept at a time.
 const KEPT_BYTES: usize = 32 << 20;
 
-/// Σ x·y and Σ |x·y| over `0..length` for each pair of a left and a right vector, both by number.
-/// `left(v, p)` and `right(v, p)` are element p of vector v.
+/// Returns Σ x·y and Σ |x·y| over `0..length` for each pair of a left and a right vector, given by their
+/// numbers. `left(v, p)` and `right(v, p)` are element p of vector v.
 ///
-/// Pairs come in runs of one left vector. Right vectors are read once for all of them, a stretch of
-/// their length at a time so that they never take more than a fixed amount of memory; each sum is
-/// taken in the order of p all the same.
+/// Pairs with the same left vector should follow one another. Right vectors are read once for all pairs,
+/// one section of their length at a time, so that they never take more than a fixed amount of memory. Each
+/// sum is still taken in the order of p.
 pub(super) fn dot_products(
     pairs: &[(u64, u64)],
     length: u64,

@@ -1,24 +1,25 @@
 //! Root mean square normalisation of each row (Zhang & Sennrich 2019, arXiv:1910.07467):
 //! y_j = g_j · x_j / √(Σ x_i² / n + ε).
 
-use super::case::Workload;
 use super::dtype::Precision;
+use super::family::Workload;
 use super::matrix::Matrix;
+use super::parameters::Parameters;
 use super::tensor::{Expected, Inputs, Tensor};
 
-/// ε: the usual 10⁻⁵ as the power of two nearest to it, so that every format and language has the
-/// same number.
+/// Constant ε: the power of two nearest to the usual 10⁻⁵, so that every format and language uses the same
+/// number.
 pub const RMSNORM_EPSILON: f64 = 1.0 / 131_072.0;
 
-/// Normalises the rows of X and multiplies them by the weights G. X and Y are dense rows × columns,
-/// G has one element for each column.
+/// Root mean square normalisation of the rows of X, multiplied by the weights G. X and Y are dense rows ×
+/// columns; G has one element per column.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RmsNorm {
-    /// Formats, rows and columns of X and Y, or of all three tensors.
+    /// Formats, rows and columns of X and Y.
     pub matrix: Matrix,
 }
 
-/// See [`RmsNorm::expected`].
+/// Factor c of the error bound; see [`RmsNorm::expected`].
 const BOUND_FACTOR: f64 = 4.0;
 
 impl Workload for RmsNorm {
@@ -28,15 +29,16 @@ impl Workload for RmsNorm {
         Ok(RmsNorm { matrix: Matrix::parse(text)? })
     }
 
-    fn parameters(&self) -> String {
-        self.matrix.to_string()
+    fn parameters(&self) -> Parameters {
+        self.matrix.parameters()
     }
 
     fn precision(&self) -> Precision {
         self.matrix.precision
     }
 
-    /// 4 an element, the square, its sum and two products, and 3 a row: mean, ε, inverse root.
+    /// Counts 4 FLOP per element (the square, its sum and two products) and 3 per row (mean, ε, inverse
+    /// root).
     fn flop(&self) -> u64 {
         4 * self.matrix.elements() + 3 * self.matrix.rows
     }
@@ -62,11 +64,11 @@ impl Workload for RmsNorm {
         BOUND_FACTOR
     }
 
-    /// Bound: c·u·(4 + √n)·|y| + the error of storing ([`super::DType::store_error`]), for n columns.
+    /// Bound: c·u·(4 + √n)·|y| + the storage error ([`super::DType::store_error`]), for n columns.
     ///
-    /// A sum of n squares, all positive, errs by √n roundings (Higham & Mary 2019), of which the root
-    /// keeps half; the inverse root errs by 2 units in the last place and each product by half of one
-    /// (Vulkan 1.3, "Precision and Operation of SPIR-V Instructions").
+    /// A sum of n squares, all positive, has an error of √n roundings (Higham & Mary 2019), of which the
+    /// root keeps half. The inverse root has an error of 2 units in the last place and each product one of
+    /// half a unit (Vulkan 1.3, "Precision and Operation of SPIR-V Instructions").
     fn expected(&self, inputs: Inputs, points: &[u64]) -> Vec<Expected> {
         let tensors = self.tensors();
         let (x, g) = (inputs.reader(&tensors[0]), inputs.reader(&tensors[1]));
@@ -102,7 +104,7 @@ mod tests {
         let norm = RmsNorm::parse("bf16.f32 r3 c8").unwrap();
         assert_eq!(norm.flop(), 96 + 9);
         assert_eq!(norm.bytes(), 2 * (24 + 8 + 24));
-        assert_eq!(norm.parameters(), "bf16.f32 r3 c8");
+        assert_eq!(norm.parameters().to_string(), "bf16.f32 r3 c8");
     }
 
     #[test]

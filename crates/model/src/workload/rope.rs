@@ -1,29 +1,30 @@
 //! Rotary position embedding (Su et al. 2021, arXiv:2104.09864) of one tensor of queries or keys.
 //!
-//! Element i of the first half of a head and element i + d/2 are a pair, as in GPT-NeoX and Llama, and
-//! are turned by the angle of their token and place, whose cosine and sine are in two tables:
+//! Element i of the first half of a head and element i + d/2 are a pair, as in GPT-NeoX and Llama, and are
+//! rotated by the angle of their token and position, whose cosine and sine are in two tables:
 //!
 //! ```text
 //! y_i        = x_i·cos − x_(i+d/2)·sin
 //! y_(i+d/2)  = x_(i+d/2)·cos + x_i·sin          0 ≤ i < d/2
 //! ```
 //!
-//! The tables are inputs, as in practice, where they are made once for a model. Here they hold
-//! generated numbers and not true cosines: the operation is the same and so is its time.
+//! The tables are inputs, as in practice, where they are made once for a model. Here they hold generated
+//! numbers instead of true cosines and sines; the operation and its time are the same.
 
-use super::case::Workload;
 use super::dtype::Precision;
-use super::parameters::Words;
+use super::family::Workload;
+use super::parameters::{Parameters, Words};
 use super::tensor::{Expected, Inputs, Tensor};
 
-/// X and Y are dense tokens × heads × d; the tables are tokens × d/2 in the accumulator's format.
+/// Rotary embedding of X into Y. X and Y are dense tokens × heads × d; the tables are tokens × d/2 in the
+/// accumulator's format.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Rope {
-    /// Formats of X and Y, and of tables and arithmetic.
+    /// Number formats of X and Y, and of tables and arithmetic.
     pub precision: Precision,
-    /// Tokens.
+    /// Number of tokens.
     pub tokens: u64,
-    /// Heads of each token; all are turned by the same angles.
+    /// Number of heads per token; all are rotated by the same angles.
     pub heads: u64,
     /// Head dimension, an even number.
     pub dim: u64,
@@ -43,15 +44,15 @@ impl Workload for Rope {
         Ok(Rope { precision, tokens, heads, dim })
     }
 
-    fn parameters(&self) -> String {
-        format!("{} t{} h{} d{}", self.precision, self.tokens, self.heads, self.dim)
+    fn parameters(&self) -> Parameters {
+        Parameters::of(self.precision).size("t", self.tokens).size("h", self.heads).size("d", self.dim)
     }
 
     fn precision(&self) -> Precision {
         self.precision
     }
 
-    /// 6 a pair: four products and two sums.
+    /// Counts 6 FLOP per pair: four products and two sums.
     fn flop(&self) -> u64 {
         3 * self.tokens * self.heads * self.dim
     }
@@ -78,7 +79,7 @@ impl Workload for Rope {
         2.0
     }
 
-    /// Bound: 2u·(|x·cos| + |x'·sin|) + the error of storing: one rounding of each product and one of
+    /// Bound: 2u·(|x·cos| + |x'·sin|) + the storage error. There is one rounding of each product and one of
     /// the sum.
     fn expected(&self, inputs: Inputs, points: &[u64]) -> Vec<Expected> {
         let tensors = self.tensors();
@@ -107,7 +108,7 @@ mod tests {
         let rope = Rope::parse("f16.f32 t3 h2 d8").unwrap();
         assert_eq!(rope.flop(), 6 * 3 * 2 * 4);
         assert_eq!(rope.bytes(), 2 * 48 + 2 * 4 * 12 + 2 * 48);
-        assert_eq!(rope.parameters(), "f16.f32 t3 h2 d8");
+        assert_eq!(rope.parameters().to_string(), "f16.f32 t3 h2 d8");
         assert!(Rope::parse("f32 t1 h1 d3").unwrap_err().contains("odd"));
     }
 

@@ -1,22 +1,24 @@
 //! Softmax of each row: y_j = exp(x_j − m) / Σ exp(x_i − m) with m the largest x_i of the row, which
 //! keeps every exponential at or below 1.
 
-use super::case::Workload;
 use super::dtype::Precision;
+use super::family::Workload;
 use super::matrix::Matrix;
+use super::parameters::Parameters;
 use super::tensor::{Expected, Inputs, Tensor};
 
-/// Softmax along the rows of a dense row-major matrix, X and Y rows × columns.
+/// Softmax along the rows of a dense row-major matrix; X and Y are rows × columns.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Softmax {
-    /// Formats, rows and columns of X and Y, or of all three tensors.
+    /// Formats, rows and columns of X and Y.
     pub matrix: Matrix,
 }
 
-/// X is drawn from [−8, 8], so that the weights of a row differ by up to e¹⁶.
+/// Binary exponent of the scale of X, which is drawn from [−8, 8], so that the weights of a row differ by
+/// up to e¹⁶.
 const SCALE: i8 = 3;
 
-/// See [`Softmax::expected`].
+/// Factor c of the error bound; see [`Softmax::expected`].
 const BOUND_FACTOR: f64 = 16.0;
 
 impl Workload for Softmax {
@@ -26,15 +28,15 @@ impl Workload for Softmax {
         Ok(Softmax { matrix: Matrix::parse(text)? })
     }
 
-    fn parameters(&self) -> String {
-        self.matrix.to_string()
+    fn parameters(&self) -> Parameters {
+        self.matrix.parameters()
     }
 
     fn precision(&self) -> Precision {
         self.matrix.precision
     }
 
-    /// 5 an element: comparison, difference, exponential, sum, and the division of the result.
+    /// Counts 5 FLOP per element: comparison, difference, exponential, sum, and the division of the result.
     fn flop(&self) -> u64 {
         5 * self.matrix.elements()
     }
@@ -59,13 +61,13 @@ impl Workload for Softmax {
         BOUND_FACTOR
     }
 
-    /// Bound: c·u·(1 + √n + |d| + Σp|d|)·y + the error of storing ([`super::DType::store_error`]), for
-    /// n columns, d = x − m and p the exact weights.
+    /// Bound: c·u·(1 + √n + |d| + Σp|d|)·y + the storage error ([`super::DType::store_error`]), for n
+    /// columns, d = x − m and p the exact weights.
     ///
-    /// Vulkan allows exp(d) 3 + 2|d| units in the last place, 2u each, and d itself and its conversion
-    /// to base 2 are rounded: (6 + 9|d|)·u. The sum has the mean of these errors, weighted by p, and
-    /// √n roundings (Higham & Mary 2019); a division errs by 5u. Vulkan 1.3, "Precision and Operation
-    /// of SPIR-V Instructions".
+    /// Vulkan allows exp(d) an error of 3 + 2|d| units in the last place, 2u each, and d itself and its
+    /// conversion to base 2 are rounded: (6 + 9|d|)·u. The sum has the mean of these errors, weighted by p,
+    /// and √n roundings (Higham & Mary 2019). A division has an error of 5u (Vulkan 1.3, "Precision and
+    /// Operation of SPIR-V Instructions").
     fn expected(&self, inputs: Inputs, points: &[u64]) -> Vec<Expected> {
         let read = inputs.reader(&self.tensors()[0]);
         let n = self.matrix.columns;
@@ -103,7 +105,7 @@ mod tests {
         let softmax = Softmax::parse("f16.f32 r3 c8").unwrap();
         assert_eq!(softmax.flop(), 120);
         assert_eq!(softmax.bytes(), 2 * 24 + 2 * 24);
-        assert_eq!(softmax.parameters(), "f16.f32 r3 c8");
+        assert_eq!(softmax.parameters().to_string(), "f16.f32 r3 c8");
     }
 
     #[test]

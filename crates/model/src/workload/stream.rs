@@ -1,35 +1,36 @@
 //! Memory bandwidth: the STREAM kernels (McCalpin 1995) and plain reads and writes.
 
-use super::case::Workload;
 use super::dtype::{DType, Precision};
-use super::parameters::Words;
+use super::family::Workload;
+use super::parameters::{Parameters, Words};
 use super::tensor::{Expected, Inputs, Tensor};
 
-/// `read` sums blocks of this many elements, so that its result does not depend on the kernel.
+/// Number of elements of the blocks that `read` sums, fixed so that its result does not depend on the
+/// kernel.
 pub const READ_BLOCK: u64 = 1024;
 
-/// Which access pattern.
+/// Access pattern of a stream case.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum StreamOp {
-    /// y\[i\] = a\[i\]
+    /// Copy, y\[i\] = a\[i\].
     Copy,
-    /// y\[i\] = s·a\[i\]
+    /// Scale, y\[i\] = s·a\[i\].
     Scale,
-    /// y\[i\] = a\[i\] + b\[i\]
+    /// Sum, y\[i\] = a\[i\] + b\[i\].
     Add,
-    /// y\[i\] = a\[i\] + s·b\[i\]
+    /// Scaled sum, y\[i\] = a\[i\] + s·b\[i\].
     Triad,
-    /// y\[j\] = Σ a\[i\] over block j of [`READ_BLOCK`] elements
+    /// Sums of blocks, y\[j\] = Σ a\[i\] over block j of [`READ_BLOCK`] elements.
     Read,
-    /// y\[i\] = s
+    /// Constant, y\[i\] = s.
     Write,
 }
 
 impl StreamOp {
-    /// All patterns.
+    /// All six access patterns.
     pub const ALL: [StreamOp; 6] = [Self::Copy, Self::Scale, Self::Add, Self::Triad, Self::Read, Self::Write];
 
-    /// The word of the key.
+    /// Returns the word used in the key.
     pub fn name(self) -> &'static str {
         match self {
             Self::Copy => "copy",
@@ -41,7 +42,7 @@ impl StreamOp {
         }
     }
 
-    /// How many arrays of n elements are read.
+    /// Returns the number of arrays of n elements that are read.
     pub fn arrays_read(self) -> u64 {
         match self {
             Self::Copy | Self::Scale | Self::Read => 1,
@@ -50,18 +51,18 @@ impl StreamOp {
         }
     }
 
-    /// Whether the scalar s takes part.
+    /// Whether the scalar s is used.
     pub fn uses_scalar(self) -> bool {
         matches!(self, Self::Scale | Self::Triad | Self::Write)
     }
 }
 
-/// One pass over arrays of n f32.
+/// One pass over arrays of n f32 elements.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Stream {
-    /// Which access pattern.
+    /// Access pattern that is measured.
     pub op: StreamOp,
-    /// Elements of each array; a multiple of [`READ_BLOCK`].
+    /// Number of elements of each array; a multiple of [`READ_BLOCK`].
     pub n: u64,
 }
 
@@ -84,8 +85,8 @@ impl Workload for Stream {
         Ok(Stream { op, n })
     }
 
-    fn parameters(&self) -> String {
-        format!("f32 {} n{}", self.op.name(), self.n)
+    fn parameters(&self) -> Parameters {
+        Parameters::of(Precision::F32).word(self.op.name()).size("n", self.n)
     }
 
     fn precision(&self) -> Precision {
@@ -133,7 +134,7 @@ impl Workload for Stream {
         let b = |i| b.as_ref().map_or(0.0, |read| read(i));
         let s = by_name("s").map_or(0.0, |read| read(0));
         let u = DType::F32.unit_roundoff();
-        // Two roundings at most: of the product and of the sum.
+        // There are at most two roundings: of the product and of the sum.
         let rounded = |value: f64, size: f64| Expected { value, bound: 2.0 * u * size };
         points
             .iter()

@@ -1,22 +1,24 @@
 //! SwiGLU, the gate of a feed-forward layer (Shazeer 2020, arXiv:2002.05202): y = silu(gate)·up with
 //! silu(z) = z / (1 + exp(−z)), element by element.
 
-use super::case::Workload;
 use super::dtype::Precision;
+use super::family::Workload;
 use super::matrix::Matrix;
+use super::parameters::Parameters;
 use super::tensor::{Expected, Inputs, Tensor};
 
-/// `gate`, `up` and Y are dense rows × columns: tokens × hidden size.
+/// SwiGLU of the matrices `gate` and `up`. They and the output Y are dense rows × columns: tokens × hidden
+/// size.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Swiglu {
-    /// Formats, rows and columns of X and Y, or of all three tensors.
+    /// Formats, rows and columns of `gate`, `up` and Y.
     pub matrix: Matrix,
 }
 
-/// The gate is drawn from [−4, 4], where silu bends.
+/// Binary exponent of the scale of the gate, which is drawn from [−4, 4], where silu is far from linear.
 const SCALE: i8 = 2;
 
-/// See [`Swiglu::expected`].
+/// Factor c of the error bound; see [`Swiglu::expected`].
 const BOUND_FACTOR: f64 = 16.0;
 
 impl Workload for Swiglu {
@@ -26,15 +28,15 @@ impl Workload for Swiglu {
         Ok(Swiglu { matrix: Matrix::parse(text)? })
     }
 
-    fn parameters(&self) -> String {
-        self.matrix.to_string()
+    fn parameters(&self) -> Parameters {
+        self.matrix.parameters()
     }
 
     fn precision(&self) -> Precision {
         self.matrix.precision
     }
 
-    /// 4 an element: exponential, sum, division and product.
+    /// Counts 4 FLOP per element: exponential, sum, division and product.
     fn flop(&self) -> u64 {
         4 * self.matrix.elements()
     }
@@ -60,11 +62,11 @@ impl Workload for Swiglu {
         BOUND_FACTOR
     }
 
-    /// Bound: c·u·(1 + |gate|)·|y| + the error of storing ([`super::DType::store_error`]).
+    /// Bound: c·u·(1 + |gate|)·|y| + the storage error ([`super::DType::store_error`]).
     ///
-    /// Vulkan allows exp(z) 3 + 2|z| units in the last place, 2u each, before the conversion to base
-    /// 2: (6 + 6|z|)·u of a term that is at most the whole sum. Sum and product err by u each, the
-    /// division by 5u (Vulkan 1.3, "Precision and Operation of SPIR-V Instructions").
+    /// Vulkan allows exp(z) an error of 3 + 2|z| units in the last place, 2u each, before the conversion to
+    /// base 2: (6 + 6|z|)·u of a term that is at most the whole sum. Sum and product have an error of u
+    /// each, the division one of 5u (Vulkan 1.3, "Precision and Operation of SPIR-V Instructions").
     fn expected(&self, inputs: Inputs, points: &[u64]) -> Vec<Expected> {
         let tensors = self.tensors();
         let (gate, up) = (inputs.reader(&tensors[0]), inputs.reader(&tensors[1]));
@@ -88,7 +90,7 @@ mod tests {
         let swiglu = Swiglu::parse("f16.f32 r3 c8").unwrap();
         assert_eq!(swiglu.flop(), 96);
         assert_eq!(swiglu.bytes(), 3 * 2 * 24);
-        assert_eq!(swiglu.parameters(), "f16.f32 r3 c8");
+        assert_eq!(swiglu.parameters().to_string(), "f16.f32 r3 c8");
     }
 
     #[test]

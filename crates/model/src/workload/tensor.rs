@@ -1,112 +1,115 @@
-//! Logical tensors of a case, how they lie in memory, and the exact values of its inputs.
+//! Logical tensors of a case, their memory layout, and the exact values of the inputs.
 
 use super::distribution::Distribution;
 use super::dtype::{DType, Grid};
 use super::generator::Keys;
 use serde::{Deserialize, Serialize};
 
-/// What a tensor is for.
+/// Role of a tensor in a case.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Role {
-    /// Filled by the generator before the run.
+    /// Input, filled by the generator before the run.
     Input,
-    /// Poisoned, written by the kernel, and checked.
+    /// Output: poisoned, written by the kernel, and verified.
     Output,
 }
 
-/// A dense row-major tensor of a case.
+/// Dense row-major tensor of a case.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Tensor {
-    /// Name in the formula, e.g. `a`, `q`.
+    /// Name in the formula of the workload, e.g. `a`, `q`.
     pub name: String,
-    /// Input or output.
+    /// Role: input or output.
     pub role: Role,
-    /// Format of an element.
+    /// Number format of an element.
     pub dtype: DType,
     /// Number of elements; at most 2³² − 1 because the generator counts in 32 bits.
     pub len: u64,
-    /// The generator's tensor number; unique within a case, below 32.
+    /// Tensor number used by the generator; unique within a case, below 32.
     pub number: u32,
-    /// The values an input is drawn from.
+    /// Grid of values from which an input is drawn.
     pub grid: Grid,
-    /// Inputs are multiplied by 2^scale.
+    /// Binary exponent of the scale: inputs are multiplied by 2^scale.
     pub scale: i8,
-    /// Contents that every executor is told and does not generate, e.g. the table of pages; u32.
+    /// Contents that executors receive instead of generating them, as u32, e.g. the page table; `None` if
+    /// the tensor is not such a table.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub table: Option<Vec<u32>>,
 }
 
-/// A buffer that a tensor lies in: its elements, or the scales of its groups.
+/// One of the buffers that hold a tensor: its elements, or the scales of its groups.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Part {
-    /// The tensor's name, with `_scales` for scales.
+    /// Name of the tensor, followed by `_scales` for scales.
     pub name: String,
-    /// A format without scales.
+    /// Number format of an element, which has no scales of its own.
     pub dtype: DType,
     /// Number of elements.
     pub len: u64,
-    /// The generator's tensor number.
+    /// Tensor number used by the generator.
     pub number: u32,
-    /// What the elements are drawn from.
+    /// Grid of values from which the elements are drawn.
     pub grid: Grid,
-    /// Inputs are multiplied by 2^scale.
+    /// Binary exponent of the scale: inputs are multiplied by 2^scale.
     pub scale: i8,
 }
 
 impl Part {
-    /// What it is drawn from where inputs are of `dist`: scales are uniform always.
+    /// Returns the distribution of this part if inputs have the distribution `dist`; scales are always
+    /// uniform.
     pub fn dist(&self, dist: Distribution) -> Distribution {
         dist_of(self.number, dist)
     }
 }
 
-/// What the tensor or scales of this number are drawn from where inputs are of `dist`.
+/// Returns the distribution of the tensor or scales with this number if inputs have the distribution
+/// `dist`; scales are always uniform.
 pub fn dist_of(number: u32, dist: Distribution) -> Distribution {
     if number < SCALES_FROM { dist } else { Distribution::Uniform }
 }
 
-/// Scales have the number of their tensor and this.
+/// Offset that is added to the number of a tensor to get the number of its scales.
 const SCALES_FROM: u32 = 32;
 
 impl Tensor {
-    /// An input drawn from the full grid of its format.
+    /// Creates an input drawn from the full grid of its format.
     pub fn input(name: &str, number: u32, dtype: DType, len: u64) -> Self {
         let grid = dtype.grid();
         Tensor { name: name.into(), role: Role::Input, dtype, len, number, grid, scale: 0, table: None }
     }
 
-    /// An input that holds `words`.
+    /// Creates an input that holds `words`.
     pub fn table(name: &str, words: Vec<u32>) -> Self {
         let len = words.len() as u64;
         Tensor { table: Some(words), ..Tensor::input(name, 0, DType::I32, len) }
     }
 
-    /// An output.
+    /// Creates an output of `len` elements.
     pub fn output(name: &str, dtype: DType, len: u64) -> Self {
         Tensor { role: Role::Output, ..Tensor::input(name, 0, dtype, len) }
     }
 
-    /// The same tensor drawn from `grid`.
+    /// Returns the tensor with values drawn from `grid`.
     pub fn on_grid(mut self, grid: Grid) -> Self {
         self.grid = grid;
         self
     }
 
-    /// The same tensor multiplied by 2^scale.
+    /// Returns the tensor with values multiplied by 2^scale.
     pub fn scaled(mut self, scale: i8) -> Self {
         self.scale = scale;
         self
     }
 
-    /// Bytes in memory.
+    /// Returns the size in bytes, including scales.
     pub fn bytes(&self) -> u64 {
         self.dtype.bytes(self.len)
     }
 
-    /// The buffers that the tensor lies in: its elements, then the scales of its groups. An element
-    /// of a format with scales is the product of its integer and its group's scale; the scales are
-    /// drawn from [`Grid::SCALES`] so that values stay within [−1, 1].
+    /// Returns the buffers that hold the tensor: its elements, then the scales of its groups. An element of
+    /// a format with scales is the product of its integer and its group's scale; the scales are drawn from
+    /// [`Grid::SCALES`] so that values stay within [−1, 1].
     pub fn parts(&self) -> Vec<Part> {
         let part =
             |name: String, dtype, len, number, grid, scale| Part { name, dtype, len, number, grid, scale };
@@ -124,34 +127,34 @@ impl Tensor {
     }
 }
 
-/// The inputs of one rotated buffer set: every set has its own values.
+/// Seed, buffer set and distribution that determine inputs; every rotated buffer set has its own values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Inputs {
-    /// Seed of the run.
+    /// Seed of the run, from which all inputs derive.
     pub seed: u32,
-    /// Which buffer set.
+    /// Index of the buffer set.
     pub set: u32,
-    /// What they are drawn from.
+    /// Distribution from which the inputs are drawn.
     pub dist: Distribution,
 }
 
 impl Inputs {
-    /// Uniform inputs.
+    /// Creates uniform inputs of the buffer set `set`.
     pub const fn new(seed: u32, set: u32) -> Self {
         Inputs { seed, set, dist: Distribution::Uniform }
     }
 
-    /// The same seed and set, drawn from `dist`.
+    /// Returns inputs with the same seed and set, drawn from `dist`.
     pub const fn of(self, dist: Distribution) -> Self {
         Inputs { dist, ..self }
     }
 
-    /// The generator's number of tensor `number` in this set.
+    /// Returns the number that the generator uses for tensor `number` in this set.
     pub fn stream(self, number: u32) -> u32 {
         self.set * 64 + number
     }
 
-    /// A reader of the exact values of `tensor`.
+    /// Returns a function from the index of an element of `tensor` to its exact value.
     pub fn reader(self, tensor: &Tensor) -> impl Fn(u64) -> f64 + use<> {
         let group = tensor.dtype.group();
         let read: Vec<_> = tensor
@@ -173,10 +176,10 @@ impl Inputs {
     }
 }
 
-/// What the oracle says of one output element.
+/// Result of the oracle for one output element.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Expected {
-    /// The value in f64 from the exact inputs.
+    /// Value computed in f64 from the exact inputs.
     pub value: f64,
     /// Largest |out − value| that rounding can explain.
     pub bound: f64,
@@ -196,7 +199,7 @@ mod tests {
         let integer = Keys::new(3, 64 + 2).value(40, Grid { limit: 127, shift: 0 }, 0, Distribution::Uniform);
         let scale = Keys::new(3, 64 + 34).value(1, Grid::SCALES, -7, Distribution::Uniform);
         assert_eq!(inputs.reader(&tensor)(40), integer * scale);
-        // Only the elements are of another distribution.
+        // Only the elements have another distribution.
         let zeros = inputs.of(Distribution::Zeros);
         assert!((0..64).all(|i| zeros.reader(&tensor)(i) == 0.0));
         assert_eq!(parts[1].dist(Distribution::Zeros), Distribution::Uniform);

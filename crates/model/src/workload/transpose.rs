@@ -1,18 +1,18 @@
-//! Transposition: Y = Xᵀ, a copy that changes the order.
+//! Transposition Y = Xᵀ: a copy that changes the order of elements.
 
-use super::case::Workload;
 use super::dtype::Precision;
-use super::parameters::Words;
+use super::family::Workload;
+use super::parameters::{Parameters, Words};
 use super::tensor::{Expected, Inputs, Tensor};
 
-/// X is dense row-major m × n, Y n × m.
+/// Transposition of X, which is dense row-major m × n, into Y, which is n × m.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Transpose {
-    /// Format of both.
+    /// Number format of X and Y.
     pub precision: Precision,
-    /// Rows of X.
+    /// Number of rows of X.
     pub m: u64,
-    /// Columns of X.
+    /// Number of columns of X.
     pub n: u64,
 }
 
@@ -27,8 +27,8 @@ impl Workload for Transpose {
         Ok(Transpose { precision, m, n })
     }
 
-    fn parameters(&self) -> String {
-        format!("{} m{} n{}", self.precision, self.m, self.n)
+    fn parameters(&self) -> Parameters {
+        Parameters::of(self.precision).size("m", self.m).size("n", self.n)
     }
 
     fn precision(&self) -> Precision {
@@ -56,7 +56,7 @@ impl Workload for Transpose {
         0.0
     }
 
-    /// Exact.
+    /// The result is exact, so the bound is 0.
     fn expected(&self, inputs: Inputs, points: &[u64]) -> Vec<Expected> {
         let x = inputs.reader(&self.tensors()[0]);
         let at = |&point: &u64| Expected { value: x(point % self.m * self.n + point / self.m), bound: 0.0 };

@@ -1,9 +1,9 @@
-//! The summary table: cases by family, and what each device reached.
+//! Summary table of the page: cases by family, with the result of each device.
 
 use super::device::{RowAnchors, tone};
 use crate::anchor::Names;
+use crate::excerpt::{evenly_spaced, quotas};
 use crate::plot::Ink;
-use crate::room::{rooms, spread};
 use crate::wording;
 use portamark_analysis::{CaseLine, Comparison, Lead, clean};
 use portamark_model::units;
@@ -11,15 +11,15 @@ use portamark_model::workload::FAMILIES;
 use portamark_results::Status;
 use serde::Serialize;
 
-/// Cells of the summary table at most: more make a page that browsers open slowly.
+/// Maximum number of cells in the summary table; browsers open larger pages slowly.
 const MOST_CELLS: usize = 6000;
 
-/// The summary table and how much of it is not shown.
+/// Summary table, with the numbers of cases that are not shown.
 pub(super) struct Answer {
     pub families: Vec<FamilyView>,
-    /// Cases without a number on any device.
+    /// Number of cases without a rate on any device.
     pub without: usize,
-    /// Cases with a number that the page has no room for.
+    /// Number of cases that have a rate but are not shown for lack of room.
     pub left_out: usize,
 }
 
@@ -56,8 +56,8 @@ pub(super) struct CellView {
     tone: &'static str,
 }
 
-/// The cases with a number on any device, by family. Where there are too many, each family keeps its part
-/// of the room and of its cases those that stand evenly apart.
+/// Builds the table of cases with a rate on at least one device, by family. If there are too many, each
+/// family shows a proportional number of its cases, evenly spaced.
 pub(super) fn answer(comparison: &Comparison, rows: &RowAnchors, names: &mut Names) -> Answer {
     let devices = comparison.devices.len();
     let measured = |line: &&CaseLine| {
@@ -73,12 +73,12 @@ pub(super) fn answer(comparison: &Comparison, rows: &RowAnchors, names: &mut Nam
         }
     }
     let counts: Vec<usize> = with.iter().map(|(_, lines)| lines.len()).collect();
-    let rooms = rooms(&counts, MOST_CELLS / devices.max(1));
-    let left_out = counts.iter().sum::<usize>() - rooms.iter().sum::<usize>();
-    let families = with.into_iter().zip(rooms).map(|((family, lines), room)| {
-        // The family's name comes before those of its cases.
+    let quotas = quotas(&counts, MOST_CELLS / devices.max(1));
+    let left_out = counts.iter().sum::<usize>() - quotas.iter().sum::<usize>();
+    let families = with.into_iter().zip(quotas).map(|((family, lines), quota)| {
+        // Reserve the anchor of the family before those of its cases.
         let anchor = names.take(&format!("family {family}"));
-        let shown = spread(lines.len(), room);
+        let shown = evenly_spaced(lines.len(), quota);
         let lines = shown.map(|place| line_view(comparison, lines[place], rows, names)).collect();
         FamilyView { anchor, title: family_title(family), lines }
     });
@@ -109,13 +109,13 @@ fn line_view(comparison: &Comparison, line: &CaseLine, rows: &RowAnchors, names:
     let cells = cells.collect();
     LineView {
         anchor: names.take(&format!("case {}", line.key)),
-        parameters: line.case.as_ref().map_or_else(|| clean(line.key), |case| case.parameters()),
+        parameters: line.case.as_ref().map_or_else(|| clean(line.key), |case| case.parameters().to_string()),
         cells,
         lead: lead_view(comparison, lead),
     }
 }
 
-/// The colour and name of the fastest, and by how much.
+/// Returns the lead on a case: the ratio, and the name and colour of the fastest device if the lead is clear.
 fn lead_view(comparison: &Comparison, lead: Option<Lead>) -> LeadView {
     let Some(lead) = lead else { return LeadView { text: wording::NONE.into(), ..Default::default() } };
     let ratio = format!("×{}", units::significant(lead.ratio));
@@ -126,7 +126,7 @@ fn lead_view(comparison: &Comparison, lead: Option<Lead>) -> LeadView {
     LeadView { text: ratio, device, dot: Ink::Device(lead.device).background_class() }
 }
 
-/// What people call a family.
+/// Returns the title of a kernel family for readers.
 pub fn family_title(family: &str) -> &'static str {
     match family {
         "stream" => "Memory bandwidth",
@@ -141,7 +141,7 @@ pub fn family_title(family: &str) -> &'static str {
         "rmsnorm" => "RMS normalisation",
         "rope" => "Rotary embedding",
         "swiglu" => "SwiGLU",
-        "gather" => "Row lookup",
+        "gather" => "Embedding gather",
         "transpose" => "Transposition",
         "layer" => "Layers of models",
         _ => "Other work",

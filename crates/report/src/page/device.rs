@@ -1,28 +1,28 @@
-//! What the page says of one device: its card, its rows, and what did not run.
+//! Section of the page on one device: its card, its rows, and the cases that did not run.
 
 use crate::anchor::{Names, slug};
+use crate::excerpt::evenly_spaced;
 use crate::plot::Ink;
-use crate::room::spread;
 use crate::wording;
 use portamark_analysis::{Device, Entry, Headline, caveats, clean, levels};
 use portamark_model::units;
-use portamark_results::{Outcome, Row, RunFile, Status};
+use portamark_results::{Row, RunFile, RunOutcome, Status};
 use serde::Serialize;
 use std::collections::HashMap;
 
-/// Reasons listed for a device at most, and cases under each.
+/// Maximum number of reasons listed for a device, and of cases under each reason.
 const MOST_REASONS: usize = 100;
 const MOST_CASES: usize = 200;
 
-/// The names of rows in the page: those of each device in the order of its entries; none of rows that it
-/// has no room for.
+/// Anchors of rows in the page, for each device in the order of its entries; `None` for rows that are not
+/// shown.
 pub(super) type RowAnchors = Vec<Vec<Option<String>>>;
 
-/// Names for the rows of `device`, of which `most` are shown: if there are more, those that stand evenly
-/// apart.
+/// Returns the anchors of the rows of `device`. If there are more than `most` rows, only that many get one,
+/// evenly spaced.
 pub(super) fn row_anchors(device: &Device, most: usize, names: &mut Names) -> Vec<Option<String>> {
     let mut anchors = vec![None; device.entries.len()];
-    for place in spread(anchors.len(), most) {
+    for place in evenly_spaced(anchors.len(), most) {
         let key = slug(&device.entries[place].row.case);
         anchors[place] = Some(names.take(&format!("row {} {key}", slug(&device.label))));
     }
@@ -107,7 +107,7 @@ pub(super) struct NotRunView {
     more: usize,
 }
 
-/// The class of a cell with that status.
+/// Returns the CSS class of a cell with `status`.
 pub(super) fn tone(status: Status) -> &'static str {
     match status {
         Status::Ok => "ok",
@@ -116,7 +116,8 @@ pub(super) fn tone(status: Status) -> &'static str {
     }
 }
 
-/// The view of the device at place `index`, whose section is called `anchor` and whose rows `rows`.
+/// Builds the view of the device at `index`. `anchor` is the anchor of its section, and `rows` are those of
+/// its rows.
 pub(super) fn device_view(
     index: usize,
     device: &Device,
@@ -215,7 +216,7 @@ fn device_facts(device: &Device) -> Vec<(&'static str, String)> {
         ("Executor", clean(&header.executor)),
         ("Platform", clean(&header.platform)),
         ("Method", format!("{}, seed {}", header.method, header.seed)),
-        ("Begun", clean(&header.started)),
+        ("Started", clean(&header.started)),
         ("Labels", pairs(&header.labels)),
         ("Options", pairs(&header.options)),
     ];
@@ -225,12 +226,12 @@ fn device_facts(device: &Device) -> Vec<(&'static str, String)> {
 
 fn file_view(file: &RunFile) -> FileView {
     let end = match &file.end {
-        Some(end) if end.outcome == Outcome::Done => format!("complete, {}", units::seconds(end.wall_s)),
+        Some(end) if end.outcome == RunOutcome::Done => format!("complete, {}", units::seconds(end.wall_s)),
         Some(_) => "interrupted by the user".into(),
-        None => "without an end: the run broke off".into(),
+        None => "no end record: the run was interrupted".into(),
     };
     FileView {
-        // The folder is of the machine that the report was made on and nobody else's business.
+        // Show only the file name: folders of the machine that makes the report are private.
         name: file.path.file_name().map_or("unnamed".into(), |name| clean(&name.to_string_lossy())),
         started: clean(&file.header.started),
         rows: file.rows.len(),
@@ -241,7 +242,7 @@ fn file_view(file: &RunFile) -> FileView {
 
 fn row_view(entry: &Entry, anchor: &str) -> RowView {
     let row: &Row = entry.row;
-    // Without a proof the times of a row say nothing, so none of them is shown.
+    // Times of an unverified result mean nothing, so they are not shown.
     let timing = row.timing.as_ref().filter(|_| entry.rate.is_some());
     let none = || wording::NONE.to_string();
     let worst = row.verification.as_ref().and_then(|proof| proof.worst_ratio);

@@ -1,4 +1,4 @@
-//! Charts as the page places them.
+//! Charts as elements of the page.
 
 use crate::anchor::slug;
 use crate::plot::Chart;
@@ -14,7 +14,7 @@ pub(super) struct ChartView {
     links: Vec<(String, String)>,
 }
 
-/// A chart, and one for each of several devices that there is data for.
+/// Returns the view of `chart`, followed by those of the charts in `each` that could be drawn.
 pub(super) fn views(
     chart: &Chart,
     name: &str,
@@ -27,7 +27,7 @@ pub(super) fn views(
     [vec![chart_view(chart, name, links)], each].concat()
 }
 
-/// A chart, or why it is left out.
+/// Returns the view of a chart, or of the reason why it is left out.
 pub(super) fn chart_view(chart: &Chart, anchor: &str, links: Vec<(String, String)>) -> ChartView {
     let anchor = format!("chart-{}", slug(anchor));
     match chart {

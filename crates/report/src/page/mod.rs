@@ -1,4 +1,4 @@
-//! Everything that the page shows, as text: the template only places it.
+//! Content of the HTML page. All values are already formatted as text; the template only arranges them.
 
 mod answer;
 mod device;
@@ -7,4 +7,3 @@ mod whole;
 
 pub use answer::family_title;
 pub use whole::Page;
-pub(super) use whole::facts;

@@ -1,24 +1,24 @@
-//! The whole page.
+//! The HTML page as a whole.
 
 use super::answer::{FamilyView, answer, family_title};
 use super::device::{DeviceView, RowAnchors, device_view, row_anchors};
 use super::figures::{ChartView, chart_view, views};
 use crate::anchor::Names;
 use crate::crowd::CrowdView;
+use crate::facts::facts;
 use crate::plot::Charts;
 use crate::portability::{self, PortabilityView};
 use crate::sensitivity::{self, SensitivityRow};
 use crate::sides::SidesView;
 use crate::variants::{self, VariantsView};
 use crate::vendor::{self, VendorRow};
-use portamark_analysis::{Comparison, clean};
+use portamark_analysis::Comparison;
 use serde::Serialize;
-use std::collections::BTreeSet;
 
-/// Rows in the page at most: more make a page that browsers open slowly.
+/// Maximum number of rows in the page; browsers open larger pages slowly.
 const MOST_ROWS: usize = 6000;
 
-/// The whole page.
+/// All data of the page, as the template uses it.
 #[derive(Debug, Serialize)]
 pub struct Page {
     title: String,
@@ -56,7 +56,8 @@ struct VendorView {
 }
 
 impl Page {
-    /// The page of a comparison with its charts; `crowd` are the devices that it was chosen from.
+    /// Builds the page of `comparison` with its charts. `crowd` is the table of all devices if `comparison`
+    /// has only some of them.
     pub fn new(comparison: &Comparison, charts: &Charts, crowd: Option<&CrowdView>) -> Self {
         let mut names = Names::default();
         let devices: Vec<String> =
@@ -65,7 +66,7 @@ impl Page {
         let rows: RowAnchors =
             comparison.devices.iter().map(|device| row_anchors(device, most, &mut names)).collect();
         let answer = answer(comparison, &rows, &mut names);
-        // A chart can lack the rows of one of its families.
+        // The page may have no rows of one of the families of a chart.
         let rows_of = |shown: &[&str]| -> Vec<(String, String)> {
             let link = |family: &&str| {
                 let anchor = format!("family-{family}");
@@ -135,7 +136,7 @@ impl Page {
 
 fn title(comparison: &Comparison) -> String {
     let labels: Vec<&str> = comparison.devices.iter().map(|device| device.label.as_str()).collect();
-    // A line must not begin or end with the dot of a label.
+    // No-break spaces, so that no line begins or ends with the dot of a label.
     let labels: Vec<String> = labels.iter().map(|label| label.replace(" · ", "\u{a0}·\u{a0}")).collect();
     match &labels[..] {
         [] if !comparison.imported.is_empty() => "Imported results".into(),
@@ -145,26 +146,4 @@ fn title(comparison: &Comparison) -> String {
         [a, b, c] => format!("{a}, {b} and {c}"),
         _ => format!("{} devices", labels.len()),
     }
-}
-
-/// What was compared, in a few words each.
-pub(crate) fn facts(comparison: &Comparison) -> Vec<String> {
-    let headers = || comparison.devices.iter().flat_map(|device| device.files.iter().map(|f| &f.header));
-    let list = |values: BTreeSet<String>| values.into_iter().collect::<Vec<_>>().join(", ");
-    let rows: usize = comparison.devices.iter().map(|device| device.entries.len()).sum();
-    let dates: BTreeSet<String> = headers().map(|h| clean(&h.started).chars().take(10).collect()).collect();
-    let date = match (dates.first(), dates.last()) {
-        (Some(first), Some(last)) if first != last => format!("{first} to {last}"),
-        (Some(only), _) => only.clone(),
-        _ => return vec!["there is no row".into()],
-    };
-    let mut facts = vec![
-        format!("{} cases, {rows} rows", comparison.cases.len()),
-        format!("suite {}", list(headers().map(|h| clean(&h.suite)).collect())),
-        format!("method {}", list(headers().map(|h| h.method.to_string()).collect())),
-        format!("portamark {}", list(headers().map(|h| clean(&h.portamark)).collect())),
-        date,
-    ];
-    facts.retain(|fact| !fact.ends_with(' '));
-    facts
 }

@@ -1,4 +1,4 @@
-//! Throughput of attention over whole sequences, over their length.
+//! Chart of the throughput of self-attention prefill over sequence length.
 
 use super::figure::{Absent, Chart, Figure};
 use super::lines::{LineChart, Series, imported_series};
@@ -9,10 +9,10 @@ use std::collections::BTreeMap;
 
 const TITLE: &str = "Attention throughput over sequence length";
 
-/// Heads that query, heads that are queried, and their dimension.
+/// Number of query heads, number of key/value heads, and head dimension.
 type Heads = (u64, u64, u64);
 
-/// The chart of all devices: a line for each device, format and mask.
+/// Draws the chart of all devices, with one line for each device, format and mask.
 pub fn attention(comparison: &Comparison) -> Chart {
     let heads: Vec<Option<Heads>> = comparison.devices.iter().map(most_frequent_heads).collect();
     let Some(first) = heads.iter().flatten().next().copied() else {
@@ -47,19 +47,19 @@ pub fn attention(comparison: &Comparison) -> Chart {
         let attention = whole(case).filter(|attention| heads_of(attention) == first)?;
         Some((attention.queries, attention.precision, if attention.causal { " causal" } else { "" }))
     });
-    let beside = if others.is_empty() { "" } else { " Diamonds are what other programs told." };
+    let beside = if others.is_empty() { "" } else { " Diamonds are numbers of other programs." };
     series.append(&mut others);
     let chart = LineChart::new(series, "sequence length", "throughput, FLOP/s")
         .ok_or_else(|| Absent::new(TITLE, "No attention over whole sequences has a usable rate."))?;
     let shape = if alike { words(first) } else { "the heads that each device ran most often".into() };
     let caption = format!(
-        "As many queries as keys, {shape}, the best batch at each length. Triangles are causal and count \
+        "Self-attention prefill, {shape}, the best batch at each length. Triangles are causal and count \
          only the pairs that the mask leaves; hollow marks have f16 operands.{beside}"
     );
     Ok(Figure::new("attention", TITLE, caption, chart.description(), |layout| chart.draw(layout)))
 }
 
-/// Attention of a sequence with itself.
+/// Returns the attention of `case` if it is self-attention prefill (as many queries as keys).
 fn whole(case: &Case) -> Option<&Attention> {
     match case {
         Case::Attention(attention) if attention.queries == attention.keys && !attention.is_decode() => {
@@ -73,7 +73,8 @@ fn heads_of(attention: &Attention) -> Heads {
     (attention.heads, attention.kv_heads, attention.dim)
 }
 
-/// The heads with the most rows, of equals the fewest: one line must not mix two shapes.
+/// Returns the head configuration with the most rows, the smallest in a tie. Only one is drawn, because a
+/// line must not mix two shapes.
 fn most_frequent_heads(device: &Device) -> Option<Heads> {
     let mut counts: BTreeMap<Heads, usize> = BTreeMap::new();
     for (_, case, _) in device.measured() {

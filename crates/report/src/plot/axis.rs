@@ -1,15 +1,15 @@
-//! Axes: a scale, its range and its ticks.
+//! Axes of charts: scale, range and ticks.
 
 use portamark_model::units;
 
-/// Decades of room beyond the least and the greatest value on a logarithmic axis.
+/// Margin beyond the least and the greatest value on a logarithmic axis, in decades.
 const ROOM: f64 = 0.12;
 
-/// Ticks that an axis has at most, and at least.
+/// Maximum and minimum number of ticks of an axis.
 const MOST_TICKS: i32 = 9;
 const FEWEST_TICKS: usize = 3;
 
-/// Ticks of a logarithmic axis in units of the power of ten below, from coarse to fine.
+/// Mantissas of the ticks of a logarithmic axis, from coarse to fine.
 const FINER: [&[f64]; 5] = [
     &[1.0],
     &[1.0, 2.0, 5.0],
@@ -21,50 +21,51 @@ const FINER: [&[f64]; 5] = [
     ],
 ];
 
-/// How values become distances.
+/// Mapping from values to positions on an axis.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scale {
-    /// Equal differences are equally far apart.
+    /// Linear: equal differences are equally far apart.
     Linear,
-    /// Equal ratios are equally far apart.
+    /// Logarithmic: equal ratios are equally far apart.
     Log,
 }
 
-/// A marked value.
+/// A labelled value on an axis.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Tick {
-    /// Where.
+    /// Value at which the tick is.
     pub value: f64,
-    /// What it says.
+    /// Text of the label.
     pub label: String,
 }
 
-/// One axis of a chart.
+/// A horizontal or vertical axis of a chart.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Axis {
-    /// How values become distances.
+    /// Mapping from values to positions.
     pub scale: Scale,
-    /// What is measured, with the unit.
+    /// Title: the quantity, with its unit.
     pub title: String,
-    /// Marked values, ascending.
+    /// Ticks in ascending order.
     pub ticks: Vec<Tick>,
     lo: f64,
     hi: f64,
 }
 
 impl Axis {
-    /// A logarithmic axis over the values above 0, with ticks at powers of ten, and at 2 and 5 where
-    /// there are few powers. None if there is no such value.
+    /// Creates a logarithmic axis over the values above 0, with ticks at powers of ten, and at finer steps if
+    /// those are too few. Returns `None` if no value is above 0.
     pub fn log(values: impl IntoIterator<Item = f64>, title: &str) -> Option<Self> {
         let (least, greatest) = positive_range(values)?;
         let (lo, hi) = (least.log10() - ROOM, greatest.log10() + ROOM);
-        // The coarsest set of ticks of which enough lie within.
+        // Use the coarsest set of ticks that has enough of them within the range.
         let mut finer = FINER.iter().map(|mantissas| ticks_within(lo, hi, mantissas));
         let ticks = finer.find(|ticks| ticks.len() >= FEWEST_TICKS).unwrap_or_default();
         Some(Axis { scale: Scale::Log, title: title.into(), ticks, lo, hi })
     }
 
-    /// A logarithmic axis with a tick at each of `values`, which are whole numbers such as sizes.
+    /// Creates a logarithmic axis with a tick at each of `values`, which are whole numbers such as sizes.
+    /// Returns `None` if no value is above 0.
     pub fn sizes(values: impl IntoIterator<Item = u64>, title: &str) -> Option<Self> {
         let mut values: Vec<u64> = values.into_iter().filter(|v| *v > 0).collect();
         values.sort_unstable();
@@ -75,7 +76,7 @@ impl Axis {
         Some(Axis { scale: Scale::Log, title: title.into(), ticks, lo, hi })
     }
 
-    /// A linear axis from 0 to above the greatest value. None if no value is above 0.
+    /// Creates a linear axis from 0 to above the greatest value. Returns `None` if no value is above 0.
     pub fn from_zero(values: impl IntoIterator<Item = f64>, title: &str) -> Option<Self> {
         let (_, greatest) = positive_range(values)?;
         let power = 10f64.powf((greatest / 4.0).log10().floor());
@@ -86,8 +87,8 @@ impl Axis {
         Some(Axis { scale: Scale::Linear, title: title.into(), ticks, lo: 0.0, hi: greatest * 1.02 })
     }
 
-    /// A linear axis from `lo` to `hi` with round ticks, which `label` names. None unless both are numbers
-    /// and `lo` is the smaller.
+    /// Creates a linear axis from `lo` to `hi` with round ticks, labelled by `label`. Returns `None` unless
+    /// both are finite and `lo` is the smaller.
     pub fn linear(lo: f64, hi: f64, title: &str, label: impl Fn(f64) -> String) -> Option<Self> {
         let span = hi - lo;
         if !(span.is_finite() && span > 0.0 && span >= 1e-9 * hi.abs()) {
@@ -103,29 +104,29 @@ impl Axis {
         Some(Axis { scale: Scale::Linear, title: title.into(), ticks, lo, hi })
     }
 
-    /// A linear axis of shares from `lo` to `hi`, where 1 is 100 %.
+    /// Creates a linear axis of fractions from `lo` to `hi`, labelled in percent: 1 is 100 %.
     pub fn shares(lo: f64, hi: f64, title: &str) -> Option<Self> {
         Self::linear(lo, hi, title, |share| {
-            // No digit that says nothing: 97.5 %, 100 %.
+            // At most one decimal, and none if it is 0: 97.5 %, 100 %.
             let percent = (share * 1000.0).round() / 10.0;
             format!("{percent} %")
         })
     }
 
-    /// A linear axis of whole numbers from `lo` to `hi`.
+    /// Creates a linear axis from `lo` to `hi` with ticks at whole numbers only.
     pub fn counts(lo: f64, hi: f64, title: &str) -> Option<Self> {
         let mut axis = Self::linear(lo, hi, title, |count| format!("{count}"))?;
         axis.ticks.retain(|tick| tick.value.fract() == 0.0);
         Some(axis)
     }
 
-    /// The same axis with another title.
+    /// Returns the same axis with another title.
     pub fn titled(&self, title: String) -> Self {
         Axis { title, ..self.clone() }
     }
 
-    /// Where `value` lies, from 0 at the lower end to 1 at the upper; what lies beyond an end, or is
-    /// not a number, is at the end.
+    /// Returns the position of `value`, from 0 at the lower end to 1 at the upper end. Values beyond an end
+    /// are placed at that end, and NaN at the lower end.
     pub fn at(&self, value: f64) -> f64 {
         let placed = match self.scale {
             Scale::Linear => value,
@@ -135,7 +136,7 @@ impl Axis {
         if part.is_nan() { 0.0 } else { part.clamp(0.0, 1.0) }
     }
 
-    /// The values at the two ends.
+    /// Returns the values at the lower and the upper end.
     pub fn ends(&self) -> (f64, f64) {
         match self.scale {
             Scale::Linear => (self.lo, self.hi),
@@ -145,7 +146,7 @@ impl Axis {
 }
 
 impl Tick {
-    /// A tick labelled with a decimal prefix and no zeros that say nothing: `1 T`, `250 G`.
+    /// Creates a tick labelled with a decimal prefix and without trailing zeros, e.g. `1 T`, `250 G`.
     fn prefixed(value: f64) -> Self {
         let text = units::prefixed(value, "");
         let (number, prefix) = text.split_once(' ').unwrap_or((&text, ""));
@@ -159,8 +160,8 @@ impl Tick {
     }
 }
 
-/// The ticks at `mantissas` times powers of ten between 10^lo and 10^hi; where there would be too many
-/// powers, every n-th.
+/// Returns the ticks at `mantissas` times powers of ten between 10^lo and 10^hi. If there are too many
+/// powers, only every n-th is used.
 fn ticks_within(lo: f64, hi: f64, mantissas: &[f64]) -> Vec<Tick> {
     let every = (hi - lo) as i32 / MOST_TICKS + 1;
     let (first, last) = (lo.floor() as i32, hi.ceil() as i32);
@@ -203,7 +204,7 @@ mod tests {
 
     #[test]
     fn places_run_from_0_to_1_and_never_beyond() {
-        // log10 from 0 − 0.12 to 2 + 0.12: the middle is 10.
+        // The axis spans log10 from 0 − 0.12 to 2 + 0.12, so its middle is at 10.
         let axis = Axis::log([1.0, 100.0], "").unwrap();
         assert!((axis.at(10.0) - 0.5).abs() < 1e-12);
         for (value, place) in [(1e-300, 0.0), (0.0, 0.0), (-5.0, 0.0), (f64::NAN, 0.0), (1e300, 1.0)] {

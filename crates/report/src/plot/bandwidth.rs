@@ -1,4 +1,4 @@
-//! Bandwidth of the access patterns, of decode attention and of matrix times vector.
+//! Chart of memory bandwidth: access patterns, decode attention and GEMV.
 
 use super::axis::{Axis, Scale};
 use super::canvas::{Anchor, Canvas, Drawing, draw, text_width};
@@ -12,21 +12,22 @@ use std::collections::BTreeMap;
 
 const TITLE: &str = "Bandwidth by access pattern";
 
-/// Beyond this ratio of the fastest to the slowest, bars from zero would vanish.
+/// Largest ratio of the fastest to the slowest rate for a linear axis. Beyond it the shortest bars would
+/// vanish.
 const LARGEST_LINEAR_RATIO: f64 = 25.0;
 
-/// Thickness of a bar, and its distance from the next.
+/// Thickness of a bar, and distance from one bar to the next, in CSS pixels.
 const BAR: f64 = 12.0;
 const STEP: f64 = 17.0;
 
-/// What a group of bars shows, in the order of the chart.
+/// Kind of work that a group of bars shows; ordered as in the chart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Group {
-    /// An access pattern by its place in the list.
+    /// Access pattern, as an index into [`StreamOp::ALL`].
     Stream(usize),
-    /// A decode step of attention.
+    /// Decode step of attention.
     Decode(Precision),
-    /// A linear layer for few tokens.
+    /// Matrix times vectors, as in a linear layer for few tokens.
     Gemv(Precision),
 }
 
@@ -49,10 +50,10 @@ impl Group {
     }
 }
 
-/// The best rate of each device in each group.
+/// Best rate of each device in each group, with the index of the device.
 type Bars = BTreeMap<Group, Vec<(usize, Rate)>>;
 
-/// The chart of all devices.
+/// Draws the chart of all devices, with the best rate of each in every group.
 pub fn bandwidth(comparison: &Comparison) -> Chart {
     let mut bars: Bars = BTreeMap::new();
     for (index, device) in comparison.devices.iter().enumerate() {
@@ -126,7 +127,8 @@ fn draw_bars(bars: &Bars, axis: &Axis, labels: &[&str], layout: Layout) -> Drawi
     })
 }
 
-/// A bar where its length means something, a point where it does not; what is `told` of it beside it.
+/// Draws a rate as a bar on a linear axis, or as a line with a mark on a logarithmic one, where the length of
+/// a bar would mean nothing. The text `told` is placed beside it.
 fn draw_rate(
     canvas: &Canvas,
     frame: &Frame,
@@ -173,7 +175,7 @@ mod tests {
         let copy = "copy: NVIDIA H100 80GB HBM3 · 580.82.07 2.77 TB/s, llvmpipe · Mesa 22.3.6 19.6 GB/s.";
         assert!(said.starts_with(copy), "{said}");
         assert!(said.contains("decode f16.f32: NVIDIA H100 80GB HBM3 · 580.82.07 2.06 TB/s"), "{said}");
-        // 2.77 TB/s are 141 times 19.6 GB/s.
+        // 2.77 TB/s is 141 times 19.6 GB/s.
         assert!(figure.caption.contains("logarithmic"), "{}", figure.caption);
     }
 

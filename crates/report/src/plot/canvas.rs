@@ -1,4 +1,4 @@
-//! Drawing with plotters in CSS pixels, and the SVG text that comes of it.
+//! Drawing with plotters in CSS pixels, and the resulting SVG text.
 
 use super::style::{self, FAMILY, Ink, Inside, Mark, SMALL, Shape, TEXT};
 use plotters::coord::Shift;
@@ -10,46 +10,46 @@ use plotters::prelude::{
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 use plotters::style::{Color, FontDesc};
 
-/// plotters places everything on whole units; this many of them are one CSS pixel.
+/// Number of drawing units per CSS pixel; plotters places everything on whole units.
 pub const SCALE: i32 = 10;
 
-/// plotters divides the size of a font by this when it writes SVG.
+/// Factor by which plotters divides font sizes when it writes SVG.
 const PLOTTERS_FONT_FACTOR: f64 = 1.24;
 
-/// Half the size of a mark.
+/// Half the size of a mark, in CSS pixels.
 const MARK_RADIUS: f64 = 4.0;
 
-/// A point in CSS pixels from the upper left corner.
+/// Point (x, y) in CSS pixels from the upper left corner.
 pub type Point = (f64, f64);
 
-/// Which end of a text is at its point.
+/// Part of a text that is placed at its point.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Anchor {
-    /// The beginning.
+    /// Beginning of the text.
     Start,
-    /// The middle.
+    /// Middle of the text.
     Middle,
-    /// The end.
+    /// End of the text.
     End,
 }
 
-/// A finished drawing, without the frame of an SVG document.
+/// A finished drawing, without the enclosing `svg` element.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Drawing {
     /// Width in CSS pixels.
     pub width: u32,
     /// Height in CSS pixels.
     pub height: u32,
-    /// SVG elements.
+    /// SVG elements of the drawing, as text.
     pub body: String,
 }
 
-/// What charts draw on.
+/// Surface that charts draw on.
 pub struct Canvas<'s> {
     area: DrawingArea<SVGBackend<'s>, Shift>,
 }
 
-/// Draws on a canvas of that many CSS pixels.
+/// Runs `drawing` on a canvas of `width` by `height` CSS pixels and returns the result.
 pub fn draw(width: u32, height: u32, drawing: impl FnOnce(&Canvas)) -> Drawing {
     let mut svg = String::new();
     {
@@ -61,8 +61,8 @@ pub fn draw(width: u32, height: u32, drawing: impl FnOnce(&Canvas)) -> Drawing {
     Drawing { width, height, body: body(&svg) }
 }
 
-/// The elements between the tags of the document, in our colours and without what is the same in
-/// each of them.
+/// Returns the elements inside the `svg` element, in our colours and without the attributes that all of them
+/// share.
 fn body(svg: &str) -> String {
     let start = svg.find('>').map_or(0, |at| at + 1);
     let end = svg.rfind("</svg>").unwrap_or(svg.len());
@@ -82,8 +82,8 @@ fn font_units(size: f64) -> f64 {
     size * f64::from(SCALE) * PLOTTERS_FONT_FACTOR
 }
 
-/// The width of `text` at `size`, by the advances of DejaVu Sans and Verdana, the widest of the fonts that
-/// a reader may have, rounded up: no font is at hand where a report is made.
+/// Estimates the width of `text` at font size `size`, rounded up. It uses the advances of DejaVu Sans and
+/// Verdana, the widest fonts that a reader may have, because no font is available where a report is made.
 pub fn text_width(text: &str, size: f64) -> f64 {
     let advance = |c: char| match c {
         'i' | 'j' | 'l' | 't' | 'f' | 'r' | 'I' | '.' | ',' | ':' | ';' | '|' | '·' | ' ' | '(' | ')'
@@ -98,7 +98,7 @@ pub fn text_width(text: &str, size: f64) -> f64 {
     text.chars().map(advance).sum::<f64>() * size
 }
 
-/// `text` cut so that it is at most `width` wide at `size`.
+/// Shortens `text` so that it is at most `width` wide at font size `size`.
 pub fn fitted(text: &str, size: f64, width: f64) -> String {
     let mut limit = text.chars().count();
     let mut cut = text.to_owned();
@@ -110,18 +110,18 @@ pub fn fitted(text: &str, size: f64, width: f64) -> String {
 }
 
 impl<'s> Canvas<'s> {
-    /// Its width in CSS pixels.
+    /// Returns the width of the canvas in CSS pixels.
     pub fn width(&self) -> f64 {
         f64::from(self.area.dim_in_pixel().0) / f64::from(SCALE)
     }
 
-    /// A line through `points`.
+    /// Draws a line through `points`, `width` CSS pixels thick.
     pub fn line(&self, points: &[Point], ink: Ink, width: f64) {
         let path: Vec<(i32, i32)> = points.iter().map(|p| at(*p)).collect();
         self.put(&PathElement::new(path, stroke(ink, width)));
     }
 
-    /// A dashed line from `a` to `b`.
+    /// Draws a dashed line from `a` to `b`, `width` CSS pixels thick.
     pub fn dashed(&self, a: Point, b: Point, ink: Ink, width: f64) {
         const DASH: f64 = 5.0;
         const GAP: f64 = 4.0;
@@ -137,12 +137,12 @@ impl<'s> Canvas<'s> {
         }
     }
 
-    /// A filled rectangle with two opposite corners.
+    /// Draws a filled rectangle with the opposite corners `a` and `b`.
     pub fn bar(&self, a: Point, b: Point, ink: Ink) {
         self.put(&Rectangle::new([at(a), at(b)], ink.drawn().filled()));
     }
 
-    /// A mark centred on `point`.
+    /// Draws a mark centred on `point`.
     pub fn mark(&self, point: Point, mark: Mark) {
         match mark.inside {
             Inside::Full => self.shape(point, mark.shape, MARK_RADIUS, mark.ink),
@@ -181,7 +181,7 @@ impl<'s> Canvas<'s> {
         self.put(&Polygon::new(corners, fill));
     }
 
-    /// A text whose middle line is at the height of `point`.
+    /// Draws a text that is vertically centred on `point`.
     pub fn text(&self, point: Point, text: &str, anchor: Anchor, size: f64, ink: Ink) {
         let horizontal = match anchor {
             Anchor::Start => HPos::Left,
@@ -189,8 +189,8 @@ impl<'s> Canvas<'s> {
             Anchor::End => HPos::Right,
         };
         let font = FontDesc::new(FontFamily::Name(FAMILY), font_units(size), FontStyle::Normal);
-        // An anchor at the bottom leaves the shift to the middle to us: half the height of an `x` is
-        // too little for capitals and digits, which most labels are made of.
+        // plotters centres text by half the height of an `x`. That is too little for capitals and digits,
+        // which most labels are made of, so the text is moved down a little more.
         let style = font.color(&ink.drawn()).pos(Pos::new(horizontal, VPos::Center));
         let below = (point.0, point.1 + size * 0.09);
         self.put(&Text::new(text.to_owned(), at(below), style));
@@ -205,7 +205,7 @@ impl<'s> Canvas<'s> {
     }
 }
 
-/// Whole units of a point; what is not a number is the corner.
+/// Converts a point to whole drawing units; NaN becomes 0.
 fn at(point: Point) -> (i32, i32) {
     let unit = |v: f64| (v * f64::from(SCALE)).round().clamp(-1e6, 1e6) as i32;
     (unit(point.0), unit(point.1))

@@ -1,4 +1,4 @@
-//! The cascade plot: efficiencies by falling order for each program, and its score.
+//! Cascade plot: efficiencies of each program in descending order, and its performance portability score.
 //!
 //! J. Sewall and others, "Interpreting and Visualizing Performance Portability Metrics", P3HPC 2020,
 //! doi:10.1109/P3HPC51967.2020.00007, with the cumulative score of the University of Bristol. Here a
@@ -8,6 +8,7 @@ use super::axis::Axis;
 use super::canvas::{Anchor, Canvas, Drawing, Point, draw, text_width};
 use super::figure::{Absent, Chart, Figure};
 use super::frame::{Frame, Layout, Name, draw_legend, legend_height};
+use super::letter::letter;
 use super::style::{Ink, Inside, Mark, SMALL, Shape, TEXT};
 use portamark_analysis::{Cell, Study};
 use portamark_model::units;
@@ -15,7 +16,7 @@ use portamark_stats::Cascade;
 
 const TITLE: &str = "Cascade of efficiencies";
 
-/// The marks of programs, which share one ink: colours are of devices.
+/// Marks of programs. They differ in shape and fill, not in colour, because colours stand for devices.
 const MARKS: [(Shape, Inside); 8] = [
     (Shape::Circle, Inside::Full),
     (Shape::Square, Inside::Hollow),
@@ -27,38 +28,29 @@ const MARKS: [(Shape, Inside); 8] = [
     (Shape::Triangle, Inside::Hollow),
 ];
 
-/// Height of a row of boxes.
+/// Height of a row of boxes, in CSS pixels.
 const ROW: f64 = 21.0;
 
-/// More devices than this are named by the table alone.
+/// Maximum number of devices that the chart names; with more, only the table names them.
 const MOST_NAMES: usize = 30;
 
-/// A program: a family of kernels.
+/// One program, i.e. a family of kernels.
 struct Program {
     name: String,
     mark: Mark,
     cascade: Cascade,
-    /// None where an efficiency is not known.
+    /// Performance portability; `None` if an efficiency is unknown.
     pp: Option<f64>,
     devices: usize,
 }
 
-/// The mark of program `number`, the same in every chart of programs.
+/// Returns the mark of program `number`, which is the same in every chart of programs.
 pub fn program_mark(number: usize) -> Mark {
     let (shape, inside) = MARKS[number % MARKS.len()];
     Mark { shape, inside, ink: if number < MARKS.len() { Ink::Strong } else { Ink::Muted } }
 }
 
-/// The letter of device `number` of a comparison, two where one is not enough: A … Z, AA, AB, …
-pub fn letter(number: usize) -> String {
-    let one = |n: usize| char::from(b'A' + (n % 26) as u8);
-    match number / 26 {
-        0 => one(number).into(),
-        tens => [one((tens - 1) % 26), one(number)].iter().collect(),
-    }
-}
-
-/// The chart of a study of two devices or more.
+/// Draws the chart of a study of at least two devices.
 pub fn cascade(study: &Study) -> Chart {
     if study.devices.len() < 2 {
         return Err(Absent::new(TITLE, "Portability takes two devices."));
@@ -99,7 +91,7 @@ pub fn cascade(study: &Study) -> Chart {
     }))
 }
 
-/// A score as text.
+/// Formats a score; `None` is `unknown`.
 fn score(pp: Option<f64>) -> String {
     pp.map_or("unknown".into(), |pp| if pp == 0.0 { "0".into() } else { format!("{pp:.2}") })
 }
@@ -157,12 +149,13 @@ fn draw_cascade(study: &Study, programs: &[Program], y: &Axis, layout: Layout) -
 }
 
 impl Program {
-    /// The middle of column `number` from 1; 0 and |H| + 1 are the edges.
+    /// Returns the x coordinate of column `number`, counted from 1; 0 and |H| + 1 are the edges.
     fn x(&self, frame: &Frame, number: f64) -> f64 {
         frame.x(number / (self.devices as f64 + 1.0))
     }
 
-    /// The efficiencies as a line, the cumulative score dashed; both fall to 0 where support ends.
+    /// Draws the efficiencies as a solid line, and the cumulative score as a dashed one, which falls to 0
+    /// where support ends.
     fn draw_lines(&self, canvas: &Canvas, frame: &Frame, y: &Axis) {
         let place = |(number, e): (usize, &f64)| (self.x(frame, number as f64 + 1.0), frame.y(y.at(*e)));
         let points: Vec<Point> = self.cascade.efficiencies.iter().enumerate().map(place).collect();
@@ -179,7 +172,7 @@ impl Program {
         }
     }
 
-    /// A box for each device in the order of the line, in its colour and with its letter.
+    /// Draws a box for each device in the order of the line, with the colour and letter of the device.
     fn draw_boxes(&self, canvas: &Canvas, frame: &Frame, top: f64, study: &Study) {
         let middle = top + ROW / 2.0;
         let half = (self.x(frame, 1.0) - frame.left) / 2.0;
@@ -199,7 +192,7 @@ impl Program {
     }
 }
 
-/// A bar with the score of each program over its mark.
+/// Draws a bar with the score of each program above its mark.
 fn draw_bars(canvas: &Canvas, frame: &Frame, y: &Axis, programs: &[Program]) {
     let each = (frame.right - frame.left) / programs.len().max(1) as f64;
     let half = (each * 0.36).min(16.0);
@@ -214,7 +207,7 @@ fn draw_bars(canvas: &Canvas, frame: &Frame, y: &Axis, programs: &[Program]) {
             canvas.line(&outline, program.mark.ink, 1.5);
         }
         let text = if program.pp.is_none() { "n/a".into() } else { score(program.pp) };
-        // The legend has them all.
+        // A score that does not fit is still in the legend.
         if text_width(&text, SMALL) <= each + 2.0 {
             canvas.text((x, top - 10.0), &text, Anchor::Middle, SMALL, Ink::Strong);
         }
@@ -237,12 +230,6 @@ mod tests {
             most_texts: 0,
         };
         Study::new(&Comparison::new(&runs), &options, &NoTexts)
-    }
-
-    #[test]
-    fn letters_go_on_after_the_26th() {
-        let letters = [0, 25, 26, 27, 51, 52, 675].map(letter);
-        assert_eq!(letters, ["A", "Z", "AA", "AB", "AZ", "BA", "YZ"]);
     }
 
     #[test]

@@ -22,55 +22,56 @@ use portamark_analysis::{Comparison, Device, Efficiency, Study, StudyOptions};
 use portamark_model::kernel_text::KernelTexts;
 use portamark_stats::Bootstrap;
 
-/// Beyond so many pairs of case and device a report leaves intervals of scores out; `portamark
-/// portability` has them.
+/// Maximum number of pairs of case and device for which a report computes the intervals of scores; `portamark
+/// portability` has them for any number.
 const MOST_INTERVALS: usize = 600;
 
-/// The bootstrap of these intervals.
+/// Bootstrap parameters of these intervals.
 const BOOTSTRAP: Bootstrap = Bootstrap { resamples: 1000, level: 0.95, seed: 1 };
 
-/// Kernel texts that a report renders for the convergence at most.
+/// Maximum number of kernel sources that a report renders to compute code convergence.
 const MOST_TEXTS: usize = 300;
 
-/// The charts in the order of the report.
+/// All charts of a report, each drawn or left out with a reason.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Charts {
-    /// For each device.
+    /// Roofline of each device.
     pub rooflines: Vec<Chart>,
-    /// Products over size.
+    /// Throughput of square GEMM over size.
     pub gemm: Chart,
-    /// Attention over length.
+    /// Throughput of self-attention prefill over sequence length.
     pub attention: Chart,
-    /// Products over both sizes, for each device.
+    /// Heat map of GEMM over m and n, for each device.
     pub heat_maps: Vec<Chart>,
-    /// Decode steps over the length of the cache.
+    /// Bandwidth of decode steps over the length of the KV cache.
     pub decode: Chart,
-    /// Access patterns and decode.
+    /// Bandwidth of access patterns, decode steps and GEMV.
     pub bandwidth: Chart,
-    /// Reads over the working set.
+    /// Read bandwidth over the working set.
     pub curve: Chart,
-    /// The verdicts that the next one draws, where there are two sides.
+    /// Verdicts that `ratios` draws; `None` unless there are two sides to compare.
     pub sides: Option<Sides>,
-    /// Two sides in every case.
+    /// Ratio of times of the two sides, for each case.
     pub ratios: Chart,
-    /// The scores that the next two draw; none of fewer than two devices.
+    /// Scores that `cascade` and `navigation` draw; `None` for fewer than two devices.
     pub study: Option<Study>,
-    /// Efficiencies of families by falling order.
+    /// Cascade plot: efficiencies of kernel families in descending order.
     pub cascade: Chart,
-    /// Portability over convergence.
+    /// Navigation chart: performance portability over code convergence.
     pub navigation: Chart,
-    /// Samples of the main rows, for each device.
+    /// Samples of the main rows of each device.
     pub samples: Vec<Chart>,
-    /// Sentinels over the run.
+    /// Sentinel times over the run.
     pub drift: Chart,
-    /// Errors against the oracle.
+    /// Errors of results against the oracle.
     pub errors: Chart,
-    /// portamark against other programs, where results of any were imported.
+    /// Portable kernels against vendor libraries; `None` if no library was measured and nothing was imported.
     pub vendor: Option<Chart>,
 }
 
 impl Charts {
-    /// Draws everything that there is data for; `texts` tells how much of the kernels' texts devices share.
+    /// Draws all charts that there is data for. `texts` provides kernel sources, which show how much code
+    /// devices share.
     pub fn new(comparison: &Comparison, texts: &dyn KernelTexts) -> Self {
         let mut names = Names::default();
         let rooflines = comparison.devices.iter().enumerate();
@@ -113,7 +114,7 @@ impl Charts {
         }
     }
 
-    /// All, in the order of the report.
+    /// Returns an iterator over all charts, in the order of the report.
     pub fn all(&self) -> impl Iterator<Item = &Chart> {
         let one = std::slice::from_ref::<Chart>;
         let lists: [&[Chart]; 14] = [
@@ -135,13 +136,14 @@ impl Charts {
         lists.into_iter().flatten()
     }
 
-    /// Those that can be shown.
+    /// Returns an iterator over the charts that could be drawn, in the order of the report.
     pub fn figures(&self) -> impl Iterator<Item = &Figure> {
         self.all().flatten()
     }
 }
 
-/// The scores over all devices, of the measured roofs.
+/// Computes the scores over all devices relative to the measured rooflines; `None` for fewer than two
+/// devices.
 fn study(comparison: &Comparison, texts: &dyn KernelTexts) -> Option<Study> {
     let mut options = StudyOptions::of_all(comparison, Efficiency::Architectural);
     options.most_texts = MOST_TEXTS;

@@ -1,22 +1,22 @@
-//! Bandwidth over the working set, with the last-level cache that was found in it.
+//! Chart of read bandwidth over the working set, with the last-level cache that was found from it.
 
 use super::figure::{Absent, Chart, Figure};
 use super::lines::{LineChart, Series};
 use super::style::{Ink, Inside, Mark, Shape};
-use portamark_analysis::{BandwidthCurve, Comparison, Rate, RateUnit, levels};
+use portamark_analysis::{Comparison, Rate, RateUnit, levels};
 use portamark_model::units;
 
 const TITLE: &str = "Read bandwidth over the working set";
 
-/// The chart of all devices: what was read again and again before the first case, and the rows of
-/// `stream read`, which come from memory.
+/// Draws the chart of all devices: the cache-warm reads before the first case, and the rows of `stream read`,
+/// which read from memory.
 pub fn curve(comparison: &Comparison) -> Chart {
     let mut series: Vec<Series> = Vec::new();
     let mut found: Vec<String> = Vec::new();
     for (index, device) in comparison.devices.iter().enumerate() {
         for (what, curve, inside) in [
-            ("again and again", BandwidthCurve::of_cache(device), Inside::Full),
-            ("rows of read", BandwidthCurve::of_reads(device), Inside::Hollow),
+            ("cache-warm", device.cache_curve(), Inside::Full),
+            ("rows of read", device.read_curve(), Inside::Hollow),
         ] {
             let mark = Mark { shape: Shape::Square, inside, ink: Ink::Device(index) };
             let mut line = Series::new(&device.label, what.into(), mark);
@@ -44,7 +44,7 @@ pub fn curve(comparison: &Comparison) -> Chart {
     }
     let chart = LineChart::over_powers(series, "working set, B", "bandwidth, B/s")
         .ok_or_else(|| Absent::new(TITLE, "No read has a usable rate."))?;
-    let caption = "Full marks: the same array read again and again before the first case, which is how the last-level \
+    let caption = "Full marks: cache-warm, the same array read repeatedly before the first case, which is how the last-level \
                    cache is found. Hollow marks: rows of stream read, whose buffers rotate over more than that cache \
                    unless they say warm.";
     let description = [vec![chart.description()], found].concat().join(". ");
@@ -66,7 +66,7 @@ mod tests {
         runs[0].header.cache = Some(CacheReport::new(50_000_000, CacheSource::Measured, "", points));
         let figure = curve(&Comparison::new(&runs)).unwrap();
         let said = &figure.description;
-        assert!(said.contains("again and again: 9.00 TB/s at 1048576 to 3.00 TB/s at 268435456"), "{said}");
+        assert!(said.contains("cache-warm: 9.00 TB/s at 1048576 to 3.00 TB/s at 268435456"), "{said}");
         assert!(said.contains("last-level cache of at most 50.0 MB"), "{said}");
         assert!(said.contains("llvmpipe · Mesa 22.3.6, rows of read: "), "{said}");
     }

@@ -1,4 +1,4 @@
-//! Bandwidth of decode steps over the length of the cache.
+//! Chart of the bandwidth of decode steps over the length of the KV cache.
 
 use super::figure::{Absent, Chart, Figure};
 use super::lines::{LineChart, Series};
@@ -7,13 +7,13 @@ use portamark_analysis::Comparison;
 use portamark_model::workload::{Attention, Case, Precision};
 use std::collections::BTreeMap;
 
-const TITLE: &str = "Decode bandwidth over the length of the cache";
+const TITLE: &str = "Decode bandwidth over KV cache length";
 
-/// What a line has in common but for its length: sequences, heads that query, heads that are queried,
-/// their dimensions, and whether values are part of the keys.
+/// Properties that all decode steps of a line share: number of sequences, query heads, key/value heads, head
+/// dimension, and whether the values are part of the keys.
 type Steps = (u64, u64, u64, u64, bool);
 
-/// The chart of all devices: a line for each device and format, of the shape that most rows have.
+/// Draws the chart of all devices for the most frequent shape, with one line for each device and format.
 pub fn decode(comparison: &Comparison) -> Chart {
     let Some(shape) = most_frequent(comparison) else {
         return Err(Absent::new(TITLE, "No shape of decode attention was measured at two lengths."));
@@ -32,7 +32,7 @@ pub fn decode(comparison: &Comparison) -> Chart {
         }
         series.extend(lines.into_values());
     }
-    let chart = LineChart::new(series, "keys in the cache of one sequence", "bandwidth, B/s")
+    let chart = LineChart::new(series, "keys in the KV cache of one sequence", "bandwidth, B/s")
         .ok_or_else(|| Absent::new(TITLE, "No decode step has a usable rate."))?;
     let (batch, heads, kv_heads, dim, latent) = shape;
     let caption = format!(
@@ -44,7 +44,7 @@ pub fn decode(comparison: &Comparison) -> Chart {
     Ok(Figure::new("decode", TITLE, caption, chart.description(), |layout| chart.draw(layout)))
 }
 
-/// A decode step over a whole cache.
+/// Returns the attention of `case` if it is a decode step over the whole KV cache, without a window or pages.
 fn step(case: &Case) -> Option<&Attention> {
     match case {
         Case::Attention(step) if step.is_decode() && step.window.is_none() && step.page.is_none() => {
@@ -58,8 +58,8 @@ fn shape_of(step: &Attention) -> Steps {
     (step.batch, step.heads, step.kv_heads, step.dim, step.latent)
 }
 
-/// The shape with the most lengths in one format on one device, of equals the smallest; two lengths at
-/// least.
+/// Returns the shape measured at the most lengths in one format on one device, the smallest in a tie; `None`
+/// if no shape was measured at two lengths or more.
 fn most_frequent(comparison: &Comparison) -> Option<Steps> {
     let mut counts: BTreeMap<Steps, usize> = BTreeMap::new();
     for device in &comparison.devices {

@@ -1,4 +1,4 @@
-//! The cost of decoding over the length of the context: a panel for each model, a line for each hardware.
+//! Chart of the cost of decoding over context length: one panel for each model, one line for each hardware.
 
 use super::axis::Axis;
 use super::canvas::{Anchor, Canvas, Drawing, Point, draw};
@@ -8,19 +8,19 @@ use super::style::{Ink, Inside, Mark, Shape, TEXT};
 use portamark_analysis::{DecodingCosts, ModelCost};
 use portamark_model::units;
 
-const TITLE: &str = "Price of a million decoded tokens over the context";
+const TITLE: &str = "Cost per million decoded tokens over context length";
 
-/// Panels that a chart has at most.
+/// Maximum number of panels in a chart.
 const MOST_PANELS: usize = 12;
 
-/// Height of the plot area of a panel.
+/// Height of the plot area of a panel, in CSS pixels.
 const HEIGHT: f64 = 150.0;
 
-/// Room above a panel for its name, and below for the labels.
+/// Room above a panel for its name, and below it for tick labels, in CSS pixels.
 const ABOVE: f64 = 30.0;
 const BELOW: f64 = 24.0;
 
-/// The chart of `found`, whose contexts are those that lines go through.
+/// Draws the chart of `found`. Lines go through the contexts of its costs.
 pub fn decoding_cost(found: &DecodingCosts) -> Chart {
     let mut panels: Vec<Vec<&ModelCost>> = Vec::new();
     for cost in &found.costs {
@@ -50,7 +50,7 @@ pub fn decoding_cost(found: &DecodingCosts) -> Chart {
             let (first, last) = (panel.first()?, panel.last()?);
             let price = units::significant;
             Some(format!(
-                "{}: apart {} at {} to {} at {}",
+                "{}: disaggregated {} at {} to {} at {}",
                 first.model,
                 price(first.apart),
                 first.context,
@@ -94,7 +94,7 @@ fn draw_panels(
     draw(width as u32, height.ceil() as u32, |canvas| {
         draw_legend(canvas, names, (0.0, 0.0), width);
         let below_legend = (0.0, top - 8.0 - LINE / 2.0);
-        canvas.text(below_legend, "price of 10⁶ decoded tokens", Anchor::Start, TEXT, Ink::Muted);
+        canvas.text(below_legend, "cost per 10⁶ decoded tokens", Anchor::Start, TEXT, Ink::Muted);
         canvas.text((width / 2.0, height - 10.0), "tokens of context", Anchor::Middle, TEXT, Ink::Muted);
         for (place, panel) in panels.iter().enumerate() {
             let (row, column) = (place / columns, place % columns);
@@ -115,7 +115,7 @@ fn draw_lines(canvas: &Canvas, frame: &Frame, panel: &[&ModelCost], (x, y): (&Ax
     let points = |price: &dyn Fn(&ModelCost) -> f64| -> Vec<Point> {
         panel.iter().map(|cost| frame.at(x, y, (cost.context as f64, price(cost)))).collect()
     };
-    // The strong line lies below, so that the hardware that alone is as cheap stays in sight.
+    // Draw the line of disaggregated parts first, so that hardware that is as cheap on its own stays visible.
     canvas.line(&points(&|cost| cost.apart), Ink::Strong, 4.5);
     for hardware in 0..panel[0].attention.len() {
         let line = points(&|cost| cost.together(hardware));
@@ -141,7 +141,7 @@ mod tests {
             decoding_cost(&costs(&[models.find("Step-3").unwrap(), models.find("Kimi-K2").unwrap()]));
         let figure = figure.unwrap();
         assert!(
-            figure.description.starts_with("Step-3: apart 0.0550 at 8192 to 0.129 at 32768"),
+            figure.description.starts_with("Step-3: disaggregated 0.0550 at 8192 to 0.129 at 32768"),
             "{}",
             figure.description
         );

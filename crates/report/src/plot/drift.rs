@@ -1,10 +1,10 @@
-//! The sentinels over a run: whether a clock fell.
+//! Chart of sentinel times over a run, which shows whether a clock dropped.
 
 use super::axis::Axis;
 use super::canvas::{Anchor, Drawing, Point, draw};
-use super::cascade::letter;
 use super::figure::{Absent, Chart, Figure};
 use super::frame::{Frame, LINE, Layout, Name, draw_legend, legend_height, spread, widest};
+use super::letter::letter;
 use super::style::{Ink, Inside, Mark, SMALL, Shape};
 use portamark_analysis::{Comparison, Device};
 use portamark_model::units;
@@ -13,22 +13,23 @@ use portamark_stats::median_of_unsorted;
 
 const TITLE: &str = "Sentinels over the run";
 
-/// A row whose sentinel is surely slower by more than this is throttled.
+/// Sentinel time relative to the start of the run above which a row counts as throttled, if that is more than
+/// noise.
 const LIMIT: f64 = 1.05;
 
-/// Slower by more than this is drawn at the upper end.
+/// Largest relative time that is drawn; longer times are placed at the upper edge.
 const MOST: f64 = 2.0;
 
-/// One sentinel of one device.
+/// Times of one sentinel on one device.
 struct Track {
     device: String,
     what: &'static str,
     mark: Mark,
-    /// Number of the row and time over that at the start of the run.
+    /// Number of the row, and median sentinel time relative to the start of the run.
     points: Vec<(f64, f64)>,
 }
 
-/// The chart of all devices: both sentinels in each row of the newest file.
+/// Draws the chart of all devices: both sentinels in each row of the newest file.
 pub fn drift(comparison: &Comparison) -> Chart {
     let mut tracks: Vec<Track> = Vec::new();
     for (index, device) in comparison.devices.iter().enumerate() {
@@ -58,7 +59,7 @@ pub fn drift(comparison: &Comparison) -> Chart {
     }))
 }
 
-/// One of the two sentinels.
+/// One of the two sentinels, with its mark and where its times are stored.
 struct Sentinel {
     what: &'static str,
     shape: Shape,
@@ -93,7 +94,7 @@ fn of_device(device: &Device, index: usize) -> Vec<Track> {
         let medians: Vec<(f64, f64)> =
             rows.filter_map(|(number, row)| Some((number as f64 + 1.0, in_row(row)?))).collect();
         let start = file.header.sentinels.as_ref().and_then(|times| median((sentinel.at_start)(times)));
-        // Files of before the start was kept begin with their first row.
+        // Older files lack the times at the start; their first row takes its place.
         let start = start.or(medians.first().map(|(_, median)| *median))?;
         let points =
             medians.into_iter().map(|(x, median)| (x, median / start)).filter(|(_, y)| y.is_finite());
@@ -108,7 +109,7 @@ fn draw_tracks(tracks: &[Track], (x, y): (&Axis, &Axis), layout: Layout) -> Draw
     let several = tracks.iter().any(|track| track.mark.ink != tracks[0].mark.ink);
     let name =
         |track: &Track| Name { mark: Some(track.mark), text: format!("{}, {}", track.device, track.what) };
-    // Of several devices the caption says what the marks stand for.
+    // With several devices the legend names the devices, and the caption explains the marks.
     let names: Vec<Name> = if several { devices(tracks) } else { tracks.iter().map(name).collect() };
     let ends: Vec<Name> = tracks.iter().filter(|_| several).map(Track::end).collect();
     let top = legend_height(&names, width) + 40.0;
@@ -144,7 +145,7 @@ fn draw_tracks(tracks: &[Track], (x, y): (&Axis, &Axis), layout: Layout) -> Draw
     })
 }
 
-/// A name for each device.
+/// Returns one legend name for each device.
 fn devices(tracks: &[Track]) -> Vec<Name> {
     let mut names: Vec<Name> = Vec::new();
     for track in tracks {
@@ -158,7 +159,7 @@ fn devices(tracks: &[Track]) -> Vec<Name> {
 }
 
 impl Track {
-    /// What stands at its end: its mark with the letter of its device.
+    /// Returns the label at the end of the line: its mark and the letter of its device.
     fn end(&self) -> Name {
         let text = match self.mark.ink {
             Ink::Device(index) => letter(index),

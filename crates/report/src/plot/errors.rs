@@ -1,10 +1,10 @@
-//! How far results are from the oracle, as parts of what rounding allows.
+//! Chart of errors against the oracle, relative to the rounding bound.
 
 use super::axis::Axis;
 use super::canvas::{Anchor, Drawing, draw, text_width};
-use super::cascade::letter;
 use super::figure::{Absent, Chart, Figure};
 use super::frame::{Frame, Layout, Name, draw_legend, legend_height};
+use super::letter::letter;
 use super::style::{Ink, Inside, Mark, SMALL, Shape};
 use portamark_analysis::Comparison;
 use portamark_model::units;
@@ -13,20 +13,20 @@ use std::collections::BTreeMap;
 
 const TITLE: &str = "Error against the oracle";
 
-/// Height of one device in a group, and room between groups.
+/// Height of one device in a group, and room between groups, in CSS pixels.
 const STEP: f64 = 15.0;
 const BETWEEN: f64 = 10.0;
 
-/// Errors below this part of the bound are drawn at it: also 0, which no logarithm has.
+/// Least relative error on the axis. Smaller ones are drawn here, including 0, which has no logarithm.
 const LEAST: f64 = 1e-3;
 
-/// Place of the family in the list, and the format.
+/// Index of the family in [`FAMILIES`], and the format.
 type Group = (usize, String);
 
-/// The worst ratios of each device in each group.
+/// Worst errors relative to their bounds, one for each row, by group and index of the device.
 type Ratios = BTreeMap<Group, Vec<(usize, Vec<f64>)>>;
 
-/// The chart of all devices: a mark for each row, by family and format.
+/// Draws the chart of all devices, with one mark for each row, by family and format.
 pub fn errors(comparison: &Comparison) -> Chart {
     let mut ratios: Ratios = BTreeMap::new();
     for (index, device) in comparison.devices.iter().enumerate() {
@@ -49,7 +49,7 @@ pub fn errors(comparison: &Comparison) -> Chart {
     let all = ratios.values().flatten().flat_map(|(_, all)| all);
     let axis = Axis::log(all.map(|ratio| ratio.max(LEAST)).chain([1.0, LEAST]), "worst error over its bound");
     let Some(axis) = axis.filter(|_| !ratios.is_empty()) else {
-        return Err(Absent::new(TITLE, "No row was held against the oracle."));
+        return Err(Absent::new(TITLE, "No row was verified against the oracle."));
     };
     let labels: Vec<&str> = comparison.devices.iter().map(|device| device.label.as_str()).collect();
     let worst = |all: &[f64]| all.iter().copied().fold(0.0, f64::max);
@@ -80,7 +80,7 @@ fn draw_ratios(ratios: &Ratios, axis: &Axis, labels: &[&str], layout: Layout) ->
     let several = devices.len() > 1;
     let names: Vec<Name> =
         devices.iter().map(|device| Name::of_device(mark(*device), labels[*device], several)).collect();
-    // Each line of marks has the letter of its device.
+    // With several devices, each line of marks starts with the letter of its device.
     let letters = if several { text_width("AA", SMALL) } else { 0.0 };
     let left =
         ratios.keys().map(|group| text_width(&name(group), SMALL)).fold(0.0, f64::max) + letters + 12.0;
@@ -103,7 +103,7 @@ fn draw_ratios(ratios: &Ratios, axis: &Axis, labels: &[&str], layout: Layout) ->
                 }
                 let mut places: Vec<i32> =
                     all.iter().map(|ratio| frame.x(axis.at(ratio.max(LEAST))).round() as i32).collect();
-                // Marks on one place are one mark.
+                // Draw marks at the same position only once.
                 places.sort_unstable();
                 places.dedup();
                 for x in places {

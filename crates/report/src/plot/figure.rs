@@ -1,46 +1,46 @@
-//! A chart with its words, as part of a page or as a file of its own.
+//! A chart with its texts, as part of a page or as a separate SVG file.
 
 use super::canvas::{Drawing, SCALE};
 use super::frame::Layout;
 use super::style::{self, FAMILY, Ink};
 use portamark_analysis::clean;
 
-/// A chart that can be shown.
+/// A drawn chart with its title, caption and description.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Figure {
-    /// Unique in a report; part of identifiers and file names.
+    /// Name that is unique in a report; part of element identifiers and file names.
     pub name: String,
-    /// What it shows.
+    /// Title of the chart.
     pub title: String,
-    /// How to read it, in a sentence or two.
+    /// How to read the chart, in a sentence or two.
     pub caption: String,
-    /// The main numbers, for who cannot see it.
+    /// Main numbers in words, for readers who cannot see the chart.
     pub description: String,
     wide: Drawing,
     narrow: Drawing,
 }
 
-/// A chart that is left out.
+/// A chart that could not be drawn, with the reason.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Absent {
-    /// What it would show.
+    /// Title that the chart would have.
     pub title: String,
-    /// Why it is left out, in a sentence.
+    /// Why the chart is left out, in a sentence.
     pub why: String,
 }
 
-/// A chart, or why there is none.
+/// A chart, or the reason why there is none.
 pub type Chart = Result<Figure, Absent>;
 
 impl Absent {
-    /// A chart that is left out.
+    /// Creates a chart that is left out because of `why`.
     pub fn new(title: &str, why: &str) -> Self {
         Absent { title: title.into(), why: why.into() }
     }
 }
 
 impl Figure {
-    /// Draws for both layouts.
+    /// Creates a chart by calling `draw` for both layouts.
     pub fn new(
         name: &str,
         title: &str,
@@ -58,14 +58,14 @@ impl Figure {
         }
     }
 
-    /// Two SVG elements for a page; its style sheet shows the one that fits.
+    /// Returns two SVG elements for a page, one for each layout; the style sheet shows the one that fits.
     pub fn inline(&self) -> String {
         [("wide", &self.wide), ("narrow", &self.narrow)]
             .map(|(class, drawing)| self.element(class, "", "", drawing))
             .concat()
     }
 
-    /// A document of its own, on a ground of its own.
+    /// Returns a separate SVG document with its own background.
     pub fn standalone(&self) -> String {
         let namespace = " xmlns=\"http://www.w3.org/2000/svg\"";
         let (width, height) = (self.wide.width as i32 * SCALE, self.wide.height as i32 * SCALE);
@@ -101,7 +101,7 @@ impl Figure {
     }
 }
 
-/// Units around the drawing in a file of its own.
+/// Margin around the drawing in a separate file, in drawing units.
 const MARGIN: i32 = 12 * SCALE;
 
 fn escaped(text: &str) -> String {

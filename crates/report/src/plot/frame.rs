@@ -1,27 +1,27 @@
-//! The plot area with its axes, and the names of what is drawn: beside their lines or in a legend.
+//! Plot area with its axes, and names of series, which are beside their lines or in a legend.
 
 use super::axis::Axis;
 use super::canvas::{Anchor, Canvas, Point, fitted, text_width};
-use super::cascade::letter;
+use super::letter::letter;
 use super::style::{Ink, Mark, SMALL, TEXT};
 
-/// Distance of two lines of text.
+/// Distance between two lines of text, in CSS pixels.
 pub const LINE: f64 = 18.0;
 
-/// Room between a mark and its text.
+/// Room for a mark before its text, in CSS pixels.
 const AFTER_MARK: f64 = 12.0;
 
-/// For which screen a chart is drawn.
+/// Screen size for which a chart is drawn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Layout {
-    /// A desk or paper: names stand beside lines.
+    /// Desktop or paper: names are beside the lines.
     Wide,
-    /// A phone: names stand in a legend above.
+    /// Phone: names are in a legend above the plot area.
     Narrow,
 }
 
 impl Layout {
-    /// Width of the drawing in CSS pixels.
+    /// Returns the width of the drawing in CSS pixels.
     pub fn width(self) -> f64 {
         match self {
             Layout::Wide => 860.0,
@@ -29,7 +29,7 @@ impl Layout {
         }
     }
 
-    /// Height of the plot area in CSS pixels.
+    /// Returns the height of the plot area in CSS pixels.
     pub fn plot_height(self) -> f64 {
         match self {
             Layout::Wide => 360.0,
@@ -38,12 +38,12 @@ impl Layout {
     }
 }
 
-/// A name of a series.
+/// Name of a series or device, with its mark.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Name {
-    /// How its points look, if it has points.
+    /// Appearance of its points; `None` if it has no points.
     pub mark: Option<Mark>,
-    /// The text.
+    /// Text of the name.
     pub text: String,
 }
 
@@ -52,8 +52,8 @@ impl Name {
         self.mark.map_or(0.0, |_| AFTER_MARK) + text_width(&self.text, TEXT)
     }
 
-    /// The name of a device, or of what is of it: in a chart of several with the letter of the device, as
-    /// not everyone can tell all colours apart.
+    /// Creates the name of a device, or of a series of a device. If a chart has several devices, the name
+    /// starts with the letter of the device, because not everyone can tell all colours apart.
     pub fn of_device(mark: Mark, text: &str, several: bool) -> Self {
         let text = match mark.ink {
             Ink::Device(index) if several => format!("{}  {text}", letter(index)),
@@ -62,7 +62,7 @@ impl Name {
         Name { mark: Some(mark), text }
     }
 
-    /// Draws the name with its left end at `point`, no wider than `room`.
+    /// Draws the name with its left end at (`x`, `y`), no wider than `room`.
     pub fn draw(&self, canvas: &Canvas, (x, y): Point, room: f64) {
         let mut start = x;
         if let Some(mark) = self.mark {
@@ -74,44 +74,44 @@ impl Name {
     }
 }
 
-/// The plot area.
+/// Edges of the plot area, in CSS pixels.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Frame {
-    /// Left edge.
+    /// x coordinate of the left edge.
     pub left: f64,
-    /// Upper edge.
+    /// y coordinate of the upper edge.
     pub top: f64,
-    /// Right edge.
+    /// x coordinate of the right edge.
     pub right: f64,
-    /// Lower edge.
+    /// y coordinate of the lower edge.
     pub bottom: f64,
 }
 
 impl Frame {
-    /// Where a pair of values is.
+    /// Returns the point at which the values (`x`, `y`) lie.
     pub fn at(&self, x_axis: &Axis, y_axis: &Axis, (x, y): Point) -> Point {
         (self.x(x_axis.at(x)), self.y(y_axis.at(y)))
     }
 
-    /// Where a part of the width is.
+    /// Returns the x coordinate at the fraction `part` of the width, from the left.
     pub fn x(&self, part: f64) -> f64 {
         self.left + part * (self.right - self.left)
     }
 
-    /// Where a part of the height is.
+    /// Returns the y coordinate at the fraction `part` of the height, from the bottom.
     pub fn y(&self, part: f64) -> f64 {
         self.bottom - part * (self.bottom - self.top)
     }
 
-    /// Room to the left that the labels of `axis` need.
+    /// Returns the room to the left that the tick labels of `axis` need.
     pub fn label_room(axis: &Axis) -> f64 {
         axis.ticks.iter().map(|tick| text_width(&tick.label, SMALL)).fold(0.0, f64::max) + 10.0
     }
 
-    /// Room below for labels and title of the horizontal axis.
+    /// Room below the plot area for the labels and title of the horizontal axis.
     pub const BELOW: f64 = 48.0;
 
-    /// The horizontal axis with vertical grid lines. Labels that would touch are left out.
+    /// Draws the horizontal axis with vertical grid lines. Labels that would touch are left out.
     pub fn draw_x(&self, canvas: &Canvas, axis: &Axis) {
         let mut free_from = f64::NEG_INFINITY;
         for tick in &axis.ticks {
@@ -122,7 +122,7 @@ impl Frame {
             }
             free_from = x + half + 8.0;
             canvas.line(&[(x, self.top), (x, self.bottom)], Ink::Grid, 1.0);
-            // At the right edge of a drawing half of a label would be cut off.
+            // Keep the last label from being cut off at the right edge of the drawing.
             let middle = x.min(canvas.width() - half);
             canvas.text((middle, self.bottom + 14.0), &tick.label, Anchor::Middle, SMALL, Ink::Muted);
         }
@@ -131,7 +131,7 @@ impl Frame {
         canvas.text((middle, self.bottom + 36.0), &axis.title, Anchor::Middle, TEXT, Ink::Muted);
     }
 
-    /// The vertical axis with horizontal grid lines, its title above it, level for reading.
+    /// Draws the vertical axis with horizontal grid lines, and its title above it, not rotated.
     pub fn draw_y(&self, canvas: &Canvas, axis: &Axis, title_left: f64) {
         let mut free_below = f64::INFINITY;
         for tick in &axis.ticks {
@@ -147,12 +147,12 @@ impl Frame {
     }
 }
 
-/// The widest of `names`.
+/// Returns the width of the widest of `names`.
 pub fn widest(names: &[Name]) -> f64 {
     names.iter().map(Name::width).fold(0.0, f64::max)
 }
 
-/// Where each of `names` goes in lines of `width`, as distances from the upper left corner, and the
+/// Places `names` in lines of `width`. Returns their positions relative to the upper left corner, and the
 /// height of all lines.
 fn flow(names: &[Name], width: f64) -> (Vec<Point>, f64) {
     const BETWEEN: f64 = 18.0;
@@ -168,24 +168,24 @@ fn flow(names: &[Name], width: f64) -> (Vec<Point>, f64) {
     (places, if names.is_empty() { 0.0 } else { y + LINE })
 }
 
-/// The height of a legend.
+/// Returns the height of a legend of `names` in lines of `width`.
 pub fn legend_height(names: &[Name], width: f64) -> f64 {
     flow(names, width).1
 }
 
-/// Names side by side in as many lines as they need, from `corner` on.
+/// Draws names side by side in as many lines as they need, starting at `corner`.
 pub fn draw_legend(canvas: &Canvas, names: &[Name], corner: Point, width: f64) {
     for (name, (x, y)) in names.iter().zip(flow(names, width).0) {
         name.draw(canvas, (corner.0 + x, corner.1 + y + LINE / 2.0), width - x);
     }
 }
 
-/// `wanted` heights moved as little as needed to lie `gap` apart between `lo` and `hi`, in the order
-/// given by the heights. If there is too little room, the lowest leave it downwards.
+/// Moves the heights in `wanted` as little as needed so that they are `gap` apart and between `lo` and `hi`,
+/// and keeps their order. If there is too little room, the lowest ones are placed below `hi`.
 pub fn spread(wanted: &[f64], gap: f64, lo: f64, hi: f64) -> Vec<f64> {
     let mut order: Vec<usize> = (0..wanted.len()).collect();
     order.sort_by(|a, b| wanted[*a].total_cmp(&wanted[*b]));
-    // Clusters of touching labels, each around the mean of what its members want.
+    // Clusters of touching labels, each centred on the mean of the heights that its members want.
     let mut clusters: Vec<(f64, usize)> = Vec::new();
     let span = |count: usize| gap * (count as f64 - 1.0);
     let top = |(mean, count): (f64, usize)| (mean - span(count) / 2.0).min(hi - span(count)).max(lo);
@@ -223,7 +223,7 @@ mod tests {
 
     #[test]
     fn labels_that_touch_part_evenly_and_stay_within_the_ends() {
-        // Two at 50: 42 and 58. Three at 2: 0, 16, 32. Two at 100: 84 and 100.
+        // Two at 50 move to 42 and 58, three at 2 to 0, 16 and 32, and two at 100 to 84 and 100.
         assert_eq!(spread(&[50.0, 50.0], 16.0, 0.0, 100.0), [42.0, 58.0]);
         assert_eq!(spread(&[2.0, 2.0, 2.0], 16.0, 0.0, 100.0), [0.0, 16.0, 32.0]);
         assert_eq!(spread(&[100.0, 99.0], 16.0, 0.0, 100.0), [100.0, 84.0]);

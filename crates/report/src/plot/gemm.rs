@@ -1,4 +1,4 @@
-//! Throughput of square matrix products over their size.
+//! Chart of the throughput of square GEMM over size.
 
 use super::figure::{Absent, Chart, Figure};
 use super::lines::{LineChart, Series, imported_series};
@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 const TITLE: &str = "GEMM throughput over size";
 
-/// The chart of all devices: a line for each device and format.
+/// Draws the chart of all devices, with one line for each device and format.
 pub fn gemm(comparison: &Comparison) -> Chart {
     let Some(layout) = most_frequent_layout(comparison) else {
         return Err(Absent::new(TITLE, "No product with m = n = k was measured."));
@@ -31,7 +31,7 @@ pub fn gemm(comparison: &Comparison) -> Chart {
     let mut others = imported_series(comparison, |case| {
         square(case).filter(|gemm| gemm.layout == layout).map(|gemm| (gemm.m, gemm.precision, ""))
     });
-    let beside = if others.is_empty() { "" } else { " Diamonds are what other programs told." };
+    let beside = if others.is_empty() { "" } else { " Diamonds are numbers of other programs." };
     series.append(&mut others);
     let chart = LineChart::new(series, "m = n = k", "throughput, FLOP/s")
         .ok_or_else(|| Absent::new(TITLE, "No product with m = n = k has a usable rate."))?;
@@ -50,8 +50,8 @@ fn square(case: &Case) -> Option<&Gemm> {
     }
 }
 
-/// The layout that most square products were measured in, and of equals the first: lines of
-/// different layouts are not to be taken for one another.
+/// Returns the layout in which most square products were measured, the first in a tie; `None` if there are
+/// none. Only one is drawn, so that lines of different layouts are not confused.
 fn most_frequent_layout(comparison: &Comparison) -> Option<Layout> {
     let measured = |layout: Layout| {
         let rows = comparison.devices.iter().flat_map(|device| device.measured());

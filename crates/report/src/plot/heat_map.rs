@@ -1,4 +1,4 @@
-//! Matrix products over both sizes of the result, as the share of the roof.
+//! Heat map of GEMM over m and n, as the fraction of the roofline reached.
 
 use super::canvas::{Anchor, Canvas, Drawing, draw, fitted, text_width};
 use super::figure::{Absent, Chart, Figure};
@@ -11,17 +11,17 @@ use std::collections::{BTreeMap, BTreeSet};
 
 const TITLE: &str = "GEMM over both sizes";
 
-/// The least number of sizes of each kind, and of products, that make a map.
+/// Minimum number of different m, of different n, and of cells, for a map to be drawn.
 const LEAST_SIZES: usize = 2;
 const LEAST_CELLS: usize = 4;
 
-/// Sizes shown along an edge at most; the largest stay.
+/// Maximum number of sizes shown along an edge; the largest are kept.
 const MOST_SIZES: usize = 14;
 
-/// The best share of the roof at (m, n), and the k it was reached with.
+/// Best fraction of the roofline at each (m, n), and the k at which it was reached.
 type Cells = BTreeMap<(u64, u64), (f64, u64)>;
 
-/// The chart of one device in the format with the most products.
+/// Draws the chart of one device, in the format with the most cells.
 pub fn heat_map(device: &Device, name: &str) -> Chart {
     let title = format!("{TITLE} on {}", device.label);
     let mut formats: BTreeMap<Precision, Cells> = BTreeMap::new();
@@ -38,7 +38,7 @@ pub fn heat_map(device: &Device, name: &str) -> Chart {
     }
     let sizes = |cells: &Cells, of: fn(&(u64, u64)) -> u64| cells.keys().map(of).collect::<BTreeSet<u64>>();
     let (ms, ns) = (|c: &Cells| sizes(c, |at| at.0), |c: &Cells| sizes(c, |at| at.1));
-    // A map whose sizes all differ is a line, which another chart shows.
+    // Products with one cell per row or column form a line, which another chart shows.
     let is_map = |cells: &Cells| {
         let (rows, columns) = (ms(cells).len(), ns(cells).len());
         rows >= LEAST_SIZES
@@ -96,7 +96,7 @@ impl HeatMap<'_> {
         let labels = self.labels(cell, widest(&self.n));
         draw(width as u32, (bottom + 92.0).ceil() as u32, |canvas| {
             canvas.text((0.0, 14.0), "m, rows of the result", Anchor::Start, TEXT, Ink::Muted);
-            // The largest at the top, as on any vertical axis.
+            // The largest m is at the top, as on any vertical axis.
             for (row, m) in self.m.iter().rev().enumerate() {
                 let y = top + height * row as f64;
                 let middle = y + height / 2.0;
@@ -135,16 +135,17 @@ impl HeatMap<'_> {
         })
     }
 
-    /// The columns whose labels have room.
+    /// Returns the indices of the columns whose labels have room.
     fn labels(&self, cell: f64, widest: f64) -> Vec<usize> {
         let every = ((widest + 8.0) / cell).ceil().max(1.0) as usize;
-        // Counted from the last, the largest.
+        // Count from the last column, so that the largest size keeps its label.
         let last = self.n.len().saturating_sub(1);
         (0..self.n.len()).filter(|column| (last - column).is_multiple_of(every)).collect()
     }
 }
 
-/// The step of the scale: equal parts of the way to the roof, and what is above it with the last.
+/// Returns the colour step of `share`, the fraction of the roofline. Steps have equal widths; values above 1
+/// get the last one.
 fn step(share: f64) -> usize {
     ((share * HEAT_STEPS as f64) as usize).min(HEAT_STEPS - 1)
 }
@@ -158,7 +159,7 @@ fn draw_cell(canvas: &Canvas, (x, y): (f64, f64), (width, height): (f64, f64), s
     }
 }
 
-/// What the colours mean.
+/// Draws the legend of the colours.
 fn draw_scale(canvas: &Canvas, (x, y): (f64, f64), room: f64) {
     let title = fitted("share of the measured roof", TEXT, room);
     canvas.text((x, y), &title, Anchor::Start, SMALL, Ink::Muted);
@@ -184,7 +185,7 @@ mod tests {
             fixture::ok_row("stream f32 copy n1048576", 8.388608e-6),
         ];
         for (m, n) in sizes {
-            // 8·m·n FLOP at 4096 FLOP/s, at half of it.
+            // 8·m·n FLOP at half of the peak of 4096 FLOP/s.
             let key = format!("gemm f32 m{m} n{n} k4 nn");
             rows.push(fixture::ok_row(&key, 2.0 * 8.0 * (m * n) as f64 / 4096.0));
         }

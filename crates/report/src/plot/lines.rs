@@ -1,37 +1,37 @@
-//! Rates over a size, a line for each series.
+//! Line charts of rates over a size, with one line for each series.
 
 use super::axis::Axis;
 use super::canvas::{Canvas, Drawing, Point, draw};
-use super::cascade::letter;
 use super::frame::{Frame, LINE, Layout, Name, draw_legend, legend_height, spread, widest};
+use super::letter::letter;
 use super::style::{Ink, Inside, Mark, SMALL, Shape};
 use portamark_analysis::{Comparison, Rate, clean};
 use portamark_model::workload::{Case, Precision};
 use std::collections::BTreeMap;
 
-/// Room that names beside the lines have at most.
+/// Maximum width of the names beside the lines, in CSS pixels.
 const NAMES_AT_MOST: f64 = 270.0;
 
-/// A line.
+/// One line of a chart.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Series {
-    /// The device that its colour stands for.
+    /// Label of the device that the line's colour stands for.
     pub device: String,
-    /// What it is among the lines of its device.
+    /// Distinction from other lines of the same device, e.g. the format.
     pub what: String,
-    /// How its points look.
+    /// Appearance of its points.
     pub mark: Mark,
-    /// The best rate at each size.
+    /// Best rate at each size.
     pub points: BTreeMap<u64, Rate>,
 }
 
 impl Series {
-    /// A line without points.
+    /// Creates a line without points.
     pub fn new(device: &str, what: String, mark: Mark) -> Self {
         Series { device: device.into(), what, mark, points: BTreeMap::new() }
     }
 
-    /// Adds a rate; of several at one size the highest stays.
+    /// Adds a rate. If there are several at one size, the highest is kept.
     pub fn add(&mut self, size: u64, rate: Rate) {
         let held = self.points.entry(size).or_insert(rate);
         if rate.value > held.value {
@@ -43,7 +43,7 @@ impl Series {
         format!("{}, {}", self.device, self.what)
     }
 
-    /// Its main numbers in words.
+    /// Returns the main numbers of the line in words: its first and last point.
     pub fn description(&self) -> String {
         let mut points = self.points.iter();
         let (Some((first, low)), last) = (points.next(), points.next_back()) else {
@@ -59,9 +59,9 @@ impl Series {
     }
 }
 
-/// Lines of what other programs measured: diamonds, in the colour of their device where portamark
-/// measured on it too. `place` gives the size and format of the cases that belong in the chart, and what
-/// else tells a line apart.
+/// Returns lines of what other programs measured, as diamonds in the colour of the device if portamark
+/// measured it too. `place` returns the size, the format and a further distinction of each case that belongs
+/// in the chart, and `None` for other cases.
 pub fn imported_series(
     comparison: &Comparison,
     place: impl Fn(&Case) -> Option<(u64, Precision, &'static str)>,
@@ -83,24 +83,26 @@ pub fn imported_series(
     lines.into_values().collect()
 }
 
-/// A chart of several series.
+/// A line chart of one or more series.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LineChart {
     x: Axis,
     y: Axis,
     series: Vec<Series>,
-    /// Whether they are of more than one device.
+    /// Whether the series belong to more than one device.
     several: bool,
 }
 
 impl LineChart {
-    /// A chart with both axes logarithmic and a tick at each size; None if no series has a point.
+    /// Creates a chart with two logarithmic axes and a tick at each size. Returns `None` if no series has a
+    /// point.
     pub fn new(series: Vec<Series>, x_title: &str, y_title: &str) -> Option<Self> {
         let x = Axis::sizes(series.iter().flat_map(|s| s.points.keys().copied()), x_title)?;
         Self::over(series, x, y_title)
     }
 
-    /// The same over sizes that are many or long, such as bytes.
+    /// Creates the same chart with ticks at round values only, for sizes that are many or long, such as
+    /// bytes.
     pub fn over_powers(series: Vec<Series>, x_title: &str, y_title: &str) -> Option<Self> {
         let x = Axis::log(series.iter().flat_map(|s| s.points.keys().map(|size| *size as f64)), x_title)?;
         Self::over(series, x, y_title)
@@ -117,13 +119,13 @@ impl LineChart {
         Some(LineChart { x, y, series, several })
     }
 
-    /// The main numbers in words.
+    /// Returns the main numbers of all series in words.
     pub fn description(&self) -> String {
         self.series.iter().map(Series::description).collect::<Vec<_>>().join(". ")
     }
 
-    /// What the legend says: the devices, and on a phone also what the marks stand for, as it does not
-    /// stand beside the lines there.
+    /// Returns the legend: the devices, and in the narrow layout also the meaning of the marks, which is not
+    /// beside the lines there.
     fn legend(&self, layout: Layout) -> Vec<Name> {
         let device = |series: &Series| {
             let mark = Mark { shape: Shape::Circle, inside: Inside::Full, ink: series.mark.ink };
@@ -144,11 +146,11 @@ impl LineChart {
         names
     }
 
-    /// What stands beside the lines: which they are, and on a phone only of which device, if there are
-    /// several.
+    /// Returns the labels beside the lines: the name of each line, or in the narrow layout only its device,
+    /// and only if there are several devices.
     fn beside(&self, layout: Layout) -> Vec<Name> {
         let name = |series: &Series| match (layout, series.mark.ink) {
-            // A device of which only another program told has no letter.
+            // A device that only another program measured has no letter.
             (Layout::Wide, Ink::Muted) => Name { mark: Some(series.mark), text: series.name() },
             (Layout::Wide, _) => Name::of_device(series.mark, &series.what, self.several),
             (Layout::Narrow, Ink::Device(index)) => Name { mark: Some(series.mark), text: letter(index) },
@@ -158,14 +160,14 @@ impl LineChart {
         self.series.iter().filter(|_| shown).map(name).collect()
     }
 
-    /// The drawing for a screen.
+    /// Draws the chart in `layout`.
     pub fn draw(&self, layout: Layout) -> Drawing {
         let width = layout.width();
         let legend = self.legend(layout);
         let beside = self.beside(layout);
         let room = if beside.is_empty() { 4.0 } else { widest(&beside).min(NAMES_AT_MOST) + 16.0 };
         let top = legend_height(&legend, width) + 40.0;
-        // More names than fit beside the plot area make it higher.
+        // Make the plot area higher if there are more names than fit beside it.
         let bottom = top + layout.plot_height().max(beside.len() as f64 * LINE);
         let frame = Frame { left: Frame::label_room(&self.y), top, right: width - room, bottom };
         draw(width as u32, (bottom + Frame::BELOW).ceil() as u32, |canvas| {
@@ -196,7 +198,7 @@ impl LineChart {
         }
     }
 
-    /// Each name at the height of the last point of its line.
+    /// Draws each name at about the height of the last point of its line.
     fn draw_names(&self, canvas: &Canvas, frame: &Frame, names: &[Name], room: f64) {
         let ends: Vec<Point> = self
             .series
@@ -216,7 +218,7 @@ impl LineChart {
     }
 }
 
-/// A bar from the lower to the upper end of an interval, where it is tall enough to be seen.
+/// Draws an error bar from `low` to `high`, with caps at both ends if it is tall enough for them.
 pub fn error_bar(canvas: &Canvas, low: Point, high: Point, ink: Ink) {
     const CAP: f64 = 4.0;
     canvas.line(&[low, high], ink, 1.25);

@@ -1,4 +1,4 @@
-//! The navigation chart: portability over the convergence of the code.
+//! Navigation chart: performance portability over code convergence.
 //!
 //! S. J. Pennycook and others, "Navigating Performance, Portability, and Productivity", Computing in
 //! Science & Engineering 23(5), 2021, doi:10.1109/MCSE.2021.3097276.
@@ -13,10 +13,10 @@ use portamark_analysis::Study;
 
 const TITLE: &str = "Portability and code convergence";
 
-/// Marks nearer than this lie side by side.
+/// Least distance between two marks, in CSS pixels; closer ones are drawn side by side.
 const APART: f64 = 10.0;
 
-/// A family of kernels.
+/// A family of kernels and its position in the chart.
 struct Place {
     name: String,
     mark: Mark,
@@ -24,7 +24,8 @@ struct Place {
     pp: f64,
 }
 
-/// The chart of a study of two devices or more: a mark for each family whose kernel texts are known.
+/// Draws the chart of a study of at least two devices, with one mark for each family whose kernel sources are
+/// known.
 pub fn navigation(study: &Study) -> Chart {
     if study.devices.len() < 2 {
         return Err(Absent::new(TITLE, "Portability takes two devices."));
@@ -38,7 +39,7 @@ pub fn navigation(study: &Study) -> Chart {
     if places.is_empty() {
         let why = study.families.iter().find_map(|family| family.no_convergence.clone());
         let why = why.unwrap_or_else(|| "no family has a score".into());
-        return Err(Absent::new(TITLE, &format!("The kernel texts that ran are not known: {why}.")));
+        return Err(Absent::new(TITLE, &format!("The kernel sources that ran are not known: {why}.")));
     }
     let axis = |title: &str| Axis::shares(-0.06, 1.06, title);
     let (Some(x), Some(y)) = (axis("code convergence 1 − CD"), axis("performance portability PP")) else {
@@ -46,12 +47,12 @@ pub fn navigation(study: &Study) -> Chart {
     };
     let missing = study.families.len() - places.len();
     let mut caption = String::from(
-        "To the right, devices run more of the same lines of kernel text, after the choice of the variant; upwards, they \
+        "To the right, devices run more of the same lines of kernel source, after the choice of the variant; upwards, they \
          reach more of what they could. In the band at the bottom a device does not support every case.",
     );
     if missing > 0 {
         caption += &format!(
-            " {missing} more {} no known text or score.",
+            " {missing} more {} no known kernel source or score.",
             if missing == 1 { "family has" } else { "families have" }
         );
     }
@@ -69,7 +70,7 @@ fn draw_places(places: &[Place], (x, y): (&Axis, &Axis), layout: Layout) -> Draw
     let narrow = layout == Layout::Narrow;
     let name =
         |place: &Place| Name { mark: Some(place.mark), text: format!("{} {:.2}", place.name, place.pp) };
-    // On a phone names stand above, as there is no room beside the marks.
+    // In the narrow layout the names are above the plot area, as there is no room beside the marks.
     let names: Vec<Name> = if narrow { places.iter().map(name).collect() } else { Vec::new() };
     let top = legend_height(&names, width) + 62.0;
     let left = Frame::label_room(y);
@@ -101,7 +102,7 @@ fn draw_places(places: &[Place], (x, y): (&Axis, &Axis), layout: Layout) -> Draw
     })
 }
 
-/// What moving in each direction is called.
+/// Draws what it means to move in each direction.
 fn draw_directions(canvas: &Canvas, frame: &Frame, narrow: bool) {
     let y = frame.top - 34.0;
     let muted = |at: Point, text: &str, anchor: Anchor| canvas.text(at, text, anchor, SMALL, Ink::Muted);
@@ -114,7 +115,7 @@ fn draw_directions(canvas: &Canvas, frame: &Frame, narrow: bool) {
     }
 }
 
-/// Where each mark goes: those that would cover an earlier one move to its right.
+/// Returns the position of each mark. Marks that would cover an earlier one are moved to its right.
 fn apart(places: &[Place], at: impl Fn(&Place) -> Point) -> Vec<Point> {
     let mut points: Vec<Point> = Vec::with_capacity(places.len());
     for place in places {

@@ -1,4 +1,4 @@
-//! Projections of models on devices in their order: a line with its range for each.
+//! Chart of ranked projections of models on devices, with one line and range for each.
 
 use super::axis::Axis;
 use super::canvas::{Anchor, Canvas, Drawing, draw, fitted, text_width};
@@ -12,14 +12,14 @@ use portamark_model::units;
 
 const TITLE: &str = "Models on devices";
 
-/// Height of a line.
+/// Height of a line, in CSS pixels.
 const STEP: f64 = 20.0;
 
-/// Part of the width that names get at most.
+/// Maximum fraction of the width that names get.
 const NAMES: f64 = 0.46;
 
-/// A line of the chart.
-struct Line {
+/// One ranked projection.
+struct RankedLine {
     name: String,
     value: f64,
     ends: Option<(f64, f64)>,
@@ -27,13 +27,13 @@ struct Line {
     predicted: bool,
 }
 
-/// Lines of one pass below its title.
+/// Lines of one pass, with the title above them.
 struct Group {
     title: String,
-    lines: Vec<Line>,
+    lines: Vec<RankedLine>,
 }
 
-/// The chart of `passes`, which are ranked by one criterion.
+/// Draws the chart of `passes`, which are all ranked by the same criterion.
 pub fn ranking(passes: &[RankedPass]) -> Chart {
     let by = passes.first().map_or(Criterion::Speed, |pass| pass.criterion);
     let mut devices: Vec<&str> = Vec::new();
@@ -83,7 +83,7 @@ fn group(pass: &RankedPass, devices: &[&str]) -> Group {
         let (value, ends) = pass.value(one);
         let predicted = one.projection.predicted;
         let marked = if predicted { format!(", {}", origin(one)) } else { String::new() };
-        Line {
+        RankedLine {
             name: clean(&format!("{} · {}{marked}", one.model, one.device)),
             value,
             ends,
@@ -115,7 +115,7 @@ fn draw_groups(groups: &[Group], axis: &Axis, devices: &[&str], layout: Layout) 
         })
         .collect();
     let names = groups.iter().flat_map(|group| &group.lines).map(|line| text_width(&line.name, SMALL));
-    // On a phone a name has a line of its own above its mark.
+    // In the narrow layout a name has its own line above its mark.
     let beside = layout == Layout::Wide;
     let room = names.fold(0.0, f64::max).min(NAMES * width);
     let (left, step) = if beside { (room + 12.0, STEP) } else { (8.0, 2.0 * STEP) };
@@ -155,7 +155,7 @@ fn draw_groups(groups: &[Group], axis: &Axis, devices: &[&str], layout: Layout) 
     })
 }
 
-fn draw_line(canvas: &Canvas, frame: &Frame, axis: &Axis, y: f64, line: &Line, width: f64) {
+fn draw_line(canvas: &Canvas, frame: &Frame, axis: &Axis, y: f64, line: &RankedLine, width: f64) {
     let x = |value: f64| frame.x(axis.at(value));
     if let Some((lo, hi)) = line.ends {
         let (a, b) = ((x(lo), y), (x(hi), y));

@@ -1,4 +1,4 @@
-//! The ratio of two sides in every case with its interval, as a forest plot.
+//! Forest plot of the ratio of times of two sides, with its interval, for each case.
 
 use super::axis::Axis;
 use super::canvas::{Anchor, Canvas, Drawing, draw, fitted, text_width};
@@ -12,17 +12,17 @@ use portamark_stats::MedianRatio;
 
 const TITLE: &str = "Ratio of times";
 
-/// Cases shown at most: those furthest from 1.
+/// Maximum number of cases shown: those whose ratios are furthest from 1.
 const MOST: usize = 40;
 
-/// One case.
-struct Line {
+/// Ratio and verdict of one case.
+struct RatioLine {
     case: String,
     ratio: MedianRatio,
     word: &'static str,
 }
 
-/// The chart of two sides: the cases whose ratios are furthest from 1.
+/// Draws the chart of two sides, with the cases whose ratios are furthest from 1.
 pub fn ratios(comparison: &Comparison, sides: Option<&Sides>) -> Chart {
     let Some(Sides { reference, new, verdicts, rule, .. }) = sides else {
         let why = "It takes two sides of one run, or two devices, with samples of the same cases.";
@@ -36,11 +36,11 @@ pub fn ratios(comparison: &Comparison, sides: Option<&Sides>) -> Chart {
             Some(variant) => format!("{} by {variant}", verdict.case),
             None => verdict.case.clone(),
         };
-        usable.then(|| Line { case: clean(&case), ratio, word: verdict.judgement.verdict.word() })
+        usable.then(|| RatioLine { case: clean(&case), ratio, word: verdict.judgement.verdict.word() })
     };
-    let mut lines: Vec<Line> = verdicts.iter().filter_map(line).collect();
+    let mut lines: Vec<RatioLine> = verdicts.iter().filter_map(line).collect();
     let all = lines.len();
-    let distance = |line: &Line| line.ratio.interval.estimate.ln().abs();
+    let distance = |line: &RatioLine| line.ratio.interval.estimate.ln().abs();
     lines.sort_by(|a, b| distance(b).total_cmp(&distance(a)));
     lines.truncate(MOST);
     lines.sort_by(|a, b| a.ratio.interval.estimate.total_cmp(&b.ratio.interval.estimate));
@@ -76,7 +76,7 @@ pub fn ratios(comparison: &Comparison, sides: Option<&Sides>) -> Chart {
 }
 
 fn draw_lines(
-    lines: &[Line],
+    lines: &[RatioLine],
     axis: &Axis,
     sides: [(&str, usize); 2],
     margin: f64,
@@ -89,7 +89,7 @@ fn draw_lines(
         .collect();
     let wide = layout == Layout::Wide;
     let longest = lines.iter().map(|line| text_width(&line.case, SMALL)).fold(0.0, f64::max);
-    // On a phone the case stands above its line.
+    // In the narrow layout the case is above its line.
     let (left, right, step) =
         if wide { ((longest + 14.0).min(330.0), width - 150.0, 19.0) } else { (8.0, width - 8.0, 34.0) };
     let top = legend_height(&names, width) + 14.0;

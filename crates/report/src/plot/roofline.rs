@@ -1,4 +1,4 @@
-//! The measured roof of a device and where its rows lie under it.
+//! Roofline chart of one device: its measured ceilings and the rows below them.
 
 use super::axis::Axis;
 use super::canvas::{Anchor, Canvas, Drawing, draw, text_width};
@@ -11,7 +11,7 @@ use portamark_model::units;
 use portamark_model::workload::Case;
 use std::collections::HashSet;
 
-/// Kinds of work in the order of the legend.
+/// Kinds of work with their shapes, in the order of the legend.
 const KINDS: [(&str, Shape); 4] = [
     ("GEMM", Shape::Circle),
     ("attention", Shape::Triangle),
@@ -19,7 +19,7 @@ const KINDS: [(&str, Shape); 4] = [
     ("stream", Shape::Square),
 ];
 
-/// A row under the roof.
+/// A measured row as a point of the chart.
 #[derive(Debug, Clone, Copy)]
 struct Work {
     intensity: f64,
@@ -28,7 +28,7 @@ struct Work {
     mark: Mark,
 }
 
-/// What is drawn.
+/// Contents of the chart.
 struct Roofline<'d> {
     x: Axis,
     y: Axis,
@@ -38,7 +38,7 @@ struct Roofline<'d> {
     names: Vec<Name>,
 }
 
-/// The chart of one device, which has number `index` and thereby its colour.
+/// Draws the chart of one device. `index` is the index of the device, which sets its colour.
 pub fn roofline(device: &Device, index: usize, name: &str) -> Chart {
     let title = format!("Roofline of {}", device.label);
     let ceilings = &device.ceilings;
@@ -84,7 +84,7 @@ fn work(device: &Device, index: usize) -> Vec<Work> {
         Case::Attention(attention) => Some(if attention.is_decode() { 2 } else { 1 }),
         Case::Stream(_) => Some(3),
         Case::Gemv(_) => Some(2),
-        // Their intensity is that of the probe and says nothing.
+        // Not shown: the intensity of a probe is arbitrary and means nothing.
         _ => None,
     };
     device
@@ -122,7 +122,7 @@ fn description(device: &Device, work: &[Work]) -> String {
 }
 
 impl Roofline<'_> {
-    /// The roofs by their names, highest first.
+    /// Returns the compute ceilings with their names, highest first.
     fn roofs(&self) -> Vec<(f64, Name)> {
         let name = |c: &ComputeCeiling| format!("{} {}", c.name(), wording::ceiling(c));
         let mut roofs: Vec<(f64, Name)> =
@@ -143,7 +143,7 @@ impl Roofline<'_> {
         let beside = match layout {
             Layout::Wide => widest(&roofs) + 20.0,
             Layout::Narrow => {
-                // Beside and on the lines there is no room.
+                // There is no room for names beside or on the lines.
                 let named = |text: String| Name { mark: None, text };
                 legend.extend(roofs.iter().map(|roof| named(format!("roof: {}", roof.text))));
                 legend.push(named(format!("slope: {}", self.slope())));
@@ -167,7 +167,7 @@ impl Roofline<'_> {
         })
     }
 
-    /// The bandwidth up to the highest roof, and its name along it.
+    /// Draws the memory bandwidth up to the highest compute ceiling, with its name beside it.
     fn draw_slope(&self, canvas: &Canvas, frame: &Frame, layout: Layout) {
         let bandwidth = self.memory.rate;
         let highest = self.compute.iter().map(|c| c.rate).fold(0.0, f64::max);
@@ -180,7 +180,7 @@ impl Roofline<'_> {
         let at = |intensity: f64| frame.at(&self.x, &self.y, (intensity, bandwidth * intensity));
         canvas.line(&[at(from), at(to)], Ink::Strong, 1.75);
         if layout == Layout::Wide {
-            // Below the line there is work; above it, where nothing should be, there is room.
+            // Points lie below the line; above it, where no point should be, there is room for the name.
             let (x, y) = at((from * to).sqrt());
             let text = self.slope();
             if x - 8.0 - text_width(&text, TEXT) > frame.left {
@@ -191,7 +191,7 @@ impl Roofline<'_> {
         }
     }
 
-    /// Each roof from the slope to the right edge.
+    /// Draws each compute ceiling from the slope to the right edge.
     fn draw_roofs(&self, canvas: &Canvas, frame: &Frame) {
         for ceiling in self.compute {
             let start = frame.x(self.x.at(ceiling.rate / self.memory.rate));
@@ -200,7 +200,7 @@ impl Roofline<'_> {
         }
     }
 
-    /// The points; those that would cover each other exactly are drawn once.
+    /// Draws the points. Those that would cover each other exactly are drawn once.
     fn draw_work(&self, canvas: &Canvas, frame: &Frame) {
         let mut drawn = HashSet::new();
         for work in &self.work {
@@ -212,7 +212,7 @@ impl Roofline<'_> {
     }
 }
 
-/// Each roof's name beside its right end.
+/// Draws the name of each compute ceiling beside its right end.
 fn draw_roof_names(canvas: &Canvas, frame: &Frame, roofs: &[Name], heights: &[f64]) {
     let half = SMALL / 2.0;
     let spread = spread(heights, LINE, frame.top + half, frame.bottom - half);

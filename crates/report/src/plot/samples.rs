@@ -1,4 +1,4 @@
-//! Samples of a device's main rows: their order in time, and how they are distributed.
+//! Chart of the samples of a device's main rows: in order of time, and as a distribution.
 
 use super::canvas::{Anchor, Canvas, Drawing, Point, draw, fitted};
 use super::figure::{Absent, Chart, Figure};
@@ -8,35 +8,36 @@ use portamark_analysis::{Device, Entry, Headline, clean};
 use portamark_model::units;
 use portamark_stats::Quartiles;
 
-/// Noisy rows shown beside the headline ones.
+/// Number of noisy rows shown in addition to the headline rows.
 const NOISIEST: usize = 2;
 
-/// The fewest samples that are shown.
+/// Minimum number of samples for a row to be shown.
 const LEAST: usize = 5;
 
-/// Columns of a series; of more samples the least and greatest of each column stay.
+/// Maximum number of columns of a series. With more samples, only the least and greatest of each column are
+/// drawn.
 const COLUMNS: usize = 300;
 
-/// Bars of a distribution.
+/// Number of bars of a distribution.
 const BINS: usize = 19;
 
-/// Height of a row's name and of its panel, and room between panels.
+/// Height of a row's name, height of its panel, and room between panels, in CSS pixels.
 const NAME: f64 = 27.0;
 const PANEL: f64 = 84.0;
 const BETWEEN: f64 = 20.0;
 
-/// One row.
+/// Samples of one row.
 struct Panel {
     case: String,
-    /// Seconds of one execution over the median, in order.
+    /// Time of one execution relative to the median, in order of measurement.
     parts: Vec<f64>,
     quartiles: Quartiles,
-    /// Least and greatest part shown.
+    /// Least and greatest relative time shown.
     ends: (f64, f64),
     median_s: f64,
 }
 
-/// The chart of one device.
+/// Draws the chart of one device, in the colour of `index`.
 pub fn samples(device: &Device, index: usize, name: &str) -> Chart {
     let title = format!("Samples of {}", device.label);
     let mut entries: Vec<&Entry> = Vec::new();
@@ -79,19 +80,19 @@ impl Panel {
         sorted.iter_mut().for_each(|s| *s /= median_s);
         let quartiles = Quartiles::from_sorted(&sorted)?;
         let (least, greatest) = (*sorted.first()?, *sorted.last()?);
-        // Equal samples have a panel of some height all the same.
+        // Keep some height even if all samples are equal.
         let room = ((greatest - least) * 0.06).max(1e-4);
         let ends = (least - room, greatest + room);
         let usable = ends.0.is_finite() && ends.1.is_finite() && ends.1 < 1e9;
         usable.then(|| Panel { case: clean(&entry.row.case), parts, quartiles, ends, median_s })
     }
 
-    /// Where a part lies in a panel whose upper edge is `top`.
+    /// Returns the y coordinate of the relative time `part` in a panel whose upper edge is `top`.
     fn y(&self, part: f64, top: f64) -> f64 {
         top + PANEL * (1.0 - (part - self.ends.0) / (self.ends.1 - self.ends.0))
     }
 
-    /// The series as points from 0 to 1 along the time.
+    /// Returns the points of the series: position in time, from 0 to 1, and relative time.
     fn series(&self) -> Vec<(f64, f64)> {
         let last = (self.parts.len() - 1).max(1) as f64;
         let per = self.parts.len().div_ceil(COLUMNS).max(1);

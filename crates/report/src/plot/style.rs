@@ -1,26 +1,26 @@
-//! What all charts share: colours for light and dark ground, sizes, marks.
+//! Style that all charts share: colours for light and dark backgrounds, text sizes, and marks.
 //!
-//! plotters writes fixed colours. Each ink is therefore drawn in a colour of its own that nothing
-//! else uses, and `canvas` replaces it by the light colour and a class; the rules below give
-//! the class its colour on a dark ground. A viewer without style sheets shows the light chart.
+//! plotters writes fixed colours. Each ink is therefore drawn in a placeholder colour that nothing else uses,
+//! and `canvas` replaces it by the light colour and a CSS class; the rules below give the class its colour on
+//! a dark background. A viewer without style sheets shows the light chart.
 
 use plotters::style::RGBColor;
 use portamark_model::workload::{DType, Precision};
 use std::fmt::Write;
 
-/// Text of axes and labels, in CSS pixels of the drawing at its own size.
+/// Font size of axis titles and labels, in CSS pixels of the unscaled drawing.
 pub const TEXT: f64 = 13.0;
 
-/// Text of tick labels, the smallest.
+/// Font size of tick labels, the smallest text, in CSS pixels.
 pub const SMALL: f64 = 12.0;
 
-/// The family of all text; the first word is the reader's own.
+/// Font family of all text; its first entry is the reader's system font.
 pub const FAMILY: &str = "system-ui, sans-serif";
 
-/// A colour by its meaning.
+/// A colour, named by its meaning.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Ink {
-    /// What a chart stands on.
+    /// Background of a chart.
     Ground,
     /// Text and the lines that matter most.
     Strong,
@@ -28,18 +28,18 @@ pub enum Ink {
     Muted,
     /// Grid lines.
     Grid,
-    /// The device of that number, the same in every chart.
+    /// Colour of the device with that index, the same in every chart.
     Device(usize),
-    /// A step of a scale from little to much, from 0 to [`HEAT_STEPS`] − 1, under text.
+    /// Step of a scale from low to high values, from 0 to [`HEAT_STEPS`] − 1, as a background of text.
     Heat(usize),
-    /// Where nothing should be, under text.
+    /// Area where no value should lie, as a background of text.
     Alarm,
 }
 
-/// Steps of [`Ink::Heat`].
+/// Number of steps of [`Ink::Heat`].
 pub const HEAT_STEPS: usize = HEAT.len();
 
-/// Name, colour on a light ground, colour on a dark ground.
+/// Name, colour on a light background, and colour on a dark background, both as 0xRRGGBB.
 type Shade = (&'static str, u32, u32);
 
 const NEUTRAL: [Shade; 4] = [
@@ -49,8 +49,8 @@ const NEUTRAL: [Shade; 4] = [
     ("grid", 0xe2e6ea, 0x2d343c),
 ];
 
-/// The hues of Okabe and Ito (2008), which people with any kind of colour vision tell apart, darkened
-/// or lightened until they stand out 3 : 1 from each ground.
+/// Colours of devices: the hues of Okabe and Ito (2008), which people with any kind of colour vision can tell
+/// apart, darkened or lightened to a contrast of at least 3 : 1 with each background.
 const DEVICES: [Shade; 8] = [
     ("d0", 0x0072b2, 0x56a9ea),
     ("d1", 0xc74f00, 0xf58a4b),
@@ -62,7 +62,7 @@ const DEVICES: [Shade; 8] = [
     ("d7", 0x777000, 0xf0e442),
 ];
 
-/// One hue from little to much, whose last step still lets text be read.
+/// Colours of the heat scale: one hue from low to high. Text is readable even on the last step.
 const HEAT: [Shade; 6] = [
     ("h0", 0xe9f1f9, 0x18222c),
     ("h1", 0xcfe3f4, 0x1b2f42),
@@ -74,7 +74,7 @@ const HEAT: [Shade; 6] = [
 
 const ALARM: Shade = ("alarm", 0xf7d9d5, 0x53231f);
 
-/// The sentinel of the shade with number `index`: dark, and far from what anyone would choose.
+/// Returns the placeholder colour of the shade with index `index`: dark, and unlike any colour in use.
 fn sentinel(index: usize) -> RGBColor {
     RGBColor(1, 2, 0xa0 + index as u8)
 }
@@ -84,7 +84,7 @@ fn shades() -> impl Iterator<Item = &'static Shade> {
 }
 
 impl Ink {
-    /// What plotters draws with.
+    /// Returns the placeholder colour that plotters draws with.
     pub fn drawn(self) -> RGBColor {
         sentinel(match self {
             Ink::Ground => 0,
@@ -97,14 +97,14 @@ impl Ink {
         })
     }
 
-    /// Class of an HTML element whose background has this ink.
+    /// Returns the CSS class of an HTML element whose background has this ink.
     pub fn background_class(self) -> String {
         let index = usize::from(self.drawn().2 - 0xa0);
         format!("b-{}", shades().nth(index).map_or("strong", |shade| shade.0))
     }
 }
 
-/// Replaces the sentinels in the text of an SVG by light colours and classes.
+/// Replaces the placeholder colours in SVG text by light colours and CSS classes.
 pub fn dress(svg: &str) -> String {
     let mut out = svg.to_owned();
     for (index, (name, light, _)) in shades().enumerate() {
@@ -119,8 +119,8 @@ pub fn dress(svg: &str) -> String {
     out
 }
 
-/// Rules that hold in both themes: text keeps clear of what it lies upon, but for the cell of a map that it
-/// fills.
+/// Returns the CSS rules of both themes: text has an outline that sets it off from what lies below it, except
+/// in the cells of a heat map.
 fn halo(scale: i32) -> String {
     format!(
         "svg.chart text{{paint-order:stroke;stroke-width:{}px;stroke-linejoin:round}}\
@@ -129,7 +129,7 @@ fn halo(scale: i32) -> String {
     )
 }
 
-/// Rules for a file of its own.
+/// Returns the CSS rules of a separate SVG file.
 pub fn standalone_rules(scale: i32) -> String {
     let mut out = halo(scale);
     let _ = write!(out, "svg.chart text{{stroke:#{:06x}}}", NEUTRAL[0].1);
@@ -142,7 +142,7 @@ pub fn standalone_rules(scale: i32) -> String {
     out
 }
 
-/// Variables and rules for a page that holds charts inline.
+/// Returns the CSS variables and rules of a page with inline charts.
 pub fn page_rules(scale: i32) -> String {
     let mut out = String::from(":root{");
     for (name, light, _) in shades() {
@@ -164,7 +164,7 @@ pub fn page_rules(scale: i32) -> String {
     out
 }
 
-/// The outline of a mark.
+/// Outline of a mark.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Shape {
     /// A disc.
@@ -177,19 +177,19 @@ pub enum Shape {
     Diamond,
 }
 
-/// The inside of a mark, which tells the format.
+/// Fill of a mark, which shows the number format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Inside {
-    /// f32 throughout.
+    /// Filled: f32 inputs.
     Full,
-    /// Narrow inputs, f32 accumulator.
+    /// Hollow: narrower inputs, f32 accumulator.
     Hollow,
-    /// Narrow throughout.
+    /// Hollow with a dot: narrower inputs and accumulator.
     Dotted,
 }
 
 impl Inside {
-    /// The inside that stands for `precision` in every chart.
+    /// Returns the fill that stands for `precision` in every chart.
     pub fn of(precision: Precision) -> Self {
         match (precision.input, precision.accumulate) {
             (DType::F32, _) => Inside::Full,
@@ -199,14 +199,14 @@ impl Inside {
     }
 }
 
-/// A point as drawn.
+/// Appearance of a point.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Mark {
-    /// Outline.
+    /// Outline of the mark.
     pub shape: Shape,
-    /// Inside.
+    /// Fill of the mark, which shows the number format.
     pub inside: Inside,
-    /// Colour.
+    /// Colour of the mark.
     pub ink: Ink,
 }
 
@@ -214,7 +214,7 @@ pub struct Mark {
 mod tests {
     use super::*;
 
-    /// WCAG 2.2, relative luminance and contrast ratio.
+    /// Returns the contrast ratio of two colours, from their relative luminance (WCAG 2.2).
     fn contrast(a: u32, b: u32) -> f64 {
         let luminance = |colour: u32| {
             let part = |shift: u32| {

@@ -1,4 +1,4 @@
-//! portamark against other programs: a ratio of rates with its interval for each case.
+//! Chart of portable kernels against vendor libraries: the ratio of rates with its interval, for each case.
 
 use super::axis::Axis;
 use super::canvas::{Anchor, Canvas, Drawing, draw, fitted, text_width};
@@ -10,19 +10,19 @@ use portamark_model::units;
 
 const TITLE: &str = "Portable against vendor library";
 
-/// Lines that a chart has at most: with more nobody finds one.
+/// Maximum number of lines in the chart; with more, it would be hard to read.
 const MOST_LINES: usize = 60;
 
-/// Lines that are also said in words.
+/// Maximum number of lines that the description mentions.
 const MOST_SAID: usize = 12;
 
-/// Height of a line.
+/// Height of a line, in CSS pixels.
 const STEP: f64 = 18.0;
 
-/// Part of the width that names of cases get at most.
+/// Maximum fraction of the width that names of cases get.
 const NAMES: f64 = 0.46;
 
-/// The chart of all devices; none where nothing was imported and no library was measured.
+/// Draws the chart of all devices; `None` if nothing was imported and no library was measured.
 pub fn vendor(comparison: &Comparison) -> Option<Chart> {
     if !has_references(comparison) {
         return None;
@@ -37,7 +37,7 @@ fn chart(comparison: &Comparison) -> Chart {
         let (lo, hi) = line.interval.unwrap_or((line.ratio, line.ratio));
         [lo, line.ratio, hi]
     });
-    // The line at 1 has to be there, as every ratio is read against it.
+    // Include 1 in the axis, as every ratio is read against it.
     let axis = (!lines.is_empty())
         .then(|| Axis::log(values.chain([1.0]), "rate of the portable kernel over the library's"));
     let axis = axis.flatten().ok_or_else(|| {
@@ -81,7 +81,7 @@ fn draw_lines(lines: &[AgainstVendor], axis: &Axis, labels: &[&str], layout: Lay
         Name::of_device(mark(line.device), &text, several).text
     };
     let names: Vec<String> = lines.iter().map(name).collect();
-    // On a phone a name has a line of its own above its mark.
+    // In the narrow layout a name has its own line above its mark.
     let beside = layout == Layout::Wide;
     let room = names.iter().map(|name| text_width(name, SMALL)).fold(0.0, f64::max).min(NAMES * width);
     let (left, step) = if beside { (room + 12.0, STEP) } else { (8.0, 2.0 * STEP) };

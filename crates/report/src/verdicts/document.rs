@@ -1,4 +1,4 @@
-//! Verdicts for programs: JSON, and the line for each case that JSONL and CSV have.
+//! Machine-readable verdicts: JSON, JSONL, and the record of each case that CSV uses too.
 
 use super::view::Verdicts;
 use portamark_analysis::{CaseVerdict, Change, DeviceVerdicts, Difference, PValues, clean};
@@ -6,7 +6,7 @@ use portamark_results::{Header, RunFile, Status};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
-/// Version of the form. Fields may be added without a new one.
+/// Version of the JSON schema. Fields may be added without changing it.
 const SCHEMA: u32 = 1;
 
 #[derive(Serialize)]
@@ -16,7 +16,7 @@ struct Rule {
     min_processes: usize,
     resamples: usize,
     seed: u64,
-    /// How p-values are adjusted for verdicts, and for gates.
+    /// Methods that adjust p-values for multiple tests: for verdicts (`reading`) and for gates (`gate`).
     reading: &'static str,
     gate: &'static str,
 }
@@ -34,7 +34,7 @@ struct Device<'a> {
     cases: Vec<VerdictLine<'a>>,
 }
 
-/// What one side of a device was measured as.
+/// Provenance of one side: device, driver, version of portamark, and runs.
 #[derive(Serialize)]
 pub(super) struct Measured<'a> {
     device: &'a str,
@@ -64,7 +64,7 @@ impl<'a> Measured<'a> {
     }
 }
 
-/// One case.
+/// Verdict on one case.
 #[derive(Serialize)]
 pub(super) struct VerdictLine<'a> {
     pub(super) case: &'a str,
@@ -73,10 +73,10 @@ pub(super) struct VerdictLine<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) variant: Option<&'a str>,
     pub(super) verdict: &'static str,
-    /// Why it is unclear or missing, in words.
+    /// Why the verdict is unclear or missing; `None` for other verdicts.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) reason: Option<String>,
-    /// New over reference.
+    /// Time of the new side over that of the reference.
     pub(super) ratio: Option<f64>,
     pub(super) lo: Option<f64>,
     pub(super) hi: Option<f64>,
@@ -121,55 +121,58 @@ impl<'a> VerdictLine<'a> {
     }
 }
 
-/// One document.
-pub(super) fn json(verdicts: &Verdicts) -> String {
-    let rule = verdicts.rule;
-    let mut counts = BTreeMap::new();
-    for case in verdicts.cases() {
-        *counts.entry(case.judgement.verdict.word()).or_insert(0) += 1;
-    }
-    let device = |device: &'_ DeviceVerdicts<'_>| -> serde_json::Value {
-        let cases = device.cases.iter().map(|case| VerdictLine::of(verdicts, case)).collect();
-        let (reference, new) = (Measured::of(&device.pair.reference), Measured::of(&device.pair.new));
-        serde_json::to_value(Device { reference, new, cases }).expect("verdicts are plain data")
-    };
-    let gates = verdicts.gates.iter().map(|gate| Stopped {
-        gate: gate.name(),
-        cases: verdicts.stopped(*gate).into_iter().map(|case| case.case.as_str()).collect(),
-    });
-    let document = serde_json::json!({
-        "schema": SCHEMA,
-        "rule": Rule {
-            margin: rule.margin,
-            level: rule.bootstrap.level,
-            min_processes: rule.min_processes,
-            resamples: rule.bootstrap.resamples,
-            seed: rule.bootstrap.seed,
-            reading: "benjamini-hochberg",
-            gate: "holm",
-        },
-        "counts": counts,
-        "gates": gates.collect::<Vec<Stopped>>(),
-        "devices": verdicts.devices.iter().map(device).collect::<Vec<_>>(),
-    });
-    serde_json::to_string_pretty(&document).expect("verdicts are plain data") + "\n"
-}
-
-/// A line for each case, with the device in it.
-pub(super) fn jsonl(verdicts: &Verdicts) -> String {
-    #[derive(Serialize)]
-    struct Line<'a> {
-        device: String,
-        #[serde(flatten)]
-        case: VerdictLine<'a>,
-    }
-    let mut out = String::new();
-    for device in verdicts.devices {
-        for case in &device.cases {
-            let line = Line { device: clean(&device.pair.label()), case: VerdictLine::of(verdicts, case) };
-            out += &serde_json::to_string(&line).expect("verdicts are plain data");
-            out.push('\n');
+impl Verdicts<'_> {
+    /// Returns the verdicts as one JSON document.
+    pub fn json(&self) -> String {
+        let rule = self.rule;
+        let mut counts = BTreeMap::new();
+        for case in self.cases() {
+            *counts.entry(case.judgement.verdict.word()).or_insert(0) += 1;
         }
+        let device = |device: &'_ DeviceVerdicts<'_>| -> serde_json::Value {
+            let cases = device.cases.iter().map(|case| VerdictLine::of(self, case)).collect();
+            let (reference, new) = (Measured::of(&device.pair.reference), Measured::of(&device.pair.new));
+            serde_json::to_value(Device { reference, new, cases }).expect("self are plain data")
+        };
+        let gates = self.gates.iter().map(|gate| Stopped {
+            gate: gate.name(),
+            cases: self.stopped(*gate).into_iter().map(|case| case.case.as_str()).collect(),
+        });
+        let document = serde_json::json!({
+            "schema": SCHEMA,
+            "rule": Rule {
+                margin: rule.margin,
+                level: rule.bootstrap.level,
+                min_processes: rule.min_processes,
+                resamples: rule.bootstrap.resamples,
+                seed: rule.bootstrap.seed,
+                reading: "benjamini-hochberg",
+                gate: "holm",
+            },
+            "counts": counts,
+            "gates": gates.collect::<Vec<Stopped>>(),
+            "devices": self.devices.iter().map(device).collect::<Vec<_>>(),
+        });
+        serde_json::to_string_pretty(&document).expect("self are plain data") + "\n"
     }
-    out
+
+    /// Returns one line of JSON for each case, with the label of its device.
+    pub fn jsonl(&self) -> String {
+        #[derive(Serialize)]
+        struct JsonLine<'a> {
+            device: String,
+            #[serde(flatten)]
+            case: VerdictLine<'a>,
+        }
+        let mut out = String::new();
+        for device in self.devices {
+            for case in &device.cases {
+                let line =
+                    JsonLine { device: clean(&device.pair.label()), case: VerdictLine::of(self, case) };
+                out += &serde_json::to_string(&line).expect("self are plain data");
+                out.push('\n');
+            }
+        }
+        out
+    }
 }

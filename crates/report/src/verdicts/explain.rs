@@ -1,15 +1,15 @@
-//! Everything that both sides of one verdict have: samples, intervals, provenance, and what changed.
+//! Explanation of one verdict: samples, intervals and provenance of both sides, and what changed.
 
 use super::document::{Measured, VerdictLine};
 use super::table::cells;
 use super::view::Verdicts;
 use portamark_analysis::{CaseVerdict, DeviceVerdicts, clean};
 use portamark_model::units;
-use portamark_results::{Row, RunFile};
+use portamark_results::{Row, RunFile, Tag};
 use portamark_stats::median_of_unsorted;
 use serde_json::{Value, json};
 
-/// The explanation as text.
+/// Returns the explanation of the verdict on `case` as text.
 pub fn explain(verdicts: &Verdicts, device: &DeviceVerdicts, case: &CaseVerdict) -> String {
     let [name, _, _, ratio, interval, verdict] = cells(case);
     let mut out = format!("{name}\non {}\n\n{verdict}\n", clean(&device.pair.label()));
@@ -64,7 +64,7 @@ pub fn explain(verdicts: &Verdicts, device: &DeviceVerdicts, case: &CaseVerdict)
     out
 }
 
-/// The lines that say where a file is from.
+/// Returns the lines on the provenance of a file.
 fn provenance(file: &RunFile) -> String {
     let header = &file.header;
     let device = &header.device;
@@ -95,13 +95,13 @@ fn provenance(file: &RunFile) -> String {
     lines.iter().map(|line| format!("  {}\n", indented(line))).collect()
 }
 
-/// `line` without what a terminal would act on, its indentation kept.
+/// Removes characters that a terminal would interpret from `line`, and keeps its indentation.
 fn indented(line: &str) -> String {
     let indent = line.len() - line.trim_start_matches(' ').len();
     format!("{}{}", &line[..indent], clean(line))
 }
 
-/// The lines of one process.
+/// Returns the lines on one process.
 fn process(row: &Row) -> String {
     let mut lines = Vec::new();
     match &row.timing {
@@ -144,12 +144,12 @@ fn process(row: &Row) -> String {
         lines.push(format!("  cores at {}", units::prefixed(clock.median, "Hz")));
     }
     if !row.tags.is_empty() {
-        lines.push(format!("  tags {}", row.tags.join(" ")));
+        lines.push(format!("  tags {}", row.tags.iter().map(Tag::word).collect::<Vec<_>>().join(" ")));
     }
     lines.iter().map(|line| format!("    {}\n", indented(line))).collect()
 }
 
-/// The explanation for programs, with every sample.
+/// Returns the explanation as JSON, with every sample.
 pub fn explain_json(verdicts: &Verdicts, device: &DeviceVerdicts, case: &CaseVerdict) -> String {
     let process = |(file, row): &(&RunFile, &Row)| {
         json!({

@@ -1,9 +1,9 @@
-//! Verdicts as JUnit's XML, which CI servers show as tests.
+//! Verdicts as JUnit XML, which CI servers show as tests.
 //!
-//! The form has no owner; this is the common part that Jenkins, GitLab and GitHub's actions read:
-//! `testsuites` of `testsuite`s of `testcase`s with `failure` or `skipped`. A case fails where a gate of
-//! `--fail-on` does, is skipped where its verdict is missing or unclear and no gate minds, and passes
-//! otherwise.
+//! The format has no official specification; this is the common part that Jenkins, GitLab and GitHub's
+//! actions read: `testsuites` of `testsuite`s of `testcase`s with `failure` or `skipped`. A case fails if a
+//! gate of `--fail-on` stops it, is skipped if its verdict is missing or unclear and no gate stops it, and
+//! passes otherwise.
 
 use super::table;
 use super::view::Verdicts;
@@ -13,7 +13,7 @@ use minijinja::{Environment, UndefinedBehavior, Value, context};
 use portamark_analysis::{CaseVerdict, Verdict, clean};
 use serde::Serialize;
 
-/// The name ends in `.xml`: that is what turns escaping on.
+/// File name and text of the template. The name ends in `.xml`, which turns on XML escaping.
 const TEMPLATE: (&str, &str) = ("junit.xml", include_str!("junit.xml"));
 
 #[derive(Serialize)]
@@ -28,41 +28,13 @@ struct Suite {
 #[derive(Serialize)]
 struct Test {
     name: String,
-    /// Seconds of one execution on the new side.
+    /// Time of one execution on the new side in seconds; `None` if unknown.
     time: Option<String>,
-    /// The gates that it does not pass.
+    /// Names of the gates that stop the case; `None` if it passes all of them.
     failure: Option<String>,
     skipped: bool,
     message: String,
     details: String,
-}
-
-/// Renders the document.
-pub(super) fn render(verdicts: &Verdicts) -> Result<String, minijinja::Error> {
-    let suites: Vec<Suite> = verdicts
-        .devices
-        .iter()
-        .map(|device| {
-            let cases: Vec<Test> = device.cases.iter().map(|case| test(verdicts, case)).collect();
-            Suite {
-                name: clean(&device.pair.label()),
-                tests: cases.len(),
-                failures: cases.iter().filter(|case| case.failure.is_some()).count(),
-                skipped: cases.iter().filter(|case| case.skipped).count(),
-                cases,
-            }
-        })
-        .collect();
-    let sum = |value: fn(&Suite) -> usize| suites.iter().map(value).sum::<usize>();
-    let (tests, failures, skipped) =
-        (sum(|suite| suite.tests), sum(|suite| suite.failures), sum(|suite| suite.skipped));
-    let mut environment = Environment::new();
-    environment.set_undefined_behavior(UndefinedBehavior::Strict);
-    environment.set_syntax(SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build()?);
-    environment.add_template(TEMPLATE.0, TEMPLATE.1)?;
-    let suites = Value::from(Serde(suites));
-    let document = environment.get_template(TEMPLATE.0)?;
-    Ok(document.render(context! { suites, tests, failures, skipped })? + "\n")
 }
 
 fn test(verdicts: &Verdicts, case: &CaseVerdict) -> Test {
@@ -86,5 +58,38 @@ fn test(verdicts: &Verdicts, case: &CaseVerdict) -> Test {
         failure: (!gates.is_empty()).then(|| gates.join(" ")),
         message: cells[5].clone(),
         details: clean(&details),
+    }
+}
+
+impl Verdicts<'_> {
+    /// Returns JUnit XML with one test for each case, which fails if a gate stops the case.
+    ///
+    /// # Errors
+    /// Fails if the template cannot be rendered, which can only be due to a defect in the template.
+    pub fn junit(&self) -> Result<String, minijinja::Error> {
+        let suites: Vec<Suite> = self
+            .devices
+            .iter()
+            .map(|device| {
+                let cases: Vec<Test> = device.cases.iter().map(|case| test(self, case)).collect();
+                Suite {
+                    name: clean(&device.pair.label()),
+                    tests: cases.len(),
+                    failures: cases.iter().filter(|case| case.failure.is_some()).count(),
+                    skipped: cases.iter().filter(|case| case.skipped).count(),
+                    cases,
+                }
+            })
+            .collect();
+        let sum = |value: fn(&Suite) -> usize| suites.iter().map(value).sum::<usize>();
+        let (tests, failures, skipped) =
+            (sum(|suite| suite.tests), sum(|suite| suite.failures), sum(|suite| suite.skipped));
+        let mut environment = Environment::new();
+        environment.set_undefined_behavior(UndefinedBehavior::Strict);
+        environment.set_syntax(SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build()?);
+        environment.add_template(TEMPLATE.0, TEMPLATE.1)?;
+        let suites = Value::from(Serde(suites));
+        let document = environment.get_template(TEMPLATE.0)?;
+        Ok(document.render(context! { suites, tests, failures, skipped })? + "\n")
     }
 }

@@ -1,4 +1,4 @@
-//! The verdicts of a comparison: for a terminal, for a pull request, for programs, and for a CI server.
+//! Verdicts of a comparison in formats for terminals, pull requests, programs and CI servers.
 
 mod csv;
 mod document;

@@ -1,12 +1,12 @@
-//! The verdicts on cases, for a terminal.
+//! Table of verdicts for a terminal.
 
 use super::super::columns::columns;
 use portamark_analysis::{CaseVerdict, clean};
 use portamark_model::units;
 use portamark_results::Status;
 
-/// A line for each verdict: times of both sides, the ratio `new`/`reference` with its interval, and
-/// the verdict on `new`.
+/// Returns one line for each verdict: times of both sides, the ratio `new`/`reference` with its interval, and
+/// the verdict on `new`. `reference` and `new` are the names of the sides.
 pub fn verdict_table(verdicts: &[CaseVerdict], reference: &str, new: &str) -> String {
     let mut out = lines(verdicts, reference, new);
     if let Some(ratio) = verdicts.iter().find_map(|verdict| verdict.judgement.ratio.as_ref()) {
@@ -17,7 +17,8 @@ pub fn verdict_table(verdicts: &[CaseVerdict], reference: &str, new: &str) -> St
     out
 }
 
-/// The cells of a verdict: case, times of the reference and of the new side, ratio, interval, verdict.
+/// Returns the cells of a verdict: case, times of the reference and of the new side, ratio, interval,
+/// verdict.
 pub(crate) fn cells(verdict: &CaseVerdict) -> [String; 6] {
     let time = |seconds: Option<f64>| seconds.map_or("-".into(), units::seconds);
     let ratio = verdict.judgement.ratio.as_ref();
@@ -34,7 +35,7 @@ pub(crate) fn cells(verdict: &CaseVerdict) -> [String; 6] {
     [clean(&verdict.name()), time(verdict.reference_s), time(verdict.new_s), told, interval, clean(&word)]
 }
 
-/// The table without its foot.
+/// Returns the table without the note below it.
 pub(super) fn lines(verdicts: &[CaseVerdict], reference: &str, new: &str) -> String {
     let ratio_name = format!("{new}/{reference}");
     let head = ["case", reference, new, &ratio_name, "interval", "verdict"].map(ToString::to_string);

@@ -1,22 +1,22 @@
-//! What every form of the verdicts is made from.
+//! Verdicts and gates of a comparison, from which all output formats are made.
 
-use super::{csv, document, junit, markdown, table};
+use super::table;
 use portamark_analysis::{CaseVerdict, DeviceVerdicts, Gate, VerdictRule, clean};
 use std::collections::BTreeMap;
 
-/// A comparison with the gates it has to pass.
+/// Verdicts of a comparison, with the gates that it has to pass.
 #[derive(Debug, Clone, Copy)]
 pub struct Verdicts<'a> {
-    /// Verdicts by device.
+    /// Verdicts grouped by device.
     pub devices: &'a [DeviceVerdicts<'a>],
-    /// How they were reached.
+    /// Rule by which the verdicts were reached.
     pub rule: &'a VerdictRule,
-    /// What must not be.
+    /// Gates: conditions that no case may meet.
     pub gates: &'a [Gate],
 }
 
 impl Verdicts<'_> {
-    /// A table of each device, and what they sum up to.
+    /// Returns a table for each device, followed by the number of verdicts of each kind.
     pub fn table(&self) -> String {
         let mut out = String::new();
         for device in self.devices {
@@ -28,50 +28,22 @@ impl Verdicts<'_> {
         out + &self.foot().map(|line| line + "\n").concat()
     }
 
-    /// GitHub-flavoured Markdown.
-    pub fn markdown(&self) -> String {
-        markdown::render(self)
-    }
-
-    /// One JSON document.
-    pub fn json(&self) -> String {
-        document::json(self)
-    }
-
-    /// A line of JSON for each case.
-    pub fn jsonl(&self) -> String {
-        document::jsonl(self)
-    }
-
-    /// A line of comma-separated values for each case, after one with their names.
-    pub fn csv(&self) -> String {
-        csv::render(self)
-    }
-
-    /// JUnit's XML: a test for each case, which fails where a gate does.
-    ///
-    /// # Errors
-    /// Those of the template, which are none as long as it fits what it is given.
-    pub fn junit(&self) -> Result<String, minijinja::Error> {
-        junit::render(self)
-    }
-
-    /// The cases that a gate does not let pass.
+    /// Returns the cases that `gate` stops.
     pub fn stopped(&self, gate: Gate) -> Vec<&CaseVerdict> {
         self.cases().filter(|case| gate.stops(case, self.rule)).collect()
     }
 
-    /// The gates that do not let a case pass.
+    /// Returns the gates that stop `case`.
     pub fn stopping(&self, case: &CaseVerdict) -> Vec<Gate> {
         self.gates.iter().copied().filter(|gate| gate.stops(case, self.rule)).collect()
     }
 
-    /// All cases.
+    /// Returns an iterator over the cases of all devices.
     pub fn cases(&self) -> impl Iterator<Item = &CaseVerdict> {
         self.devices.iter().flat_map(|device| &device.cases)
     }
 
-    /// How many verdicts there are of each kind, and how to read them.
+    /// Returns the number of verdicts of each kind, and a note on how to read them.
     pub(super) fn foot(&self) -> [String; 2] {
         let level = 100.0 * self.rule.bootstrap.level;
         let together = self.cases().filter(|case| case.judgement.p.is_some()).count();
@@ -88,12 +60,12 @@ impl Verdicts<'_> {
     }
 }
 
-/// `percent` without digits that are rounding.
+/// Rounds `percent` to six decimals to remove floating-point error.
 fn rounded(percent: f64) -> f64 {
     (percent * 1e6).round() / 1e6
 }
 
-/// `40 cases: 1 slower, 38 same, 1 unclear`.
+/// Counts the verdicts of each kind, e.g. `40 cases: 1 slower, 38 same, 1 unclear`.
 pub fn verdict_counts<'a>(cases: impl Iterator<Item = &'a CaseVerdict>) -> String {
     let words: Vec<&str> = cases.map(|case| case.judgement.verdict.word()).collect();
     let count = |word: &str| words.iter().filter(|other| **other == word).count();
@@ -104,9 +76,10 @@ pub fn verdict_counts<'a>(cases: impl Iterator<Item = &'a CaseVerdict>) -> Strin
     format!("{} {noun}: {}", words.len(), if told.is_empty() { "nothing".into() } else { told.join(", ") })
 }
 
-/// A line for each thing that changed, with in how many cases.
+/// Returns one line for each field that changed, with the number of cases in which it did.
 pub(super) fn changed(cases: &[CaseVerdict]) -> Vec<String> {
-    // Values that differ between cases are counted; the explanation of a case shows its own.
+    // If the values differ between cases, only their number is shown; the explanation of a case shows its
+    // own.
     let mut found: BTreeMap<&str, BTreeMap<String, usize>> = BTreeMap::new();
     for change in cases.iter().flat_map(|case| &case.changes) {
         let values = clean(&format!("{} -> {}", change.reference, change.new));
@@ -141,8 +114,8 @@ mod tests {
         VerdictRule { bootstrap: Bootstrap { resamples: 300, ..rule.bootstrap }, ..rule }
     }
 
-    /// The new side and the reference: a case that is the same, one slower, one wrong in one process, one
-    /// that the new driver does not take, one of another precision, and one that is new.
+    /// Returns the new side and the reference, with a case that is the same, one slower, one wrong in one
+    /// process, one that the new driver does not support, one of another precision, and one that is new.
     fn sides() -> [RunFile; 2] {
         let named = |names: &[(&str, f64)]| {
             simulated::run(
@@ -183,7 +156,7 @@ mod tests {
         [new, reference]
     }
 
-    /// `text` with its long decimals cut to six digits: their last ones depend on the machine.
+    /// Cuts long decimals in `text` to six digits, because the last digits depend on the machine.
     fn cut(text: &str) -> String {
         let long = Regex::new(r"\d+\.\d{5,}(e-?\d+)?|\d+e-\d+").unwrap();
         let six = |found: &regex::Captures| format!("{:.5e}", found[0].parse::<f64>().unwrap());

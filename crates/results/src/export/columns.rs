@@ -1,26 +1,26 @@
-//! What a flat row consists of. Everything about a column is in its line here.
+//! Columns of the exported tables. One line here defines everything about a column.
 
-use crate::{Header, Imported, KernelUsed, Row, TimerChoice, Timing, Verification};
+use crate::{Header, Imported, KernelUsed, Row, Tag, TimerChoice, Timing, Verification};
 use portamark_model::workload::Case;
 use portamark_stats::{StopReason, Summary};
 use std::collections::BTreeMap;
 
-/// A value of a column.
+/// Value of one cell of an exported table.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Cell {
-    /// A text.
+    /// UTF-8 text.
     Text(String),
-    /// A whole number.
+    /// 64-bit signed integer.
     Integer(i64),
-    /// A finite number.
+    /// Finite 64-bit floating-point number.
     Number(f64),
-    /// Yes or no.
+    /// True or false.
     Flag(bool),
-    /// Nothing.
+    /// No value.
     Missing,
 }
 
-/// What the values of a column are; each may be missing.
+/// Type of the values of a column; each value may be missing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     /// UTF-8 text.
@@ -34,7 +34,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// The type as Arrow calls it.
+    /// Returns the name of the type in Arrow.
     pub fn arrow(self) -> &'static str {
         match self {
             Kind::Text => "Utf8",
@@ -45,15 +45,15 @@ impl Kind {
     }
 }
 
-/// A column.
+/// Definition of a column of the exported tables.
 pub struct Column {
-    /// Its name; also in the files.
+    /// Name of the column, as in the exported files.
     pub name: &'static str,
-    /// What its values are.
+    /// Type of the values.
     pub kind: Kind,
-    /// What they mean.
+    /// Meaning of the values, as listed in `docs/export.md`.
     pub meaning: &'static str,
-    /// The value of a row.
+    /// Returns the value of a row in a file with the given header.
     pub of: fn(&Header, &Row) -> Cell,
 }
 
@@ -65,17 +65,17 @@ fn maybe<T>(value: Option<T>, cell: impl FnOnce(T) -> Cell) -> Cell {
     value.map_or(Cell::Missing, cell)
 }
 
-/// What Arrow's integers do not hold is left out; no work and no size comes near.
+/// Leaves out what exceeds Arrow's signed 64-bit integers; no real work or size comes near.
 fn integer(value: u64) -> Cell {
     maybe(i64::try_from(value).ok(), Cell::Integer)
 }
 
-/// JSON has no other numbers than finite ones, and the others say nothing.
+/// Leaves out numbers that are not finite: JSON has none, and they carry no information.
 fn number(value: f64) -> Cell {
     if value.is_finite() { Cell::Number(value) } else { Cell::Missing }
 }
 
-/// The pairs as a JSON object, which every reader of tables can take apart.
+/// Returns the pairs as a JSON object, which every reader of tables can parse.
 fn pairs(pairs: &BTreeMap<String, String>) -> Cell {
     if pairs.is_empty() { Cell::Missing } else { text(&serde_json::json!(pairs).to_string()) }
 }
@@ -112,7 +112,7 @@ fn timer(choice: TimerChoice) -> &'static str {
 }
 
 fn stop(reason: StopReason) -> Cell {
-    // The words of the files, whatever they are.
+    // The same words as in result files.
     maybe(serde_json::to_value(reason).ok(), |value| maybe(value.as_str(), text))
 }
 
@@ -122,7 +122,7 @@ macro_rules! columns {
     };
 }
 
-/// All columns in order. New ones are added at the end.
+/// All columns in order. New columns are added at the end.
 pub const COLUMNS: &[Column] = columns! {
     "run" Text "the run, the same in the files of all its devices" |h, _| text(&h.run);
     "suite" Text "name of the suite, or the program whose results were imported" |h, _| text(&h.suite);
@@ -179,7 +179,7 @@ pub const COLUMNS: &[Column] = columns! {
     "worst_ratio" Number "largest error over its bound" |_, r| proof(r, |p| maybe(p.worst_ratio, number));
     "power_w" Number "mean power while the case ran"
         |_, r| maybe(r.telemetry.as_ref().and_then(|t| t.power_w), number);
-    "tags" Text "remarks, joined by `;`" |_, r| if r.tags.is_empty() { Cell::Missing } else { text(&r.tags.join(";")) };
+    "tags" Text "remarks, joined by `;`" |_, r| if r.tags.is_empty() { Cell::Missing } else { text(&r.tags.iter().map(Tag::word).collect::<Vec<_>>().join(";")) };
     "total_s" Number "wall time of the case" |_, r| number(r.spent.total_s);
     "imported_by" Text "the program that measured an imported row" |_, r| imported(r, |i| text(&i.method));
     "imported_version" Text "its version" |_, r| imported(r, |i| maybe(i.version.as_deref(), text));
@@ -250,7 +250,7 @@ mod tests {
         assert_eq!(cell("mean_s", &odd), Cell::Missing);
     }
 
-    /// The table of the documentation as it has to be.
+    /// Returns the table that the documentation has to contain.
     fn documented() -> String {
         let mut table = String::from("| column | type | meaning |\n| --- | --- | --- |\n");
         for Column { name, kind, meaning, .. } in COLUMNS {

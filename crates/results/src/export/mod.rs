@@ -1,4 +1,4 @@
-//! Rows as flat tables: CSV, JSON lines and Parquet. `docs/export.md` has the columns.
+//! Export of rows as flat tables: CSV, JSON Lines and Parquet. `docs/export.md` lists the columns.
 
 mod columns;
 #[cfg(feature = "parquet")]

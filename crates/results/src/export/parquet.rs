@@ -1,4 +1,4 @@
-//! Flat rows as Parquet.
+//! Export of rows as Parquet.
 
 use super::columns::{COLUMNS, Cell, Column, Kind};
 use crate::{Header, Row, RunFile};
@@ -11,13 +11,13 @@ use parquet::schema::types::Type;
 use std::io::{self, Write};
 use std::sync::Arc;
 
-/// Rows of a row group.
+/// Maximum number of rows in a row group.
 const GROUP: usize = 65_536;
 
-/// Writes all rows, every column optional, uncompressed with dictionaries.
+/// Writes all rows as Parquet: every column is optional, uncompressed and dictionary-encoded.
 ///
 /// # Errors
-/// When `out` cannot be written.
+/// Fails if `out` cannot be written.
 pub fn write(runs: &[RunFile], out: impl Write + Send) -> io::Result<()> {
     write_groups(runs, out).map_err(|error| match error {
         ParquetError::External(inner) => io::Error::other(inner),
@@ -85,7 +85,8 @@ fn write_column<W: Write + Send>(
     writer.close()
 }
 
-/// Writes those that are there, and for each cell a level: 1 where it is, 0 where it is missing.
+/// Writes the values that are present, and a definition level for each cell: 1 if it is present, 0 if it is
+/// missing.
 fn values<T: DataType>(
     writer: &mut SerializedColumnWriter<'_>,
     cells: &[Cell],

@@ -1,14 +1,14 @@
-//! Flat rows as text.
+//! Export of rows as CSV and JSON Lines.
 
 use super::columns::{COLUMNS, Cell};
 use crate::RunFile;
 use serde_json::{Map, Value};
 use std::io::{self, Write};
 
-/// Writes a line of names and a line for each row, RFC 4180; what is missing is empty.
+/// Writes CSV (RFC 4180): a line of column names and a line for each row; missing values are empty.
 ///
 /// # Errors
-/// When `out` cannot be written.
+/// Fails if `out` cannot be written.
 pub fn write_csv(runs: &[RunFile], out: impl Write) -> io::Result<()> {
     let mut writer = csv::Writer::from_writer(out);
     writer.write_record(COLUMNS.iter().map(|column| column.name))?;
@@ -27,10 +27,10 @@ pub fn write_csv(runs: &[RunFile], out: impl Write) -> io::Result<()> {
     writer.flush()
 }
 
-/// Writes a flat JSON object for each row, a line each; what is missing is absent.
+/// Writes JSON Lines: a flat JSON object for each row, one per line; missing values are absent.
 ///
 /// # Errors
-/// When `out` cannot be written.
+/// Fails if `out` cannot be written.
 pub fn write_jsonl(runs: &[RunFile], mut out: impl Write) -> io::Result<()> {
     for run in runs {
         for row in &run.rows {

@@ -1,4 +1,4 @@
-//! BabelStream, `--csv`.
+//! Import of BabelStream results, `--csv`.
 
 use super::measured::{Import, Measured, number, told};
 use super::table::Table;
@@ -9,22 +9,23 @@ use std::sync::LazyLock;
 
 const METHOD: &str = "babelstream";
 
-/// How the line of names begins.
+/// Start of the line of column names.
 const NAMES: &str = "function,num_times,n_elements,sizeof,";
 
-/// `Using CUDA device NVIDIA A100`, `Using OpenCL device cpu-haswell`, …: most implementations say it.
+/// Line that names the device, e.g. `Using CUDA device NVIDIA A100` or `Using OpenCL device cpu-haswell`;
+/// most implementations print it.
 static DEVICE: LazyLock<Regex> =
     LazyLock::new(|| Regex::new(r"(?m)^Using (?P<api>\w+) device:? (?P<name>.+)$").expect("a fixed pattern"));
 
 static DRIVER: LazyLock<Regex> =
     LazyLock::new(|| Regex::new(r"(?m)^Driver: (?P<version>.+)$").expect("a fixed pattern"));
 
-/// Whether `text` is of BabelStream.
+/// Returns whether `text` is output of BabelStream.
 pub(super) fn fits(text: &str) -> bool {
     text.lines().any(|line| line.starts_with(NAMES))
 }
 
-/// Reads the table and what stands before it.
+/// Reads the table, and device and driver from the lines before it.
 pub(super) fn read(text: &str) -> Result<Import, String> {
     let mut start = 0;
     let mut before = 0;
@@ -48,7 +49,7 @@ pub(super) fn read(text: &str) -> Result<Import, String> {
         let mut measured = Measured::new(METHOD, &name, value, mean, &row.place("avg_runtime"))?
             .spread(SpreadKind::Range, least, most)
             .of(case(function, elements, size));
-        // The first execution is in none of the three.
+        // BabelStream leaves the first execution out of all three times.
         if let Ok(times) = row.need("num_times")?.parse::<u64>() {
             measured = measured.samples(times.saturating_sub(1));
         }
@@ -63,8 +64,8 @@ pub(super) fn read(text: &str) -> Result<Import, String> {
     Ok(import)
 }
 
-/// The patterns that both have, on arrays of f32: Copy c = a, Mul b = s·c, Add c = a + b, Triad
-/// a = b + s·c. Dot reads two arrays where `read` reads one, and Nstream has no counterpart.
+/// Returns the case of a pattern that both programs have, on arrays of f32: Copy c = a, Mul b = s·c, Add c =
+/// a + b, Triad a = b + s·c. Dot reads two arrays where `read` reads one, and Nstream has no counterpart.
 fn case(function: &str, elements: &str, size: &str) -> Option<Case> {
     let op = match function {
         "Copy" => "copy",

@@ -1,7 +1,9 @@
-//! test-backend-ops of llama.cpp in its mode `perf`, printed to the console or with `--output sql`.
+//! Import of test-backend-ops results (llama.cpp) in its mode `perf`, printed to the console or with
+//! `--output sql`.
 
 use super::measured::{Import, Measured, number, told};
 use crate::imported::{ImportUnit, Statistic};
+use crate::tag::Tag;
 use portamark_model::workload::{Case, DType, MOST_VECTORS, Precision};
 use regex::Regex;
 use std::collections::BTreeMap;
@@ -9,10 +11,10 @@ use std::sync::LazyLock;
 
 const METHOD: &str = "test-backend-ops";
 
-/// The line that every result has in SQL.
+/// Start of the line of each result in SQL output.
 const INSERT: &str = "INSERT INTO test_backend_ops (";
 
-/// Colours of a terminal.
+/// Escape sequences for the colours of a terminal.
 static ESCAPES: LazyLock<Regex> = LazyLock::new(|| regex("\u{1b}\\[[0-9;]*m"));
 
 /// `  MUL_MAT(type_a=f16,…):     114 runs -  8790.98 us/run -  60.13 GFLOP/run -   6.84 TFLOPS`
@@ -20,7 +22,7 @@ static RESULT: LazyLock<Regex> = LazyLock::new(|| {
     regex(r"^\s*(?P<op>\w+)\((?P<params>.*)\):\s+(?P<runs>\d+) runs - +(?P<time>\S+) us/run\b(?P<rest>.*)$")
 });
 
-/// The same of an operation that the backend lacks.
+/// Console line of an operation that the backend does not support.
 static LACKING: LazyLock<Regex> = LazyLock::new(|| regex(r"^\s*(?P<op>\w+)\(.*\):\s+not supported"));
 
 static BACKEND: LazyLock<Regex> = LazyLock::new(|| regex(r"^Backend \d+/\d+:?\s+\(?(?P<name>[^()]+)\)?\s*$"));
@@ -29,17 +31,17 @@ fn regex(pattern: &str) -> Regex {
     Regex::new(pattern).expect("a fixed pattern")
 }
 
-/// What it prints in place of results where nobody asked for the processor by name.
+/// Message that is printed instead of results if the CPU was not requested by name.
 const SKIPPING: &str = "Skipping CPU backend";
 
-/// Whether `text` is of test-backend-ops.
+/// Returns whether `text` is output of test-backend-ops.
 pub(super) fn fits(text: &str) -> bool {
     text.contains(INSERT)
         || text.contains(SKIPPING)
         || (text.contains(" runs - ") && text.contains(" us/run"))
 }
 
-/// Reads either form.
+/// Reads the results in `text`, console or SQL output.
 pub(super) fn read(text: &str) -> Result<Import, String> {
     if text.contains(INSERT) { sql(text) } else { console(text) }
 }
@@ -77,7 +79,7 @@ fn sql(text: &str) -> Result<Import, String> {
     for (at, line) in text.lines().enumerate() {
         let Some(rest) = line.trim_start().strip_prefix(INSERT) else { continue };
         let place = |what: &str| format!("line {}: {what}", at + 1);
-        // Quotes in values are not doubled, so the marks between values are what tells them apart.
+        // Quotes inside values are not escaped, so values are split at the separators between them.
         let parts = rest.split_once(") VALUES ('").and_then(|(names, values)| {
             Some((names, values.trim_end().strip_suffix("');").or(values.trim_end().strip_suffix("')"))?))
         });
@@ -101,7 +103,7 @@ fn sql(text: &str) -> Result<Import, String> {
         let mut measured = result(op, parameters, seconds, &place("time_us"))?
             .library(field("backend_name"))
             .on(field("device_description"), &interface(field("backend_reg_name"), field("backend_name")));
-        // A build outside a checkout does not know of which commit it is.
+        // A build outside a Git checkout does not know its commit.
         if field("build_commit") != "unknown" {
             measured = measured.version(field("build_commit"));
         }
@@ -116,12 +118,13 @@ fn sql(text: &str) -> Result<Import, String> {
     Ok(import)
 }
 
-/// The interface by the name of a backend's kind, or by the backend's own where that is not told.
+/// Returns the interface from the kind of a backend, or from the backend's own name if the kind is not
+/// reported.
 fn interface(kind: &str, backend: &str) -> String {
     if kind.is_empty() { api(backend) } else { kind.to_lowercase() }
 }
 
-/// The interface of a backend called `CUDA0`, `Vulkan1` or `MTL0`.
+/// Returns the interface of a backend called `CUDA0`, `Vulkan1` or `MTL0`.
 fn api(backend: &str) -> String {
     match backend.trim_end_matches(|c: char| c.is_ascii_digit()) {
         "MTL" => "metal".into(),
@@ -129,18 +132,18 @@ fn api(backend: &str) -> String {
     }
 }
 
-/// The time of all runs over their number is a mean.
+/// Creates the result of one operation. Its time is a mean: that of all runs over their number.
 fn result(op: &str, parameters: &str, seconds: f64, place: &str) -> Result<Measured, String> {
     let name = format!("{op}({parameters})");
     let measured = Measured::new(METHOD, &name, (ImportUnit::Seconds, Statistic::Mean), seconds, place)?;
     Ok(match product(op, parameters) {
-        // ggml says what it reads and writes, and not what it sums in.
-        Some(case) => measured.of(Some(case)).tag("accumulator-not-told"),
+        // ggml reports the formats that it reads and writes, but not the one it accumulates in.
+        Some(case) => measured.of(Some(case)).tag(Tag::AccumulatorNotTold),
         None => measured,
     })
 }
 
-/// What each parameter of `MUL_MAT` is where the product is a plain one; `-` where it is a size.
+/// Value that each parameter of `MUL_MAT` has for a plain matrix product; `-` if it may have any value.
 const PLAIN: [(&str, &str); 14] = [
     ("type_a", "-"),
     ("type_b", "f32"),
@@ -158,9 +161,9 @@ const PLAIN: [(&str, &str); 14] = [
     ("pad", "0"),
 ];
 
-/// `MUL_MAT` as a product of portamark. ggml computes Cᵀ = A·Bᵀ with m × k weights A, n × k activations B
-/// in f32, and a result in f32 of n rows: what portamark calls m, n, k and layout `nt` is its n, m, k.
-/// For few rows that is `gemv`.
+/// Returns the case of portamark for a plain `MUL_MAT`. ggml computes Cᵀ = A·Bᵀ with m × k weights A, n × k
+/// activations B in f32, and a result in f32 of n rows: m, n, k of portamark in layout `nt` are n, m, k of
+/// ggml. With few rows the case is a `gemv`.
 fn product(op: &str, parameters: &str) -> Option<Case> {
     if op != "MUL_MAT" {
         return None;

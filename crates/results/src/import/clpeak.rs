@@ -1,4 +1,4 @@
-//! clpeak 2, `--json-file FILE`.
+//! Import of clpeak 2 results: `--json-file FILE`.
 
 use super::json;
 use super::measured::{Import, Measured, measurement, told};
@@ -32,7 +32,7 @@ struct Entry {
     reason: Option<String>,
 }
 
-/// What a unit of clpeak is, and how many of ours. Its bytes and operations are decimal.
+/// Returns the base unit of a clpeak unit and the factor to it. Its prefixes are decimal.
 fn unit(text: &str) -> Option<(ImportUnit, f64)> {
     Some(match text {
         "gflops" => (ImportUnit::FlopRate, 1e9),
@@ -46,13 +46,13 @@ fn unit(text: &str) -> Option<(ImportUnit, f64)> {
     })
 }
 
-/// Whether `text` is of clpeak.
+/// Returns whether `text` is output of clpeak.
 pub(super) fn fits(text: &str) -> bool {
     text.contains("\"clpeak_version\"")
         || (text.contains("\"format_version\"") && text.contains("\"metric\""))
 }
 
-/// Reads a file.
+/// Reads the results in `text`.
 pub(super) fn read(text: &str) -> Result<Import, String> {
     let file: File = json::first(text)?;
     let Some(entries) = &file.entries else {
@@ -75,7 +75,7 @@ pub(super) fn read(text: &str) -> Result<Import, String> {
             continue;
         };
         let place = format!("entries[{at}].value");
-        // What is below its four decimals is written as 0: an idle bus, say, or a lock without cost.
+        // clpeak prints four decimals, so smaller values are 0: an idle bus, say, or a lock without cost.
         if value == 0.0 {
             import.left_out.push(told(&format!("{name}: 0 {}", entry.unit)));
             continue;

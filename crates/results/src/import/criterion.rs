@@ -1,4 +1,4 @@
-//! The folder of criterion, `target/criterion`: for each benchmark its last run.
+//! Import of criterion's folder `target/criterion`: the last run of each benchmark.
 
 use super::json;
 use super::measured::{Import, Measured};
@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 const METHOD: &str = "criterion";
 
-/// Folders below the one that is named, at most: a group, a function, a value, a run.
+/// Maximum depth of folders below the given one: a group, a function, a value, a run.
 const DEEPEST: usize = 8;
 
 #[derive(Debug, Deserialize)]
@@ -21,21 +21,21 @@ struct Benchmark {
     throughput: Value,
 }
 
-/// Iterations of each sample, and its nanoseconds.
+/// Number of iterations of each sample, and its duration in nanoseconds.
 #[derive(Debug, Deserialize)]
 struct Sample {
     iters: Vec<f64>,
     times: Vec<f64>,
 }
 
-/// Whether `folder` holds results of criterion.
+/// Returns whether `folder` holds results of criterion.
 pub(super) fn fits(folder: &Path) -> bool {
     let mut found = Vec::new();
     find(folder, DEEPEST, &mut found);
     !found.is_empty()
 }
 
-/// Reads every run that is called `new` below `folder`.
+/// Reads every run called `new` below `folder`.
 pub(super) fn read(folder: &Path) -> Result<Import> {
     let mut runs = Vec::new();
     find(folder, DEEPEST, &mut runs);
@@ -46,7 +46,7 @@ pub(super) fn read(folder: &Path) -> Result<Import> {
     Ok(import)
 }
 
-/// Folders called `new` with a run in them, in order of their names. Links are not followed.
+/// Collects the folders called `new` that hold a run, sorted by name. Does not follow links.
 fn find(folder: &Path, deeper: usize, found: &mut Vec<PathBuf>) {
     let Ok(entries) = std::fs::read_dir(folder) else { return };
     let mut folders: Vec<PathBuf> = entries
@@ -77,7 +77,7 @@ fn measured(benchmark: &Benchmark, sample: &Sample) -> std::result::Result<Measu
     if sample.iters.len() != sample.times.len() {
         return Err(format!("{} iters and {} times", sample.iters.len(), sample.times.len()));
     }
-    // 0/0 is no number, which is refused at its place.
+    // 0/0 gives NaN, which is rejected as a sample.
     let seconds: Vec<f64> =
         sample.iters.iter().zip(&sample.times).map(|(iters, ns)| ns * 1e-9 / iters).collect();
     let measured =

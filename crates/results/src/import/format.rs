@@ -1,4 +1,4 @@
-//! Which programs' results can be read, and of which a file is.
+//! Formats of other programs' results, and the detection of the format of a file.
 
 use super::measured::Import;
 use super::{
@@ -9,28 +9,28 @@ use portamark_model::error::{Error, Hint, Result};
 use std::fmt;
 use std::path::Path;
 
-/// What a program's results look like.
+/// Format in which a program writes its results.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
-    /// llama-bench, JSON or JSONL.
+    /// llama-bench of llama.cpp, JSON or JSONL.
     LlamaBench,
-    /// llama.cpp's test-backend-ops in its mode `perf`, SQL or console.
+    /// test-backend-ops of llama.cpp in its mode `perf`, SQL or console output.
     TestBackendOps,
     /// nvbench, JSON.
     Nvbench,
     /// clpeak, JSON.
     Clpeak,
-    /// mamf-finder, log.
+    /// mamf-finder, log file.
     MamfFinder,
     /// BabelStream, CSV.
     BabelStream,
     /// Google Benchmark, JSON.
     GoogleBenchmark,
-    /// The folder of criterion.
+    /// criterion, its folder `target/criterion`.
     Criterion,
     /// hyperfine, JSON.
     Hyperfine,
-    /// CSV with named columns.
+    /// CSV with named columns, for any other program.
     Csv,
 }
 
@@ -49,7 +49,7 @@ impl Format {
         Format::Csv,
     ];
 
-    /// The word on the command line.
+    /// Returns the name used on the command line.
     pub fn name(self) -> &'static str {
         match self {
             Format::LlamaBench => "llama-bench",
@@ -65,12 +65,12 @@ impl Format {
         }
     }
 
-    /// Reads the word back.
+    /// Parses the name used on the command line; `None` if it is unknown.
     pub fn parse(name: &str) -> Option<Self> {
         Format::ALL.into_iter().find(|format| format.name() == name)
     }
 
-    /// The formats that `text` looks like.
+    /// Returns the formats that `text` looks like.
     fn of_text(text: &str) -> Vec<Self> {
         Format::ALL.into_iter().filter(|format| format.fits(text)).collect()
     }
@@ -90,7 +90,7 @@ impl Format {
         }
     }
 
-    /// Reads `text`, which is of this format and of no folder.
+    /// Reads `text` in this format. Fails for a format that is a folder.
     pub(super) fn read_text(self, text: &str) -> std::result::Result<Import, String> {
         match self {
             Format::LlamaBench => llama_bench::read(text),
@@ -117,11 +117,11 @@ fn words(formats: &[Format]) -> String {
     formats.iter().map(|format| format.name()).collect::<Vec<_>>().join(", ")
 }
 
-/// Reads the file or folder `path`, of `format` or of the one that it looks like.
+/// Reads the file or folder `path` as `format`, or as the format that it looks like if that is `None`.
 ///
 /// # Errors
-/// When it cannot be read, looks like no format or like several, holds a number that is no
-/// measurement, or no number at all; the error names the place.
+/// Fails if the path cannot be read, looks like none or several of the formats, holds a number that is not a
+/// plausible measurement, or holds no number at all; the error names the place.
 pub fn read(path: &Path, format: Option<Format>) -> Result<(Format, Import)> {
     let (format, import) = match format {
         Some(Format::Criterion) => (Format::Criterion, criterion::read(path)?),

@@ -1,4 +1,4 @@
-//! Google Benchmark, `--benchmark_format=json` or `--benchmark_out=FILE`.
+//! Import of Google Benchmark results, `--benchmark_format=json` or `--benchmark_out=FILE`.
 
 use super::json;
 use super::measured::{Import, Measured, measurement, told};
@@ -14,7 +14,7 @@ struct File {
     benchmarks: Vec<Entry>,
 }
 
-/// Of the context, which also has the name of the host, only this is read.
+/// Context of a run. It also holds the name of the host, so only these fields are read.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct Context {
@@ -46,13 +46,13 @@ struct Entry {
     error_message: Option<Value>,
 }
 
-/// Whether `text` is of Google Benchmark.
+/// Returns whether `text` is output of Google Benchmark.
 pub(super) fn fits(text: &str) -> bool {
     ["\"context\"", "\"benchmarks\"", "\"real_time\""].iter().all(|field| text.contains(field))
 }
 
-/// Reads a file: of a benchmark with repetitions their median, or, where only aggregates were printed,
-/// the median among these.
+/// Reads the results in `text`. A benchmark with repetitions gives their median; if only aggregates were
+/// printed, it gives the median among these.
 pub(super) fn read(text: &str) -> Result<Import, String> {
     let file: File = json::first(text)?;
     let mut import = Import { started: file.context.date.clone(), ..Import::default() };
@@ -61,7 +61,7 @@ pub(super) fn read(text: &str) -> Result<Import, String> {
         if entry.error_occurred {
             let why = entry.error_message.as_ref().and_then(Value::as_str).unwrap_or("an error occurred");
             let left_out = told(&format!("{}: {why}", entry.name));
-            // Each repetition says it again.
+            // Each repetition repeats the message.
             if !import.left_out.contains(&left_out) {
                 import.left_out.push(left_out);
             }
@@ -81,7 +81,7 @@ pub(super) fn read(text: &str) -> Result<Import, String> {
         let measured = match samples.len() {
             0 => aggregate(name, entries())?,
             1 => {
-                // The mean over the iterations of one run, which has no spread.
+                // A single run gives the mean over its iterations, without a spread.
                 let value = (ImportUnit::Seconds, Statistic::Mean);
                 let iterations = entries().find_map(|(_, entry)| entry.iterations);
                 let measured = Measured::new(METHOD, name, value, samples[0], &place)?;
@@ -104,7 +104,7 @@ pub(super) fn read(text: &str) -> Result<Import, String> {
     Ok(import)
 }
 
-/// The median, or else the mean, among the aggregates of a benchmark.
+/// Returns the median, or else the mean, among the aggregates of a benchmark; `None` if there is neither.
 fn aggregate<'a>(
     name: &str,
     entries: impl Iterator<Item = (usize, &'a Entry)>,
@@ -126,7 +126,7 @@ fn aggregate<'a>(
 }
 
 impl Entry {
-    /// The name that repetitions and aggregates of a benchmark share.
+    /// Returns the name that repetitions and aggregates of a benchmark share.
     fn run(&self) -> &str {
         self.run_name.as_deref().unwrap_or(&self.name)
     }

@@ -1,4 +1,4 @@
-//! hyperfine, `--export-json FILE`: times of whole processes.
+//! Import of hyperfine results (`--export-json FILE`): times of whole processes.
 
 use super::json;
 use super::measured::{Import, Measured, told};
@@ -28,17 +28,17 @@ struct Entry {
     parameters: Option<BTreeMap<String, Value>>,
 }
 
-/// Whether `text` is of hyperfine.
+/// Returns whether `text` is output of hyperfine.
 pub(super) fn fits(text: &str) -> bool {
     ["\"results\"", "\"command\"", "\"mean\"", "\"median\""].iter().all(|field| text.contains(field))
 }
 
-/// Reads a file.
+/// Reads the results in `text`.
 pub(super) fn read(text: &str) -> Result<Import, String> {
     let file: File = json::first(text)?;
     let mut import = Import::default();
     for (at, entry) in file.results.iter().enumerate() {
-        // What failed looks fast.
+        // A command that failed looks fast.
         if entry.exit_codes.iter().flatten().any(|code| *code != Some(0)) {
             import.left_out.push(format!("{}: ended with a failure", told(&entry.command)));
             continue;
@@ -55,7 +55,7 @@ pub(super) fn read(text: &str) -> Result<Import, String> {
             }
             Some(times) => Measured::of_samples(METHOD, name, unit, times, &format!("results[{at}].times"))?,
         };
-        // A process is more than the execution of a case, whatever its command is called.
+        // A process does more than execute a case, whatever its command is called.
         measured = measured.of(None);
         for (name, value) in entry.parameters.iter().flatten() {
             let text = value.as_str().map_or_else(|| value.to_string(), str::to_string);

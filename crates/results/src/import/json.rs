@@ -1,10 +1,10 @@
-//! JSON as programs print it: with other lines before and after.
+//! JSON in the output of programs, which print other lines before and after it.
 
 use super::measured::told;
 use serde::de::DeserializeOwned;
 
-/// The first line that begins a JSON value, and how many lines come before it. Drivers and libraries
-/// greet on the same stream.
+/// Returns the text from the first line that starts a JSON value, and the number of lines before it. Drivers
+/// and libraries print messages to the same stream.
 fn beginning(text: &str) -> Option<(&str, usize)> {
     let (mut at, mut before) = (0, 0);
     for line in text.split_inclusive('\n') {
@@ -24,7 +24,7 @@ fn beginning(text: &str) -> Option<(&str, usize)> {
     None
 }
 
-/// The first JSON value of `text`.
+/// Parses the first JSON value in `text`.
 pub(super) fn first<T: DeserializeOwned>(text: &str) -> Result<T, String> {
     let (json, before) = beginning(text).ok_or("there is no JSON in it")?;
     match serde_json::Deserializer::from_str(json).into_iter::<T>().next() {
@@ -34,7 +34,7 @@ pub(super) fn first<T: DeserializeOwned>(text: &str) -> Result<T, String> {
     }
 }
 
-/// The value of every line that begins like an object, with the number of its line.
+/// Parses every line that starts like an object; returns each value with its line number.
 pub(super) fn lines<T: DeserializeOwned>(text: &str) -> Result<Vec<(usize, T)>, String> {
     let objects = text.lines().enumerate().filter(|(_, line)| line.trim_start().starts_with('{'));
     let value = |(at, line): (usize, &str)| {
@@ -43,7 +43,7 @@ pub(super) fn lines<T: DeserializeOwned>(text: &str) -> Result<Vec<(usize, T)>, 
     objects.map(value).collect()
 }
 
-/// serde's words, with the line counted from the beginning of the file and in front.
+/// Returns serde's message after its position, with the line counted from the start of the file.
 fn words(error: &serde_json::Error, before: usize) -> String {
     let text = error.to_string();
     let reason = text.rsplit_once(" at line ").map_or(text.as_str(), |(reason, _)| reason);

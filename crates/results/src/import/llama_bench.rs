@@ -1,4 +1,5 @@
-//! llama-bench of llama.cpp, `-o json` and `-o jsonl`: tokens of a language model per second.
+//! Import of llama-bench results (llama.cpp), `-o json` and `-o jsonl`: tokens of a language model per
+//! second.
 
 use super::json;
 use super::measured::{Import, Measured, measurement};
@@ -9,7 +10,7 @@ use std::collections::BTreeMap;
 
 const METHOD: &str = "llama-bench";
 
-/// One test of one model.
+/// Result of one test of one model.
 #[derive(Debug, Deserialize)]
 struct Entry {
     n_prompt: u64,
@@ -27,7 +28,7 @@ struct Entry {
     rest: BTreeMap<String, Value>,
 }
 
-/// Fields that go elsewhere, or that tell of the machine: `model_filename` is a path.
+/// Fields that are stored elsewhere or identify the machine: `model_filename` is a path.
 const NO_PARAMETERS: [&str; 12] = [
     "build_commit",
     "build_number",
@@ -43,12 +44,12 @@ const NO_PARAMETERS: [&str; 12] = [
     "tensor_buft_overrides",
 ];
 
-/// Whether `text` is of llama-bench.
+/// Returns whether `text` is output of llama-bench.
 pub(super) fn fits(text: &str) -> bool {
     ["avg_ts", "n_prompt", "n_gen"].iter().all(|field| text.contains(field))
 }
 
-/// Reads an array of tests, or a test on each line.
+/// Reads an array of tests, or one test per line.
 pub(super) fn read(text: &str) -> Result<Import, String> {
     if !text.contains("\"avg_ts\":") {
         return Err("its CSV and SQL lack the samples: print with -o json or -o jsonl".into());
@@ -77,7 +78,8 @@ impl Entry {
         }
     }
 
-    /// As llama-bench itself writes it in its tables: `pp512`, `tg128`, `pp512+tg128`, `tg128 @ d4096`.
+    /// Returns the name of the test as llama-bench prints it in its tables: `pp512`, `tg128`, `pp512+tg128`,
+    /// `tg128 @ d4096`.
     fn test(&self) -> String {
         let depth = if self.n_depth == 0 { String::new() } else { format!(" @ d{}", self.n_depth) };
         match (self.n_prompt, self.n_gen) {
@@ -102,7 +104,7 @@ impl Entry {
         };
         // Several cards are one device here: the model is spread over them.
         let (gpu, backends) = (self.field("gpu_info"), self.field("backends"));
-        // The backends are those that were loaded, also one that found no device.
+        // `backends` lists all loaded backends, also one that found no device.
         let (on, api) = if gpu.is_empty() {
             (self.field("cpu_info"), "cpu".to_string())
         } else {

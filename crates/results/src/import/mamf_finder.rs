@@ -1,7 +1,8 @@
-//! The log of mamf-finder: the best matrix products of PyTorch over many shapes.
+//! Import of the log of mamf-finder: the best matrix products of PyTorch over many shapes.
 
 use super::measured::{Import, Measured, number};
 use crate::imported::{ImportUnit, Statistic};
+use crate::tag::Tag;
 use portamark_model::workload::Case;
 use regex::Regex;
 use std::sync::LazyLock;
@@ -21,16 +22,16 @@ fn regex(pattern: &str) -> Regex {
     Regex::new(pattern).expect("a fixed pattern")
 }
 
-/// Version 2 began two days before M, N and K took the order that is usual, so its first logs may mean
-/// another product by them.
+/// Date from which M, N and K are in the usual order. Version 2 is two days older, so its first logs may mean
+/// another product.
 const ORDER_SINCE: &str = "2025-01-06";
 
-/// Whether `text` is of mamf-finder.
+/// Returns whether `text` is a log of mamf-finder.
 pub(super) fn fits(text: &str) -> bool {
     text.contains("Benchmark started on ") && (text.contains("TFLOPS @ ") || text.contains("(median)"))
 }
 
-/// Reads a log.
+/// Reads the log in `text`.
 pub(super) fn read(text: &str) -> Result<Import, String> {
     let after = |mark: &str| {
         text.lines().find_map(|line| line.trim_start_matches(['-', ' ']).strip_prefix(mark)).map(str::trim)
@@ -42,7 +43,7 @@ pub(super) fn read(text: &str) -> Result<Import, String> {
     let device = DEVICE.captures(text).map(|found| found["name"].to_string()).unwrap_or_default();
     let usual_order = version.parse::<u32>().is_ok_and(|version| version >= 2) && begun >= ORDER_SINCE;
     let mut import = Import::default();
-    // In a terminal's text a shape overwrites the one before.
+    // In captured terminal output, each shape overwrites the one before with `\r`.
     for (at, line) in text.lines().enumerate() {
         for line in line.split('\r') {
             let Some(found) = SHAPE.captures(line) else { continue };
@@ -50,7 +51,7 @@ pub(super) fn read(text: &str) -> Result<Import, String> {
             let rate = |what: &str| Ok::<f64, String>(number(&found[what], &place(what))? * 1e12);
             let name = format!("mm {dtype} {}x{}x{} (MxNxK)", &found["m"], &found["n"], &found["k"]);
             let value = (ImportUnit::FlopRate, Statistic::Median);
-            // The slowest is not told, so mean and fastest are no spread.
+            // The slowest time is not reported, so mean and fastest do not make a spread.
             let (mean, fastest) = (rate("mean")?, rate("max")?);
             let mut measured = Measured::new(METHOD, &name, value, rate("median")?, &place("median"))?
                 .version(version)
@@ -62,7 +63,7 @@ pub(super) fn read(text: &str) -> Result<Import, String> {
             if usual_order {
                 let case = product(dtype, &found["m"], &found["n"], &found["k"]);
                 if case.is_some() {
-                    measured = measured.of(case).tag("accumulator-not-told");
+                    measured = measured.of(case).tag(Tag::AccumulatorNotTold);
                 }
             }
             import.measured.push(measured);
@@ -71,8 +72,9 @@ pub(super) fn read(text: &str) -> Result<Import, String> {
     Ok(import)
 }
 
-/// C = A·Bᵀ of an M × K and an N × K matrix, both contiguous, into C of the same format: layout `nt`.
-/// torch._scaled_mm, which float8 runs by, stores float8, and the product of portamark f32.
+/// Returns the case of C = A·Bᵀ for contiguous matrices A (M × K) and B (N × K), with C in the format of the
+/// inputs: layout `nt`. float8 has no case: torch._scaled_mm, which runs it, stores float8, whereas the
+/// product of portamark stores f32.
 fn product(dtype: &str, m: &str, n: &str, k: &str) -> Option<Case> {
     let precision = match dtype {
         "bfloat16" => "bf16.f32",

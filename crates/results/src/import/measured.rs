@@ -1,61 +1,63 @@
-//! A number of another program on its way to a row, and what a number has to be.
+//! Numbers of other programs before they become rows, and the checks that they must pass.
 
 use crate::imported::{ImportUnit, Imported, Spread, SpreadKind, Statistic};
 use crate::provenance::redact;
+use crate::tag::Tag;
 use portamark_model::workload::Case;
 use portamark_stats::Summary;
 use std::collections::BTreeMap;
 
-/// Samples of one number that a row keeps at most; of more only their summary is kept.
+/// Maximum number of samples that a row stores; of more samples it keeps only the summary.
 const MOST_VALUES: usize = 10_000;
 
-/// Characters of a text at most.
+/// Maximum length of a text, in characters.
 const LONGEST_TEXT: usize = 300;
 
-/// Numbers outside are no measurement: 10⁻¹⁸ s is less than light needs for a nanometre, and 10²⁴ a
-/// second is a million times the fastest machine.
+/// Range of plausible measurements, in base units: 10⁻¹⁸ s is less than light needs for a nanometre, and 10²⁴
+/// per second is a million times the fastest machine.
 const PLAUSIBLE: std::ops::RangeInclusive<f64> = 1e-18..=1e24;
 
-/// What the results of a program hold.
+/// Results read from the output of another program.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Import {
-    /// Its numbers, in order.
+    /// Measured numbers, in the order of the output.
     pub measured: Vec<Measured>,
-    /// What has no number, in words.
+    /// Cases without a number, each with the reason in words.
     pub left_out: Vec<String>,
-    /// When it ran, RFC 3339, UTC, where it tells.
+    /// Time at which the program ran, RFC 3339; `None` if the program does not report it.
     pub started: Option<String>,
 }
 
-/// The device of a number, as the program tells it.
+/// Device of a number, as the program reports it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
 pub struct ToldDevice {
-    /// Its name; empty where the program tells none.
+    /// Name of the device; empty if not reported.
     pub name: String,
-    /// The interface that the program reaches it by, e.g. `cuda`; empty where that is not told.
+    /// Interface through which the program uses the device, e.g. `cuda`; empty if not reported.
     pub api: String,
-    /// Version of its driver; empty where that is not told.
+    /// Version of the driver; empty if not reported.
     pub driver_version: String,
 }
 
-/// One number with what belongs to it.
+/// One measured number with its case, device and remarks.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Measured {
-    /// The case of portamark that it is a measurement of, if it is one of exactly that.
+    /// Case of portamark, if the number measures exactly that case; `None` otherwise.
     pub case: Option<Case>,
-    /// On what.
+    /// Device that was measured.
     pub device: ToldDevice,
-    /// What goes into the row.
+    /// Result that goes into the row.
     pub imported: Imported,
-    /// Remarks that qualify it.
-    pub tags: Vec<String>,
+    /// Remarks that qualify the number.
+    pub tags: Vec<Tag>,
 }
 
 impl Measured {
-    /// `value` of `name` by the program `method`. A name that is the key of a case is that case.
+    /// Creates the number `value` that the program `method` reports for `name`. If the name is the key of a
+    /// case, the number is of that case.
     ///
     /// # Errors
-    /// When the value is no measurement; `place` says where it stands.
+    /// Fails if the value is not a plausible measurement; `place` says where it stands.
     pub fn new(
         method: &str,
         name: &str,
@@ -80,11 +82,11 @@ impl Measured {
         Ok(Measured { case, device: ToldDevice::default(), imported, tags: Vec::new() })
     }
 
-    /// The median of `samples` with its 95 % interval, or with their range where they are too few for
-    /// one.
+    /// Creates a number from the median of `samples` with its 95 % confidence interval, or with their range
+    /// if there are too few for one.
     ///
     /// # Errors
-    /// When there is none, or one of them is no measurement.
+    /// Fails if there is no sample, or if one of them is not a plausible measurement.
     pub fn of_samples(
         method: &str,
         name: &str,
@@ -109,57 +111,57 @@ impl Measured {
         Ok(measured)
     }
 
-    /// With the version of the program.
+    /// Sets the version of the program.
     pub fn version(mut self, version: &str) -> Self {
         self.imported.version = Some(plain(version)).filter(|version| !version.is_empty());
         self
     }
 
-    /// With the library or backend that computed.
+    /// Sets the library or backend that computed the result.
     pub fn library(mut self, library: &str) -> Self {
         self.imported.library = Some(told(library)).filter(|library| !library.is_empty());
         self
     }
 
-    /// On the device of that name and interface.
+    /// Sets name and interface of the device.
     pub fn on(mut self, name: &str, api: &str) -> Self {
         self.device.name = told(name);
         self.device.api = told(api);
         self
     }
 
-    /// With the two ends of its spread, if they are numbers.
+    /// Sets the two ends of the spread, if they are finite and in order.
     pub fn spread(mut self, what: SpreadKind, lo: f64, hi: f64) -> Self {
         self.imported.spread = spread(what, lo, hi);
         self
     }
 
-    /// With the number of its samples.
+    /// Sets the number of samples.
     pub fn samples(mut self, samples: u64) -> Self {
         self.imported.samples = Some(samples);
         self
     }
 
-    /// With what else the program says of it.
+    /// Adds a parameter that the program reports.
     pub fn parameter(mut self, name: &str, value: &str) -> Self {
         self.imported.parameters.insert(told(name), told(value));
         self
     }
 
-    /// As a measurement of `case`.
+    /// Sets the case that the number measures; `None` if it measures no case of portamark.
     pub fn of(mut self, case: Option<Case>) -> Self {
         self.case = case;
         self
     }
 
-    /// With a remark.
-    pub fn tag(mut self, tag: &str) -> Self {
-        self.tags.push(tag.into());
+    /// Adds a remark that qualifies the number.
+    pub fn tag(mut self, tag: Tag) -> Self {
+        self.tags.push(tag);
         self
     }
 }
 
-/// `value`, if it can be a time, a rate, or another measurement.
+/// Returns `value` if it is plausible as a time or rate.
 pub(super) fn measurement(value: f64, place: &str) -> Result<f64, String> {
     if PLAUSIBLE.contains(&value) {
         return Ok(value);
@@ -167,7 +169,7 @@ pub(super) fn measurement(value: f64, place: &str) -> Result<f64, String> {
     Err(format!("{place}: {value} is no measurement: it must be a number above 0 of sensible size"))
 }
 
-/// The measurement that `text` says.
+/// Parses `text` as a plausible measurement.
 pub(super) fn number(text: &str, place: &str) -> Result<f64, String> {
     let value = text.trim().parse::<f64>();
     let value = value.map_err(|_| format!("{place}: `{}` is no number", told(text)))?;
@@ -178,7 +180,7 @@ fn spread(what: SpreadKind, lo: f64, hi: f64) -> Option<Spread> {
     (lo.is_finite() && hi.is_finite() && lo <= hi).then_some(Spread { what, lo, hi })
 }
 
-/// `text` on one line, without characters that act on a terminal, and not too long.
+/// Returns `text` on one line, without control characters, and shortened to at most [`LONGEST_TEXT`].
 fn plain(text: &str) -> String {
     let mut out = String::new();
     for word in text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty()) {
@@ -190,9 +192,9 @@ fn plain(text: &str) -> String {
     out.chars().take(LONGEST_TEXT).collect()
 }
 
-/// `text` as [`plain`], without what tells whose machine it was said on.
+/// Returns `text` as [`plain`] does, without anything that identifies the machine or its user.
 pub(super) fn told(text: &str) -> String {
-    // A cut is cheaper before the search for names and paths than after.
+    // Shortening first makes the search for names and paths cheaper.
     let short: String = text.chars().take(4 * LONGEST_TEXT).collect();
     plain(&redact(&plain(&short)))
 }

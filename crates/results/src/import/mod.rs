@@ -1,8 +1,8 @@
-//! Results of other programs, as rows of status `imported`: one file for each program.
+//! Import of results of other programs as rows with the status `imported`, with one module for each program.
 //!
-//! A new one costs a file here and its entry in `format.rs`. It maps a number to a case of portamark
-//! only where inputs, formats, layout and work are the same; otherwise the row keeps the program's own
-//! name, in a key that cannot be taken for a case.
+//! A new program needs a module here and an entry in `format.rs`. The module maps a number to a case of
+//! portamark only if inputs, formats, layout and work are the same; otherwise the row keeps the program's own
+//! name, in a key that cannot be mistaken for a case.
 
 mod babelstream;
 mod backend_ops;

@@ -1,5 +1,5 @@
-//! Comma-separated values with named columns, for what no other format here is of. `docs/import.md`
-//! describes the columns.
+//! Import of comma-separated values with named columns, for programs without their own format here.
+//! `docs/import.md` describes the columns.
 
 use super::measured::{Import, Measured, number, told};
 use super::table::{Table, TableRow};
@@ -7,7 +7,7 @@ use crate::imported::{ImportUnit, SpreadKind, Statistic};
 
 const METHOD: &str = "csv";
 
-/// All columns, those that have to be there first.
+/// All columns with a meaning, the required ones first.
 pub(super) const COLUMNS: [&str; 13] = [
     "case",
     "value",
@@ -25,14 +25,14 @@ pub(super) const COLUMNS: [&str; 13] = [
 ];
 const NEEDED: usize = 3;
 
-/// Whether `text` is such a table.
+/// Returns whether `text` is such a table.
 pub(super) fn fits(text: &str) -> bool {
     let first = text.lines().next().unwrap_or_default().to_lowercase();
     let names: Vec<&str> = first.split(',').map(|name| name.trim().trim_matches('"')).collect();
     COLUMNS[..NEEDED].iter().all(|column| names.contains(column))
 }
 
-/// Reads a table.
+/// Reads the table in `text`.
 pub(super) fn read(text: &str) -> Result<Import, String> {
     let table = Table::read(text, 0)?;
     for (at, column) in COLUMNS.iter().enumerate() {
@@ -74,7 +74,7 @@ fn of_row(table: &Table, row: TableRow) -> Result<Measured, String> {
     Ok(measured)
 }
 
-/// The one of `all` that the cell names, if there is something in it.
+/// Returns the element of `all` that the cell names; `None` if the cell is empty.
 fn word<T: Copy>(
     row: &TableRow,
     column: &str,
@@ -87,7 +87,8 @@ fn word<T: Copy>(
     found.map(Some).ok_or_else(|| format!("{}: `{}` is none of {}", row.place(column), told(text), names()))
 }
 
-/// A unit with or without a decimal prefix: `s`, `us`, `GFLOP/s`, `TOP/s`, `GB/s`, `token/s`.
+/// Parses a unit with or without a decimal prefix, e.g. `s`, `us`, `GFLOP/s`, `TOP/s`, `GB/s`, `token/s`;
+/// returns the unit without prefix and the factor to it.
 fn unit(text: &str) -> Result<(ImportUnit, f64), String> {
     const TIMES: [(&str, f64); 4] = [("s", 1.0), ("ms", 1e-3), ("us", 1e-6), ("ns", 1e-9)];
     const PREFIXES: [(&str, f64); 6] =

@@ -1,8 +1,9 @@
-//! nvbench, `--json FILE`, file version 1.
+//! Import of nvbench results: `--json FILE`, file version 1.
 
 use super::json;
 use super::measured::{Import, Measured, number, told};
 use crate::imported::{ImportUnit, SpreadKind, Statistic};
+use crate::tag::Tag;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 
@@ -57,7 +58,7 @@ struct State {
     skip_reason: String,
 }
 
-/// Numbers are strings here, for JSON's own would lose digits.
+/// Named value. Numbers are strings here because JSON's own numbers would lose digits.
 #[derive(Debug, Deserialize)]
 struct NamedValue {
     name: String,
@@ -70,12 +71,12 @@ struct Summary {
     data: Option<Vec<NamedValue>>,
 }
 
-/// Whether `text` is of nvbench.
+/// Returns whether `text` is output of nvbench.
 pub(super) fn fits(text: &str) -> bool {
     text.contains("\"benchmarks\"") && text.contains("\"states\"") && text.contains("\"nvbench\"")
 }
 
-/// Reads a file.
+/// Reads the results in `text`.
 pub(super) fn read(text: &str) -> Result<Import, String> {
     let file: File = json::first(text)?;
     let devices = file.devices.unwrap_or_default();
@@ -114,8 +115,8 @@ impl State {
         summary.data.iter().flatten().find(|data| data.name == "value").map(|data| data.value.as_str())
     }
 
-    /// The time that answers for the state: the median of cold runs with its quartiles, or their mean,
-    /// or the mean of a batch; none without any.
+    /// Returns the time of the state: the median of cold runs with its quartiles, or else their mean, or else
+    /// the mean of a batch; `None` if there is none of these.
     fn time(&self, name: &str, place: &str) -> Result<Option<Measured>, String> {
         let of = |statistic: Statistic, tag: &str| -> Result<Option<Measured>, String> {
             let Some(text) = self.value(tag) else { return Ok(None) };
@@ -134,8 +135,8 @@ impl State {
         } else {
             let batch = of(Statistic::Mean, "nv/batch/time/gpu/mean")?;
             return Ok(batch.map(|batch| match self.count("nv/batch/sample_size") {
-                Some(samples) => batch.samples(samples).tag("warm"),
-                None => batch.tag("warm"),
+                Some(samples) => batch.samples(samples).tag(Tag::Warm),
+                None => batch.tag(Tag::Warm),
             }));
         };
         Ok(found.map(|measured| match self.count("nv/cold/sample_size") {
@@ -183,11 +184,11 @@ mod tests {
         assert_eq!((median.value, median.statistic, median.samples), (0.002, Statistic::Median, Some(37)));
         let spread = median.spread.unwrap();
         assert_eq!((spread.what, spread.lo, spread.hi), (SpreadKind::Quartiles, 0.001, 0.004));
-        // Of one sample the deviation is no number.
+        // The deviation of a single sample is not a number.
         let mean = only(&file(&[cold[1], ("nv/cold/time/gpu/stdev/relative", "inf")])).imported;
         assert_eq!((mean.value, mean.statistic, mean.spread), (0.003, Statistic::Mean, None));
         let batch = only(&file(&cold[5..]));
-        assert_eq!((batch.imported.value, &batch.tags[..]), (0.0005, &["warm".to_string()][..]));
+        assert_eq!((batch.imported.value, &batch.tags[..]), (0.0005, &[Tag::Warm][..]));
         let nothing = read(&file(&[("nv/cold/time/cpu/mean", "1")])).unwrap();
         assert_eq!((nothing.measured.len(), &*nothing.left_out[0]), (0, "b: no time of the GPU"));
         let error = read(&file(&[("nv/cold/time/gpu/mean", "inf")])).unwrap_err();

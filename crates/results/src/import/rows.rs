@@ -1,27 +1,27 @@
-//! From the numbers of other programs to result files.
+//! Conversion of the numbers of other programs to result files.
 
 use super::measured::{Import, Measured, ToldDevice};
 use crate::TimerReport;
 use crate::provenance::{now, run_id};
-use crate::schema::{End, Header, Outcome, Row, SCHEMA_VERSION, Status};
+use crate::schema::{End, Header, Row, RunOutcome, SCHEMA_VERSION, Status};
 use portamark_model::device::{Capabilities, DeviceType};
 use portamark_model::workload::Case;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// The name of a device that nobody told.
+/// Name of a device if neither the program nor the user gives one.
 const NAMELESS: &str = "device not told";
 
-/// What the user adds to what the programs tell.
+/// Information that the user adds to the results of a program.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct ImportOptions {
-    /// Name of the device, in place of what the program says.
+    /// Name of the device; it replaces the one that the program reports.
     pub device: Option<String>,
-    /// The user's own words.
+    /// Labels that the user gives the results, by name.
     pub labels: BTreeMap<String, String>,
 }
 
-/// The headers and rows of result files, one for each program, version and device, and their closing
-/// lines.
+/// Converts imported numbers to result files, each given by header, rows and closing line: one for each
+/// program, version and device.
 pub fn run_files(import: Import, options: &ImportOptions) -> Vec<(Header, Vec<Row>, End)> {
     let started = import.started.as_deref().and_then(utc).unwrap_or_else(now);
     let mut groups: BTreeMap<(String, Option<String>, ToldDevice), Vec<Measured>> = BTreeMap::new();
@@ -38,13 +38,13 @@ pub fn run_files(import: Import, options: &ImportOptions) -> Vec<(Header, Vec<Ro
         |((method, version, device), measured): ((String, Option<String>, ToldDevice), Vec<Measured>)| {
             let header = header(&method, version.as_deref(), &device, &run, &started, options);
             let rows = rows(measured, &started);
-            let end = End { rows: rows.len() as u64, wall_s: 0.0, outcome: Outcome::Done, energy: None };
+            let end = End { rows: rows.len() as u64, wall_s: 0.0, outcome: RunOutcome::Done, energy: None };
             (header, rows, end)
         };
     groups.into_iter().map(file).collect()
 }
 
-/// A time as programs write it, RFC 3339, to the second in UTC.
+/// Parses a time in RFC 3339, as programs write it; returns it in UTC, to the second.
 fn utc(text: &str) -> Option<String> {
     let time = text.trim().parse::<jiff::Timestamp>().ok()?;
     Some(jiff::Timestamp::from_second(time.as_second()).ok()?.to_string())
@@ -123,7 +123,7 @@ fn rows(mut measured: Vec<Measured>, started: &str) -> Vec<Row> {
     measured.into_iter().map(row).collect()
 }
 
-/// Adds to names that occur several times the parameters in which they differ.
+/// Makes repeated names distinct by adding the parameters in which they differ.
 fn tell_apart(measured: &mut [Measured]) {
     let mut groups: BTreeMap<String, Vec<usize>> = BTreeMap::new();
     for (at, one) in measured.iter().enumerate().filter(|(_, one)| one.case.is_none()) {

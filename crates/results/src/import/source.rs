@@ -1,18 +1,18 @@
-//! Reading a file that another program wrote, whatever it holds.
+//! Reading a file that another program wrote, whatever it contains.
 
 use portamark_model::error::{Error, Result};
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
-/// Larger files are refused, so that a broken one cannot exhaust memory.
+/// Maximum size of a file in bytes. Larger files are rejected, so that a broken one cannot exhaust memory.
 pub(super) const LARGEST_FILE: u64 = 64 << 20;
 
-/// The text of a file in UTF-8, or in the UTF-16 that Windows writes behind a `>`; bytes that are
-/// neither are replaced.
+/// Returns the text of a file in UTF-8, or in the UTF-16 that Windows writes for `>`; invalid bytes are
+/// replaced.
 ///
 /// # Errors
-/// When the file cannot be read or is too large.
+/// Fails if the file cannot be read or is larger than [`LARGEST_FILE`].
 pub(super) fn text(path: &Path) -> Result<String> {
     let file = File::open(path).map_err(|e| Error::io("read", path, e))?;
     let mut bytes = Vec::new();

@@ -1,26 +1,26 @@
-//! Tables of comma-separated values with a line of names, RFC 4180.
+//! Tables of comma-separated values (RFC 4180) with a header line of column names.
 
 use super::measured::told;
 use csv::{ReaderBuilder, StringRecord, Trim};
 
-/// A table as read.
+/// Parsed table, including its column names.
 #[derive(Debug)]
 pub(super) struct Table {
     names: Vec<String>,
     rows: Vec<(u64, StringRecord)>,
 }
 
-/// One line of a table.
+/// Line of a table.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct TableRow<'a> {
     table: &'a Table,
-    /// Its number in the file, from 1.
+    /// Line number in the file, from 1.
     pub line: u64,
     record: &'a StringRecord,
 }
 
 impl Table {
-    /// Reads `text`, before which the file has `before` lines.
+    /// Parses `text`, which is preceded by `before` lines in the file.
     pub(super) fn read(text: &str, before: u64) -> Result<Self, String> {
         let mut reader = ReaderBuilder::new().trim(Trim::All).from_reader(text.as_bytes());
         let words = |error: csv::Error| {
@@ -49,30 +49,30 @@ impl Table {
         Ok(Table { names, rows })
     }
 
-    /// The names of the columns, in lower case.
+    /// Returns the names of the columns, in lower case.
     pub(super) fn names(&self) -> &[String] {
         &self.names
     }
 
-    /// Its lines but for the first.
+    /// Returns all lines except the header line and empty ones.
     pub(super) fn rows(&self) -> impl Iterator<Item = TableRow<'_>> {
         self.rows.iter().map(|(line, record)| TableRow { table: self, line: *line, record })
     }
 }
 
 impl<'a> TableRow<'a> {
-    /// The cell of a column; none where there is no such column or nothing in it.
+    /// Returns the cell of a column; `None` if there is no such column or the cell is empty.
     pub(super) fn get(&self, name: &str) -> Option<&'a str> {
         let at = self.table.names.iter().position(|other| other == name)?;
         self.record.get(at).filter(|cell| !cell.is_empty())
     }
 
-    /// The cell of a column that has to be there.
+    /// Returns the cell of a required column, or an error if it is empty.
     pub(super) fn need(&self, name: &str) -> Result<&'a str, String> {
         self.get(name).ok_or_else(|| format!("{}: nothing is there", self.place(name)))
     }
 
-    /// Where the cell of a column stands, in words.
+    /// Describes where the cell of a column stands, for messages.
     pub(super) fn place(&self, name: &str) -> String {
         format!("line {}, column `{name}`", self.line)
     }

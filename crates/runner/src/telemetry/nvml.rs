@@ -1,24 +1,24 @@
-//! NVIDIA's management library, which comes with the driver and is loaded only where it is there.
+//! Sensors of NVIDIA GPUs, read through NVML, which comes with the driver and is loaded only if present.
 
-use super::sensors::Sensor;
+use super::sensor::Sensor;
 use nvml_wrapper::Nvml;
 use nvml_wrapper::enum_wrappers::device::{Clock, TemperatureSensor};
 use portamark_results::Reading;
 
-/// A card as the library lists it.
+/// A GPU as NVML lists it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Card {
-    /// PCI address, `00000000:65:00.0`.
+    /// PCI address, e.g. `00000000:65:00.0`.
     pub slot: String,
-    /// Name of the product.
+    /// Product name, e.g. `H20`.
     pub name: String,
 }
 
-/// The library, or one that follows a script.
+/// NVML, or a scripted replacement.
 pub enum Library {
-    /// The one of the driver.
+    /// The library that comes with the driver.
     Real(Box<Nvml>),
-    /// Cards and their readings, for tests.
+    /// GPUs with fixed readings, for tests.
     Scripted(Vec<(Card, Reading)>),
 }
 
@@ -34,7 +34,7 @@ impl Library {
                         name: device.name().unwrap_or_default(),
                     })
                 };
-                // A card that cannot be asked keeps its place.
+                // A GPU that cannot be queried keeps its index.
                 let unknown = || Card { slot: String::new(), name: String::new() };
                 (0..nvml.device_count().unwrap_or(0)).map(|i| card(i).unwrap_or_else(unknown)).collect()
             }
@@ -58,17 +58,17 @@ impl Library {
     }
 }
 
-/// One card.
+/// Sensors of one GPU.
 pub struct NvmlSensor {
     library: Library,
     index: usize,
 }
 
 impl NvmlSensor {
-    /// The card at the PCI address `slot`, or the only one called `name`.
+    /// Finds the GPU at the PCI address `slot`, or else the only one called `name`.
     ///
     /// # Errors
-    /// When no card or several could be meant: a reading of another card would be worse than none.
+    /// Fails if no GPU or several match: readings of another GPU would be worse than none.
     pub fn find(library: Library, slot: Option<&str>, name: &str) -> Result<Self, String> {
         let cards = library.cards();
         let at_slot = slot.and_then(|slot| cards.iter().position(|card| same_slot(&card.slot, slot)));
@@ -84,7 +84,7 @@ impl NvmlSensor {
     }
 }
 
-/// Addresses are written with domains of four or eight digits, and in either case.
+/// Whether two PCI addresses are equal. Domains may have four or eight digits, and letters either case.
 fn same_slot(a: &str, b: &str) -> bool {
     let short = |slot: &str| slot.to_lowercase().trim_start_matches('0').to_string();
     !a.is_empty() && short(a) == short(b)
@@ -112,7 +112,7 @@ mod tests {
         Library::Scripted(cards.iter().enumerate().map(card).collect())
     }
 
-    /// The number of the card that is found.
+    /// Returns the index of the GPU that is found.
     fn found(cards: &[(&str, &str)], slot: Option<&str>, name: &str) -> Result<f64, String> {
         NvmlSensor::find(library(cards), slot, name).map(|mut sensor| sensor.read().temperature_c.unwrap())
     }

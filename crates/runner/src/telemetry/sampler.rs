@@ -1,24 +1,25 @@
-//! A thread that looks at the sensors now and then, beside the work of the device.
+//! Background thread that reads the sensors at intervals while the device works.
 
-use super::sensors::Sensor;
+use super::sensor::Sensor;
 use portamark_results::{Energy, Reading, Telemetry};
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-/// Between two looks. Ten a second cost the parent nothing that shows, and the shortest case has two.
+/// Time between two readings. Ten per second have no visible cost for the parent, and even the shortest case
+/// gets two.
 const EVERY: Duration = Duration::from_millis(100);
 
-/// What was read so far.
+/// Everything read so far.
 #[derive(Default)]
 struct Log {
-    /// Since the last [`Sampler::take`].
+    /// Readings since the last [`Sampler::take`].
     readings: Vec<Reading>,
     energy: Meter,
 }
 
-/// Adds up energy: from a counter where there is one, else power over time.
+/// Sums up energy in joules: from a counter if there is one, otherwise from power over time.
 #[derive(Default)]
 struct Meter {
     joules: f64,
@@ -27,14 +28,14 @@ struct Meter {
 }
 
 impl Meter {
-    /// Takes a reading at the time `now` since the start.
+    /// Adds a reading taken at the time `now` since the start.
     fn add(&mut self, now: Duration, reading: Reading) {
         if let Some((then, before)) = self.last {
             if let (Some(a), Some(b)) = (before.energy_j, reading.energy_j) {
                 self.counted = true;
                 self.joules += (b - a).max(0.0);
             } else if let (Some(a), Some(b)) = (before.power_w, reading.power_w) {
-                // The trapezoid between the two.
+                // Trapezoidal rule between the two readings.
                 self.joules += (a + b) / 2.0 * now.saturating_sub(then).as_secs_f64();
             }
         }
@@ -44,7 +45,7 @@ impl Meter {
     }
 }
 
-/// Reads the sensors of one device until it is dropped.
+/// Reads the sensors of one device in a background thread until it is dropped.
 pub struct Sampler {
     source: &'static str,
     log: Arc<Mutex<Log>>,
@@ -53,7 +54,7 @@ pub struct Sampler {
 }
 
 impl Sampler {
-    /// Starts to read `sensor`.
+    /// Starts a thread that reads `sensor`.
     pub fn start(mut sensor: Box<dyn Sensor>) -> Self {
         let (stop, stopped) = channel();
         let log = Arc::new(Mutex::new(Log::default()));
@@ -76,18 +77,18 @@ impl Sampler {
         Sampler { source, log, stop: Some(stop), thread: Some(thread) }
     }
 
-    /// What is read, e.g. `NVML`.
+    /// Returns the name of the source, e.g. `NVML`.
     pub fn source(&self) -> &'static str {
         self.source
     }
 
-    /// What was read since it was last asked; `None` where nothing was.
+    /// Returns the readings since the last call; `None` if there were none.
     pub fn take(&self) -> Option<Telemetry> {
         let readings = std::mem::take(&mut self.log.lock().ok()?.readings);
         Telemetry::of(&readings)
     }
 
-    /// The energy since the start; `None` where no sensor tells energy or power.
+    /// Returns the energy since the start; `None` if no sensor reports energy or power.
     pub fn energy(&self) -> Option<Energy> {
         let log = self.log.lock().ok()?;
         log.energy.last?;
@@ -121,14 +122,14 @@ mod tests {
         }
         assert_eq!((counter.joules, counter.counted), (250.0, true));
         let mut power = Meter::default();
-        // (100 + 200)/2 · 1 s + (200 + 400)/2 · 2 s; what says nothing is passed over.
+        // (100 + 200)/2 · 1 s + (200 + 400)/2 · 2 s; empty readings are skipped.
         for (n, watts) in [(0, Some(100.0)), (1, Some(200.0)), (2, None), (3, Some(400.0))] {
             power.add(second(n), Reading { power_w: watts, ..Reading::default() });
         }
         assert_eq!((power.joules, power.counted), (750.0, false));
     }
 
-    /// Tells how often it was read, as its temperature.
+    /// Reports the number of reads so far as its temperature.
     struct Counting(f64);
 
     impl Sensor for Counting {

@@ -1,26 +1,18 @@
-//! Which sensors a device has.
+//! Selection of the sensors of a device.
 
+use super::sensor::Sensor;
 use super::sysfs::{Cpu, GpuFolder};
 use portamark_model::device::Capabilities;
-use portamark_results::Reading;
 use std::path::Path;
 
 /// PCI vendor id of NVIDIA.
 const NVIDIA: u32 = 0x10de;
 
-/// Sensors of one device.
-pub trait Sensor: Send {
-    /// What is read, e.g. `NVML`.
-    fn source(&self) -> &'static str;
-
-    /// Reads them; never fails, since what cannot be read is none.
-    fn read(&mut self) -> Reading;
-}
-
-/// The sensors of `device`, at the PCI address `slot` if that is known, with the files under `root`.
+/// Returns the sensors of `device`. `slot` is its PCI address, if known; `root` is the folder under which
+/// `sys` is found.
 ///
 /// # Errors
-/// The reason why there are none, in words that tell nothing of whose machine it is.
+/// Returns the reason if there are no sensors, without anything that identifies the machine's owner.
 pub fn sensor_of(device: &Capabilities, slot: Option<&str>, root: &Path) -> Result<Box<dyn Sensor>, String> {
     let mut sensor: Box<dyn Sensor> = if device.is_software() {
         Box::new(Cpu::at(root))

@@ -1,8 +1,8 @@
-//! Sensors that the Linux kernel shows as files: hwmon of the drivers amdgpu, i915 and xe, and the
-//! processor's frequency and energy. Units are those of the kernel's documentation of hwmon: Hz,
-//! microwatts, millidegrees, microjoules.
+//! Sensors that the Linux kernel exposes as files: hwmon of the drivers amdgpu, i915 and xe, and the CPU's
+//! frequency and energy. Units follow the kernel's hwmon documentation: Hz, microwatts, millidegrees,
+//! microjoules.
 
-use super::sensors::Sensor;
+use super::sensor::Sensor;
 use portamark_results::Reading;
 use std::path::{Path, PathBuf};
 
@@ -10,7 +10,7 @@ fn number(path: &Path) -> Option<f64> {
     std::fs::read_to_string(path).ok()?.trim().parse().ok().filter(|value: &f64| value.is_finite())
 }
 
-/// The folders in `folder` whose names begin with `prefix`, sorted.
+/// Returns the folders in `folder` whose names begin with `prefix`, sorted.
 fn folders(folder: &Path, prefix: &str) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
     let named = |entry: &std::fs::DirEntry| entry.file_name().to_string_lossy().starts_with(prefix);
@@ -19,12 +19,12 @@ fn folders(folder: &Path, prefix: &str) -> Vec<PathBuf> {
     found
 }
 
-/// The first of `names` under `folder` that is a number.
+/// Returns the number in the first of the files `names` under `folder` that holds one.
 fn first(folder: &Path, names: &[&str]) -> Option<f64> {
     names.iter().find_map(|name| number(&folder.join(name)))
 }
 
-/// A graphics card's folder under `/sys/bus/pci/devices`.
+/// Sensors of one GPU, in its folder under `/sys/bus/pci/devices`.
 #[derive(Debug)]
 pub struct GpuFolder {
     folder: PathBuf,
@@ -32,13 +32,13 @@ pub struct GpuFolder {
 }
 
 impl GpuFolder {
-    /// The card at the PCI address `slot`, or the only one with these ids.
+    /// Finds the GPU at the PCI address `slot`, or else the only one with these vendor and device ids.
     ///
     /// # Errors
-    /// When no card or several could be meant.
+    /// Fails if no GPU or several match.
     pub fn find(root: &Path, slot: Option<&str>, vendor: u32, device: u32) -> Result<Self, String> {
         let pci = root.join("sys/bus/pci/devices");
-        // A slot is a name and not a path.
+        // A slot must be a file name, not a path.
         let at_slot = slot.filter(|slot| !slot.is_empty() && !slot.contains(['/', '\\']));
         let folder = match at_slot.map(|slot| pci.join(slot.to_lowercase())).filter(|path| path.is_dir()) {
             Some(folder) => folder,
@@ -61,7 +61,7 @@ impl GpuFolder {
         Ok(GpuFolder { folder, hwmon })
     }
 
-    /// The clock where hwmon does not tell it: i915 and xe show it beside, in MHz.
+    /// Returns the clock in Hz if hwmon does not report it: i915 and xe expose it in other files, in MHz.
     fn intel_clock_hz(&self) -> Option<f64> {
         let card = folders(&self.folder.join("drm"), "card").into_iter().next();
         let names = ["gt_act_freq_mhz", "gt/gt0/rps_act_freq_mhz"];
@@ -88,21 +88,21 @@ impl Sensor for GpuFolder {
     }
 }
 
-/// The processor, on which software devices compute.
+/// Sensors of the CPU, on which software devices run.
 #[derive(Debug)]
 pub struct Cpu {
-    /// `scaling_cur_freq` of each core.
+    /// File `scaling_cur_freq` of each core, in kHz.
     cores: Vec<PathBuf>,
-    /// Energy counters of the packages, for those who may read them.
+    /// Folders of the packages' energy counters, if they are readable.
     packages: Vec<PathBuf>,
-    /// hwmon of the processor.
+    /// hwmon folder of the CPU; `None` if there is none.
     hwmon: Option<PathBuf>,
-    /// What each package's counter said last, and how often it began anew, in joules.
+    /// Last value of each package's counter, and the sum of its wrap-arounds, both in joules.
     counted: Vec<(f64, f64)>,
 }
 
 impl Cpu {
-    /// The processor of the machine with the files under `root`.
+    /// Finds the sensors of the CPU in the files under `root`.
     pub fn at(root: &Path) -> Self {
         let cores = folders(&root.join("sys/devices/system/cpu"), "cpu")
             .iter()
@@ -125,7 +125,7 @@ impl Cpu {
         Cpu { cores, packages, hwmon, counted }
     }
 
-    /// Joules of all packages together; a counter that wraps goes on.
+    /// Returns the energy counter of all packages together, in joules, corrected for wrap-around.
     fn energy_j(&mut self) -> Option<f64> {
         let mut sum = None;
         for (package, (last, wraps)) in self.packages.iter().zip(&mut self.counted) {
@@ -162,7 +162,7 @@ impl Sensor for Cpu {
 mod tests {
     use super::*;
 
-    /// A machine with these files.
+    /// Creates a file system with these files.
     fn machine(files: &[(&str, &str)]) -> tempfile::TempDir {
         let root = tempfile::tempdir().unwrap();
         for (path, text) in files {
@@ -209,7 +209,7 @@ mod tests {
         let found = |slot| GpuFolder::find(root.path(), slot, 0x1002, 0x744c).map(|gpu| gpu.folder);
         assert_eq!(found(None).unwrap_err(), "there are 2 cards of that kind");
         assert!(found(Some("0000:83:00.0")).unwrap().ends_with("0000:83:00.0"));
-        // What is no name of a slot is not followed.
+        // A value that is not a slot name is ignored.
         assert_eq!(found(Some("../../..")).unwrap_err(), "there are 2 cards of that kind");
     }
 

@@ -2,7 +2,7 @@
 device of a plug-in that registers itself with `_register`.
 
 STANDIN_OPS tells what goes wrong with operators on that device, e.g. `matmul=lacks,softmax=falls`:
-`lacks` raises as a missing kernel does, `falls` warns and computes on the processor, `cpu` leaves
+`lacks` raises as a missing kernel does, `falls` warns and computes on the CPU, `cpu` leaves
 the result there without a word.
 """
 

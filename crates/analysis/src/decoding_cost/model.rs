@@ -1,43 +1,43 @@
-//! What decoding costs: work of one token and price of a million, by the model of the Step-3 report.
+//! Cost of decoding: work of one token and price of a million tokens, by the model of the Step-3 report.
 //!
-//! Source: "Step-3 is Large yet Affordable: Model-system Co-design for Cost-effective Decoding",
-//! arXiv 2507.19427, tables 2 to 4 and section 3. Communication, embeddings, the choice of experts and
-//! the head are left out; attention and feed-forward network may run on different hardware.
+//! Source: "Step-3 is Large yet Affordable: Model-system Co-design for Cost-effective Decoding", arXiv
+//! 2507.19427, tables 2 to 4 and section 3. Communication, embeddings, expert routing and the LM head are not
+//! counted; attention and feed-forward network may run on different hardware.
 
 use portamark_model::catalog::{AttentionLayers, Model, Role};
 use serde::Serialize;
 
-/// How work is counted where people count differently.
+/// Convention for counting work where conventions differ.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Counting {
-    /// As the report does: over a latent cache, values are counted at the width of keys.
+    /// The report's convention: for a latent KV cache, values are counted at the width of keys.
     Paper,
-    /// Every multiplication and addition that is made.
+    /// Every multiplication and addition that is carried out.
     Exact,
 }
 
-/// How wide the elements of the cache are.
+/// Size of the elements of the KV cache.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct CacheFormat {
-    /// Bytes of an element.
+    /// Bytes per element.
     pub bytes: f64,
-    /// Bytes of an element in layers of full attention of models that also have limited or linear
-    /// attention: the report takes two there.
+    /// Bytes per element in the full-attention layers of models that also have chunked or linear attention:
+    /// the report uses two bytes there.
     pub full_bytes: f64,
 }
 
 impl CacheFormat {
-    /// The report's: one byte, two in the full layers of mixed models.
+    /// The report's format: one byte, and two in the full-attention layers of mixed models.
     pub const PAPER: CacheFormat = CacheFormat { bytes: 1.0, full_bytes: 2.0 };
 }
 
 /// Work of decoding one token at the end of a context.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct DecodingWork {
-    /// Bytes of the cache that are read.
+    /// Bytes read from the KV cache.
     pub cache_bytes: f64,
-    /// FLOP of attention itself.
+    /// FLOP of the attention kernel itself, without projections.
     pub attention_flop: f64,
     /// FLOP of the projections before and after attention.
     pub projection_flop: f64,
@@ -45,11 +45,11 @@ pub struct DecodingWork {
     pub feed_forward_flop: f64,
 }
 
-/// Operations per element of the state of linear attention: fitted to the report's table.
+/// FLOP per element of the state of linear attention, fitted to the report's table.
 const LINEAR_FLOP: f64 = 10.0;
 
 impl DecodingWork {
-    /// Work of one token of `model` after `context` tokens.
+    /// Computes the work of one token of `model` after `context` tokens.
     pub fn of(model: &Model, context: u64, counting: Counting, format: CacheFormat) -> Self {
         let layers: Vec<&AttentionLayers> = model.decoding_attention().collect();
         let limited = |a: &AttentionLayers| a.chunk.is_some() || a.linear_state;
@@ -78,19 +78,19 @@ impl DecodingWork {
         work
     }
 
-    /// FLOP of attention for each byte of the cache; of a model of one kind of layers it does not depend on
-    /// the context.
+    /// Returns the FLOP of attention per byte of KV cache; for a model with one kind of layer it does not
+    /// depend on the context.
     pub fn intensity(&self) -> f64 {
         self.attention_flop / self.cache_bytes
     }
 }
 
-/// Bytes read and FLOP of one token in one layer.
+/// Returns the bytes read and the FLOP of one token in one layer.
 fn step(attention: &AttentionLayers, context: u64, counting: Counting, bytes: f64) -> (f64, f64) {
     let [heads, kv_heads] = [attention.q_heads, attention.kv_heads].map(|n| n as f64);
     let [d_qk, d_v] = [attention.d_qk, attention.d_v].map(|n| n as f64);
     if attention.linear_state {
-        // The state is kept in f32, read and written.
+        // The state is stored in f32 and is both read and written.
         let state = heads * d_qk * d_v;
         return (2.0 * 4.0 * state, LINEAR_FLOP * state);
     }
@@ -103,28 +103,28 @@ fn step(attention: &AttentionLayers, context: u64, counting: Counting, bytes: f6
     (kv_heads * width * keys * bytes, 2.0 * heads * (d_qk + value_width) * keys)
 }
 
-/// How heads share keys and values.
+/// Kind of attention: how query heads share key and value heads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub enum AttentionKind {
-    /// A key and a value head for each query head.
+    /// One key and one value head per query head.
     #[serde(rename = "MHA")]
     MultiHead,
-    /// Groups of query heads share a key and a value head.
+    /// One key and one value head per group of query heads.
     #[serde(rename = "GQA")]
     GroupedQuery,
-    /// One key and one value head.
+    /// One key and one value head for all query heads.
     #[serde(rename = "MQA")]
     MultiQuery,
-    /// One latent that is key and value of all heads.
+    /// One latent vector that serves as key and value of all heads.
     #[serde(rename = "MLA")]
     Latent,
-    /// One wide key and value head, queries through a low rank.
+    /// One wide key and value head; queries go through a low-rank projection.
     #[serde(rename = "MFA")]
     Factorized,
 }
 
 impl AttentionKind {
-    /// All, in the order of the history.
+    /// All kinds, in historical order.
     pub const ALL: [AttentionKind; 5] = [
         AttentionKind::MultiHead,
         AttentionKind::GroupedQuery,
@@ -133,7 +133,8 @@ impl AttentionKind {
         AttentionKind::Factorized,
     ];
 
-    /// The kind of the layers of `model` that look at all of the context.
+    /// Returns the kind of the layers of `model` that attend to the whole context; `None` if it has no
+    /// attention when decoding.
     pub fn of(model: &Model) -> Option<Self> {
         let attention = full_layers(model)?;
         Some(if attention.kv_shared {
@@ -149,7 +150,7 @@ impl AttentionKind {
         })
     }
 
-    /// Its usual letters.
+    /// Returns the usual abbreviation, e.g. `GQA`.
     pub fn letters(self) -> &'static str {
         match self {
             AttentionKind::MultiHead => "MHA",
@@ -160,7 +161,8 @@ impl AttentionKind {
         }
     }
 
-    /// FLOP per byte of the cache, for q query and kv key heads and b bytes an element.
+    /// Returns the formula for FLOP per byte of KV cache, with q query heads, kv key heads and b bytes per
+    /// element.
     pub fn formula(self, counting: Counting) -> &'static str {
         match (self, counting) {
             (AttentionKind::MultiHead, _) => "2/b",
@@ -172,35 +174,35 @@ impl AttentionKind {
     }
 }
 
-/// The layers of `model` whose tokens see all of the context; of a model without such the first.
+/// Returns the layers of `model` that attend to the whole context; if there are none, the first ones.
 fn full_layers(model: &Model) -> Option<&AttentionLayers> {
     let sees_all = |a: &&AttentionLayers| a.window.is_none() && a.chunk.is_none() && !a.linear_state;
     model.decoding_attention().find(sees_all).or_else(|| model.decoding_attention().next())
 }
 
-/// FLOP per byte of the cache in the layers of `model` that look at all of the context, with elements of
-/// `bytes`.
+/// Returns the FLOP per byte of KV cache in the layers of `model` that attend to the whole context, with
+/// `bytes` per element.
 pub fn layer_intensity(model: &Model, counting: Counting, bytes: f64) -> Option<f64> {
     let (cache, flop) = step(full_layers(model)?, 1, counting, bytes);
     Some(flop / cache)
 }
 
-/// What an hour of an accelerator costs and what it can do at its peak.
+/// Price per hour and peak rates of an accelerator.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct PricedHardware {
-    /// Its name.
+    /// Name of the accelerator.
     pub name: String,
-    /// Price of an hour, in the currency that the outcome is to have.
+    /// Price per hour, in the currency of all resulting costs.
     pub per_hour: f64,
-    /// Peak FLOP/s in the format that is computed in.
+    /// Peak FLOP/s in the number format used for the computation.
     pub flop_rate: f64,
-    /// Peak bytes per second.
+    /// Peak memory bandwidth in bytes per second.
     pub byte_rate: f64,
 }
 
 impl PricedHardware {
-    /// Table 4 of the report: dollars per hour, FP8 where the hardware has it and BF16 elsewhere. The
-    /// price of the last is scaled by the report from that of the A800, since none is published.
+    /// Returns table 4 of the report: dollars per hour, FP8 peaks where the hardware has FP8 and BF16 peaks
+    /// elsewhere. No price is published for the last entry; the report scales it from that of the A800.
     pub fn paper() -> Vec<PricedHardware> {
         [
             ("H800", 2.0, 1.98e15, 3.35e12),
@@ -217,42 +219,42 @@ impl PricedHardware {
         .into()
     }
 
-    /// FLOP/B above which arithmetic binds.
+    /// Returns the ridge point in FLOP/B, above which arithmetic is the limit.
     pub fn ridge(&self) -> f64 {
         self.flop_rate / self.byte_rate
     }
 
-    /// Price of a second.
+    /// Returns the price per second.
     fn per_second(&self) -> f64 {
         self.per_hour / 3600.0
     }
 
-    /// Price of attention with its projections for a million tokens: the cache's bytes and attention's
-    /// FLOP go on side by side, the projections come after.
+    /// Returns the price of attention and its projections for a million tokens: reading the KV cache overlaps
+    /// with the FLOP of attention; the projections come after.
     pub fn attention_cost(&self, work: &DecodingWork) -> f64 {
         let core = (work.attention_flop / self.flop_rate).max(work.cache_bytes / self.byte_rate);
         1e6 * self.per_second() * (core + work.projection_flop / self.flop_rate)
     }
 
-    /// Price of the feed-forward networks for a million tokens: batches are so large that weights cost
-    /// nothing.
+    /// Returns the price of the feed-forward networks for a million tokens. Batches are assumed so large that
+    /// reading weights costs nothing.
     pub fn feed_forward_cost(&self, work: &DecodingWork) -> f64 {
         1e6 * self.per_second() * work.feed_forward_flop / self.flop_rate
     }
 }
 
-/// Price of a million tokens with attention and feed-forward network each where they are cheapest.
+/// Price of a million tokens if attention and feed-forward network each run where they are cheapest.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Disaggregated<'a> {
-    /// Where attention is cheapest.
+    /// Hardware where attention is cheapest.
     pub attention: &'a PricedHardware,
-    /// Where the feed-forward network is cheapest.
+    /// Hardware where the feed-forward network is cheapest.
     pub feed_forward: &'a PricedHardware,
-    /// The sum of both prices.
+    /// Sum of both prices, per million tokens.
     pub cost: f64,
 }
 
-/// The cheapest pair among `hardware`; none when it is empty.
+/// Returns the cheapest pair among `hardware`; `None` if it is empty.
 pub fn disaggregated<'a>(work: &DecodingWork, hardware: &'a [PricedHardware]) -> Option<Disaggregated<'a>> {
     let cheapest = |cost: fn(&PricedHardware, &DecodingWork) -> f64| {
         hardware.iter().min_by(|a, b| cost(a, work).total_cmp(&cost(b, work)))
@@ -341,7 +343,7 @@ mod tests {
 
     #[test]
     fn each_kind_of_attention_has_the_intensity_of_its_formula() {
-        // q, kv and whether the value's width counts in the key's are those of shapes.md; b = 1 byte.
+        // q, kv and whether the value's width is part of the key's are from shapes.md; b = 1 byte.
         for (name, kind, intensity) in [
             ("Phi-3-mini-4k", "MHA", 2.0),
             ("Llama-3.1-8B", "GQA", 2.0 * 32.0 / 8.0),
@@ -353,7 +355,7 @@ mod tests {
             assert_eq!(AttentionKind::of(model).map(AttentionKind::letters), Some(kind), "{name}");
             let found = layer_intensity(model, Counting::Paper, 1.0).unwrap();
             assert!((found - intensity).abs() < 1e-9, "{name}: {found}");
-            // Two bytes halve it.
+            // With two bytes per element it is half as high.
             assert!((layer_intensity(model, Counting::Paper, 2.0).unwrap() - found / 2.0).abs() < 1e-9);
         }
         let latent = Models::embedded().find("DeepSeek-V3").unwrap();

@@ -11,22 +11,22 @@ use portamark_runner::{Found, Settings};
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// Cases, devices and executor.
+/// Options that choose cases, devices and the executor.
 #[derive(Debug, Clone, clap::Args)]
-pub struct Subject {
-    /// Suite: quick, standard, full, a model (`"model:llama-3.1-8b b1,8 c4096 tp2 q4_0 decode"`), or a
+pub struct Selection {
+    /// Suite to run: quick, standard, full, a model (`"model:llama-3.1-8b b1,8 c4096 tp2 q4_0 decode"`), or a
     /// TOML file.
     #[arg(default_value = "quick")]
     pub(in crate::cli) suite: String,
-    /// Of a model: run each layer as one chain of dispatches too, which `project` holds against the sum of
-    /// its parts.
+    /// Also run each layer of a model as one chain of dispatches, to check the sum of parts that `project`
+    /// computes.
     #[arg(long)]
     pub(in crate::cli) chain: bool,
-    /// Device: its number, part of its name, or `all`; or one of a foreign runtime, e.g. `torch:cuda`,
-    /// `numpy`, `onnx:CANN`; or `browser`. May be given several times.
+    /// Select a device by number, part of its name, or `all`; one of a foreign runtime, e.g. `torch:cuda`,
+    /// `numpy`, `onnx:CANN`; or `browser`. Can be repeated.
     #[arg(short, long, value_name = "DEVICE", default_value = "0")]
     pub(in crate::cli) device: Vec<String>,
-    /// Only cases whose key matches: text, a glob with `*`, or a regular expression `/…/`.
+    /// Select the cases whose key matches: text, a glob with `*`, or a regular expression `/…/`.
     #[arg(short = 'k', long, value_name = "PATTERN")]
     pub(in crate::cli) filter: Vec<String>,
     /// Replace m of matrix products: a list `256,512` or a range `256:4096:*2`.
@@ -38,29 +38,29 @@ pub struct Subject {
     /// Replace k of matrix products.
     #[arg(long, value_name = "LIST")]
     pub(in crate::cli) k: Option<String>,
-    /// Deadline of one message to the executor.
+    /// Set the timeout of each message to the executor.
     #[arg(long, value_name = "TIME", value_parser = parse_time, default_value = "60s")]
     pub(in crate::cli) timeout: Duration,
-    /// Memory that one case may hold, e.g. 500MB or 16GB; without this 80% of a card's, or half of
-    /// the host's where the device computes in that.
+    /// Limit the memory of one case, e.g. 500MB or 16GB [default: 80% of device memory, or half of host
+    /// memory where the device uses that].
     #[arg(long, value_name = "SIZE", value_parser = parse_bytes)]
     pub(in crate::cli) memory: Option<u64>,
-    /// Seed of inputs and of the elements that are verified.
+    /// Set the seed of the inputs and of the choice of verified elements.
     #[arg(long, default_value_t = 1)]
     pub(in crate::cli) seed: u32,
-    /// What the elements of inputs are drawn from: uniform, normal, zeros or sparse (two of each four
-    /// are zero). Power, and so the clock, can depend on it.
+    /// Draw input elements from this distribution: uniform, normal, zeros or sparse (two of every four are
+    /// zero). Power draw, and so the clock, can depend on it.
     #[arg(long, value_name = "DISTRIBUTION", default_value_t = Distribution::Uniform)]
     pub(in crate::cli) dist: Distribution,
-    /// Read kernel texts from this folder instead of the built-in ones.
+    /// Read kernel sources from this folder instead of the built-in ones.
     #[arg(long, value_name = "DIR")]
     pub(in crate::cli) kernels: Option<PathBuf>,
     #[command(flatten)]
     pub(in crate::cli) executors: ExecutorFlags,
 }
 
-impl Subject {
-    /// The suite with other sizes.
+impl Selection {
+    /// Returns the suite with its sizes replaced.
     pub(in crate::cli) fn suite(&self) -> Result<Suite> {
         let mut suite = match (self.chain, self.suite.starts_with(MODEL_PREFIX)) {
             (false, _) => Suite::resolve(&self.suite)?,
@@ -85,29 +85,29 @@ impl Subject {
         Ok(suite)
     }
 
-    /// The cases: the suite with other sizes, filtered.
+    /// Returns the cases of the suite with its sizes replaced, filtered.
     pub(in crate::cli) fn cases(&self) -> Result<Suite> {
         let suite = self.suite()?;
         let patterns = self.patterns()?;
         Ok(if patterns.is_empty() { suite } else { suite.filtered(&patterns)? })
     }
 
-    /// The devices that `-d` names.
+    /// Returns the devices named by `-d`.
     pub(in crate::cli) fn places(&self) -> Result<Found> {
         Ok(self.executors.resolve()?.find(&self.device, &Talk)?)
     }
 
-    /// What `-k` says.
+    /// Returns the patterns of `-k`.
     pub(in crate::cli) fn patterns(&self) -> Result<Vec<Pattern>> {
         Ok(self.filter.iter().map(|p| Pattern::parse(p)).collect::<Result<_, _>>()?)
     }
 
-    /// Where kernel texts come from.
+    /// Returns the folder or built-in set of kernel sources.
     pub(in crate::cli) fn source(&self) -> KernelSource {
         self.kernels.as_ref().map_or_else(KernelSource::embedded, KernelSource::folder)
     }
 
-    /// What of the method the flags set; the rest is as by default.
+    /// Returns the settings of the method that the flags change from their defaults.
     pub(in crate::cli) fn settings(&self) -> Settings {
         Settings {
             seed: self.seed,

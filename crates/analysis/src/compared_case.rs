@@ -1,17 +1,17 @@
-//! What is compared: a case with the rows of both sides, or one variant of it.
+//! Compared cases: a case with the rows of both sides, or one kernel variant of it.
 
+use super::case_verdict::{CaseVerdict, Difference, variant};
 use super::changes::{Rows, changes};
 use super::matchup::DevicePair;
-use super::sensitivity::distribution;
 use super::verdict::{Absence, Judgement, Side, VerdictRule};
-use super::verdicts::{CaseVerdict, Difference};
+use portamark_model::workload::{Case, Parameter, Parameters};
 use portamark_results::{Cache, Row, RunFile, Status, TimerChoice};
 use portamark_stats::{geometric_mean, median_of_unsorted};
 use std::collections::{BTreeSet, HashMap};
 
-/// What is compared: a case, or one variant of it, with its rows.
+/// Case to be compared, or one kernel variant of it, with the rows of both sides.
 #[derive(Debug, Clone)]
-pub(super) struct Subject<'a> {
+pub(super) struct ComparedCase<'a> {
     case: &'a str,
     reference_case: Option<&'a str>,
     variant: Option<String>,
@@ -19,20 +19,16 @@ pub(super) struct Subject<'a> {
     reference: Vec<(&'a RunFile, &'a Row)>,
 }
 
-/// Text of the variant of a row; empty where there is none.
-pub(super) fn variant(row: &Row) -> String {
-    row.kernel.as_ref().map_or(String::new(), |kernel| kernel.variant.to_string())
-}
-
-/// Every case that a side has a row of, in the order of the reference and then of what only the new
-/// side has; each variant by itself where that is asked for, or where a side has several of a case.
-pub(super) fn subjects<'a>(pair: &DevicePair<'a>, by_variant: bool) -> Vec<Subject<'a>> {
+/// Returns every case that either side has a row of, in the order of the reference, followed by the cases
+/// that only the new side has. Kernel variants are separate entries if requested, or if a side has several of
+/// a case.
+pub(super) fn compared_cases<'a>(pair: &DevicePair<'a>, by_variant: bool) -> Vec<ComparedCase<'a>> {
     type Side<'a> = HashMap<&'a str, Vec<(&'a RunFile, &'a Row)>>;
     let mut order: Vec<&str> = Vec::new();
     let mut sides: [Side; 2] = Default::default();
     for (side, files) in sides.iter_mut().zip([&pair.reference, &pair.new]) {
         for (file, row) in files.iter().flat_map(|file| file.rows.iter().map(move |row| (*file, row))) {
-            // Rows of other programs are shown beside and make no case of their own.
+            // Imported rows are only shown beside and make no case of their own.
             if row.imported.is_none() {
                 order.push(&row.case);
             }
@@ -41,7 +37,7 @@ pub(super) fn subjects<'a>(pair: &DevicePair<'a>, by_variant: bool) -> Vec<Subje
     }
     let mut seen = BTreeSet::new();
     order.retain(|case| seen.insert(*case));
-    let mut subjects: Vec<Subject> = Vec::new();
+    let mut compared: Vec<ComparedCase> = Vec::new();
     for case in order {
         let [reference, new] = sides.each_mut().map(|side| side.remove(case).unwrap_or_default());
         let several = [&reference, &new].into_iter().any(|rows| {
@@ -49,7 +45,7 @@ pub(super) fn subjects<'a>(pair: &DevicePair<'a>, by_variant: bool) -> Vec<Subje
             proven.map(|(_, row)| variant(row)).collect::<BTreeSet<String>>().len() > 1
         });
         if !several && !by_variant {
-            subjects.push(Subject { case, reference_case: None, variant: None, new, reference });
+            compared.push(ComparedCase { case, reference_case: None, variant: None, new, reference });
             continue;
         }
         let mut texts: Vec<String> = Vec::new();
@@ -64,57 +60,58 @@ pub(super) fn subjects<'a>(pair: &DevicePair<'a>, by_variant: bool) -> Vec<Subje
                 rows.iter().filter(|(_, row)| variant(row) == text).copied().collect()
             };
             let (new, reference) = (of(&new), of(&reference));
-            subjects.push(Subject { case, reference_case: None, variant: Some(text), new, reference });
+            compared.push(ComparedCase { case, reference_case: None, variant: Some(text), new, reference });
         }
     }
-    join_precisions(subjects)
+    join_precisions(compared)
 }
 
-/// Makes one subject of two that differ in the format of their numbers alone, where each side has one
-/// of them.
-fn join_precisions(mut subjects: Vec<Subject>) -> Vec<Subject> {
-    // The second word of a key is the format.
-    let without = |case: &str| {
-        let words = case.split(' ').enumerate().filter(|(place, _)| *place != 1).map(|(_, word)| word);
-        words.collect::<Vec<&str>>().join(" ")
+/// Joins two entries that differ only in precision, where each side has one of them.
+fn join_precisions(mut compared: Vec<ComparedCase>) -> Vec<ComparedCase> {
+    // A key that this version cannot parse matches no other.
+    let without = |key: &str| {
+        let case: Case = key.parse().ok()?;
+        Some((case.family(), case.parameters().only(|part| !matches!(part, Parameter::Formats(_)))))
     };
-    let mut alone: HashMap<(String, Option<String>), [Vec<usize>; 2]> = HashMap::new();
-    for (at, subject) in subjects.iter().enumerate() {
-        let side = match (subject.reference.is_empty(), subject.new.is_empty()) {
+    type Alike = ((&'static str, Parameters), Option<String>);
+    let mut alone: HashMap<Alike, [Vec<usize>; 2]> = HashMap::new();
+    for (at, one) in compared.iter().enumerate() {
+        let side = match (one.reference.is_empty(), one.new.is_empty()) {
             (false, true) => 0,
             (true, false) => 1,
             _ => continue,
         };
-        alone.entry((without(subject.case), subject.variant.clone())).or_default()[side].push(at);
+        let Some(alike) = without(one.case) else { continue };
+        alone.entry((alike, one.variant.clone())).or_default()[side].push(at);
     }
     let mut gone = BTreeSet::new();
     for [reference, new] in alone.into_values() {
         if let ([reference], [new]) = (&reference[..], &new[..]) {
-            let (case, rows) = (subjects[*new].case, std::mem::take(&mut subjects[*new].new));
-            let subject = &mut subjects[*reference];
-            subject.reference_case = Some(subject.case);
-            (subject.case, subject.new) = (case, rows);
+            let (case, rows) = (compared[*new].case, std::mem::take(&mut compared[*new].new));
+            let one = &mut compared[*reference];
+            one.reference_case = Some(one.case);
+            (one.case, one.new) = (case, rows);
             gone.insert(*new);
         }
     }
     let mut at = 0;
-    subjects.retain(|_| {
+    compared.retain(|_| {
         at += 1;
         !gone.contains(&(at - 1))
     });
-    subjects
+    compared
 }
 
-/// One process of a side.
+/// One process of a side with its samples.
 struct Process<'a> {
     file: &'a RunFile,
     row: &'a Row,
-    /// Seconds of one execution by each batch, in order.
+    /// Seconds of one execution, one value per batch, in time order.
     samples: Vec<f64>,
 }
 
 impl Process<'_> {
-    /// The batches beside those of `other`, if the two ran in turns.
+    /// Returns the pairs of batches of the two processes if these ran in turns; `None` otherwise.
     fn beside(&self, other: &Process) -> Option<Vec<(f64, f64)>> {
         let (a, b) = (&self.file.header, &other.file.header);
         let opposed = a.ab.as_ref()?.side != b.ab.as_ref()?.side;
@@ -132,7 +129,7 @@ fn processes<'a>(rows: &Rows<'a>) -> Vec<Process<'a>> {
     rows.iter().filter_map(process).collect()
 }
 
-/// The status that matters most among rows.
+/// Returns the most serious status among rows; `None` if there are none.
 fn worst(rows: &Rows) -> Option<Status> {
     let place = |status: &Status| match status {
         Status::Ok => Status::ALL.len(),
@@ -141,8 +138,8 @@ fn worst(rows: &Rows) -> Option<Status> {
     rows.iter().map(|(_, row)| row.status).min_by_key(place)
 }
 
-impl Subject<'_> {
-    /// The verdict on it by itself. With `force` also where it was not measured alike.
+impl ComparedCase<'_> {
+    /// Judges the case by itself. With `force`, differing conditions other than the method are accepted.
     pub(super) fn judge(&self, force: bool, rule: &VerdictRule) -> CaseVerdict {
         let sides = [processes(&self.new), processes(&self.reference)];
         let [new_s, reference_s] = [0, 1].map(|at: usize| location(&sides[at]));
@@ -170,7 +167,7 @@ impl Subject<'_> {
         }
     }
 
-    /// Why there is nothing to compare, if there is not.
+    /// Returns the reason if there is nothing to compare.
     fn absence(&self, sides: &[Vec<Process>; 2]) -> Option<Absence> {
         let rows = [(Side::New, &self.new), (Side::Reference, &self.reference)];
         let (_, (side, rows)) = rows.into_iter().enumerate().find(|(at, _)| sides[*at].is_empty())?;
@@ -185,8 +182,8 @@ impl Subject<'_> {
         })
     }
 
-    /// In what the processes differ that only those of like measurement may be compared in; the method
-    /// first.
+    /// Returns the measurement conditions that differ between processes and make them incomparable; the
+    /// method first.
     fn unlike(&self, [new, reference]: &[Vec<Process>; 2]) -> Vec<Difference> {
         let (Some(first), Some(other)) = (new.first(), reference.first()) else { return Vec::new() };
         let path = |process: &Process| process.file.path.display().to_string();
@@ -197,18 +194,20 @@ impl Subject<'_> {
             }
         };
         if let Some(reference_case) = self.reference_case {
-            let format = |case: &str| case.split(' ').nth(1).unwrap_or_default().to_string();
+            let format =
+                |key: &str| key.parse::<Case>().map_or(String::new(), |case| case.precision().to_string());
             note("precision", other, [format(self.case), format(reference_case)]);
         }
         for process in new.iter().chain(reference) {
             let method = |process: &Process| process.file.header.method.to_string();
             note(METHOD, process, [method(first), method(process)]);
-            let inputs = |process: &Process| distribution(&process.file.header).to_string();
+            let inputs = |process: &Process| process.file.header.distribution().to_string();
             note("distribution", process, [inputs(first), inputs(process)]);
             let state = |process: &Process| process.row.timing.as_ref().map(|timing| timing.cache);
             let cache = |process: &Process| state(process).map_or("", Cache::word).to_string();
             note("cache", process, [cache(first), cache(process)]);
-            // Across devices the clocks may differ, and so do times by more than launches add.
+            // Across devices the clocks may differ: times then differ by more than the cost of a launch
+            // anyway.
             if process.file.header.device.id == first.file.header.device.id {
                 let timer = |process: &Process| process.row.timing.as_ref().map(|timing| timing.timer);
                 let clock = |process: &Process| timer(process).map_or("", TimerChoice::word).to_string();
@@ -220,7 +219,7 @@ impl Subject<'_> {
     }
 }
 
-/// The one difference that nothing may force.
+/// Condition whose difference cannot be forced.
 const METHOD: &str = "method";
 
 fn judge(new: &[Process], reference: &[Process], rule: &VerdictRule) -> Judgement {

@@ -1,6 +1,5 @@
-//! The device of an executor that is checked, and what all checks do with it.
+//! The device and executor under test, and the operations that all checks share.
 
-use super::{Finding, clock, inputs, messages, outputs, proofs};
 use portamark_executors::protocol::Prepare;
 use portamark_executors::{Executor, Fault, FaultKind};
 use portamark_kernels::{KernelSource, default_plan};
@@ -8,43 +7,26 @@ use portamark_model::device::{Capabilities, Takes};
 use portamark_model::workload::Case;
 use std::time::Duration;
 
-/// One device during its checks.
-pub(super) struct Subject<'a> {
+/// The device under test, with its executor.
+pub(super) struct Candidate<'a> {
     pub(super) executor: &'a mut dyn Executor,
     pub(super) device: &'a Capabilities,
     pub(super) source: &'a KernelSource,
-    /// Of each message.
+    /// Timeout of each message.
     pub(super) deadline: Duration,
 }
 
-/// Runs every check of `device`, whose `executor` has answered `hello` before. The order is that of the
-/// documentation; a check that ends the executor does not keep the others from a fresh one.
-pub fn check(executor: &mut dyn Executor, device: &Capabilities, deadline: Duration) -> Vec<Finding> {
-    let source = KernelSource::embedded();
-    let mut subject = Subject { executor, device, source: &source, deadline };
-    let mut findings = vec![messages::devices(&mut subject)];
-    findings.extend(messages::versions(&mut subject));
-    findings.extend(messages::lines(&mut subject));
-    findings.push(messages::refusals(&mut subject));
-    findings.push(inputs::check(&mut subject));
-    findings.extend(outputs::check(&mut subject));
-    findings.push(proofs::check(&mut subject));
-    findings.extend(clock::check(&mut subject));
-    findings.push(messages::farewell(&mut subject));
-    findings
-}
-
-/// Why something could not be prepared.
+/// Reason why a case could not be prepared.
 pub(super) enum Refused {
-    /// The device does not do it, in words.
+    /// The device does not support the case; holds the reason.
     Unsupported(String),
-    /// Anything else.
+    /// Any other fault.
     Fault(Fault),
 }
 
-impl Subject<'_> {
-    /// What is asked of the executor to prepare `case` in `sets` sets; by its default plan where it takes
-    /// plans.
+impl Candidate<'_> {
+    /// Returns the request to prepare `case` with `sets` buffer sets, with the default plan if the executor
+    /// takes plans.
     pub(super) fn request(&self, case: &Case, sets: u32) -> Result<Prepare, Refused> {
         let plan = match self.device.takes {
             Takes::Cases => None,
@@ -59,7 +41,7 @@ impl Subject<'_> {
         }))
     }
 
-    /// Prepares `request`.
+    /// Sends `request` and returns the handle of the prepared case.
     pub(super) fn prepare(&mut self, request: Prepare) -> Result<u32, Refused> {
         match self.executor.prepare(request, self.deadline) {
             Ok(prepared) => Ok(prepared.handle),
@@ -91,7 +73,8 @@ impl Subject<'_> {
         self.executor.release(handle, self.deadline).map_err(|fault| format!("release: {fault}"))
     }
 
-    /// Prepares the first of `keys` that the device does, in `sets` sets.
+    /// Prepares the first of `keys` that the device supports, with `sets` buffer sets. Returns the case and
+    /// its handle.
     pub(super) fn first_of(&mut self, keys: &[&str], sets: u32) -> Result<(Case, u32), String> {
         let mut reasons = Vec::new();
         for key in keys {

@@ -1,38 +1,39 @@
-//! Priced hardware for the cost of decoding: that of the report, or a user's own from a file.
+//! Hardware prices for the cost of decoding: those of the report, or the user's own from a file.
 
-use super::decoding_cost::PricedHardware;
+use super::model::PricedHardware;
 use portamark_model::catalog::{Accelerator, Catalog};
 use serde::Deserialize;
 
-/// A file of prices: one `[[hardware]]` for each.
+/// Price file: one `[[hardware]]` table per accelerator.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Prices {
     hardware: Vec<Entry>,
 }
 
-/// A name with its price; what it can do is that of the report's table or of the catalogue unless given.
+/// One accelerator with its price; rates that are not given come from the report's table or from the
+/// catalogue.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Entry {
     name: String,
-    /// Price of an hour.
+    /// Price per hour.
     per_hour: f64,
-    /// Peak FLOP/s.
+    /// Peak FLOP/s; `None` takes the known figure.
     flop_rate: Option<f64>,
-    /// Peak bytes per second.
+    /// Peak memory bandwidth in bytes per second; `None` takes the known figure.
     byte_rate: Option<f64>,
 }
 
-/// Fields of the catalogue that decoding computes in, the narrowest first: as the report takes FP8 where
-/// the hardware has it.
+/// Catalogue fields for the peak of decoding, narrowest format first: the report takes FP8 where the hardware
+/// has it.
 const PEAKS: [&str; 3] = ["fp8", "bf16", "fp16"];
 
-/// The hardware called `name` at `per_hour`; rates that are not given are those of the report's table 4,
-/// else the published ones.
+/// Returns the hardware called `name` at the price `per_hour`. Rates that are not given come from the
+/// report's table 4, otherwise from the catalogue.
 ///
 /// # Errors
-/// With what is not known, in words.
+/// Returns a message if a number is not positive, or if a rate is neither given nor known.
 pub fn priced_hardware(
     name: &str,
     per_hour: f64,
@@ -68,10 +69,11 @@ pub fn priced_hardware(
     })
 }
 
-/// The hardware of a file of prices in TOML.
+/// Parses a price file in TOML.
 ///
 /// # Errors
-/// It is not of this form, has no hardware, one twice, or something is not known of one.
+/// Returns a message if the text is malformed, has no hardware, has the same hardware twice, or lacks a rate
+/// that is not known.
 pub fn read_prices(text: &str) -> Result<Vec<PricedHardware>, String> {
     let prices: Prices = toml::from_str(text).map_err(|error| error.message().replace('\n', ", "))?;
     if prices.hardware.is_empty() {
@@ -108,7 +110,7 @@ mod tests {
             byte_rate = 1e12
         "#;
         let found = read_prices(text).unwrap();
-        // Table 4 has 296 TFLOP/s in FP8 for the H20, of which the catalogue has no source.
+        // Table 4 has 296 TFLOP/s in FP8 for the H20, for which the catalogue has no source.
         assert_eq!((found[0].name.as_str(), found[0].per_hour, found[0].flop_rate), ("H20", 0.9, 2.96e14));
         let h100 = Catalog::embedded().named("nvidia-h100-sxm").unwrap();
         assert_eq!(Some(found[1].flop_rate), h100.peak_per_second("fp8"));

@@ -1,29 +1,29 @@
-//! The cost of decoding for several models, contexts and kinds of hardware side by side.
+//! Cost of decoding for several models, contexts and kinds of hardware side by side.
 
-use super::decoding_cost::{
+use super::model::{
     AttentionKind, CacheFormat, Counting, DecodingWork, PricedHardware, disaggregated, layer_intensity,
 };
 use portamark_model::catalog::{Model, Models};
 use serde::Serialize;
 
-/// Price of a million tokens of one model at one length of its context.
+/// Price of a million tokens of one model at one context length.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct ModelCost {
-    /// The model's name.
+    /// Name of the model.
     pub model: String,
-    /// How its heads share keys and values.
+    /// Kind of attention; `None` if the model has no attention when decoding.
     pub kind: Option<AttentionKind>,
-    /// Tokens before the decoded one.
+    /// Number of tokens before the decoded one.
     pub context: u64,
-    /// Work of one token.
+    /// Work of decoding one token.
     pub work: DecodingWork,
-    /// FLOP of attention per byte of the cache, over all layers.
+    /// FLOP of attention per byte of KV cache, over all layers.
     pub intensity: f64,
-    /// Attention with its projections, for each hardware.
+    /// Price of attention with its projections on each hardware.
     pub attention: Vec<f64>,
-    /// The feed-forward networks, for each hardware.
+    /// Price of the feed-forward networks on each hardware.
     pub feed_forward: Vec<f64>,
-    /// Both apart, each where it is cheapest.
+    /// Price if disaggregated: attention and feed-forward networks each where they are cheapest.
     pub apart: f64,
     /// Name of the hardware where attention is cheapest.
     pub attention_on: String,
@@ -32,39 +32,41 @@ pub struct ModelCost {
 }
 
 impl ModelCost {
-    /// All on one hardware.
+    /// Returns the price with everything on the hardware with this index.
     pub fn together(&self, hardware: usize) -> f64 {
         self.attention[hardware] + self.feed_forward[hardware]
     }
 }
 
-/// Intensities of a kind of attention.
+/// Arithmetic intensities of one kind of attention.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct KindIntensity {
-    /// Which.
+    /// Kind of attention.
     pub kind: AttentionKind,
-    /// FLOP per byte, for q query and kv key heads and b bytes an element.
+    /// Formula for FLOP per byte of KV cache, with q query heads, kv key heads and b bytes per element.
     pub formula: &'static str,
-    /// Models of the catalogue that have it, in the layers that see all of the context, the lowest first.
+    /// Models of the catalogue with this kind in the layers that attend to the whole context, each with its
+    /// FLOP per byte; lowest first.
     pub models: Vec<(String, f64)>,
 }
 
-/// Costs and how they were counted.
+/// Costs of decoding, with the conventions used for them.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct DecodingCosts {
-    /// How work is counted.
+    /// Convention by which work is counted.
     pub counting: Counting,
-    /// How wide the elements of the cache are.
+    /// Size of the elements of the KV cache.
     pub cache: CacheFormat,
-    /// Each with its price.
+    /// Hardware with prices.
     pub hardware: Vec<PricedHardware>,
-    /// By model, then by context.
+    /// Costs, ordered by model and then by context.
     pub costs: Vec<ModelCost>,
-    /// Of all decoders of the catalogue.
+    /// Intensities by kind of attention, of all decoder models in the catalogue.
     pub intensities: Vec<KindIntensity>,
 }
 
-/// Costs of `models` at `contexts` on `hardware`, of which there is at least one.
+/// Computes the costs of `models` at `contexts` on `hardware`, which should not be empty: without hardware
+/// there are no costs.
 pub fn decoding_costs(
     models: &[&Model],
     contexts: &[u64],

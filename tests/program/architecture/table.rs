@@ -1,0 +1,54 @@
+//! What the house is: its crates, the rooms of the model, and who may know whom.
+
+use super::sources::{root, sources};
+use std::path::PathBuf;
+
+/// Each crate of the house with its folder and the crates of the house that it may know. Its manifest names
+/// exactly these, so the compiler keeps the arrows.
+pub const CRATES: &[(&str, &str, &[&str])] = &[
+    ("model", "crates/model", &[]),
+    ("stats", "crates/stats", &[]),
+    ("kernels", "kernels", &["model"]),
+    ("results", "crates/results", &["model", "stats"]),
+    ("executors", "executors", &["model"]),
+    ("analysis", "crates/analysis", &["model", "results", "stats"]),
+    ("report", "crates/report", &["analysis", "model", "results", "stats"]),
+    ("measure", "crates/measure", &["executors", "kernels", "model", "results", "stats"]),
+    ("runner", "crates/runner", &["executors", "kernels", "measure", "model", "results", "stats"]),
+    ("fixtures", "crates/fixtures", &["model", "results", "stats"]),
+];
+
+/// The rooms of the model crate, each with those that it may know.
+pub const ROOMS: &[(&str, &[&str])] = &[
+    ("units", &[]),
+    ("error", &[]),
+    ("schema", &[]),
+    ("workload", &[]),
+    ("catalog", &[]),
+    ("device", &["workload"]),
+    ("variant", &[]),
+    ("kernel_text", &["workload", "device", "variant"]),
+    ("plan", &["workload", "device", "variant"]),
+    ("suite", &["workload", "catalog", "error"]),
+];
+
+/// What may not be linked into crates that run from files alone.
+pub const FAR_FROM_FILES: &[&str] = &[
+    "wgpu",
+    "clap",
+    "tokio",
+    "portamark-kernels",
+    "portamark-executors",
+    "portamark-measure",
+    "portamark-runner",
+];
+
+/// The folders that hold the code of the house.
+pub fn folders() -> Vec<PathBuf> {
+    let crates = CRATES.iter().map(|(_, folder, _)| root().join(folder).join("src"));
+    crates.chain([root().join("src")]).collect()
+}
+
+pub fn all_sources() -> Vec<PathBuf> {
+    folders().iter().flat_map(|folder| sources(folder)).collect()
+}
