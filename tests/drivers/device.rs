@@ -1,7 +1,7 @@
 //! The devices that a test runs on, and the proof of one plan there.
 
 use portamark_executors::{Executor, Fault};
-use portamark_measure::{self as measure, Config, Verdict};
+use portamark_measure::{self as measure, Config, OutputProof};
 use portamark_model::device::{Capabilities, DeviceType};
 use portamark_model::plan::Plan;
 use portamark_model::workload::Case;
@@ -25,7 +25,7 @@ pub fn prove(
     device: &Capabilities,
     case: &Case,
     plan: Plan,
-) -> Result<Verdict, Fault> {
+) -> Result<OutputProof, Fault> {
     measure::prove(executor, device, &config(), case, Some(plan)).map(|(verdict, _)| verdict)
 }
 

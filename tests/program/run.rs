@@ -308,7 +308,7 @@ fn what_would_pass_its_deadline_is_skipped_before_it_runs() {
         (last.case.as_str(), last.status.to_string().as_str()),
         ("gemm f32 m64 n64 k64 nn", "skipped")
     );
-    assert!(last.reason.as_ref().unwrap().contains("the deadline is 2.00 s"), "{:?}", last.reason);
+    assert!(last.reason.as_ref().unwrap().contains("the timeout is 2.00 s"), "{:?}", last.reason);
 }
 
 #[test]

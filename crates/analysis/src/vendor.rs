@@ -142,6 +142,7 @@ mod tests {
     use super::*;
     use crate::RateUnit;
     use portamark_fixtures::fixture;
+    use portamark_results::RunFile;
 
     const KEY: &str = "gemm f32 m512 n512 k512 nn";
 

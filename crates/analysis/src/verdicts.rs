@@ -93,7 +93,7 @@ mod tests {
     use super::*;
     use crate::Doubt;
     use portamark_fixtures::fixture;
-    use portamark_results::{AbSide, Cache};
+    use portamark_results::{AbSide, Cache, Row, Status};
 
     const KEY: &str = "gemm f32 m512 n512 k512 nn";
 

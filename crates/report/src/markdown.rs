@@ -373,7 +373,7 @@ mod tests {
     fn numbers_of_other_programs_are_as_shown() {
         let text = markdown(&fixture::card_and_vendor());
         let from = text.find("\n## Portable against vendor library").unwrap();
-        let to = text.find("## What did not run").unwrap();
+        let to = text.find("## Not run").unwrap();
         insta::assert_snapshot!(&text[from..to]);
     }
 

@@ -145,9 +145,9 @@ fn reasons(study: &Study) -> Vec<String> {
         out.push(format!("{above} {efficiencies} above 100 % and {count} as 100 % in every score"));
     }
     if study.left_out > 0 {
-        let cases = if study.left_out == 1 { "case has" } else { "cases have" };
+        let cases = if study.left_out == 1 { "case is" } else { "cases are" };
         out.push(format!(
-            "{} {cases} no such efficiency: peak and latency rows have no efficiency",
+            "{} {cases} not scored: peak and latency rows have no efficiency",
             study.left_out
         ));
     }

@@ -190,7 +190,7 @@ mod tests {
         let text = terminal(&fixture::two_devices(), None);
         assert!(text.is_ascii());
         let row = text.lines().find(|line| line.starts_with("gemm f32 m2048 n2048 k2048 nt")).unwrap();
-        assert!(row.contains("crashed") && row.contains("died of signal 11"), "{row}");
+        assert!(row.contains("crashed") && row.contains("killed by signal 11"), "{row}");
         insta::assert_snapshot!(text);
     }
 

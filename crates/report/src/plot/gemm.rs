@@ -83,7 +83,7 @@ mod tests {
         let figure = gemm(&Comparison::new(&runs)).unwrap();
         let said = &figure.description;
         assert!(said.contains("580.82.07, f32, cuBLAS (nvbench 0.1.0): 2.58 TFLOP/s at 128 to"), "{said}");
-        assert!(figure.caption.ends_with("Diamonds are what other programs told."), "{}", figure.caption);
+        assert!(figure.caption.ends_with("Diamonds are numbers of other programs."), "{}", figure.caption);
     }
 
     #[test]

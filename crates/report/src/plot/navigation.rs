@@ -182,7 +182,7 @@ mod tests {
         ];
         let figure = navigation(&study(families)).unwrap();
         assert_eq!(figure.description, "stream: convergence 1.00, PP 0.80. gemm: convergence 0.45, PP 0.00");
-        assert!(figure.caption.ends_with("1 more family has no known text or score."));
+        assert!(figure.caption.ends_with("1 more family has no known kernel source or score."));
         let absent = navigation(&study(vec![family("gemv", Some(0.5), None)])).unwrap_err();
         assert!(absent.why.contains("another version"), "{}", absent.why);
     }
