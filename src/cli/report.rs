@@ -4,9 +4,10 @@ use super::compare::apart;
 use super::output::print;
 use super::results::{choose_devices, load_files};
 use crate::error::Result;
+use portamark_analysis::BEFORE_AND_AFTER;
 use portamark_analysis::Comparison;
 use portamark_kernels::EmbeddedTexts;
-use portamark_report::{BEFORE_AND_AFTER, Written};
+use portamark_report::Written;
 use portamark_results::{AbSide, RunFile};
 use std::path::{Path, PathBuf};
 

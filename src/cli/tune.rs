@@ -67,18 +67,14 @@ pub fn run(arguments: &Arguments) -> Result<()> {
 /// Formats the table of tuned variants of the device `id`.
 fn summary(id: &str, tuning: &Tuning) -> String {
     let lines = &tuning.lines;
-    let mut text = format!("{id}\n");
-    let width = |of: fn(&TunedLine) -> &str, name: &str| {
-        lines.iter().map(|line| of(line).chars().count()).max().unwrap_or(0).max(name.len())
-    };
-    let (key, default, tuned) =
-        (width(|l| &l.key, "key"), width(|l| &l.default, "default"), width(|l| &l.tuned, "tuned"));
-    text += &format!("  {:<key$}  {:<default$}  {:<tuned$}  time\n", "key", "default", "tuned");
-    for line in lines {
+    let head = ["key", "default", "tuned", "time"].map(String::from);
+    let cells = |line: &TunedLine| {
         let ratio = line.ratio.map_or("1".into(), |ratio| format!("{ratio:.3}"));
-        text +=
-            &format!("  {:<key$}  {:<default$}  {:<tuned$}  {ratio}\n", line.key, line.default, line.tuned);
-    }
+        [line.key.clone(), line.default.clone(), line.tuned.clone(), ratio]
+    };
+    let rows: Vec<[String; 4]> = std::iter::once(head).chain(lines.iter().map(cells)).collect();
+    let table = portamark_report::columns(&rows, |_| false);
+    let text = format!("{id}\n{}", table.lines().map(|line| format!("  {line}\n")).collect::<String>());
     let faster = lines.iter().filter(|line| line.ratio.is_some()).count();
     let (keys, took) = (lines.len(), units::seconds(tuning.took.as_secs_f64()));
     text + &format!("{keys} keys tuned in {took}, {faster} of them faster; time is relative to the default\n")

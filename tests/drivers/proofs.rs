@@ -94,7 +94,7 @@ fn add(digest: &mut Sha256, path: &Path) {
 }
 
 fn hex(digest: Sha256) -> String {
-    digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    hex::encode(digest.finalize())
 }
 
 #[test]

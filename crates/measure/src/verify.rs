@@ -78,7 +78,7 @@ impl Oracle {
             digest.update(expected.value.to_le_bytes());
             digest.update(expected.bound.to_le_bytes());
         }
-        digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+        hex::encode(digest.finalize())
     }
 
     /// Compares `values`, the output at [`Oracle::points`], with the reference. `unwritten` is the number of

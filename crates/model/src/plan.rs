@@ -255,7 +255,7 @@ impl Plan {
                 digest.update(format!("range {range:?}\n"));
             }
         }
-        digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+        hex::encode(digest.finalize())
     }
 }
 

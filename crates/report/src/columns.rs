@@ -1,25 +1,21 @@
 //! Plain-text tables with aligned columns.
 
+use comfy_table::presets::NOTHING;
+use comfy_table::{CellAlignment, ContentArrangement, Table};
+
 /// Formats `lines` as a table whose columns are two spaces apart. Columns for which `is_number` is true are
 /// right-aligned, all others left-aligned.
 pub fn columns<L: AsRef<[String]>>(lines: &[L], is_number: impl Fn(usize) -> bool) -> String {
-    let lines: Vec<&[String]> = lines.iter().map(AsRef::as_ref).collect();
-    let count = lines.iter().map(|line| line.len()).max().unwrap_or(0);
-    let width = |column: usize| {
-        lines.iter().filter_map(|line| Some(line.get(column)?.chars().count())).max().unwrap_or(0)
-    };
-    let widths: Vec<usize> = (0..count).map(width).collect();
-    let mut out = String::new();
-    for line in &lines {
-        let mut text = String::new();
-        for (column, (cell, width)) in line.iter().zip(&widths).enumerate() {
-            text +=
-                &if is_number(column) { format!("{cell:>width$}  ") } else { format!("{cell:<width$}  ") };
-        }
-        out += text.trim_end();
-        out.push('\n');
+    let mut table = Table::new();
+    table.load_style(NOTHING).set_content_arrangement(ContentArrangement::Disabled);
+    for line in lines {
+        table.add_row(line.as_ref());
     }
-    out
+    for (number, column) in table.column_iter_mut().enumerate() {
+        let alignment = if is_number(number) { CellAlignment::Right } else { CellAlignment::Left };
+        column.set_padding((0, 2)).set_cell_alignment(alignment);
+    }
+    table.lines().map(|line| line.trim_end().to_string() + "\n").collect()
 }
 
 #[cfg(test)]

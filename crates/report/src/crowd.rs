@@ -3,13 +3,10 @@
 
 use super::facts::facts;
 use super::wording;
-use portamark_analysis::{Comparison, Device, HEADLINES, Headline, Standing, caveats};
+use portamark_analysis::{Crowd, Device, HEADLINES, Headline, MOST_DEVICES, Standing, caveats};
 use portamark_model::units;
 use portamark_results::Status;
 use serde::Serialize;
-
-/// Maximum number of devices that a report shows in full; charts cannot keep many more apart.
-pub const MOST_DEVICES: usize = 12;
 
 /// Table of all devices, for a report that shows only some of them in full.
 #[derive(Debug, Clone, Serialize)]
@@ -58,7 +55,8 @@ impl CrowdView {
     }
 
     /// Creates the table of all devices of `comparison`, in the order of `standings`.
-    pub fn new(comparison: &Comparison, standings: &[Standing]) -> Self {
+    pub fn new(crowd: &Crowd) -> Self {
+        let Crowd { comparison, standings } = crowd;
         let line = |(place, standing): (usize, &Standing)| {
             line(place + 1, &comparison.devices[standing.device], standing)
         };
@@ -106,13 +104,15 @@ fn line(place: usize, device: &Device, standing: &Standing) -> CrowdLine {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use portamark_analysis::Comparison;
     use portamark_fixtures::fixture;
 
     #[test]
     fn a_line_has_a_cell_for_each_column_and_counts_what_ran() {
         let runs = fixture::three_devices();
         let comparison = Comparison::new(&runs);
-        let view = CrowdView::new(&comparison, &comparison.standings());
+        let view =
+            CrowdView::new(&Crowd { standings: comparison.standings(), comparison: comparison.clone() });
         assert_eq!((view.title.as_str(), view.lines.len(), view.shown), ("3 devices", 3, 3));
         let first = &view.lines[0];
         assert_eq!(first.cells().len(), CrowdView::head().len());

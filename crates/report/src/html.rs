@@ -1,14 +1,13 @@
 //! The HTML page: one self-contained file that loads nothing from the network. Its content security policy
 //! names its only script, which sorts and filters tables, by hash, so that no other script can run.
 
-use super::crowd::CrowdView;
 use super::page::Page;
 use super::plot::{Charts, SCALE, page_rules};
 use base64::prelude::{BASE64_STANDARD, Engine};
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::Serde;
 use minijinja::{Environment, UndefinedBehavior, Value, context};
-use portamark_analysis::Comparison;
+use portamark_analysis::ReportModel;
 use sha2::{Digest, Sha256};
 
 /// File name and text of the page template. The name ends in `.html`, which turns on HTML escaping.
@@ -25,12 +24,8 @@ fn script_hash() -> String {
     format!("sha256-{}", BASE64_STANDARD.encode(Sha256::digest(SCRIPT)))
 }
 
-/// Renders the page as HTML. `crowd` is the table of all devices if `comparison` has only some of them.
-pub fn render(
-    comparison: &Comparison,
-    charts: &Charts,
-    crowd: Option<&CrowdView>,
-) -> Result<String, minijinja::Error> {
+/// Renders the page as HTML.
+pub fn render(model: &ReportModel, charts: &Charts) -> Result<String, minijinja::Error> {
     let mut environment = Environment::new();
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
     let syntax = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build();
@@ -39,7 +34,7 @@ pub fn render(
     let style = Value::from_safe_string(format!("{}\n{STYLE}", page_rules(SCALE)));
     let (script, script_hash) =
         (Value::from_safe_string(SCRIPT.into()), Value::from_safe_string(script_hash()));
-    let page = Value::from(Serde(Page::new(comparison, charts, crowd)));
+    let page = Value::from(Serde(Page::new(model, charts)));
     environment.get_template(TEMPLATE.0)?.render(context! { page, style, script, script_hash })
 }
 
@@ -52,8 +47,8 @@ mod tests {
     use std::collections::HashSet;
 
     fn page(runs: &[RunFile]) -> String {
-        let comparison = Comparison::new(runs);
-        render(&comparison, &Charts::new(&comparison, &NoTexts), None).unwrap()
+        let model = ReportModel::new(runs, None, &NoTexts);
+        render(&model, &Charts::new(&model)).unwrap()
     }
 
     /// Returns the values of all attributes called `name`.

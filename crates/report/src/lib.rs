@@ -37,6 +37,7 @@ mod wording;
 mod writer;
 
 pub use accelerators::{details as accelerator_details, list as accelerator_list};
+pub use columns::columns;
 pub use count::count_table;
 pub use decoding_cost::decoding_cost_table;
 pub use history::{history_json, history_table};
@@ -45,7 +46,6 @@ pub use plot::{decoding_cost_chart, ranking_chart};
 pub use portability::{portability_table, score_lines};
 pub use projection::{EnergyOfTokens, ModelOnDevice, projections};
 pub use ranking::{RankedPass, Unranked, criterion, ranking_table};
-pub use sides::BEFORE_AND_AFTER;
 pub use table::{own_kernels, terminal};
 pub use verdicts::{Verdicts, explain, explain_json, verdict_counts, verdict_table};
 pub use writer::{Written, write};

@@ -4,9 +4,9 @@ use super::crowd::{CrowdLine, CrowdView};
 use super::excerpt::{evenly_spaced, quotas};
 use super::page::family_title;
 use super::plot::{Chart, Charts};
-use super::sides::SidesView;
+use super::sides::{SidesView, view};
 use super::{sensitivity, variants, vendor, wording};
-use portamark_analysis::{CaseLine, Comparison, Device, Study, caveats, clean};
+use portamark_analysis::{CaseLine, Comparison, Device, ReportModel, Study, caveats, clean};
 use portamark_model::units;
 use portamark_model::workload::FAMILIES;
 
@@ -26,15 +26,16 @@ pub fn portability_markdown(study: &Study) -> String {
     out
 }
 
-/// Renders the report as Markdown. `crowd` is the table of all devices if `comparison` has only some of them.
-pub fn render(comparison: &Comparison, charts: &Charts, crowd: Option<&CrowdView>) -> String {
+/// Renders the report as Markdown.
+pub fn render(model: &ReportModel, charts: &Charts) -> String {
+    let comparison = &model.comparison;
     let mut out = String::from("# portamark report\n\n");
     if comparison.devices.is_empty() && comparison.imported.is_empty() {
         out += "No results.\n";
         return out;
     }
-    if let Some(crowd) = crowd {
-        many(&mut out, crowd);
+    if let Some(crowd) = &model.crowd {
+        many(&mut out, &CrowdView::new(crowd));
     }
     for device in &comparison.devices {
         out += &format!("- {}\n", escape(&wording::one_look(device)));
@@ -42,19 +43,19 @@ pub fn render(comparison: &Comparison, charts: &Charts, crowd: Option<&CrowdView
     out.push('\n');
     devices(&mut out, comparison);
     answer(&mut out, comparison);
-    if let Some(sides) = &charts.sides {
-        judged(&mut out, &sides.view(comparison));
+    if let Some(sides) = &model.sides {
+        judged(&mut out, &view(sides, comparison));
     }
     out += "## Charts\n\n";
     for chart in charts.all() {
         figure(&mut out, chart);
     }
-    if let Some(study) = &charts.study {
+    if let Some(study) = &model.study {
         portability(&mut out, study);
     }
-    against_vendor(&mut out, comparison);
+    against_vendor(&mut out, model);
     several_variants(&mut out, comparison);
-    distributions(&mut out, comparison);
+    distributions(&mut out, model);
     not_run(&mut out, comparison);
     out += METHOD;
     out
@@ -206,21 +207,21 @@ fn portability(out: &mut String, study: &Study) {
     out.push('\n');
 }
 
-fn against_vendor(out: &mut String, comparison: &Comparison) {
+fn against_vendor(out: &mut String, model: &ReportModel) {
     let tables = [
         (
             "Portable against vendor library",
-            "Libraries that portamark ran itself are proven and timed by the same method. Numbers of other programs \
-             are as they told them: no oracle checked them, and caches, clocks and the choice of samples are \
-             theirs. A ratio is no verdict.",
+            "Libraries that portamark ran itself are verified and timed by the same method. Numbers of other programs \
+             are quoted as reported: not verified by the oracle, with their own handling of caches, clocks and \
+             samples. Ratios are not tested for significance.",
             vendor::RATIOS.to_vec(),
-            vendor::ratios(comparison),
+            vendor::ratios(model),
         ),
         (
             "Other imported numbers",
             "Numbers that match no case of portamark, or a case not measured on that device.",
             vendor::OTHERS.to_vec(),
-            vendor::others(comparison),
+            vendor::others(model),
         ),
     ];
     for (title, text, head, rows) in tables.into_iter().filter(|(.., rows)| !rows.is_empty()) {
@@ -267,8 +268,8 @@ fn several_variants(out: &mut String, comparison: &Comparison) {
     }
 }
 
-fn distributions(out: &mut String, comparison: &Comparison) {
-    let rows = sensitivity::rows(comparison);
+fn distributions(out: &mut String, model: &ReportModel) {
+    let rows = sensitivity::rows(model);
     if rows.is_empty() {
         return;
     }
@@ -352,8 +353,8 @@ mod tests {
     use portamark_model::kernel_text::NoTexts;
 
     fn markdown(runs: &[portamark_results::RunFile]) -> String {
-        let comparison = Comparison::new(runs);
-        render(&comparison, &Charts::new(&comparison, &NoTexts), None)
+        let model = ReportModel::new(runs, None, &NoTexts);
+        render(&model, &Charts::new(&model))
     }
 
     #[test]

@@ -146,10 +146,7 @@ fn reasons(study: &Study) -> Vec<String> {
     }
     if study.left_out > 0 {
         let cases = if study.left_out == 1 { "case is" } else { "cases are" };
-        out.push(format!(
-            "{} {cases} not scored: peak and latency rows have no efficiency",
-            study.left_out
-        ));
+        out.push(format!("{} {cases} not scored: peak and latency rows have no efficiency", study.left_out));
     }
     for family in &study.families {
         if let Some(why) = &family.no_convergence {

@@ -1,7 +1,7 @@
 //! Table of cases that were measured with inputs from several distributions.
 
 use super::wording;
-use portamark_analysis::{Comparison, clean, sensitivities};
+use portamark_analysis::{ReportModel, Sensitivity, clean};
 use portamark_model::units;
 use portamark_model::workload::Distribution;
 use serde::Serialize;
@@ -24,8 +24,8 @@ pub struct SensitivityRow {
 }
 
 /// Returns the rows of the table; empty if each device used only one distribution.
-pub fn rows(comparison: &Comparison) -> Vec<SensitivityRow> {
-    let row = |found: portamark_analysis::Sensitivity| {
+pub fn rows(model: &ReportModel) -> Vec<SensitivityRow> {
+    let row = |found: &Sensitivity| {
         let rates = found.rates.iter().map(|rate| rate.as_ref().map_or(wording::NONE.into(), wording::rate));
         let spread = format!("×{}", units::significant(found.spread()));
         SensitivityRow {
@@ -34,5 +34,5 @@ pub fn rows(comparison: &Comparison) -> Vec<SensitivityRow> {
             cells: rates.chain([spread]).collect(),
         }
     };
-    sensitivities(comparison).into_iter().map(row).collect()
+    model.sensitivities.iter().map(row).collect()
 }

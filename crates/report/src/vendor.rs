@@ -2,7 +2,7 @@
 //! compared.
 
 use super::wording;
-use portamark_analysis::{AgainstVendor, Comparison, ImportedRow, Reference, against_vendor, clean};
+use portamark_analysis::{AgainstVendor, ImportedRow, Reference, ReportModel, clean};
 use portamark_model::units;
 use portamark_results::{ImportUnit, SpreadKind, Statistic};
 use serde::Serialize;
@@ -25,32 +25,31 @@ pub struct VendorRow {
 
 /// Returns the rates of portable kernels relative to vendor libraries, one row for each case, device and
 /// library.
-pub fn ratios(comparison: &Comparison) -> Vec<VendorRow> {
-    let line = |against: AgainstVendor| VendorRow {
+pub fn ratios(model: &ReportModel) -> Vec<VendorRow> {
+    let line = |against: &AgainstVendor| VendorRow {
         case: clean(against.case),
         cells: vec![
-            comparison.devices[against.device].label.clone(),
+            model.comparison.devices[against.device].label.clone(),
             wording::rate(&against.portable),
             wording::rate(&against.vendor),
             match &against.reference {
                 Reference::Imported(import) => spread(import),
-                Reference::Measured { .. } => own_spread(&against),
+                Reference::Measured { .. } => own_spread(against),
             },
             match &against.reference {
                 Reference::Imported(import) => source(import),
                 measured => measured.source(),
             },
-            ratio(&against),
+            ratio(against),
         ],
     };
-    against_vendor(comparison).into_iter().map(line).collect()
+    model.vendor.iter().flatten().map(line).collect()
 }
 
 /// Returns the imported numbers for which portamark has no measurement to compare with.
-pub fn others(comparison: &Comparison) -> Vec<VendorRow> {
-    let shown = against_vendor(comparison);
+pub fn others(model: &ReportModel) -> Vec<VendorRow> {
     let is_shown = |import: &ImportedRow| {
-        shown.iter().any(|against| match &against.reference {
+        model.vendor.iter().flatten().any(|against| match &against.reference {
             Reference::Imported(other) => std::ptr::eq(other.row, import.row),
             Reference::Measured { .. } => false,
         })
@@ -64,7 +63,7 @@ pub fn others(comparison: &Comparison) -> Vec<VendorRow> {
             source(import),
         ],
     };
-    comparison.imported.iter().filter(|import| !is_shown(import)).map(line).collect()
+    model.comparison.imported.iter().filter(|import| !is_shown(import)).map(line).collect()
 }
 
 /// Formats the ratio with its confidence interval if there is one, e.g. `0.412 (0.410 to 0.415)`.
@@ -130,13 +129,14 @@ fn source(import: &ImportedRow) -> String {
 mod tests {
     use super::*;
     use portamark_fixtures::fixture;
+    use portamark_model::kernel_text::NoTexts;
 
     #[test]
     fn every_imported_number_is_in_one_of_the_tables() {
         let runs = fixture::card_and_vendor();
-        let comparison = Comparison::new(&runs);
-        let (ratios, others) = (ratios(&comparison), others(&comparison));
-        assert_eq!(ratios.len() + others.len(), comparison.imported.len());
+        let model = ReportModel::new(&runs, None, &NoTexts);
+        let (ratios, others) = (ratios(&model), others(&model));
+        assert_eq!(ratios.len() + others.len(), model.comparison.imported.len());
         let [other] = &others[..] else { panic!("{others:?}") };
         assert_eq!(other.case, "reduce n=1");
         let cells =

@@ -1,9 +1,8 @@
 //! Writing of a report's files. Each file is replaced atomically.
 
-use super::crowd::{CrowdView, MOST_DEVICES};
 use super::plot::Charts;
 use super::{html, markdown};
-use portamark_analysis::Comparison;
+use portamark_analysis::ReportModel;
 use portamark_model::error::{Error, Result};
 use portamark_model::kernel_text::KernelTexts;
 use portamark_results::{RunFile, replace_file};
@@ -25,8 +24,7 @@ pub struct Written {
 /// it does not exist.
 ///
 /// `devices` are the indices of the devices to report on, in that order; `None` means all devices. If there
-/// are more than twelve, the first twelve by [`Comparison::standings`] are shown in full, and one table lists
-/// all of them.
+/// are more than [`portamark_analysis::MOST_DEVICES`], the fastest are shown in full, and one table lists all.
 ///
 /// An existing file is replaced in one step, so that a reader never sees a partial file. Charts of an earlier
 /// report that this one does not have are kept.
@@ -39,15 +37,8 @@ pub fn write(
     texts: &dyn KernelTexts,
     out: &Path,
 ) -> Result<Written> {
-    let mut all = Comparison::new(runs);
-    if let Some(devices) = devices {
-        all = all.only(devices);
-    }
-    let standings = if all.devices.len() > MOST_DEVICES { all.standings() } else { Vec::new() };
-    let crowd = (!standings.is_empty()).then(|| CrowdView::new(&all, &standings));
-    let first: Vec<usize> = standings.iter().take(MOST_DEVICES).map(|standing| standing.device).collect();
-    let comparison = if crowd.is_some() { all.only(&first) } else { all };
-    let charts = Charts::new(&comparison, texts);
+    let model = ReportModel::new(runs, devices, texts);
+    let charts = Charts::new(&model);
     let folder = out.join("charts");
     std::fs::create_dir_all(&folder).map_err(|source| Error::io("create", &folder, source))?;
 
@@ -58,8 +49,8 @@ pub fn write(
         paths.push(path);
     }
     let written = Written { html: out.join("report.html"), markdown: out.join("report.md"), charts: paths };
-    replace(&written.markdown, &markdown::render(&comparison, &charts, crowd.as_ref()))?;
-    let page = html::render(&comparison, &charts, crowd.as_ref())
+    replace(&written.markdown, &markdown::render(&model, &charts))?;
+    let page = html::render(&model, &charts)
         .map_err(|error| Error::io("write", &written.html, std::io::Error::other(format!("{error:#}"))))?;
     replace(&written.html, &page)?;
     Ok(written)
@@ -73,6 +64,7 @@ fn replace(path: &Path, text: &str) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use portamark_analysis::MOST_DEVICES;
     use portamark_fixtures::fixture;
     use portamark_model::kernel_text::NoTexts;
 

@@ -58,7 +58,7 @@ pub use events::{Events, Silent};
 pub use forecast::{ForecastRow, forecast};
 pub use host::this_host;
 pub use options::{Earlier, Isolation, Options, Settings};
-pub use places::{BROWSER, BuiltIn, Executors, Found, Place};
+pub use places::{BROWSER, BuiltIn, Executors, Found, Place, command_words};
 pub use proving::{Proof, ProofOutcome, verify};
 pub use run::{Finished, run};
 pub use sides::{Side, run_sides};

@@ -270,14 +270,23 @@ impl Executors {
         })
     }
 
-    /// Returns the program of an external executor, whose `command` is split at spaces.
+    /// Returns the program of an external executor, whose `command` is split as a shell splits it.
     fn external(&self, command: &str) -> Result<Program> {
-        let mut words = command.split_whitespace().map(str::to_owned);
+        let words = command_words(command);
+        let mut words = words
+            .ok_or_else(|| Error::refused("a quote in the command of the executor is not closed"))?
+            .into_iter();
         let program = words.next().ok_or_else(|| Error::refused("the command of the executor is empty"))?;
         let program = self.program.clone().unwrap_or_else(|| program.into());
         let arguments = words.collect();
         Ok(Program { environment: self.environment.clone(), ..Program::new(program, arguments) })
     }
+}
+
+/// Splits a command into words as a POSIX shell does; quotes keep spaces together. On Windows a backslash is part of
+/// a path and escapes nothing. `None` if a quote is not closed.
+pub fn command_words(command: &str) -> Option<Vec<String>> {
+    if cfg!(windows) { shlex::split(&command.replace('\\', "\\\\")) } else { shlex::split(command) }
 }
 
 /// Starts the executor of `launcher` and asks it for its devices.
@@ -337,6 +346,15 @@ mod tests {
     use super::*;
     use crate::events::Silent;
     use portamark_executors::fake::Script;
+
+    #[test]
+    fn a_command_is_split_as_a_shell_splits_it() {
+        assert_eq!(
+            command_words("python3 -u 'my file.py' a\"b c\"").unwrap(),
+            ["python3", "-u", "my file.py", "ab c"]
+        );
+        assert_eq!(command_words("python3 'unclosed"), None);
+    }
 
     fn places(ids: &[&str]) -> Vec<Place> {
         let launcher = Launcher::Program(Program::new("none", Vec::new()));

@@ -3,6 +3,7 @@
 use crate::cli::values::joined_words;
 use crate::error::{Error, Result};
 use portamark_model::workload::Case;
+use portamark_runner::command_words;
 use std::path::{Path, PathBuf};
 
 /// Words that may stand before `=`.
@@ -66,9 +67,10 @@ impl Side {
     pub(super) fn words(&self) -> String {
         let last = |path: &PathBuf| path.file_name().map(|name| name.to_string_lossy().into_owned());
         let command = |command: &String| {
-            let names = command.split_whitespace().map(|part| {
-                let name = Path::new(part).file_name();
-                name.map_or(part.to_string(), |name| name.to_string_lossy().into_owned())
+            let parts = command_words(command).unwrap_or_default();
+            let names = parts.into_iter().map(|part| {
+                let name = Path::new(&part).file_name();
+                name.map_or(part.clone(), |name| name.to_string_lossy().into_owned())
             });
             names.collect::<Vec<String>>().join(" ")
         };

@@ -362,6 +362,9 @@ mod tests {
 
     #[test]
     fn the_embedded_catalogue_is_sound() {
-        assert_eq!(Catalog::parse(include_str!("accelerators.toml")).map(|catalog| catalog.accelerators.len()), Ok(81));
+        assert_eq!(
+            Catalog::parse(include_str!("accelerators.toml")).map(|catalog| catalog.accelerators.len()),
+            Ok(81)
+        );
     }
 }

@@ -14,17 +14,11 @@ pub(super) struct ChartView {
     links: Vec<(String, String)>,
 }
 
-/// Returns the view of `chart`, followed by those of the charts in `each` that could be drawn.
-pub(super) fn views(
-    chart: &Chart,
-    name: &str,
-    each: &[Chart],
-    links: Vec<(String, String)>,
-) -> Vec<ChartView> {
-    let drawn =
-        each.iter().filter_map(|chart| chart.as_ref().ok().map(|figure| (chart, figure.name.clone())));
-    let each: Vec<ChartView> = drawn.map(|(chart, name)| chart_view(chart, &name, links.clone())).collect();
-    [vec![chart_view(chart, name, links)], each].concat()
+impl ChartView {
+    /// Whether the chart is drawn, not left out.
+    pub(super) fn is_drawn(&self) -> bool {
+        self.svg.is_some()
+    }
 }
 
 /// Returns the view of a chart, or of the reason why it is left out.

@@ -2,17 +2,17 @@
 
 use super::answer::{FamilyView, answer, family_title};
 use super::device::{DeviceView, RowAnchors, device_view, row_anchors};
-use super::figures::{ChartView, chart_view, views};
+use super::figures::{ChartView, chart_view};
 use crate::anchor::Names;
 use crate::crowd::CrowdView;
 use crate::facts::facts;
-use crate::plot::Charts;
+use crate::plot::{Charts, PlacedChart, Section};
 use crate::portability::{self, PortabilityView};
 use crate::sensitivity::{self, SensitivityRow};
-use crate::sides::SidesView;
+use crate::sides::{self, SidesView};
 use crate::variants::{self, VariantsView};
 use crate::vendor::{self, VendorRow};
-use portamark_analysis::Comparison;
+use portamark_analysis::{Comparison, ReportModel};
 use serde::Serialize;
 
 /// Maximum number of rows in the page; browsers open larger pages slowly.
@@ -56,9 +56,9 @@ struct VendorView {
 }
 
 impl Page {
-    /// Builds the page of `comparison` with its charts. `crowd` is the table of all devices if `comparison`
-    /// has only some of them.
-    pub fn new(comparison: &Comparison, charts: &Charts, crowd: Option<&CrowdView>) -> Self {
+    /// Builds the page from the content of the report and its charts.
+    pub fn new(model: &ReportModel, charts: &Charts) -> Self {
+        let comparison = &model.comparison;
         let mut names = Names::default();
         let devices: Vec<String> =
             comparison.devices.iter().map(|d| names.take(&format!("device {}", d.label))).collect();
@@ -67,28 +67,38 @@ impl Page {
             comparison.devices.iter().map(|device| row_anchors(device, most, &mut names)).collect();
         let answer = answer(comparison, &rows, &mut names);
         // The page may have no rows of one of the families of a chart.
+        let families: Vec<String> = answer.families.iter().map(|view| view.anchor.clone()).collect();
         let rows_of = |shown: &[&str]| -> Vec<(String, String)> {
             let link = |family: &&str| {
                 let anchor = format!("family-{family}");
-                let there = answer.families.iter().any(|view| view.anchor == anchor);
+                let there = families.contains(&anchor);
                 there
                     .then(|| (format!("Rows: {}", family_title(family).to_lowercase()), format!("#{anchor}")))
             };
             shown.iter().filter_map(link).collect()
         };
-        let rooflines = charts
-            .rooflines
-            .iter()
-            .zip(comparison.devices.iter().zip(&devices))
-            .map(|(chart, (device, anchor))| {
-                let rows = ("All rows".to_string(), format!("#{anchor}-rows"));
-                let ceilings = ("Ceilings".to_string(), format!("#{anchor}-ceilings"));
-                chart_view(chart, &format!("roofline {}", device.label), vec![rows, ceilings])
-            })
-            .collect();
+        let links = |placed: &PlacedChart| -> Vec<(String, String)> {
+            match placed.section {
+                Section::Gemm => rows_of(&["gemm"]),
+                Section::Attention => rows_of(&["attention"]),
+                Section::Bandwidth => rows_of(&["stream", "attention"]),
+                Section::Vendor => vec![("All ratios".into(), "#vendor-ratios".into())],
+                Section::Rooflines => {
+                    let anchor = placed.device.map_or("", |device| devices[device].as_str());
+                    let link = |text: &str, part: &str| (text.to_string(), format!("#{anchor}-{part}"));
+                    vec![link("All rows", "rows"), link("Ceilings", "ceilings")]
+                }
+                Section::Verdicts | Section::Portability | Section::Samples => Vec::new(),
+            }
+        };
+        let views = |section: Section| -> Vec<ChartView> {
+            let view = |placed: &PlacedChart| chart_view(&placed.chart, &placed.name, links(placed));
+            charts.of(section).into_iter().map(view).collect()
+        };
+        let crowd = model.crowd.as_ref().map(CrowdView::new);
         Page {
-            title: crowd.map_or_else(|| title(comparison), |crowd| crowd.title.clone()),
-            facts: crowd.map_or_else(|| facts(comparison), |crowd| crowd.facts.clone()),
+            title: crowd.as_ref().map_or_else(|| title(comparison), |crowd| crowd.title.clone()),
+            facts: crowd.as_ref().map_or_else(|| facts(comparison), |crowd| crowd.facts.clone()),
             version: env!("CARGO_PKG_VERSION"),
             several: comparison.devices.len() > 1,
             devices: comparison
@@ -99,37 +109,28 @@ impl Page {
                 .collect(),
             without_number: answer.without,
             cases_left_out: answer.left_out,
-            crowd: crowd.cloned(),
+            crowd,
             crowd_head: CrowdView::head(),
-            rooflines,
-            verdicts: charts.sides.as_ref().map(|sides| sides.view(comparison)),
-            ratios: charts.ratios.is_ok().then(|| chart_view(&charts.ratios, "ratios", Vec::new())),
-            gemm: views(&charts.gemm, "gemm", &charts.heat_maps, rows_of(&["gemm"])),
-            attention: [(&charts.attention, "attention"), (&charts.decode, "decode")]
-                .map(|(chart, name)| chart_view(chart, name, rows_of(&["attention"])))
-                .into(),
-            bandwidth: [(&charts.bandwidth, "bandwidth"), (&charts.curve, "curve")]
-                .map(|(chart, name)| chart_view(chart, name, rows_of(&["stream", "attention"])))
-                .into(),
-            portability: charts.study.as_ref().map(portability::view),
-            portability_charts: [(&charts.cascade, "cascade"), (&charts.navigation, "navigation")]
-                .map(|(chart, name)| chart_view(chart, name, Vec::new()))
-                .into(),
-            samples: views(&charts.errors, "errors", &charts.samples, Vec::new())
-                .into_iter()
-                .chain([chart_view(&charts.drift, "drift", Vec::new())])
-                .collect(),
+            rooflines: views(Section::Rooflines),
+            verdicts: model.sides.as_ref().map(|sides| sides::view(sides, comparison)),
+            ratios: views(Section::Verdicts).into_iter().find(ChartView::is_drawn),
+            gemm: views(Section::Gemm),
+            attention: views(Section::Attention),
+            bandwidth: views(Section::Bandwidth),
+            portability: model.study.as_ref().map(portability::view),
+            portability_charts: views(Section::Portability),
+            samples: views(Section::Samples),
             families: answer.families,
-            vendor: charts.vendor.as_ref().map(|chart| VendorView {
-                chart: chart_view(chart, "vendor", vec![("All ratios".into(), "#vendor-ratios".into())]),
+            vendor: views(Section::Vendor).into_iter().next().map(|chart| VendorView {
+                chart,
                 heads: vendor::RATIOS,
-                ratios: vendor::ratios(comparison),
+                ratios: vendor::ratios(model),
                 other_heads: vendor::OTHERS,
-                others: vendor::others(comparison),
+                others: vendor::others(model),
             }),
             variants: variants::views(comparison),
             distributions: sensitivity::head(),
-            sensitivity: sensitivity::rows(comparison),
+            sensitivity: sensitivity::rows(model),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! All charts of a report.
+//! All charts of a report. A new one is a file of its own and a line in [`CHARTS`].
 
 use super::attention::attention;
 use super::bandwidth::bandwidth;
@@ -16,140 +16,125 @@ use super::roofline::roofline;
 use super::samples::samples;
 use super::vendor::vendor;
 use crate::anchor::Names;
-use crate::crowd::MOST_DEVICES;
-use crate::sides::Sides;
-use portamark_analysis::{Comparison, Device, Efficiency, Study, StudyOptions};
-use portamark_model::kernel_text::KernelTexts;
-use portamark_stats::Bootstrap;
+use portamark_analysis::{Device, MOST_DEVICES, ReportModel, Study};
 
-/// Maximum number of pairs of case and device for which a report computes the intervals of scores; `portamark
-/// portability` has them for any number.
-const MOST_INTERVALS: usize = 600;
+/// Section of a report in which a chart stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Section {
+    /// Verdicts on two sides.
+    Verdicts,
+    /// Rooflines of the devices.
+    Rooflines,
+    /// Matrix products.
+    Gemm,
+    /// Attention.
+    Attention,
+    /// Memory bandwidth.
+    Bandwidth,
+    /// Performance portability.
+    Portability,
+    /// Portable kernels against vendor libraries.
+    Vendor,
+    /// Samples, drift and errors.
+    Samples,
+}
 
-/// Bootstrap parameters of these intervals.
-const BOOTSTRAP: Bootstrap = Bootstrap { resamples: 1000, level: 0.95, seed: 1 };
+/// How a chart is drawn.
+enum Draw {
+    /// One chart of all devices; `None` if its section is absent.
+    One(fn(&ReportModel) -> Option<Chart>),
+    /// One chart for each device, given its index and the name of the file.
+    Each(fn(&Device, usize, &str) -> Chart),
+}
+use Draw::{Each, One};
 
-/// Maximum number of kernel sources that a report renders to compute code convergence.
-const MOST_TEXTS: usize = 300;
+/// The charts, in the order of the report: section, name of the file, how it is drawn.
+const CHARTS: &[(Section, &str, Draw)] = &[
+    (Section::Verdicts, "ratios", One(|model| Some(ratios(&model.comparison, model.sides.as_ref())))),
+    (Section::Rooflines, "roofline", Each(roofline)),
+    (Section::Gemm, "gemm", One(|model| Some(gemm(&model.comparison)))),
+    (Section::Gemm, "heat map", Each(|device, _, name| heat_map(device, name))),
+    (Section::Attention, "attention", One(|model| Some(attention(&model.comparison)))),
+    (Section::Attention, "decode", One(|model| Some(decode(&model.comparison)))),
+    (Section::Bandwidth, "bandwidth", One(|model| Some(bandwidth(&model.comparison)))),
+    (Section::Bandwidth, "curve", One(|model| Some(curve(&model.comparison)))),
+    (Section::Portability, "cascade", One(|model| Some(of_study(model, cascade, "The cascade plot")))),
+    (
+        Section::Portability,
+        "navigation",
+        One(|model| Some(of_study(model, navigation, "The navigation chart"))),
+    ),
+    (Section::Vendor, "vendor", One(|model| Some(vendor(&model.comparison, model.vendor.as_ref()?)))),
+    (Section::Samples, "samples", Each(samples)),
+    (Section::Samples, "drift", One(|model| Some(drift(&model.comparison)))),
+    (Section::Samples, "errors", One(|model| Some(errors(&model.comparison)))),
+];
+
+fn of_study(model: &ReportModel, draw: fn(&Study) -> Chart, title: &str) -> Chart {
+    model.study.as_ref().map_or_else(|| Err(Absent::new(title, "It takes two devices.")), draw)
+}
+
+/// A chart with its place in the report.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PlacedChart {
+    /// Section in which it stands.
+    pub section: Section,
+    /// Name that is unique in the report.
+    pub name: String,
+    /// Index of the device that it shows; `None` if it shows all.
+    pub device: Option<usize>,
+    /// The chart, or the reason why it is left out.
+    pub chart: Chart,
+}
 
 /// All charts of a report, each drawn or left out with a reason.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Charts {
-    /// Roofline of each device.
-    pub rooflines: Vec<Chart>,
-    /// Throughput of square GEMM over size.
-    pub gemm: Chart,
-    /// Throughput of self-attention prefill over sequence length.
-    pub attention: Chart,
-    /// Heat map of GEMM over m and n, for each device.
-    pub heat_maps: Vec<Chart>,
-    /// Bandwidth of decode steps over the length of the KV cache.
-    pub decode: Chart,
-    /// Bandwidth of access patterns, decode steps and GEMV.
-    pub bandwidth: Chart,
-    /// Read bandwidth over the working set.
-    pub curve: Chart,
-    /// Verdicts that `ratios` draws; `None` unless there are two sides to compare.
-    pub sides: Option<Sides>,
-    /// Ratio of times of the two sides, for each case.
-    pub ratios: Chart,
-    /// Scores that `cascade` and `navigation` draw; `None` for fewer than two devices.
-    pub study: Option<Study>,
-    /// Cascade plot: efficiencies of kernel families in descending order.
-    pub cascade: Chart,
-    /// Navigation chart: performance portability over code convergence.
-    pub navigation: Chart,
-    /// Samples of the main rows of each device.
-    pub samples: Vec<Chart>,
-    /// Sentinel times over the run.
-    pub drift: Chart,
-    /// Errors of results against the oracle.
-    pub errors: Chart,
-    /// Portable kernels against vendor libraries; `None` if no library was measured and nothing was imported.
-    pub vendor: Option<Chart>,
-}
+pub struct Charts(Vec<PlacedChart>);
 
 impl Charts {
-    /// Draws all charts that there is data for. `texts` provides kernel sources, which show how much code
-    /// devices share.
-    pub fn new(comparison: &Comparison, texts: &dyn KernelTexts) -> Self {
+    /// Draws all charts that there is data for.
+    pub fn new(model: &ReportModel) -> Self {
         let mut names = Names::default();
-        let rooflines = comparison.devices.iter().enumerate();
-        let study = study(comparison, texts);
-        let sides = Sides::of(comparison);
-        let of_study = |draw: fn(&Study) -> Chart, title: &str| match &study {
-            Some(study) => draw(study),
-            None => Err(Absent::new(title, "It takes two devices.")),
-        };
-        let (cascade, navigation) =
-            (of_study(cascade, "The cascade plot"), of_study(navigation, "The navigation chart"));
-        let mut of_each = |what: &str, draw: fn(&Device, usize, &str) -> Chart| -> Vec<Chart> {
-            let devices = comparison.devices.iter().enumerate().take(MOST_DEVICES);
-            let name = |device: &Device| format!("{what} {}", device.label);
-            devices.map(|(index, device)| draw(device, index, &names.take(&name(device)))).collect()
-        };
-        let heat_maps = of_each("heat map", |device, _, name| heat_map(device, name));
-        let samples = of_each("samples", samples);
-        Charts {
-            rooflines: rooflines
-                .map(|(index, device)| {
-                    roofline(device, index, &names.take(&format!("roofline {}", device.label)))
-                })
-                .collect(),
-            gemm: gemm(comparison),
-            attention: attention(comparison),
-            heat_maps,
-            decode: decode(comparison),
-            bandwidth: bandwidth(comparison),
-            curve: curve(comparison),
-            ratios: ratios(comparison, sides.as_ref()),
-            sides,
-            cascade,
-            navigation,
-            study,
-            samples,
-            drift: drift(comparison),
-            errors: errors(comparison),
-            vendor: vendor(comparison),
+        let mut charts = Vec::new();
+        for (section, name, draw) in CHARTS {
+            let section = *section;
+            match draw {
+                One(draw) => charts.extend(draw(model).map(|chart| PlacedChart {
+                    section,
+                    name: name.to_string(),
+                    device: None,
+                    chart,
+                })),
+                Each(draw) => {
+                    let devices = model.comparison.devices.iter().enumerate().take(MOST_DEVICES);
+                    charts.extend(devices.map(|(index, device)| {
+                        let name = names.take(&format!("{name} {}", device.label));
+                        let chart = draw(device, index, &name);
+                        PlacedChart { section, name, device: Some(index), chart }
+                    }));
+                }
+            }
         }
+        Charts(charts)
     }
 
     /// Returns an iterator over all charts, in the order of the report.
     pub fn all(&self) -> impl Iterator<Item = &Chart> {
-        let one = std::slice::from_ref::<Chart>;
-        let lists: [&[Chart]; 14] = [
-            one(&self.ratios),
-            &self.rooflines,
-            one(&self.gemm),
-            &self.heat_maps,
-            one(&self.attention),
-            one(&self.decode),
-            one(&self.bandwidth),
-            one(&self.curve),
-            one(&self.cascade),
-            one(&self.navigation),
-            self.vendor.as_slice(),
-            &self.samples,
-            one(&self.drift),
-            one(&self.errors),
-        ];
-        lists.into_iter().flatten()
+        self.0.iter().map(|placed| &placed.chart)
+    }
+
+    /// Returns the charts of a section. Charts of single devices that are left out are not mentioned beside a chart
+    /// of all devices.
+    pub fn of(&self, section: Section) -> Vec<&PlacedChart> {
+        let charts = || self.0.iter().filter(|placed| placed.section == section);
+        let has_whole = charts().any(|placed| placed.device.is_none());
+        charts().filter(|placed| placed.chart.is_ok() || placed.device.is_none() || !has_whole).collect()
     }
 
     /// Returns an iterator over the charts that could be drawn, in the order of the report.
     pub fn figures(&self) -> impl Iterator<Item = &Figure> {
         self.all().flatten()
     }
-}
-
-/// Computes the scores over all devices relative to the measured rooflines; `None` for fewer than two
-/// devices.
-fn study(comparison: &Comparison, texts: &dyn KernelTexts) -> Option<Study> {
-    let mut options = StudyOptions::of_all(comparison, Efficiency::Architectural);
-    options.most_texts = MOST_TEXTS;
-    let few = comparison.cases.len() * options.devices.len() <= MOST_INTERVALS;
-    options.bootstrap = few.then_some(BOOTSTRAP);
-    (options.devices.len() > 1).then(|| Study::new(comparison, &options, texts))
 }
 
 #[cfg(test)]
@@ -161,7 +146,7 @@ mod tests {
     #[test]
     fn hostile_names_and_numbers_are_drawn_without_harm() {
         let runs = fixture::hostile();
-        let charts = Charts::new(&Comparison::new(&runs), &NoTexts);
+        let charts = Charts::new(&ReportModel::new(&runs, None, &NoTexts));
         assert!(charts.figures().count() >= 3);
         for figure in charts.figures() {
             for text in [figure.inline(), figure.standalone()] {
@@ -174,6 +159,6 @@ mod tests {
 
     #[test]
     fn no_files_leave_every_chart_out() {
-        assert_eq!(Charts::new(&Comparison::new(&[]), &NoTexts).figures().count(), 0);
+        assert_eq!(Charts::new(&ReportModel::new(&[], None, &NoTexts)).figures().count(), 0);
     }
 }

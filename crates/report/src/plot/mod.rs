@@ -26,7 +26,7 @@ mod style;
 mod vendor;
 
 pub use canvas::SCALE;
-pub use charts::Charts;
+pub use charts::{Charts, PlacedChart, Section};
 pub use decoding_cost::decoding_cost as decoding_cost_chart;
 pub use figure::Chart;
 pub use letter::letter;

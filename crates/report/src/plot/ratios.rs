@@ -5,8 +5,7 @@ use super::canvas::{Anchor, Canvas, Drawing, draw, fitted, text_width};
 use super::figure::{Absent, Chart, Figure};
 use super::frame::{Frame, Layout, Name, draw_legend, legend_height};
 use super::style::{Ink, Inside, Mark, SMALL, Shape};
-use crate::sides::Sides;
-use portamark_analysis::{CaseVerdict, Comparison, clean};
+use portamark_analysis::{CaseVerdict, Comparison, Sides, clean};
 use portamark_model::units;
 use portamark_stats::MedianRatio;
 

@@ -5,7 +5,7 @@ use super::canvas::{Anchor, Canvas, Drawing, draw, fitted, text_width};
 use super::figure::{Absent, Chart, Figure};
 use super::frame::{Frame, Layout, Name, draw_legend, legend_height};
 use super::style::{Ink, Inside, Mark, SMALL, Shape};
-use portamark_analysis::{AgainstVendor, Comparison, against_vendor, clean, has_references};
+use portamark_analysis::{AgainstVendor, Comparison, clean};
 use portamark_model::units;
 
 const TITLE: &str = "Portable against vendor library";
@@ -22,16 +22,8 @@ const STEP: f64 = 18.0;
 /// Maximum fraction of the width that names of cases get.
 const NAMES: f64 = 0.46;
 
-/// Draws the chart of all devices; `None` if nothing was imported and no library was measured.
-pub fn vendor(comparison: &Comparison) -> Option<Chart> {
-    if !has_references(comparison) {
-        return None;
-    }
-    Some(chart(comparison))
-}
-
-fn chart(comparison: &Comparison) -> Chart {
-    let found = against_vendor(comparison);
+/// Draws the chart of all devices from the ratios in `found`.
+pub fn vendor(comparison: &Comparison, found: &[AgainstVendor]) -> Chart {
     let (lines, more) = (&found[..found.len().min(MOST_LINES)], found.len().saturating_sub(MOST_LINES));
     let values = lines.iter().flat_map(|line| {
         let (lo, hi) = line.interval.unwrap_or((line.ratio, line.ratio));
@@ -125,12 +117,19 @@ fn mark(device: usize) -> Mark {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use portamark_analysis::against_vendor;
     use portamark_fixtures::fixture;
+    use portamark_results::RunFile;
+
+    fn chart(runs: &[RunFile]) -> Chart {
+        let comparison = Comparison::new(runs);
+        vendor(&comparison, &against_vendor(&comparison))
+    }
 
     #[test]
     fn every_ratio_is_a_line_and_is_said_in_words() {
         let runs = fixture::card_and_vendor();
-        let figure = vendor(&Comparison::new(&runs)).unwrap().unwrap();
+        let figure = chart(&runs).unwrap();
         let said = &figure.description;
         let gemm = "gemm f16.f32 m4096 n4096 k4096 nn on NVIDIA H100 80GB HBM3 · 580.82.07: 0.600 of cuBLAS (nvbench";
         assert!(said.contains(gemm), "{said}");
@@ -146,10 +145,9 @@ mod tests {
             fixture::file(fixture::h100_header(), own),
             fixture::file(fixture::imported_header(), vendors),
         ];
-        let figure = vendor(&Comparison::new(&runs)).unwrap().unwrap();
+        let figure = chart(&runs).unwrap();
         assert!(figure.caption.ends_with("10 more are in the table."), "{}", figure.caption);
         runs.remove(0);
-        assert!(vendor(&Comparison::new(&runs)).unwrap().is_err());
-        assert!(vendor(&Comparison::new(&fixture::two_devices())).is_none());
+        assert!(chart(&runs).is_err());
     }
 }
