@@ -168,7 +168,7 @@ mod tests {
     fn what_was_not_measured_alike_is_another_series() {
         let mut files = days(&[1e-3; 3]);
         files[1].header.method = 2;
-        files[2].header.options.insert("dist".into(), "zeros".into());
+        files[2].header.options.insert(portamark_results::RunOption::Distribution, "zeros".into());
         let labels: Vec<String> =
             histories(&files, KEY, &rule()).into_iter().map(|series| series.label).collect();
         assert_eq!(labels.len(), 3);

@@ -55,13 +55,13 @@ pub fn sensitivities<'a>(comparison: &Comparison<'a>) -> Vec<Sensitivity<'a>> {
 mod tests {
     use super::*;
     use portamark_fixtures::fixture;
-    use portamark_results::RunFile;
+    use portamark_results::{RunFile, RunOption};
 
     const KEY: &str = "gemm f32 m4 n4 k4 nn";
 
     fn file(dist: Option<&str>, seconds: f64) -> RunFile {
         let mut header = fixture::h100_header();
-        header.options.extend(dist.map(|dist| ("dist".to_string(), dist.to_string())));
+        header.options.extend(dist.map(|dist| (RunOption::Distribution, dist.to_string())));
         fixture::file(header, vec![fixture::ok_row(KEY, seconds)])
     }
 

@@ -93,7 +93,7 @@ mod tests {
     use super::*;
     use crate::Doubt;
     use portamark_fixtures::fixture;
-    use portamark_results::{AbSide, Cache, Row, Status};
+    use portamark_results::{AbSide, Cache, Row, RunOption, Status};
 
     const KEY: &str = "gemm f32 m512 n512 k512 nn";
 
@@ -269,7 +269,8 @@ mod tests {
         let warm: fn(&mut RunFile) = |file| {
             file.rows.iter_mut().for_each(|row| row.timing.as_mut().unwrap().cache = Cache::Warm);
         };
-        let zeros: fn(&mut RunFile) = |file| drop(file.header.options.insert("dist".into(), "zeros".into()));
+        let zeros: fn(&mut RunFile) =
+            |file| drop(file.header.options.insert(RunOption::Distribution, "zeros".into()));
         for (alter, words) in [
             (warm, "cache is warm in results/new.jsonl and rotated in results/made-up.jsonl"),
             (zeros, "distribution is zeros in results/new.jsonl and uniform in results/made-up.jsonl"),

@@ -48,4 +48,5 @@ pub use projection::{EnergyOfTokens, ModelOnDevice, projections};
 pub use ranking::{RankedPass, Unranked, criterion, ranking_table};
 pub use table::{own_kernels, terminal};
 pub use verdicts::{Verdicts, explain, explain_json, verdict_counts, verdict_table};
+pub use wording::rate;
 pub use writer::{Written, write};

@@ -36,6 +36,7 @@ mod provenance;
 mod replace;
 mod resume;
 mod run_file;
+mod run_option;
 mod schema;
 mod settled;
 mod slowdown;
@@ -44,6 +45,7 @@ mod tag;
 mod telemetry;
 mod timer_fault;
 mod timing;
+mod words;
 
 pub use baseline::{baseline_names, check_baseline_name, find_baseline, save_baseline};
 pub use cache::{CacheReport, CacheSource, CurvePoint};
@@ -53,6 +55,7 @@ pub use provenance::{now, platform, redact, run_id};
 pub use replace::replace_file;
 pub use resume::{Earlier, find_earlier};
 pub use run_file::RunFile;
+pub use run_option::RunOption;
 pub use schema::{
     AbSide, End, Header, Identity, KernelUsed, Record, Row, RunOutcome, SCHEMA_VERSION, Status, json_schema,
 };

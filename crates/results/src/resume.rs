@@ -1,6 +1,7 @@
 //! Search for the earlier file that a run continues, with the reason if a similar file does not match.
 
 use super::load::{Scan, find_in, scan};
+use super::run_option::RunOption;
 use super::schema::Header;
 use portamark_model::error::{Error, Hint, Result};
 use std::path::{Path, PathBuf};
@@ -18,7 +19,13 @@ pub struct Earlier<'a> {
 
 /// Options that affect only how much is measured, or that each row states itself: another value changes no
 /// number. The cache size is taken from the earlier file.
-const INDIFFERENT: [&str; 5] = ["budget_s", "cache_bytes", "isolate", "memory_bytes", "tuning_tables"];
+const INDIFFERENT: [RunOption; 5] = [
+    RunOption::Budget,
+    RunOption::CacheBytes,
+    RunOption::Isolation,
+    RunOption::Memory,
+    RunOption::TuningTables,
+];
 
 /// Returns the newest file under `dir` that the run can continue: one of the same suite, device, method,
 /// seed, and options that affect numbers. `None` if there is no similar file.
@@ -72,7 +79,7 @@ fn difference(had: &Header, wanted: &Header) -> Option<String> {
         .or_else(|| number("seed", had.seed, wanted.seed))
         .or_else(|| {
             let names = had.options.keys().chain(wanted.options.keys());
-            names.filter(|name| !INDIFFERENT.contains(&name.as_str())).find_map(|name| {
+            names.filter(|name| !INDIFFERENT.contains(name)).find_map(|name| {
                 let value =
                     |header: &Header| header.options.get(name).map_or("not set".into(), String::clone);
                 differs(&format!("option {name}"), &value(had), &value(wanted))
@@ -138,7 +145,7 @@ mod tests {
                 "its device is vulkan/Example GPU/1.2.2, this run's is vulkan/Example GPU/1.2.3",
             ),
             (
-                |h| drop(h.options.insert("cache".into(), "warm".into())),
+                |h| drop(h.options.insert(RunOption::Cache, "warm".into())),
                 "its option cache is warm, this run's is not set",
             ),
         ] {
@@ -149,7 +156,7 @@ mod tests {
             assert_eq!(error.hint(), Some(&Hint::BeginAnew));
         }
         let folder = Folder(tempfile::tempdir().unwrap());
-        folder.add("2026-01-01T00:00:00Z", |h| drop(h.options.insert("budget_s".into(), "5".into())), None);
+        folder.add("2026-01-01T00:00:00Z", |h| drop(h.options.insert(RunOption::Budget, "5".into())), None);
         assert!(folder.find(|_| {}, false).unwrap().is_some(), "a budget changes no number");
     }
 }

@@ -3,6 +3,7 @@
 
 use super::imported::Imported;
 use super::provenance::{now, platform};
+use super::run_option::RunOption;
 use super::tag::Tag;
 use crate::{CacheReport, SentinelTimes, Settled, Spent, TimerReport, Timing, Verification};
 use crate::{Energy, Telemetry};
@@ -153,7 +154,7 @@ pub struct Header {
     pub labels: BTreeMap<String, String>,
     /// Options that affect the measurement, as text, by name.
     #[serde(default)]
-    pub options: BTreeMap<String, String>,
+    pub options: BTreeMap<RunOption, String>,
     /// Which of the two sides the file belongs to; only in files of `run --ab`.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub ab: Option<AbSide>,
@@ -173,7 +174,7 @@ impl Header {
     /// Returns the name of the distribution of the inputs. Files written before there was a choice have
     /// uniform inputs.
     pub fn distribution(&self) -> &str {
-        self.options.get("dist").map_or(Distribution::Uniform.name(), String::as_str)
+        self.options.get(&RunOption::Distribution).map_or(Distribution::Uniform.name(), String::as_str)
     }
 
     /// Creates the header of a run of `suite` by `method` that starts now on this machine. Fields that are

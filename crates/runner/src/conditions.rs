@@ -16,6 +16,8 @@ pub(crate) struct Conditions {
     /// Result of waiting for a steady clock, as text; `None` if there was no wait.
     pub(crate) clock: Option<String>,
     pub(crate) sentinel_start: Option<SentinelTimes>,
+    /// Reason why the sentinels have no times at the start; `None` if they do.
+    pub(crate) problem: Option<String>,
     /// Sentinels in the current executor process.
     sentinels: Sentinels,
     /// Generation of that process.
@@ -52,13 +54,21 @@ impl Conditions {
         let sentinels = Sentinels::prepare(executor, device, config, source, memory_rate);
         let (mut settled, mut clock) = (None, None);
         if let (Some(longest), Some(handle)) = (longest, sentinels.arithmetic()) {
-            settled = settle(executor, handle, timer.chosen, config.timeout, longest).ok();
-            clock = Some(settled.as_ref().map_or("unknown, the sentinel failed".into(), Settled::describe));
+            match settle(executor, handle, timer.chosen, config.timeout, longest) {
+                Ok(found) => (settled, clock) = (Some(found), Some(found.describe())),
+                Err(fault) => {
+                    clock = Some(format!("unknown: the sentinel failed: {}", results::redact(&fault.reason)))
+                }
+            }
         }
         let known = earlier.and_then(|header| header.sentinels.clone());
-        let sentinel_start = known.or_else(|| sentinels.start(executor, timer.chosen, config.timeout).ok());
+        let mut problem = None;
+        let sentinel_start = known.or_else(|| {
+            let started = sentinels.start(executor, timer.chosen, config.timeout);
+            started.map_err(|fault| problem = Some(results::redact(&fault.reason))).ok()
+        });
         let sentinels_of = executor.generation();
-        Conditions { cache, settled, clock, sentinel_start, sentinels, sentinels_of, memory_rate }
+        Conditions { cache, settled, clock, sentinel_start, problem, sentinels, sentinels_of, memory_rate }
     }
 
     /// Returns the sentinels, prepared again if the executor process is a new one.

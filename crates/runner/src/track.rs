@@ -13,7 +13,8 @@ use portamark_model::device::Capabilities;
 use portamark_model::error::{Error, Hint, Result};
 use portamark_model::workload::Case;
 use portamark_results::{
-    self as results, AbSide, Earlier, Header, Row, RunFile, RunWriter, TimerChoice, TimerReport, find_earlier,
+    self as results, AbSide, Earlier, Header, Row, RunFile, RunOption, RunWriter, TimerChoice, TimerReport,
+    find_earlier,
 };
 use std::collections::BTreeMap;
 
@@ -67,18 +68,18 @@ impl Track {
         header.labels = options.labels.clone();
         header.ab = setup.ab.clone();
         header.options = BTreeMap::from([
-            ("budget_s".to_string(), budget.map_or("none".to_string(), |b| b.as_secs_f64().to_string())),
-            ("max_noise".to_string(), options.settings.max_noise.to_string()),
-            ("cache".to_string(), if config.rotate { "rotated" } else { "warm" }.to_string()),
-            ("dist".to_string(), config.dist.to_string()),
-            ("memory_bytes".to_string(), config.memory_limit.to_string()),
-            ("isolate".to_string(), options.isolation.name().to_string()),
-            ("tuning_tables".to_string(), chooser.tables().to_string()),
-            ("repeats".to_string(), options.repeats.to_string()),
+            (RunOption::Budget, budget.map_or("none".to_string(), |b| b.as_secs_f64().to_string())),
+            (RunOption::MaxNoise, options.settings.max_noise.to_string()),
+            (RunOption::Cache, if config.rotate { "rotated" } else { "warm" }.to_string()),
+            (RunOption::Distribution, config.dist.to_string()),
+            (RunOption::Memory, config.memory_limit.to_string()),
+            (RunOption::Isolation, options.isolation.name().to_string()),
+            (RunOption::TuningTables, chooser.tables().to_string()),
+            (RunOption::Repeats, options.repeats.to_string()),
         ]);
         // The default is left out, as in files from before this was an option.
         if config.warmup != Config::default().warmup {
-            header.options.insert("warmup_s".to_string(), config.warmup.as_secs_f64().to_string());
+            header.options.insert(RunOption::Warmup, config.warmup.as_secs_f64().to_string());
         }
         let earlier = reopen_file(options, setup, &header, events)?;
         let conditions = Conditions::find(
@@ -90,6 +91,12 @@ impl Track {
             options.settle,
             earlier.as_ref().map(|(_, file)| &file.header),
         );
+        if let Some(problem) = &conditions.problem {
+            events.note(&format!(
+                "{}: the sentinels failed, so a slower clock is not noticed: {problem}",
+                device.name
+            ));
+        }
         if let Some(clock) = &conditions.clock {
             events.note(&format!("{}: the clock is {clock}", device.name));
         }

@@ -2,6 +2,7 @@
 
 use super::super::output::note;
 use super::super::talk::Talk;
+use portamark_analysis::Rate;
 use portamark_executors::{BrowserServer, Ended, Progress as Shown};
 use portamark_model::device::Capabilities;
 use portamark_model::error::Error;
@@ -82,18 +83,9 @@ impl Events for Progress {
         let what = match (row.status, row.seconds()) {
             (Status::Ok, Some(seconds)) => {
                 let case: Option<Case> = row.case.parse().ok();
-                let integers = case.as_ref().is_some_and(|case| case.precision().accumulate.is_integer());
-                let rate = match row.flop_rate() {
-                    Some(rate) if !case.is_some_and(|case| case.is_bandwidth()) => {
-                        if integers {
-                            units::op_rate(rate)
-                        } else {
-                            units::flop_rate(rate)
-                        }
-                    }
-                    _ => units::byte_rate(row.byte_rate().unwrap_or(f64::NAN)),
-                };
-                format!("{}, {rate}", units::seconds(seconds))
+                let rate =
+                    Rate::of(case.as_ref(), row).map(|rate| format!(", {}", portamark_report::rate(&rate)));
+                format!("{}{}", units::seconds(seconds), rate.unwrap_or_default())
             }
             (status, _) => format!("{status}: {}", row.reason.as_deref().unwrap_or("no reason given")),
         };

@@ -151,29 +151,32 @@ impl fmt::Display for Case {
 mod tests {
     use super::*;
 
+    /// A case of each family but the layer, which consists of them.
+    const KEYS: &[&str] = &[
+        "stream f32 triad n1048576",
+        "peak f32 fma c4096 s1024",
+        "peak f16.f32 matrix e8 t64 s128",
+        "gemm f32 m512 n512 k512 nn",
+        "gemm f16.f32 m4096 n11008 k4096 nt",
+        "gemv f16xq4_0.f32 m1 n4096 k4096",
+        "attention f32 b1 hq8 hkv2 q128 kv128 d64 causal",
+        "attention f16.f32 b4 hq32 hkv8 q1 kv8192 d128",
+        "softmax f32 r4096 c4096",
+        "rmsnorm f16.f32 r4096 c4096",
+        "rope f16.f32 t4096 h32 d128",
+        "swiglu bf16.f32 r4096 c14336",
+        "gather f16 r4096 c4096 v128256",
+        "transpose f32 m4096 n4096",
+        "latency i32 n1024 s65536",
+        "launch i32 d64",
+        "moe f16xq4_0.f32 e128 k8 t64 n768 d2048 skewed",
+    ];
+
     #[test]
     fn keys_read_back_to_the_same_case() {
-        for key in [
-            "stream f32 triad n1048576",
-            "peak f32 fma c4096 s1024",
-            "peak f16.f32 matrix e8 t64 s128",
-            "gemm f32 m512 n512 k512 nn",
-            "gemm f16.f32 m4096 n11008 k4096 nt",
-            "gemv f16xq4_0.f32 m1 n4096 k4096",
-            "attention f32 b1 hq8 hkv2 q128 kv128 d64 causal",
-            "attention f16.f32 b4 hq32 hkv8 q1 kv8192 d128",
-            "softmax f32 r4096 c4096",
-            "rmsnorm f16.f32 r4096 c4096",
-            "rope f16.f32 t4096 h32 d128",
-            "swiglu bf16.f32 r4096 c14336",
-            "gather f16 r4096 c4096 v128256",
-            "transpose f32 m4096 n4096",
-            "latency i32 n1024 s65536",
-            "launch i32 d64",
-            "moe f16xq4_0.f32 e128 k8 t64 n768 d2048 skewed",
-        ] {
+        for key in KEYS {
             let case: Case = key.parse().unwrap();
-            assert_eq!(case.key(), key);
+            assert_eq!(case.key(), *key);
         }
     }
 
@@ -196,14 +199,18 @@ mod tests {
     }
 
     #[test]
-    fn every_case_has_exactly_one_output_and_it_is_last() {
-        for key in ["stream f32 read n4096", "peak f32 fma c64 s128", "gemm f32 m2 n3 k4 tn"] {
+    fn every_family_has_one_output_which_is_last_and_a_layer_those_of_its_parts() {
+        let outputs = |case: &Case| case.tensors().iter().filter(|t| t.role == Role::Output).count();
+        let mut families = std::collections::BTreeSet::new();
+        for key in KEYS {
             let case: Case = key.parse().unwrap();
-            let tensors = case.tensors();
-            assert_eq!(tensors.iter().filter(|t| t.role == Role::Output).count(), 1);
-            assert_eq!(tensors.last().unwrap().role, Role::Output);
+            assert_eq!((outputs(&case), case.tensors().last().unwrap().role), (1, Role::Output), "{key}");
             let (rows, columns) = case.output_shape();
-            assert_eq!(rows * columns, case.output().len);
+            assert_eq!(rows * columns, case.output().len, "{key}");
+            families.insert(case.family());
         }
+        assert_eq!(families.len(), FAMILIES.len() - 1, "a family has no key here");
+        let layer: Case = format!("layer {} + {}", KEYS[3], KEYS[5]).parse().unwrap();
+        assert_eq!(outputs(&layer), 2);
     }
 }

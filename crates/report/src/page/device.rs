@@ -8,6 +8,7 @@ use portamark_analysis::{Device, Entry, Headline, caveats, clean, levels};
 use portamark_model::units;
 use portamark_results::{Row, RunFile, RunOutcome, Status};
 use serde::Serialize;
+use std::collections::BTreeMap;
 use std::collections::HashMap;
 
 /// Maximum number of reasons listed for a device, and of cases under each reason.
@@ -188,6 +189,11 @@ pub(super) fn device_view(
     }
 }
 
+/// Formats a map as `name=value, name=value`.
+fn pairs<K: ToString>(map: &BTreeMap<K, String>) -> String {
+    map.iter().map(|(k, v)| format!("{}={}", clean(&k.to_string()), clean(v))).collect::<Vec<_>>().join(", ")
+}
+
 fn device_facts(device: &Device) -> Vec<(&'static str, String)> {
     let header = device.header;
     let told = &header.device;
@@ -199,9 +205,6 @@ fn device_facts(device: &Device) -> Vec<(&'static str, String)> {
     for finding in &header.timer.findings {
         timer += &format!("; {}", clean(finding));
     }
-    let pairs = |map: &std::collections::BTreeMap<String, String>| {
-        map.iter().map(|(k, v)| format!("{}={}", clean(k), clean(v))).collect::<Vec<_>>().join(", ")
-    };
     let mut facts = vec![
         ("Name", clean(&told.name)),
         ("Kind", kind),

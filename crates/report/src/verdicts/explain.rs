@@ -80,8 +80,10 @@ fn provenance(file: &RunFile) -> String {
     if let Some(ab) = &header.ab {
         lines.push(format!("  side {} of a comparison in turns: {}", ab.side, ab.words));
     }
-    for (kind, words) in [("options", &header.options), ("labels", &header.labels)] {
-        let words: Vec<String> = words.iter().map(|(key, value)| format!("{key}={value}")).collect();
+    let options = header.options.iter().map(|(key, value)| format!("{key}={value}")).collect();
+    let labels = header.labels.iter().map(|(key, value)| format!("{key}={value}")).collect();
+    for (kind, words) in [("options", options), ("labels", labels)] {
+        let words: Vec<String> = words;
         if !words.is_empty() {
             lines.push(format!("  {kind} {}", words.join(" ")));
         }

@@ -3,6 +3,7 @@
 use crate::{Header, Imported, KernelUsed, Row, Tag, TimerChoice, Timing, Verification};
 use portamark_model::workload::Case;
 use portamark_stats::{StopReason, Summary};
+use serde::Serialize;
 use std::collections::BTreeMap;
 
 /// Value of one cell of an exported table.
@@ -76,7 +77,7 @@ fn number(value: f64) -> Cell {
 }
 
 /// Returns the pairs as a JSON object, which every reader of tables can parse.
-fn pairs(pairs: &BTreeMap<String, String>) -> Cell {
+fn pairs<K: Ord + Serialize>(pairs: &BTreeMap<K, String>) -> Cell {
     if pairs.is_empty() { Cell::Missing } else { text(&serde_json::json!(pairs).to_string()) }
 }
 
