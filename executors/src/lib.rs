@@ -45,7 +45,7 @@ pub use child::{ChildExecutor, Program};
 pub use host::HostService;
 pub use in_process::{InProcessExecutor, MakeService};
 pub use remote::{Executor, Fault, FaultKind};
-pub use runtime::{RUNTIMES, Runtime};
+pub use runtime::Runtime;
 pub use serve::{Service, serve};
 #[cfg(feature = "wgpu")]
 pub use wgpu::WgpuService;

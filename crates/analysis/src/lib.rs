@@ -64,7 +64,7 @@ pub use comparison::{CaseLine, Comparison, Lead};
 pub use convergence::{Convergence, Coverage};
 pub use decoding_cost::{
     AttentionKind, CacheFormat, Counting, DecodingCosts, DecodingWork, Disaggregated, KindIntensity,
-    ModelCost, PricedHardware, decoding_costs, disaggregated, layer_intensity, priced_hardware, read_prices,
+    ModelCost, PricedHardware, decoding_costs, disaggregated, priced_hardware, read_prices,
 };
 pub use device::{Device, Entry, NotRun};
 pub use efficiency::{Cell, Efficiencies, Efficiency};
@@ -75,7 +75,7 @@ pub use imported::ImportedRow;
 pub use label::clean;
 pub use label::shorten;
 pub use levels::{Level, levels};
-pub use matchup::{DevicePair, pair_devices};
+pub use matchup::DevicePair;
 pub use plausibility::{Cause, Excess, Roof, figure, published_of};
 pub use portability::{CaseScore, FamilyScore, Score, Study, StudyOptions, Zero};
 pub use portability_table::{TableScore, score_table};
@@ -91,6 +91,6 @@ pub use sensitivity::{Sensitivity, sensitivities};
 pub use sides::{BEFORE_AND_AFTER, MOST_JUDGED, Sides};
 pub use standing::Standing;
 pub use variants::{CostOfChecks, OwnAgainstBuiltIn, costs_of_checks, own_kernels};
-pub use vendor::{AgainstVendor, Reference, against_vendor, has_references};
-pub use verdict::{Absence, Doubt, Judgement, PValues, Side, Verdict, VerdictRule, judge_together};
+pub use vendor::{AgainstVendor, Reference, against_vendor};
+pub use verdict::{Absence, Doubt, Judgement, PValues, Side, Verdict, VerdictRule};
 pub use verdicts::{DeviceVerdicts, Matching, Refusal, compare, verdicts};

@@ -45,7 +45,6 @@ mod verify;
 pub use budget::{Budget, Predictor};
 pub use cache::{assumed_cache, measure_cache};
 pub use config::{Config, METHOD};
-pub use fixed_work::prepare_fixed_work;
 pub use host::{Host, HostMemory};
 pub use interleaved::{Contestant, measure_interleaved};
 pub use measurement::{Ended, Measurement, measure};

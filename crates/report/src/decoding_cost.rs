@@ -17,7 +17,7 @@ pub fn decoding_cost_table(found: &DecodingCosts) -> String {
     let mut text = format!("Price of 10^6 decoded tokens, {counting}; a model, not a measurement\n\n");
     let mut head: Vec<String> = ["model", "attention", "context", "FLOP/B", "part"].map(String::from).into();
     head.extend(found.hardware.iter().map(|hardware| hardware.name.clone()));
-    head.extend(["apart".to_string(), "each where it is cheapest".into()]);
+    head.extend(["disaggregated".to_string(), "each where it is cheapest".into()]);
     let mut lines = vec![head];
     let price = |value: &f64| format!("{value:.3}");
     for cost in &found.costs {
@@ -26,9 +26,9 @@ pub fn decoding_cost_table(found: &DecodingCosts) -> String {
         let parts = [
             ("attention", &cost.attention, least(&cost.attention), &cost.attention_on),
             ("feed-forward", &cost.feed_forward, least(&cost.feed_forward), &cost.feed_forward_on),
-            ("together", &both, cost.apart, &String::new()),
+            ("together", &both, cost.disaggregated, &String::new()),
         ];
-        for (place, (part, prices, apart, on)) in parts.into_iter().enumerate() {
+        for (place, (part, prices, disaggregated, on)) in parts.into_iter().enumerate() {
             let mut line: Vec<String> = if place == 0 {
                 let kind = cost.kind.map_or("-", |kind| kind.letters()).to_string();
                 let intensity = units::significant(cost.intensity);
@@ -38,7 +38,7 @@ pub fn decoding_cost_table(found: &DecodingCosts) -> String {
             };
             line.push(part.into());
             line.extend(prices.iter().map(price));
-            line.extend([price(&apart), on.clone()]);
+            line.extend([price(&disaggregated), on.clone()]);
             lines.push(line);
         }
     }

@@ -47,6 +47,6 @@ pub use portability::{portability_table, score_lines};
 pub use projection::{EnergyOfTokens, ModelOnDevice, projections};
 pub use ranking::{RankedPass, Unranked, criterion, ranking_table};
 pub use table::{own_kernels, terminal};
-pub use verdicts::{Verdicts, explain, explain_json, verdict_counts, verdict_table};
+pub use verdicts::{Verdicts, explain, explain_json, verdict_table};
 pub use wording::rate;
 pub use writer::{Written, write};

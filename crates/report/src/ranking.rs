@@ -74,14 +74,18 @@ pub fn criterion(by: Criterion) -> &'static str {
 }
 
 /// Returns how a time was obtained: `predicted`, `measured`, or the share that was estimated from other
-/// sizes, e.g. `12 % estimated`.
+/// sizes, e.g. `12 % extrapolated`.
 pub fn origin(one: &ModelOnDevice) -> String {
     if one.projection.predicted {
         return "predicted".into();
     }
     let parts = one.projection.parts.iter().filter(|part| part.basis != Basis::Measured);
     let estimated: f64 = parts.map(|part| part.total_s()).sum::<f64>() / one.projection.seconds;
-    if estimated > 0.0 { format!("{:.0} % estimated", (100.0 * estimated).ceil()) } else { "measured".into() }
+    if estimated > 0.0 {
+        format!("{:.0} % extrapolated", (100.0 * estimated).ceil())
+    } else {
+        "measured".into()
+    }
 }
 
 /// Returns the ranking of each pass as text, with the projections that have no rank and the confidence of the

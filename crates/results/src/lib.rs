@@ -47,7 +47,7 @@ mod timer_fault;
 mod timing;
 mod words;
 
-pub use baseline::{baseline_names, check_baseline_name, find_baseline, save_baseline};
+pub use baseline::{check_baseline_name, find_baseline, save_baseline};
 pub use cache::{CacheReport, CacheSource, CurvePoint};
 pub use imported::{ImportUnit, Imported, Spread, SpreadKind, Statistic};
 pub use load::{load, load_all, load_readable};

@@ -62,5 +62,5 @@ pub use places::{BROWSER, BuiltIn, Executors, Found, Place, command_words};
 pub use proving::{Proof, ProofOutcome, verify};
 pub use run::{Finished, run};
 pub use sides::{Side, run_sides};
-pub use tuned::{load_tuned, save_tuned, tuned_path};
+pub use tuned::tuned_path;
 pub use tuning::{TunedLine, Tuning, TuningOptions, tune_suite};

@@ -24,7 +24,7 @@ pub struct ModelCost {
     /// Price of the feed-forward networks on each hardware.
     pub feed_forward: Vec<f64>,
     /// Price if disaggregated: attention and feed-forward networks each where they are cheapest.
-    pub apart: f64,
+    pub disaggregated: f64,
     /// Name of the hardware where attention is cheapest.
     pub attention_on: String,
     /// Name of the hardware where the feed-forward networks are cheapest.
@@ -78,7 +78,7 @@ pub fn decoding_costs(
     for model in models {
         for &context in contexts {
             let work = DecodingWork::of(model, context, counting, cache);
-            let Some(apart) = disaggregated(&work, &hardware) else { continue };
+            let Some(best) = disaggregated(&work, &hardware) else { continue };
             costs.push(ModelCost {
                 model: model.name.clone(),
                 kind: AttentionKind::of(model),
@@ -86,9 +86,9 @@ pub fn decoding_costs(
                 intensity: work.intensity(),
                 attention: hardware.iter().map(|one| one.attention_cost(&work)).collect(),
                 feed_forward: hardware.iter().map(|one| one.feed_forward_cost(&work)).collect(),
-                apart: apart.cost,
-                attention_on: apart.attention.name.clone(),
-                feed_forward_on: apart.feed_forward.name.clone(),
+                disaggregated: best.cost,
+                attention_on: best.attention.name.clone(),
+                feed_forward_on: best.feed_forward.name.clone(),
                 work,
             });
         }
@@ -110,7 +110,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn apart_is_never_dearer_than_together_and_is_the_sum_of_the_cheapest() {
+    fn disaggregated_is_never_dearer_than_together_and_is_the_sum_of_the_cheapest() {
         let models: Vec<&Model> = Models::embedded().models.iter().filter(|model| model.decodes()).collect();
         let found = decoding_costs(
             &models,
@@ -123,8 +123,11 @@ mod tests {
         let least = |values: &[f64]| values.iter().copied().fold(f64::INFINITY, f64::min);
         for cost in &found.costs {
             let sum = least(&cost.attention) + least(&cost.feed_forward);
-            assert!((cost.apart / sum - 1.0).abs() < 1e-12, "{cost:?}");
-            assert!((0..4).all(|hardware| cost.apart <= cost.together(hardware) * (1.0 + 1e-12)), "{cost:?}");
+            assert!((cost.disaggregated / sum - 1.0).abs() < 1e-12, "{cost:?}");
+            assert!(
+                (0..4).all(|hardware| cost.disaggregated <= cost.together(hardware) * (1.0 + 1e-12)),
+                "{cost:?}"
+            );
         }
         // All five kinds are in the catalogue, and each decoder has one.
         assert!(found.intensities.iter().all(|kind| !kind.models.is_empty()));

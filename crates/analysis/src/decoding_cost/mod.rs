@@ -8,6 +8,5 @@ mod prices;
 pub use comparison::{DecodingCosts, KindIntensity, ModelCost, decoding_costs};
 pub use model::{
     AttentionKind, CacheFormat, Counting, DecodingWork, Disaggregated, PricedHardware, disaggregated,
-    layer_intensity,
 };
 pub use prices::{priced_hardware, read_prices};

@@ -33,13 +33,13 @@ pub fn decoding_cost(found: &DecodingCosts) -> Chart {
     panels.truncate(MOST_PANELS);
     let hardware = found.hardware.len();
     let all = || panels.iter().flatten();
-    let prices = all().flat_map(|cost| (0..hardware).map(|h| cost.together(h)).chain([cost.apart]));
+    let prices = all().flat_map(|cost| (0..hardware).map(|h| cost.together(h)).chain([cost.disaggregated]));
     let contexts = all().map(|cost| cost.context as f64);
     let axes = Axis::log(contexts, "").zip(Axis::log(prices, ""));
     let (x, y) = axes.ok_or_else(|| Absent::new(TITLE, "No model has a price on any hardware."))?;
     let mut caption = "Price of 10⁶ tokens over the tokens of context, by the published peaks and the prices given; a \
                        model and not a measurement. Coloured: all on one hardware. The strong line: attention and \
-                       feed-forward network apart, each where it is cheapest."
+                       feed-forward network disaggregated, each where it is cheapest."
         .to_string();
     if more > 0 {
         caption += &format!(" {more} more models are in the table.");
@@ -52,9 +52,9 @@ pub fn decoding_cost(found: &DecodingCosts) -> Chart {
             Some(format!(
                 "{}: disaggregated {} at {} to {} at {}",
                 first.model,
-                price(first.apart),
+                price(first.disaggregated),
                 first.context,
-                price(last.apart),
+                price(last.disaggregated),
                 last.context
             ))
         })
@@ -64,7 +64,7 @@ pub fn decoding_cost(found: &DecodingCosts) -> Chart {
         .iter()
         .enumerate()
         .map(|(place, hardware)| (Ink::Device(place), hardware.name.clone()))
-        .chain([(Ink::Strong, "apart".to_string())])
+        .chain([(Ink::Strong, "disaggregated".to_string())])
         .map(|(ink, text)| Name { mark: Some(mark(ink)), text })
         .collect();
     Ok(Figure::new("decoding-cost", TITLE, caption, said.join(". "), |layout| {
@@ -116,7 +116,7 @@ fn draw_lines(canvas: &Canvas, frame: &Frame, panel: &[&ModelCost], (x, y): (&Ax
         panel.iter().map(|cost| frame.at(x, y, (cost.context as f64, price(cost)))).collect()
     };
     // Draw the line of disaggregated parts first, so that hardware that is as cheap on its own stays visible.
-    canvas.line(&points(&|cost| cost.apart), Ink::Strong, 4.5);
+    canvas.line(&points(&|cost| cost.disaggregated), Ink::Strong, 4.5);
     for hardware in 0..panel[0].attention.len() {
         let line = points(&|cost| cost.together(hardware));
         canvas.line(&line, Ink::Device(hardware), 1.5);
@@ -146,7 +146,7 @@ mod tests {
             figure.description
         );
         let drawn = figure.inline();
-        for name in ["H800", "910B", "apart", "Kimi-K2 · MLA"] {
+        for name in ["H800", "910B", "disaggregated", "Kimi-K2 · MLA"] {
             assert!(drawn.contains(name), "{name}");
         }
     }
