@@ -74,12 +74,14 @@ impl Error {
         let of_program = match error {
             Library::Io { source, .. } => match source.kind() {
                 ErrorKind::PermissionDenied => "check the permissions, or name another place with -o",
-                ErrorKind::StorageFull => "free some space; finished rows are safe, --resume continues",
+                ErrorKind::StorageFull => {
+                    "free some disk space, then continue with --resume; finished rows are saved"
+                }
                 _ => return None,
             },
             Library::NoDevice { explained: true, .. } => return None,
             Library::NoDevice { .. } => "`portamark doctor` explains why and what to do",
-            Library::Executor { .. } => "`portamark doctor` starts it by hand",
+            Library::Executor { .. } => "`portamark doctor` helps to find the cause",
             _ => return error.hint().map(by_flags),
         };
         Some(of_program.into())
@@ -89,19 +91,19 @@ impl Error {
 /// Words a hint in terms of the options of this program.
 fn by_flags(hint: &Hint) -> String {
     match hint {
-        Hint::SaveBaseline(name) => format!("`portamark run --save-baseline {name}` makes it"),
+        Hint::SaveBaseline(name) => format!("create it with `portamark run --save-baseline {name}`"),
         Hint::BeginAnew => {
-            "give the options that it was made with, or begin a new run without --resume".into()
+            "use the options of that run, or start a new run without --resume".into()
         }
-        Hint::NameFormat(known) => format!("say which with --from: {known}"),
-        Hint::Tune => "`portamark tune` makes tables; `run --untuned` goes without".into(),
+        Hint::NameFormat(known) => format!("name the format with --from: {known}"),
+        Hint::Tune => "create one with `portamark tune`, or use `run --untuned`".into(),
         Hint::NothingToRetry => {
-            "name the folder of its file with -o, or begin a new run without --retry".into()
+            "name the folder of its result file with -o, or start a new run without --retry".into()
         }
         Hint::NameDevice => "name one, e.g. --ab device=0".into(),
         Hint::ListDevices => "`portamark devices` lists them with their numbers".into(),
         Hint::OtherAddress => {
-            "--port names another port, 0 a free one; --listen an address of this machine".into()
+            "choose another port with --port (0 picks a free one), or an address of this machine with --listen".into()
         }
         other => other.to_string(),
     }

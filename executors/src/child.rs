@@ -101,7 +101,7 @@ impl ChildExecutor {
             }
             Err(RecvTimeoutError::Timeout) => {
                 let deadline = portamark_model::units::seconds(deadline.as_secs_f64());
-                let what = format!("no answer within {deadline}; the executor was ended");
+                let what = format!("no answer within {deadline}; the executor was killed");
                 Err(self.post_mortem(FaultKind::Timeout, &what))
             }
             Err(RecvTimeoutError::Disconnected) => Err(self.post_mortem(crashed, "the executor exited")),
@@ -130,7 +130,7 @@ impl ChildExecutor {
         let ended = status.map_or(String::new(), |status| format!(" ({})", describe(status)));
         let mut reason = format!("{what}{ended}");
         if !said.is_empty() {
-            reason = format!("{reason}; it said: {said}");
+            reason = format!("{reason}; stderr: {said}");
         }
         let starved = match (running.memory_kills, memory_kills()) {
             (Some(before), Some(now)) => now > before,

@@ -40,8 +40,8 @@ impl Runtime {
             return Ok(Some(Runtime(text.into())));
         }
         Err(Error::refused_hint(
-            format!("`{text}` is no device of {name}"),
-            "it is a word with perhaps a number, e.g. torch:cuda, torch:npu:1, onnx:CANN",
+            format!("`{text}` is not a device of {name}"),
+            "use a name with an optional index, e.g. torch:cuda, torch:npu:1, onnx:CANN",
         ))
     }
 
@@ -82,7 +82,7 @@ mod tests {
         }
         for text in ["torch:", "torch:../etc", "torch:cuda:x", "torch:cuda:1:2", "onnx:a b", "jax:gpu:1234"] {
             let error = Runtime::parse(text).unwrap_err();
-            assert!(error.to_string().contains("is no device of"), "{error}");
+            assert!(error.to_string().contains("is not a device of"), "{error}");
         }
     }
 

@@ -66,16 +66,20 @@ fn source_lines(
         |source: &KernelSource| kernel.plan(case, device, variant, source).map_err(|error| error.to_string());
     let ran = plan(&KernelSource::embedded())?;
     if ran.hash() != sha256 {
-        return Err("the text that ran is not that of this version".into());
+        return Err("the kernel source that ran is not that of this version".into());
     }
     let marked = plan(&KernelSource::marked())?;
     let mut used = BTreeSet::new();
     for (step, marked) in ran.steps.iter().zip(&marked.steps) {
         if take_marks(&marked.wgsl, &mut used) != step.wgsl {
-            return Err("the lines of the text cannot be told".into());
+            return Err("the lines of the kernel source cannot be determined".into());
         }
     }
-    if ran.steps.len() == marked.steps.len() { Ok(used) } else { Err("the steps cannot be told".into()) }
+    if ran.steps.len() == marked.steps.len() {
+        Ok(used)
+    } else {
+        Err("the steps cannot be determined".into())
+    }
 }
 
 /// Returns the SHA-256 of the embedded source `file` in hexadecimal and the numbers of its lines that

@@ -118,7 +118,7 @@ impl TuningTable {
             let wrong = |what: String| format!("entry {}: {what}", number + 1);
             let key: TuningKey = entry.key.parse().map_err(wrong)?;
             if !(entry.ratio.is_finite() && entry.ratio > 0.0) {
-                return Err(wrong(format!("a ratio of {} is none", entry.ratio)));
+                return Err(wrong(format!("{} is not a valid ratio", entry.ratio)));
             }
             let FileEntry { kernel, path, knobs, checks, case, default, ratio, .. } = entry;
             let variant = Variant::new(&kernel, path).but(|it| (it.knobs, it.checks) = (knobs, checks));
@@ -281,8 +281,8 @@ mod tests {
                 "a tuning table of version 2; this portamark reads version 1",
             ),
             ("version = 1".into(), "missing field `device`"),
-            (good.replace("align16", "far"), "entry 1: `gemm f32 m2^9 n2^9 k2^9 nn far` is no key"),
-            (good.replace("ratio = 0.8", "ratio = nan"), "a ratio of NaN is none"),
+            (good.replace("align16", "far"), "entry 1: `gemm f32 m2^9 n2^9 k2^9 nn far` is not a key"),
+            (good.replace("ratio = 0.8", "ratio = nan"), "NaN is not a valid ratio"),
             (good.replace("\"vector\"", "\"magic\""), "magic"),
             (format!("{good}\n[[entry]]{entry}"), "entry 2: the key `gemm"),
         ] {

@@ -82,7 +82,7 @@ impl FromStr for TuningKey {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let wrong = |what: &str| format!("`{text}` is no key: {what}");
+        let wrong = |what: &str| format!("`{text}` is not a key: {what}");
         let mut words: Vec<&str> = text.split_whitespace().collect();
         let last = words.pop().and_then(|word| word.strip_prefix("align"));
         let alignment = match last {

@@ -50,7 +50,7 @@ fn search<'a>(catalog: &'a Catalog, name: &str) -> Result<Vec<&'a Accelerator>> 
     if part.trim().is_empty() || found.is_empty() {
         return Err(Error::usage_hint(
             format!("the catalogue has no `{name}`"),
-            format!("nearest are {}; `portamark catalog` lists all", quoted(catalog.nearest(name))),
+            format!("similar names: {}; `portamark catalog` lists all", quoted(catalog.nearest(name))),
         ));
     }
     Ok(found)

@@ -15,7 +15,7 @@ use clap::{CommandFactory, Parser, Subcommand};
     max_term_width = 100,
     after_help = "\
 Exit codes: 0 done; 1 a gate failed (a wrong or failed case, or --fail-on); 2 wrong usage or unreadable input; \
-3 no usable device; 4 interrupted, what was measured is saved and --resume continues."
+3 no usable device; 4 interrupted; finished rows are saved, continue with --resume."
 )]
 pub struct Arguments {
     #[command(subcommand)]

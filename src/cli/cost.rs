@@ -70,7 +70,7 @@ pub struct Arguments {
 
 /// Parses `h20=0.8/h`.
 fn parse_named_price(text: &str) -> std::result::Result<(String, f64), String> {
-    let wrong = || format!("`{text}` is no price of a hardware; write it as h20=0.8/h");
+    let wrong = || format!("`{text}` is not a hardware price; write it as h20=0.8/h");
     let (name, price) = text.rsplit_once('=').ok_or_else(wrong)?;
     let price = parse_positive(price.strip_suffix("/h").unwrap_or(price)).map_err(|_| wrong())?;
     if name.trim().is_empty() { Err(wrong()) } else { Ok((name.trim().into(), price)) }
@@ -81,7 +81,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     let models = models(&arguments.models)?;
     let contexts = parse_list(&arguments.context)?;
     if contexts.contains(&0) {
-        return Err(Error::usage("a context is above zero"));
+        return Err(Error::usage("a context length must be above zero"));
     }
     let hardware = hardware(arguments)?;
     let counting = match arguments.counting {
@@ -118,7 +118,7 @@ fn models(names: &[String]) -> Result<Vec<&'static Model>> {
     for name in names {
         let model = find_model(name.strip_prefix("model:").unwrap_or(name))?;
         if !model.decodes() {
-            return Err(Error::usage(format!("{} does not decode: it has no cost of it", model.name)));
+            return Err(Error::usage(format!("{} has no decoder, so it has no decoding cost", model.name)));
         }
         if found.contains(&model) {
             return Err(Error::usage(format!("the model {} is named a second time", model.name)));
@@ -140,7 +140,7 @@ fn hardware(arguments: &Arguments) -> Result<Vec<PricedHardware>> {
             None => all.push(priced_hardware(name, *price, None, None).map_err(|message| {
                 Error::usage_hint(
                     message,
-                    "--prices FILE.toml holds flop_rate and byte_rate beside the price",
+                    "--prices FILE.toml can give flop_rate and byte_rate along with the price",
                 )
             })?),
         }
@@ -153,7 +153,7 @@ fn hardware(arguments: &Arguments) -> Result<Vec<PricedHardware>> {
         let one = all.iter().find(|one| is_called(one, name)).ok_or_else(|| {
             let known: Vec<&str> = all.iter().map(|one| one.name.as_str()).collect();
             Error::usage_hint(
-                format!("no price of `{name}` is known; there are prices of {}", known.join(", ")),
+                format!("no price is known for `{name}`; prices are known for {}", known.join(", ")),
                 format!("give one with --price {name}=2.0/h"),
             )
         })?;
@@ -183,7 +183,7 @@ mod tests {
     #[test]
     fn every_model_of_the_report_is_in_the_catalogue() {
         assert_eq!(models(&[]).unwrap().len(), PAPER_MODELS.len());
-        assert!(models(&["bert-large".into()]).unwrap_err().to_string().contains("does not decode"));
+        assert!(models(&["bert-large".into()]).unwrap_err().to_string().contains("has no decoder"));
     }
 
     #[test]

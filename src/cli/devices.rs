@@ -52,8 +52,8 @@ fn table(devices: &[Capabilities]) -> String {
     let mut text = String::new();
     for (number, device) in devices.iter().enumerate() {
         let kind = match (device.is_software(), device.takes) {
-            (true, Takes::Plans) => "software driver: computes on the host's processor".to_string(),
-            (true, _) => "computes on the host's processor".to_string(),
+            (true, Takes::Plans) => "software driver: runs on the CPU".to_string(),
+            (true, _) => "runs on the CPU".to_string(),
             (false, _) => device.device_type.to_string(),
         };
         let features: Vec<_> = device.features.iter().map(ToString::to_string).collect();

@@ -89,7 +89,7 @@ pub fn run(_: &Arguments) -> Result<()> {
             Ok(report) => clock(device, &report),
             Err(fault) => Finding::new(
                 Severity::Problem,
-                format!("{}: the test of its clock failed: {}", device.id, redact(&fault.reason)),
+                format!("{}: the timer test failed: {}", device.id, redact(&fault.reason)),
             ),
         });
     }
@@ -121,17 +121,17 @@ fn clock(device: &Capabilities, report: &TimerReport) -> Finding {
             .collect();
     let id = &device.id;
     match (report.chosen, report.findings.is_empty()) {
-        (TimerChoice::Device, true) => {
-            Finding::new(Severity::Ok, format!("{id}: its clock passes every test ({})", facts.join(", ")))
+        (TimerChoice::Device, true) => Finding::new(
+            Severity::Ok,
+            format!("{id}: the device timer passes every test ({})", facts.join(", ")),
+        ),
+        (TimerChoice::Device, false) => {
+            Finding::new(Severity::Note, format!("{id}: the device timer is used, with limitations"))
+                .why(format!("{} ({}).", report.findings.join("; "), facts.join(", ")))
         }
-        (TimerChoice::Device, false) => Finding::new(
-            Severity::Note,
-            format!("{id}: its clock is used, with care"),
-        )
-        .why(format!("{} ({}).", report.findings.join("; "), facts.join(", "))),
-        _ => Finding::new(Severity::Note, format!("{id}: its clock is not used"))
+        _ => Finding::new(Severity::Note, format!("{id}: the device timer is not used"))
             .why(format!("{}.", report.findings.join("; ")))
-            .todo("nothing: the host's clock is used instead; a newer driver may do better"),
+            .todo("nothing to do: the host clock is used instead; a newer driver may fix the timer"),
     }
 }
 
@@ -165,7 +165,7 @@ fn listed(devices: &[Capabilities]) -> Vec<Finding> {
     if !has_gpu(devices) {
         findings.push(
             Finding::new(Severity::Note, "only software drivers are found")
-                .why("They compute on the host's processor: fit for trying portamark out, slow."),
+                .why("They run on the CPU: slow, but enough to try portamark."),
         );
     }
     findings
@@ -201,9 +201,9 @@ fn linux(root: &Root, env: Env, devices: &[Capabilities]) -> Vec<Finding> {
     findings.extend(seen);
     if !has_gpu(devices) && unexplained {
         findings.push(
-            Finding::new(Severity::Note, "nothing here explains why no GPU is found")
+            Finding::new(Severity::Note, "no GPU was found, for an unknown reason")
                 .why("There may be none, its driver may not know it, or it may lack what portamark needs.")
-                .todo("look at what the loader says: `VK_LOADER_DEBUG=error,warn,driver portamark devices`"),
+                .todo("check the loader's log: `VK_LOADER_DEBUG=error,warn,driver portamark devices`"),
         );
     }
     findings
@@ -229,7 +229,7 @@ fn driver_files(
     }
     for variable in ["VK_LOADER_DRIVERS_SELECT", "VK_LOADER_DRIVERS_DISABLE"] {
         if env(variable).is_some_and(|value| !value.is_empty()) {
-            findings.push(Finding::new(Severity::Note, format!("{variable} is set and leaves drivers out")));
+            findings.push(Finding::new(Severity::Note, format!("{variable} is set and excludes drivers")));
         }
     }
     for path in &drivers.missing {
@@ -242,16 +242,16 @@ fn driver_files(
         let path = manifest.path.display();
         findings.push(match &manifest.library {
             Err(reason) => Finding::new(broken, format!("the driver file {path} is broken"))
-                .why(format!("The loader leaves it out: {reason}."))
+                .why(format!("The loader skips it: {reason}."))
                 .todo("reinstall the package that it belongs to, or remove it"),
             Ok(library) if !manifest.found => {
-                Finding::new(broken, format!("the driver file {path} names {library}, which is not there"))
-                    .why("The loader leaves this driver out.")
+                Finding::new(broken, format!("the driver file {path} names {library}, which does not exist"))
+                    .why("The loader skips this driver.")
                     .todo("install or reinstall the driver's package")
             }
             Ok(library) if needs_x11(library) && !X11.iter().all(|x| libraries.has(root, x, None)) => {
-                Finding::new(broken, format!("{library} is there, but not {}", X11.join(" and ")))
-                    .why("NVIDIA's driver is linked with them, also without a display.")
+                Finding::new(broken, format!("{library} is installed, but not {}", X11.join(" and ")))
+                    .why("NVIDIA's driver needs them even without a display.")
                     .todo("install them: `apt install libx11-6 libxext6` (Debian, Ubuntu)")
             }
             Ok(library) => Finding::new(Severity::Ok, format!("driver file {path} names {library}")),
@@ -302,7 +302,7 @@ fn device_nodes(nodes: &Nodes, drivers: &Drivers, env: Env, devices: &[Capabilit
     if !nodes.nvidia.is_empty() && !drivers.has("nvidia") {
         let found = Finding::new(
             Severity::Problem,
-            format!("{} is there, but no driver file of NVIDIA", nodes.nvidia.join(", ")),
+            format!("{} exists, but no NVIDIA driver file", nodes.nvidia.join(", ")),
         );
         let given = env("NVIDIA_DRIVER_CAPABILITIES");
         let capabilities: Vec<&str> = given.iter().flat_map(|list| list.split(',')).map(str::trim).collect();
@@ -317,7 +317,7 @@ fn device_nodes(nodes: &Nodes, drivers: &Drivers, env: Env, devices: &[Capabilit
         } else if nodes.container {
             found
                 .why("The host's driver did not bring its Vulkan files into the container.")
-                .todo("install the graphics part of NVIDIA's driver on the host, then start the container anew")
+                .todo("install the graphics part of NVIDIA's driver on the host, then restart the container")
         } else {
             found
                 .why("The compute part of the driver is installed without its Vulkan part.")
@@ -525,7 +525,7 @@ mod tests {
         assert!(finding.what.contains("passes every test (tick 32.0 ns, empty pass 2.00 µs)"), "{finding:?}");
         let coarse = honest.clone().but(|it| {
             it.faults = vec![TimerFault::CoarseTick];
-            it.findings = vec!["the timer ticks each 65.5 µs only".into()];
+            it.findings = vec!["the timer resolution is only 65.5 µs".into()];
         });
         let finding = clock(&Script::device(), &coarse);
         assert_eq!(finding.severity, Severity::Note);
@@ -533,7 +533,7 @@ mod tests {
         let zero = TimerReport::untested("every timestamp is zero or missing".into());
         let text = render(&[clock(&Script::device(), &zero)]);
         assert!(
-            text.contains("its clock is not used") && text.contains("the host's clock is used"),
+            text.contains("the device timer is not used") && text.contains("the host clock is used"),
             "{text}"
         );
     }

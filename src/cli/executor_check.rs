@@ -59,7 +59,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     }
     if failed > 0 {
         return Err(Error::Gate(format!(
-            "{failed} checks failed: this executor does not conform to the protocol"
+            "failed checks: {failed}; this executor does not conform to the protocol"
         )));
     }
     note("every check passed");

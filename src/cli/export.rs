@@ -64,9 +64,10 @@ pub fn run(arguments: &Arguments) -> Result<()> {
             note(&format!("{} rows", runs.iter().map(|run| run.rows.len()).sum::<usize>()));
             Ok(())
         }
-        None if table == Table::Parquet => {
-            Err(Error::usage_hint("Parquet is no text for a terminal", "name a file with -o"))
-        }
+        None if table == Table::Parquet => Err(Error::usage_hint(
+            "Parquet is binary and cannot be written to a terminal",
+            "name a file with -o",
+        )),
         None => {
             let mut text = Vec::new();
             table.write(&runs, &mut text).map_err(|e| Error::io("write", Path::new("stdout"), e))?;

@@ -57,8 +57,8 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     let series = histories(&files, &case, &rule);
     if series.is_empty() {
         return Err(Error::usage_hint(
-            format!("no run has a time of {case}"),
-            "its rows say why; `portamark report` shows them",
+            format!("no run has a time for {case}"),
+            "`portamark report` shows the reasons given in its rows",
         ));
     }
     print(&match arguments.format {

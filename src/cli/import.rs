@@ -42,7 +42,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     }
     for (file, (format, import)) in imports {
         for left_out in &import.left_out {
-            note(&format!("note: {}: left out: {left_out}", file.display()));
+            note(&format!("note: {}: not imported: {left_out}", file.display()));
         }
         let nameless = import.measured.iter().any(|one| one.device.name.is_empty());
         for (header, rows, end) in run_files(import, &options) {
@@ -55,13 +55,13 @@ pub fn run(arguments: &Arguments) -> Result<()> {
             print(&format!("{}\n", writer.path().display()));
             writer.finish(end)?;
             note(&format!(
-                "{}: {total} rows of {format} on {device}, {cases} of them of cases of portamark",
+                "{}: {total} rows from {format} on {device}, {cases} of them match portamark cases",
                 file.display()
             ));
         }
         if nameless && options.device.is_none() {
             note(
-                "hint: the results do not say which device they are of; with --device NAME they are set \
+                "hint: the results do not name their device; with --device NAME they are shown \
                  beside the rows of that device",
             );
         }

@@ -13,7 +13,7 @@ pub(super) fn interrupt_flag() -> Arc<AtomicBool> {
         if shared.swap(true, Ordering::SeqCst) {
             std::process::exit(Exit::Interrupted as i32);
         }
-        note("\nfinishing the case that runs; press again to stop at once");
+        note("\nfinishing the current case; press Ctrl-C again to stop at once");
     });
     flag
 }

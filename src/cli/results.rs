@@ -55,7 +55,7 @@ pub(super) fn choose_devices(comparison: &Comparison, wanted: &[String]) -> Resu
                 let matches: Vec<String> = found.iter().map(|index| label(*index)).collect();
                 return Err(Error::usage_hint(
                     format!("`{want}` matches {} devices: {}", found.len(), matches.join("; ")),
-                    "give more of the name, or its number from 0 in the order of the files",
+                    "give a longer part of the name, or its number from 0 in the order of the files",
                 ));
             }
         }

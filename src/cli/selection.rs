@@ -66,7 +66,7 @@ impl Selection {
             (false, _) => Suite::resolve(&self.suite)?,
             (true, true) => Suite::resolve(&format!("{} chain", self.suite))?,
             (true, false) => {
-                let message = format!("--chain is of models, and `{}` is none", self.suite);
+                let message = format!("--chain applies to models only; `{}` is not a model", self.suite);
                 return Err(Error::usage_hint(
                     message,
                     "e.g. run \"model:llama-3.1-8b b1,8 decode\" --chain",

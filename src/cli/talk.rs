@@ -15,9 +15,9 @@ impl Events for Talk {
     fn no_gpu(&self, error: Option<&Error>) {
         match error {
             Some(error) => note(&format!(
-                "note: no GPU driver can be used: {error}; `portamark doctor` looks for the cause"
+                "note: no GPU driver can be used: {error}; run `portamark doctor` to find the cause"
             )),
-            None => note("note: no GPU driver was found: the host's processor is measured"),
+            None => note("note: no GPU driver was found: only the CPU is benchmarked"),
         }
     }
 }

@@ -56,10 +56,10 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         broken += tuning.broken;
     }
     if stop.load(Ordering::SeqCst) {
-        return Err(Error::Interrupted("what was tuned is saved".into()));
+        return Err(Error::Interrupted("finished keys are saved".into()));
     }
     if broken > 0 {
-        return Err(Error::Gate(format!("{broken} variants are wrong or fail; they are not used")));
+        return Err(Error::Gate(format!("wrong or failing variants: {broken}; they are not used")));
     }
     Ok(())
 }

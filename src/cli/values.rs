@@ -18,14 +18,14 @@ pub(super) fn parse_time(text: &str) -> std::result::Result<Duration, String> {
     if seconds > 0.0 {
         Ok(Duration::from_secs_f64(seconds * factor))
     } else {
-        Err("a time is above zero".into())
+        Err("a time must be above zero".into())
     }
 }
 
 /// Parses a positive number.
 pub(super) fn parse_positive(text: &str) -> std::result::Result<f64, String> {
     let number = text.trim().parse::<f64>().ok().filter(|number| number.is_finite() && *number > 0.0);
-    number.ok_or(format!("`{text}` is no number above zero"))
+    number.ok_or(format!("`{text}` is not a number above zero"))
 }
 
 /// Parses `500MB`, `1.5GB`, `2GiB` or plain bytes.
@@ -44,12 +44,16 @@ pub(super) fn parse_bytes(text: &str) -> std::result::Result<u64, String> {
         _ => return Err(format!("`{unit}` is not a unit of memory; use MB, GB, MiB or GiB")),
     };
     let number: f64 = number.parse().map_err(|_| format!("`{text}` is not an amount of memory"))?;
-    if number > 0.0 { Ok((number * factor) as u64) } else { Err("an amount of memory is above zero".into()) }
+    if number > 0.0 {
+        Ok((number * factor) as u64)
+    } else {
+        Err("an amount of memory must be above zero".into())
+    }
 }
 
 /// Parses `1426T`, `1.5 GFLOP/s` or a plain number per second.
 pub(super) fn parse_rate(text: &str) -> std::result::Result<f64, String> {
-    let wrong = || format!("`{text}` is no rate; write it as 1426T or 1.5GFLOP/s");
+    let wrong = || format!("`{text}` is not a rate; write it as 1426T or 1.5GFLOP/s");
     let at = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
     let (number, unit) = text.split_at(at);
     let prefix = unit.trim().trim_end_matches("FLOP/s").trim_end_matches("OP/s");

@@ -37,11 +37,11 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         });
     }
     print(&format!(
-        "{} variants proven, {} wrong or failed, {} cases left out\n",
+        "{} variants verified, {} wrong or failed, {} cases skipped\n",
         tally.proven, tally.broken, tally.left_out
     ));
     if tally.broken > 0 {
-        return Err(Error::Gate(format!("{} variants are wrong or fail", tally.broken)));
+        return Err(Error::Gate(format!("wrong or failing variants: {}", tally.broken)));
     }
     Ok(())
 }
@@ -74,7 +74,7 @@ impl Tally {
             }
             ProofOutcome::LeftOut { predicted_s } => {
                 self.left_out += 1;
-                format!("left out     {case}: predicted {}", units::seconds(*predicted_s))
+                format!("skipped      {case}: predicted {}", units::seconds(*predicted_s))
             }
         }
     }

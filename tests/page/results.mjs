@@ -132,7 +132,7 @@ export function several(results, folder) {
   const spoilt = [
     ["wrong", "element 3 is 2, the oracle says 1"],
     ["crashed", "the executor was killed by signal 11"],
-    ["timeout", "no answer within 30 s; the executor was ended"],
+    ["timeout", "no answer within 30 s; the executor was killed"],
     ["failed", "the driver refused the shader: entry point `main` is lost"],
     ["out-of-memory", "the device ran out of memory for 3 buffers of 268 MB"],
   ];

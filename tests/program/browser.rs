@@ -353,15 +353,15 @@ fn answers_that_nobody_asked_for_end_the_connection_and_not_the_run() {
         poison(&mut executor, DEADLINE).unwrap();
         // Until then one of them could be the answer to the next request.
         let until = Instant::now() + DEADLINE;
-        while site.lines("not asked for") == 0 && Instant::now() < until {
+        while site.lines("an unexpected message") == 0 && Instant::now() < until {
             thread::sleep(Duration::from_millis(5));
         }
         let fault = poison(&mut executor, DEADLINE).unwrap_err();
         assert_eq!(fault.kind, FaultKind::Crashed, "{fault}");
-        assert!(fault.is_fatal() && fault.reason.contains("not asked for"), "{fault}");
+        assert!(fault.is_fatal() && fault.reason.contains("an unexpected message"), "{fault}");
         poison(&mut executor, DEADLINE).unwrap();
     });
-    assert_eq!(site.lines("not asked for"), 1, "{:?}", site.said);
+    assert_eq!(site.lines("an unexpected message"), 1, "{:?}", site.said);
 }
 
 #[test]

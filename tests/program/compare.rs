@@ -200,7 +200,7 @@ fn what_was_not_measured_alike_is_refused_by_field_and_file() {
         .portamark(&["compare", "base", "zeros", "--force"])
         .assert()
         .success()
-        .stdout(contains("same (forced: unlike distribution)"));
+        .stdout(contains("same (forced: different distribution)"));
     // Methods are never mixed.
     bench.run("later", &pace(2), &[]).assert().success();
     edit_header(&bench.path("later"), |header| header["method"] = 2.into());
@@ -242,7 +242,7 @@ fn a_wrong_or_crashed_case_closes_its_gate() {
         .stderr(contains(format!("error: wrong: {SLOWED}")));
     bench.portamark(&compare).arg("missing").assert().code(1).stderr(contains("missing: "));
     bench.portamark(&compare).arg("slower,failed").assert().success();
-    bench.portamark(&compare).arg("slow").assert().code(2).stderr(contains("there are slower, faster"));
+    bench.portamark(&compare).arg("slow").assert().code(2).stderr(contains("choose from slower, faster"));
 }
 
 #[test]
@@ -259,7 +259,7 @@ fn sides_are_chosen_by_words_among_the_files_of_a_folder() {
         .portamark(&["compare", "label=card=old", "label=card=none", "--in", "all"])
         .assert()
         .code(2)
-        .stderr(contains("no result file in all has label=card=none").and(contains("Fake device")));
+        .stderr(contains("no result file in all matches label=card=none").and(contains("Fake device")));
     bench
         .portamark(&["compare", "nowhere", "all"])
         .assert()

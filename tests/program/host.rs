@@ -126,7 +126,7 @@ mod without_a_driver {
             }
             command
         };
-        let said = contains("no GPU driver was found: the host's processor is measured");
+        let said = contains("no GPU driver was found: only the CPU is benchmarked");
         portamark(&["devices"]).assert().success().stdout(contains("0  host/")).stderr(said.clone());
         std::fs::write(
             folder.path().join("two.toml"),

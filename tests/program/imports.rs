@@ -388,9 +388,9 @@ fn the_command_writes_files_that_load_and_prints_their_paths() {
         .assert()
         .success()
         .stderr(contains(
-            "7 rows of test-backend-ops on AMD Radeon Graphics, 4 of them of cases of portamark",
+            "7 rows from test-backend-ops on AMD Radeon Graphics, 4 of them match portamark cases",
         ))
-        .stderr(contains("left out: copy_type_conversion_sweep In=I8 Out=I8: skipped"));
+        .stderr(contains("not imported: copy_type_conversion_sweep In=I8 Out=I8: skipped"));
     let stdout = String::from_utf8(output.get_output().stdout.clone()).unwrap();
     let files = results::load_all(&[folder.path().to_path_buf()]).unwrap();
     assert_eq!((stdout.lines().count(), files.len()), (3, 3));
@@ -414,8 +414,8 @@ fn what_cannot_be_imported_writes_nothing_and_says_what_to_do() {
         .assert()
         .code(2)
         .stdout("")
-        .stderr(contains("notes.txt: looks like the results of no program"))
-        .stderr(contains("hint: say which with --from"));
+        .stderr(contains("notes.txt: not recognised as the output of a supported program"))
+        .stderr(contains("hint: name the format with --from"));
     assert!(!out.exists());
     portamark(&["import", text, "--from", "vkpeak"]).assert().code(2).stderr(contains("nvbench"));
     portamark(&["import", text, "--from", "hyperfine"])
@@ -425,7 +425,7 @@ fn what_cannot_be_imported_writes_nothing_and_says_what_to_do() {
     portamark(&["import", folder.path().to_str().unwrap()])
         .assert()
         .code(2)
-        .stderr(contains("no folder of criterion"));
+        .stderr(contains("not a criterion folder"));
     portamark(&["import", "no/such/file"]).assert().code(2).stderr(contains("cannot read no/such/file"));
 }
 

@@ -177,7 +177,7 @@ fn a_side_that_fails_has_its_row_and_the_other_its_own() {
         .assert()
         .code(1)
         .stdout(contains("missing (the new side is crashed"))
-        .stderr(contains("did not end well"));
+        .stderr(contains("failed or gave a wrong result"));
     let files = bench.files("results");
     let statuses = |file: &RunFile| file.rows.iter().map(|row| row.status.to_string()).collect::<Vec<_>>();
     assert_eq!(statuses(&files[0]), ["ok"; 7]);
@@ -193,7 +193,7 @@ fn fewer_than_five_processes_are_unclear_with_the_reason() {
         .args(["--repeats", "4"])
         .assert()
         .success()
-        .stdout(contains("unclear (4 against 4 processes, 5 on each side are needed)"));
+        .stdout(contains("unclear (4 new and 4 reference processes; 5 on each side are needed)"));
 }
 
 #[test]
@@ -204,9 +204,9 @@ fn sides_that_make_no_comparison_are_refused() {
     };
     refused(&["--ab", "0"], "--ab is given 1 times");
     refused(&["--ab", "0", "--ab", "icd=no/such/manifest.json"], "no/such/manifest.json is not there");
-    refused(&["--ab", "0", "--ab", "1", "--all-variants"], "--all-variants cannot go with --ab");
+    refused(&["--ab", "0", "--ab", "1", "--all-variants"], "--all-variants cannot be combined with --ab");
     let executor = format!("executor={}", bench.executor("script.toml", ""));
     let one = format!("{executor},case={GEMM}");
-    refused(&["--ab", &executor, "--ab", &one], "one side has a case of its own");
+    refused(&["--ab", &executor, "--ab", &one], "one side names a single case");
     assert!(!bench.path("results").exists() || load_all(&[bench.path("results")]).is_ok());
 }

@@ -156,7 +156,7 @@ fn a_good_run_has_a_row_for_each_case_a_table_and_a_report() {
 fn a_wrong_or_unwritten_result_has_no_throughput_and_exit_1() {
     for (act, words) in [("wrong", "times its bound"), ("unwritten", "were not written")] {
         let bench = Bench::new(&rule("gemm f32 m48*", "prepare", act));
-        bench.run(&[]).assert().code(1).stderr(contains("1 cases did not end well"));
+        bench.run(&[]).assert().code(1).stderr(contains("cases that failed or gave a wrong result: 1"));
         assert_eq!(bench.statuses(), ["ok", "ok", "wrong", "ok", "ok"], "{act}");
         let run = portamark_results::load(&bench.files()[0]).unwrap();
         let row = &run.rows[2];
@@ -227,7 +227,7 @@ fn what_failed_is_tried_again_in_its_file_and_quarantined_after_two_deaths() {
         (row().retry, row().kills, &row().tags[..]),
         (1, 2, &[portamark_results::Tag::Quarantined][..])
     );
-    assert!(row().reason.unwrap().ends_with("is not tried again in this run"));
+    assert!(row().reason.unwrap().ends_with("is not retried in this run"));
     let after = fs::read_to_string(&bench.files()[0]).unwrap();
     let rows: Vec<&str> = before.lines().take(6).collect();
     assert!(after.starts_with(&rows.join("\n")), "earlier rows stay as they were");
@@ -429,7 +429,7 @@ fn an_interrupted_run_finishes_its_case_says_so_and_exits_4() {
     std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
     let output = child.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(4));
-    assert!(String::from_utf8_lossy(&output.stderr).contains("--resume continues"));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("continue with --resume"));
     // The case that was running has its row; the last one has none.
     assert_eq!(bench.statuses(), ["ok", "ok", "ok", "timeout"]);
     let run = portamark_results::load(&bench.files()[0]).unwrap();
@@ -514,7 +514,7 @@ fn an_own_kernel_without_a_header_or_with_a_wrong_case_is_an_error_with_a_hint()
     for (text, part) in [
         ("@compute fn main() {}", "no header"),
         ("// portamark: case = 'gemm f9 m1'\n// portamark: workgroups = '1'", "`gemm f9 m1` is not a case"),
-        ("// portamark: case = 'conv *'\n// portamark: workgroups = '1'", "no case of suite small"),
+        ("// portamark: case = 'conv *'\n// portamark: workgroups = '1'", "not in suite small"),
     ] {
         fs::write(bench.path("mine.wgsl"), text).unwrap();
         let wrong = bench.run(&["--kernel", "mine.wgsl"]).assert().code(2);

@@ -66,7 +66,7 @@ fn no_lie_is_mistaken_for_another() {
 fn a_clock_of_65_microseconds_is_used_with_its_tick_known() {
     let report = report(Script { timer: Timer::Coarse, ..Script::default() }, WORK);
     assert_eq!((report.chosen, report.tick_ns), (TimerChoice::Device, Some(65_536.0)));
-    assert_eq!(report.findings, ["the timer ticks each 65.5 µs only"]);
+    assert_eq!(report.findings, ["the timer resolution is only 65.5 µs"]);
 }
 
 #[test]

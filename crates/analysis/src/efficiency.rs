@@ -29,9 +29,13 @@ impl Efficiency {
     /// Returns a description for reports.
     pub fn words(self) -> &'static str {
         match self {
-            Efficiency::Application => "application efficiency (of the best time known on the same chip)",
-            Efficiency::Architectural => "architectural efficiency (of the measured roof)",
-            Efficiency::Published => "architectural efficiency (of the published peak and bandwidth)",
+            Efficiency::Application => {
+                "application efficiency (relative to the best known time on the same chip)"
+            }
+            Efficiency::Architectural => "architectural efficiency (relative to the measured roof)",
+            Efficiency::Published => {
+                "architectural efficiency (relative to the published peak and bandwidth)"
+            }
         }
     }
 
@@ -147,7 +151,7 @@ impl<'c, 'a> Efficiencies<'c, 'a> {
             Ok(bound) if (bound / own).is_finite() && bound / own > 0.0 => {
                 Cell::Efficiency { value: bound / own }
             }
-            Ok(_) => Cell::Unknown { reason: "the time is no usable number".into() },
+            Ok(_) => Cell::Unknown { reason: "the time is not a usable number".into() },
             Err(reason) => Cell::Unknown { reason },
         }
     }
@@ -170,7 +174,7 @@ impl<'c, 'a> Efficiencies<'c, 'a> {
         };
         bound.and_then(|bound| {
             let usable = bound.is_finite() && bound > 0.0;
-            if usable { Ok(bound) } else { Err("the roof is no usable number".into()) }
+            if usable { Ok(bound) } else { Err("the roof is not a usable number".into()) }
         })
     }
 
@@ -206,7 +210,7 @@ fn like(device: &Device) -> String {
 
 fn unsupported(row: &Row) -> Cell {
     if row.status == Status::Ok {
-        let reason = "the result has no proof or no usable time".into();
+        let reason = "the result is not verified or has no usable time".into();
         return Cell::Unsupported { status: "no proof", reason };
     }
     let reason = row.reason.as_deref().map(clean).filter(|reason| !reason.is_empty());
@@ -218,7 +222,7 @@ fn unsupported(row: &Row) -> Cell {
 /// case is judged by must be known; the other one takes part if it is known.
 fn published_bound(entry: &Entry, case: &Case) -> Result<f64, String> {
     let Some(found) = accelerator(entry.header) else {
-        return Err("nothing is published of the device".into());
+        return Err("no figures are published for the device".into());
     };
     let row = entry.row;
     let (compute, memory) = published_times(found, case.precision(), row.flop, row.bytes);

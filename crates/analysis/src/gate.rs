@@ -68,7 +68,7 @@ impl FromStr for Gate {
     fn from_str(text: &str) -> Result<Self, String> {
         let names = Gate::ALL.map(Gate::name).join(", ");
         let found = Gate::ALL.into_iter().find(|gate| gate.name() == text.trim());
-        found.ok_or_else(|| format!("`{text}` is no gate; there are {names}"))
+        found.ok_or_else(|| format!("`{text}` is not a gate; choose from {names}"))
     }
 }
 
@@ -118,7 +118,7 @@ mod tests {
         for gate in Gate::ALL {
             assert_eq!(gate.to_string().parse(), Ok(gate));
         }
-        assert!("slow".parse::<Gate>().unwrap_err().contains("there are slower, faster"));
+        assert!("slow".parse::<Gate>().unwrap_err().contains("choose from slower, faster"));
     }
 }
 

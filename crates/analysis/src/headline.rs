@@ -98,7 +98,7 @@ pub fn caveats(device: &Device) -> Vec<String> {
     }
     if device.superseded > 0 {
         let n = device.superseded;
-        out.push(format!("the newest row of each case is shown, {} left out", older(n)));
+        out.push(format!("the newest row of each case is shown, {} skipped", older(n)));
     }
     let unknown = device.not_understood().count();
     if unknown > 0 {

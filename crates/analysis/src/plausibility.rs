@@ -51,14 +51,14 @@ impl Cause {
     /// Returns a description of the cause, to follow "above … :".
     pub fn words(self) -> &'static str {
         match self {
-            Cause::Timer => "device and host disagree on the time, so the timer is at fault",
+            Cause::Timer => "device and host disagree on the time, so the timer is unreliable",
             Cause::Elimination => {
-                "more executions do not take longer, so the compiler or driver has left work out"
+                "more executions do not take longer, so the compiler or driver skipped work"
             }
             Cause::Cache => "part of the data came from a cache",
-            Cause::ByteModel => "bytes are counted that a cache or a reuse saves",
-            Cause::Boost => "the clock was above that of the published figure",
-            Cause::Probe => "the peak or stream kernel does not reach the true one",
+            Cause::ByteModel => "the counted bytes include traffic that a cache or data reuse avoids",
+            Cause::Boost => "the clock was above the one that the published figure assumes",
+            Cause::Probe => "the peak or stream kernel does not reach the true roof",
         }
     }
 }

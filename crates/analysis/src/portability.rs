@@ -287,7 +287,7 @@ fn of_cases(cases: &[&CaseScore], place: usize) -> Cell {
         Cell::Unknown { reason } => Some(reason.clone()),
         _ => None,
     });
-    Cell::Unknown { reason: reason.unwrap_or_else(|| "no case was tried on every device".into()) }
+    Cell::Unknown { reason: reason.unwrap_or_else(|| "no case was measured on every device".into()) }
 }
 
 /// Cases that one device does not support, or whose efficiency is unknown, for the same reason.
@@ -316,7 +316,7 @@ impl Study {
     pub fn unknowns(&self) -> Vec<Zero> {
         self.gathered(|cell| match cell {
             Cell::Unknown { reason } => Some(("unknown", reason.clone())),
-            Cell::Untried => Some(("no row", "it was not tried".into())),
+            Cell::Untried => Some(("no row", "it was not measured".into())),
             _ => None,
         })
     }

@@ -95,13 +95,13 @@ fn efficiency(source: EfficiencySource, case: &Case, bound_s: f64) -> Result<Eff
         }
         EfficiencySource::Like(device) => {
             let own = accelerator(device.header)
-                .ok_or_else(|| format!("nothing is published of {}", device.label))?;
+                .ok_or_else(|| format!("no figures are published for {}", device.label))?;
             // Rows with an implausible rate do not count.
             let curve = Curve::of(device, case, |entry, other| {
                 entry.excess.is_none().then(|| published_bound(own, other).ok()).flatten().map(|(s, _)| s)
             });
             let reading = curve.at(bound_s).ok_or_else(|| {
-                format!("no row of {} of its family and formats tells an efficiency", device.label)
+                format!("no row of {} with the same family and formats gives an efficiency", device.label)
             })?;
             // The range on another device is at least as wide as that of all rows of similar size.
             let ends = match (reading.ends, curve.near(bound_s, NEAR)) {
@@ -242,6 +242,6 @@ mod tests {
         let runs = [fixture::file(fixture::newer_software_header(), vec![fixture::ok_row(GEMV, 1.0)])];
         let comparison = Comparison::new(&runs);
         let found = super::predict(h20(), EfficiencySource::Like(&comparison.devices[0]), &pass(&[GEMV]));
-        assert!(found.missing[0].contains("tells an efficiency"), "{:?}", found.missing);
+        assert!(found.missing[0].contains("gives an efficiency"), "{:?}", found.missing);
     }
 }

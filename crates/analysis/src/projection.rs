@@ -138,10 +138,11 @@ fn time(device: &Device<'_>, part: &Part) -> Result<PartTime, String> {
         format!("{}, `{key}`: {}{reason}", part.name, told.map_or(String::new(), |told| told + "; "))
     };
     let (bound_s, _) = bounded
-        .ok_or_else(|| why("not measured, and there are no `peak` and `stream` rows to place it by"))?;
+        .ok_or_else(|| why("not measured, and there are no `peak` and `stream` rows to estimate it from"))?;
     let curve =
         Curve::of(device, &part.case, |_, case| bound(&device.ceilings, case).map(|(bound_s, _)| bound_s));
-    let reading = curve.at(bound_s).ok_or_else(|| why("nothing of its family and formats was measured"))?;
+    let reading =
+        curve.at(bound_s).ok_or_else(|| why("no case of the same family and formats was measured"))?;
     let (lo, hi) =
         reading.ends.map_or((None, None), |(low, high)| (Some(bound_s / high), Some(bound_s / low)));
     let basis = match reading.neighbours {
@@ -277,7 +278,7 @@ mod tests {
             assert_eq!((found.parts.len(), found.tokens_per_s), (1, None));
             assert_eq!(
                 found.missing,
-                [format!("part, `{key}`: nothing of its family and formats was measured")]
+                [format!("part, `{key}`: no case of the same family and formats was measured")]
             );
         }
     }
@@ -286,7 +287,7 @@ mod tests {
     fn without_ceilings_only_measured_cases_have_a_time() {
         let found = projected(&[("gemm f32 m32 n32 k32 nn", 1.0)], &[("gemm f32 m64 n64 k64 nn", 1)]);
         assert!(
-            found.missing[0].ends_with("no `peak` and `stream` rows to place it by"),
+            found.missing[0].ends_with("no `peak` and `stream` rows to estimate it from"),
             "{:?}",
             found.missing
         );

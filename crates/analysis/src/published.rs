@@ -52,14 +52,14 @@ fn fields(precision: Precision) -> &'static [(&'static str, &'static str)] {
         (DType::F16, DType::F16) => &[
             ("fp16_acc16", "dense, matrix units, sums in f16"),
             ("fp16_matrix_only", "dense, matrix unit without the vector unit"),
-            ("fp16", "dense, matrix units; the accumulator is not told apart"),
+            ("fp16", "dense, matrix units; the accumulator is not distinguished"),
         ],
         (DType::F16, _) => &[
             ("fp16_matrix_only", "dense, matrix unit without the vector unit"),
-            ("fp16", "dense, matrix units, sums in f32 where told apart"),
+            ("fp16", "dense, matrix units, f32 accumulation where distinguished"),
         ],
         (DType::Bf16, _) => &[("bf16", "dense, matrix units, sums in f32")],
-        (DType::E4m3, _) => &[("fp8", "dense, matrix units, sums in f32 where told apart")],
+        (DType::E4m3, _) => &[("fp8", "dense, matrix units, f32 accumulation where distinguished")],
         (DType::I8, _) => &[
             ("int8_matrix_only", "dense, matrix unit without the vector unit"),
             ("int8", "dense, matrix units"),

@@ -267,10 +267,10 @@ impl fmt::Display for Doubt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::FewProcesses { new, reference, needed } => {
-                write!(f, "{new} against {reference} processes, {needed} on each side are needed")
+                write!(f, "{new} new and {reference} reference processes; {needed} on each side are needed")
             }
-            Self::WideInterval => f.write_str("the interval reaches over the margin"),
-            Self::AmongMany { cases } => write!(f, "among {cases} cases one may look like that by chance"),
+            Self::WideInterval => f.write_str("the interval crosses the margin"),
+            Self::AmongMany { cases } => write!(f, "not significant after correction for {cases} cases"),
         }
     }
 }
@@ -281,7 +281,7 @@ impl fmt::Display for Absence {
             Self::NoSamples(side) => write!(f, "{side} has no samples"),
             Self::NoRatio => f.write_str("the samples have no ratio"),
             Self::Row(side, status) => write!(f, "{side} is {status}"),
-            Self::Unlike(what) => write!(f, "not measured alike: {what}"),
+            Self::Unlike(what) => write!(f, "measured differently: {what}"),
         }
     }
 }
@@ -357,7 +357,7 @@ mod tests {
         assert_eq!(Judgement::of(&halved(2), &five, &lax).verdict, Verdict::Faster);
         assert_eq!(
             judgement.verdict.to_string(),
-            "unclear (1 against 5 processes, 2 on each side are needed)"
+            "unclear (1 new and 5 reference processes; 2 on each side are needed)"
         );
     }
 

@@ -32,7 +32,7 @@ pub enum Refusal {
     #[error("the sides have no case in common")]
     NothingInCommon,
     /// No common case was measured under the same conditions.
-    #[error("the sides were not measured alike: {0}")]
+    #[error("the sides were measured differently: {0}")]
     Unlike(Difference),
 }
 
@@ -187,14 +187,14 @@ mod tests {
         assert_eq!(missing(file(0.01, 5), empty), "missing (the reference has no samples)");
         let mut later = file(0.01, 5);
         later.header.method = 2;
-        let words = "missing (not measured alike: method is 2 in results/made-up.jsonl and 1 in results/made-up.jsonl)";
+        let words = "missing (measured differently: method is 2 in results/made-up.jsonl and 1 in results/made-up.jsonl)";
         assert_eq!(missing(later, file(0.01, 5)), words);
         let mut warm = file(0.01, 5);
         for row in &mut warm.rows {
             let timing = row.timing.as_mut().unwrap();
             timing.cache = if timing.cache == Cache::Warm { Cache::Rotated } else { Cache::Warm };
         }
-        assert!(missing(warm, file(0.01, 5)).contains("not measured alike: cache is warm in "));
+        assert!(missing(warm, file(0.01, 5)).contains("measured differently: cache is warm in "));
     }
 
     #[test]
@@ -277,7 +277,7 @@ mod tests {
         ] {
             let new = altered(alter);
             let refusal = compared(&new, &reference, Matching::default()).unwrap_err();
-            assert_eq!(refusal.to_string(), format!("the sides were not measured alike: {words}"));
+            assert_eq!(refusal.to_string(), format!("the sides were measured differently: {words}"));
             let forced = compared(&new, &reference, FORCE).unwrap();
             assert_eq!((forced[0].judgement.verdict.word(), forced[0].unlike.len()), ("same", 1));
         }

@@ -129,8 +129,10 @@ impl Evidence {
         let unusable = count(&|s| s.invalid > 0 || s.device_ns.is_none_or(|ns| ns == 0));
         let all = work.len();
         if wrapped + unusable == all || unusable as f64 >= MOST_UNUSABLE * all as f64 {
-            let words =
-                format!("{} of {all} batches have stamps that are zero or go backwards", wrapped + unusable);
+            let words = format!(
+                "{} of {all} batches have timestamps that are zero or go backwards",
+                wrapped + unusable
+            );
             return report.accuse(TimerFault::Backwards, words);
         }
         if wrapped > 0 {
@@ -138,7 +140,7 @@ impl Evidence {
             return report.accuse(TimerFault::Wrapping, words);
         }
         if unusable > 0 {
-            let words = format!("{unusable} of {all} batches have stamps that are zero or go backwards");
+            let words = format!("{unusable} of {all} batches have timestamps that are zero or go backwards");
             report.accuse(TimerFault::SometimesUnusable, words);
         }
     }
@@ -166,11 +168,12 @@ impl Evidence {
         report.device_over_host = self.device_over_host(empty_device_s, report.empty_host_s);
         if off(report.device_over_host, 1.0) > PERIOD {
             let ratio = report.device_over_host.map_or("none".into(), units::percent);
-            let words = format!("device time is {ratio} of host time over long work: its period is wrong");
+            let words =
+                format!("device time is {ratio} of host time over long work: the timestamp period is wrong");
             report.accuse(TimerFault::WrongPeriod, words);
         }
         if tick_ns >= COARSE_NS {
-            let words = format!("the timer ticks each {} only", units::seconds(tick_ns * 1e-9));
+            let words = format!("the timer resolution is only {}", units::seconds(tick_ns * 1e-9));
             report.accuse(TimerFault::CoarseTick, words);
         }
     }
@@ -261,7 +264,7 @@ mod tests {
         // There are 36 batches with work.
         let few = unusable(3);
         assert_eq!((few.chosen, few.faults), (TimerChoice::Device, vec![TimerFault::SometimesUnusable]));
-        assert_eq!(few.findings, ["3 of 36 batches have stamps that are zero or go backwards"]);
+        assert_eq!(few.findings, ["3 of 36 batches have timestamps that are zero or go backwards"]);
         let many = unusable(4);
         assert_eq!((many.chosen, many.faults), (TimerChoice::Host, vec![TimerFault::Backwards]));
     }

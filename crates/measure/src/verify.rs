@@ -38,7 +38,7 @@ impl OutputProof {
             Some(format!("{} of {} output elements were not written", self.unwritten, self.total))
         } else if self.worst_ratio > 1.0 {
             Some(format!(
-                "element {} is {}, the oracle says {:.7}; off by {} times its bound",
+                "element {} is {}, the oracle gives {:.7}; the error is {} times its bound",
                 self.worst_element,
                 self.found,
                 self.expected,

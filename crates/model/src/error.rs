@@ -33,14 +33,14 @@ impl fmt::Display for Hint {
         match self {
             Hint::Words(words) => f.write_str(words),
             Hint::SaveBaseline(name) => write!(f, "save a run as baseline {name} first"),
-            Hint::BeginAnew => f.write_str("give the options that it was made with, or begin a new run"),
-            Hint::NameFormat(known) => write!(f, "say which format it is: {known}"),
-            Hint::Tune => f.write_str("make a table of tuned variants, or go without"),
-            Hint::NothingToRetry => f.write_str("name the folder of its file, or begin a new run"),
+            Hint::BeginAnew => f.write_str("use the options of that run, or start a new run"),
+            Hint::NameFormat(known) => write!(f, "name the format: {known}"),
+            Hint::Tune => f.write_str("create a table of tuned variants, or run untuned"),
+            Hint::NothingToRetry => f.write_str("name the folder of its result file, or start a new run"),
             Hint::NameDevice => f.write_str("name one device"),
-            Hint::ListDevices => f.write_str("a list of the devices has their numbers"),
+            Hint::ListDevices => f.write_str("list the devices to see their numbers"),
             Hint::OtherAddress => {
-                f.write_str("give another port, 0 for a free one, or an address of this machine")
+                f.write_str("choose another port (0 picks a free one), or an address of this machine")
             }
         }
     }

@@ -19,7 +19,7 @@ pub fn count_table(case: &Case, counts: &[Counted], seconds: Option<f64>) -> Str
     }
     let mut lines = vec![head.into_iter().map(String::from).collect::<Vec<_>>()];
     let last = lines[0].len();
-    lines[0].push("FLOP are".into());
+    lines[0].push("FLOP formula".into());
     for count in counts {
         let mut cells = vec![count.convention.name().to_string(), count.flop.to_string()];
         cells.extend(seconds.map(|s| units::precise_rate(count.flop as f64 / s, "FLOP/s")));

@@ -48,7 +48,7 @@ pub struct CrowdLine {
 impl CrowdView {
     /// Returns the column headings.
     pub fn head() -> Vec<&'static str> {
-        let mut head = vec!["place", "device", "of the fastest", "fastest in"];
+        let mut head = vec!["place", "device", "relative to fastest", "fastest in"];
         head.extend(HEADLINES);
         head.extend(["measured", "broken", "not run", "caveats"]);
         head

@@ -14,10 +14,10 @@ pub fn decoding_cost_table(found: &DecodingCosts) -> String {
         Counting::Paper => "counted as the Step-3 report does",
         Counting::Exact => "counted exactly",
     };
-    let mut text = format!("Price of 10^6 decoded tokens, {counting}; a model, not a measurement\n\n");
+    let mut text = format!("Cost per 10^6 decoded tokens, {counting}; modelled, not measured\n\n");
     let mut head: Vec<String> = ["model", "attention", "context", "FLOP/B", "part"].map(String::from).into();
     head.extend(found.hardware.iter().map(|hardware| hardware.name.clone()));
-    head.extend(["disaggregated".to_string(), "each where it is cheapest".into()]);
+    head.extend(["disaggregated".to_string(), "on the cheapest".into()]);
     let mut lines = vec![head];
     let price = |value: &f64| format!("{value:.3}");
     for cost in &found.costs {
@@ -45,7 +45,8 @@ pub fn decoding_cost_table(found: &DecodingCosts) -> String {
     let last = lines[0].len() - 1;
     text += &columns(&lines, |column| [2, 3].contains(&column) || (5..last).contains(&column));
 
-    text += "\nArithmetic intensity of decode attention, FLOP per byte of the cache in layers that see all of it\n\n";
+    text +=
+        "\nArithmetic intensity of decode attention, FLOP per byte of KV cache, in full-attention layers\n\n";
     let mut lines = vec![["kind", "formula", "models"].map(String::from)];
     for kind in &found.intensities {
         // Pick models evenly from the lowest to the highest intensity.
@@ -61,12 +62,14 @@ pub fn decoding_cost_table(found: &DecodingCosts) -> String {
     text += &columns(&lines, |_| false);
     let ridges: Vec<String> =
         found.hardware.iter().map(|h| format!("{} {}", h.name, units::significant(h.ridge()))).collect();
-    text +=
-        &format!("\nArithmetic binds from: {} FLOP/B. Below, reading the cache does.\n", ridges.join(", "));
+    text += &format!(
+        "\nCompute-bound from: {} FLOP/B; below that, bound by reading the KV cache.\n",
+        ridges.join(", ")
+    );
     let prices: Vec<String> =
         found.hardware.iter().map(|h| format!("{} {}/h", h.name, units::significant(h.per_hour))).collect();
     text += &format!("Prices: {}.\n", prices.join(", "));
-    text + "Left out: communication, embeddings, the choice of experts, the head, memory that weights need.\n"
+    text + "Not included: communication, embeddings, expert routing, the LM head, memory for weights.\n"
 }
 
 #[cfg(test)]

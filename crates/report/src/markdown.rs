@@ -61,12 +61,12 @@ pub fn render(model: &ReportModel, charts: &Charts) -> String {
     out
 }
 
-const METHOD: &str = "## How a number is made\n\n\
+const METHOD: &str = "## Method\n\n\
 Each result is compared with an oracle in double precision before it has a rate. Rates are the work of one \
 execution over its median time, with the half-width of the 95 % rank interval of the median. A matrix product \
-counts 2·M·N·K FLOP; attention counts 2·(d_qk + d_v) for each query head and each pair of query and key that \
-the mask leaves. Bytes are those that must move, and 1 GB/s is 10⁹ B/s. The share of the roof is the least \
-time by the ceilings measured on the same device over the median time.\n";
+counts 2·M·N·K FLOP; attention counts 2·(d_qk + d_v) for each query head and each unmasked pair of query and \
+key. Bytes are the compulsory traffic, and 1 GB/s is 10⁹ B/s. The share of the roof is the shortest time \
+possible at the ceilings measured on the same device, divided by the median time.\n";
 
 /// Appends a table whose cells are already Markdown. The first `left` columns are left-aligned, the others,
 /// which hold numbers, right-aligned.
@@ -80,8 +80,8 @@ pub(super) fn table(out: &mut String, head: &[String], left: usize, rows: impl I
 
 fn many(out: &mut String, crowd: &CrowdView) {
     out.push_str(&format!(
-        "{}: {}.\n\nPlaces are by the geometric mean of a device's rates over the highest of all devices, over the cases \
-         that another has too: an order to look in and no verdict. The first {} follow in full.\n\n",
+        "{}: {}.\n\nDevices are ordered by the geometric mean of their rates relative to the fastest device, over the cases \
+         that at least one other device has; the order is a guide for reading, not a verdict. The first {} follow in full.\n\n",
         crowd.title,
         escape(&crowd.facts.join(" · ")),
         crowd.shown
@@ -173,7 +173,7 @@ fn figure(out: &mut String, chart: &Chart) {
             out.push_str(&format!("{}\n\n", escape(&figure.caption)));
         }
         Err(absent) => {
-            out.push_str(&format!("{} is left out. {}\n\n", escape(&absent.title), escape(&absent.why)));
+            out.push_str(&format!("{} is not shown. {}\n\n", escape(&absent.title), escape(&absent.why)));
         }
     }
 }
@@ -366,7 +366,7 @@ mod tests {
     fn several_variants_and_what_checks_cost_are_as_shown() {
         let text = markdown(&[fixture::variants()]);
         let from = text.find("## Kernel variants").unwrap();
-        let to = text.find("## How a number").unwrap();
+        let to = text.find("## Method").unwrap();
         insta::assert_snapshot!(&text[from..to]);
     }
 

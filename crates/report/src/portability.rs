@@ -21,7 +21,7 @@ const NUMBERS: [&str; 6] = ["PP", "95 %", "PP of S", "|S|/|H|", "least", "mean"]
 /// A portability study as shown in reports, with all cells as text.
 #[derive(Debug, Serialize)]
 pub struct PortabilityView {
-    /// Definition of efficiency, e.g. `architectural efficiency (of the measured roof)`.
+    /// Definition of efficiency, e.g. `architectural efficiency (relative to the measured roof)`.
     pub efficiency: &'static str,
     /// Letter and label of each device.
     pub devices: Vec<(String, String)>,
@@ -61,7 +61,7 @@ pub fn view(study: &Study) -> PortabilityView {
         reasons: reasons(study),
         intervals: study.bootstrap.map_or(String::new(), |bootstrap| {
             format!(
-                "intervals by {} resamples of each device's processes and samples, seed {}",
+                "intervals from {} bootstrap resamples of each device's processes and samples, seed {}",
                 bootstrap.resamples, bootstrap.seed
             )
         }),
@@ -130,7 +130,7 @@ fn reasons(study: &Study) -> Vec<String> {
     let told = |zero: &Zero, word: &str| {
         let mut keys: Vec<String> = zero.cases.iter().take(KEYS).map(|key| clean(key)).collect();
         if zero.cases.len() > KEYS {
-            keys.push(format!("and {} more cases of the kind", zero.cases.len() - KEYS));
+            keys.push(format!("and {} more such cases", zero.cases.len() - KEYS));
         }
         let status = if zero.status == "unknown" { String::new() } else { format!("{}: ", zero.status) };
         format!("{word} on {}: {status}{} ({})", zero.device, zero.reason, keys.join("; "))
@@ -150,13 +150,13 @@ fn reasons(study: &Study) -> Vec<String> {
     }
     for family in &study.families {
         if let Some(why) = &family.no_convergence {
-            out.push(format!("convergence of {} is not known: {}", family.family, clean(why)));
+            out.push(format!("code convergence of {} is unknown: {}", family.family, clean(why)));
         }
     }
     let more = out.len().saturating_sub(REASONS);
     out.truncate(REASONS);
     if more > 0 {
-        out.push(format!("and {more} more reasons, which `portamark portability --format json` has"));
+        out.push(format!("and {more} more reasons; `portamark portability --format json` lists all of them"));
     }
     out
 }

@@ -58,7 +58,7 @@ impl ModelOnDevice {
 
 /// Note on what projections do not include.
 pub(super) const LEFT_OUT: &str =
-    "Left out: norms, activations, embeddings, sampling, communication between devices, the host.\n";
+    "Not included: norms, activations, embeddings, sampling, communication between devices, host overhead.\n";
 
 /// Returns each projection as a heading, one line for each part, and the totals. The text is ASCII.
 pub fn projections(found: &[ModelOnDevice]) -> String {
@@ -86,7 +86,7 @@ fn write_one(text: &mut String, one: &ModelOnDevice) -> std::fmt::Result {
     )?;
     let mut table = Table::new();
     table.load_style(style(false));
-    table.set_header(["part", "times", "case", "time", "share", "binds", "from"].map(Cell::new));
+    table.set_header(["part", "times", "case", "time", "share", "bound by", "basis"].map(Cell::new));
     for part in &projection.parts {
         let share = part.total_s() / projection.seconds;
         let cells = [
@@ -117,7 +117,7 @@ fn write_one(text: &mut String, one: &ModelOnDevice) -> std::fmt::Result {
         .map(|(lo, hi)| format!(" ({} to {})", ascii(&units::seconds(lo)), ascii(&units::seconds(hi))));
     writeln!(
         text,
-        "  {} a pass{}, {} a layer; {}",
+        "  {} per pass{}, {} per layer; {}",
         ascii(&units::seconds(projection.seconds)),
         range.unwrap_or_default(),
         ascii(&units::seconds(one.layer_s)),
@@ -126,7 +126,7 @@ fn write_one(text: &mut String, one: &ModelOnDevice) -> std::fmt::Result {
         } else if estimated > 0.0 {
             format!("{:.0} % extrapolated from measured cases", 100.0 * estimated)
         } else {
-            "all of it measured".into()
+            "all parts measured".into()
         }
     )?;
     if let Some(check) = &one.chain {
@@ -134,17 +134,17 @@ fn write_one(text: &mut String, one: &ModelOnDevice) -> std::fmt::Result {
         let part = units::percent(check.ratio);
         writeln!(
             text,
-            "  the parts of a layer add up to {parts}, {part} of the layer as one chain, {chain}"
+            "  sum of the parts of a layer: {parts}, {part} of the layer run as one chain ({chain})"
         )?;
     }
     match projection.tokens_per_s {
         Some(rate) => {
             let price = one
                 .price_per_million
-                .map(|price| format!("; {} for a million tokens", units::significant(price)));
+                .map(|price| format!("; {} per million tokens", units::significant(price)));
             let energy = one.energy.map(|energy| {
                 let kwh = units::significant(energy.kwh_per_million);
-                format!("; {kwh} kWh for a million ({:.0} W, {})", energy.watts, energy.basis.words())
+                format!("; {kwh} kWh per million tokens ({:.0} W, {})", energy.watts, energy.basis.words())
             });
             let if_it_fit = if one.fits() == Some(false) { " (hypothetical: does not fit)" } else { "" };
             writeln!(
@@ -156,7 +156,7 @@ fn write_one(text: &mut String, one: &ModelOnDevice) -> std::fmt::Result {
             )?;
         }
         None => {
-            writeln!(text, "  no tokens/s, because of these parts:")?;
+            writeln!(text, "  no estimate is given, because of these parts:")?;
             for reason in &projection.missing {
                 writeln!(text, "    {reason}")?;
             }
@@ -183,8 +183,8 @@ fn time(part: &PartTime) -> String {
 fn basis(basis: &Basis) -> String {
     match basis {
         Basis::Measured => "measured".into(),
-        Basis::Interpolated { smaller, larger } => format!("between {smaller} and {larger}"),
-        Basis::Extrapolated { from } => format!("beyond {from}"),
+        Basis::Interpolated { smaller, larger } => format!("interpolated between {smaller} and {larger}"),
+        Basis::Extrapolated { from } => format!("extrapolated from {from}"),
         Basis::Predicted { efficiency, from } => {
             ascii(&format!("predicted: {} of the published roof ({from})", units::percent(*efficiency)))
         }
@@ -279,7 +279,9 @@ pub(super) mod tests {
         one.device_memory_bytes = Some(8_000_000_000);
         let text = projections(&[one]);
         assert!(
-            text.contains("no tokens/s, because of these parts:\n    down, `gemv ...`: it is skipped there"),
+            text.contains(
+                "no estimate is given, because of these parts:\n    down, `gemv ...`: it is skipped there"
+            ),
             "{text}"
         );
         assert!(text.contains("DOES NOT FIT in 8.00 GB") && text.is_ascii(), "{text}");

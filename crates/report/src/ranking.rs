@@ -68,8 +68,8 @@ impl RankedPass {
 pub fn criterion(by: Criterion) -> &'static str {
     match by {
         Criterion::Speed => "tokens/s",
-        Criterion::Price => "price of 10^6 tokens",
-        Criterion::Energy => "kWh of 10^6 tokens",
+        Criterion::Price => "cost per 10^6 tokens",
+        Criterion::Energy => "kWh per 10^6 tokens",
     }
 }
 
@@ -133,21 +133,20 @@ pub fn ranking_table(passes: &[RankedPass]) -> String {
         text += &match (pass.ranking.first, pass.ranking.whole) {
             (Some(_), _) if pass.ranked.len() < 2 => String::new(),
             (Some(first), Some(whole)) => format!(
-                "\nThe first is the best in {} of {} draws within the ranges (seed {}); the whole order holds in {}.\n",
+                "\nThe top entry is the best in {} of {} draws within the ranges (seed {}); the whole order holds in {}.\n",
                 share(Some(first)),
                 pass.ranking.draws,
                 pass.ranking.seed,
                 share(Some(whole)),
             ),
             _ if pass.ranked.len() < 2 => String::new(),
-            _ => "\nA range is not known, so the order as a whole has no confidence.\n".into(),
+            _ => "\nAt least one range is unknown, so no confidence is given for the whole order.\n".into(),
         };
         text.push('\n');
     }
     let all = || passes.iter().flat_map(|pass| &pass.ranked);
     if all().any(|one| one.projection.predicted) {
-        text +=
-            "Predicted: published peaks times an efficiency from elsewhere; nothing of it was measured.\n";
+        text += "Predicted: published peaks times an assumed efficiency; not measured.\n";
     }
     let mut bases: Vec<&str> = all().filter_map(|one| Some(one.energy?.basis.words())).collect();
     bases.dedup();

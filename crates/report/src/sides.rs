@@ -22,12 +22,16 @@ pub fn view(sides: &Sides, comparison: &Comparison) -> SidesView {
     let level = sides.verdicts.iter().find_map(|verdict| verdict.judgement.ratio.as_ref());
     let level = percent(level.map_or(0.95, |ratio| ratio.interval.bootstrap.level));
     let mut text = format!(
-        "{new} against {reference}: the ratio of times with its interval at {level} % of each case by itself; verdicts \
-         hold among all (Benjamini-Hochberg), with a margin of {} %. A verdict takes five processes on each side.",
-        percent(sides.rule.margin)
+        "{new} against {reference}: the ratio of times with the {level} % interval of each individual case; verdicts are \
+         corrected for multiple comparisons (Benjamini-Hochberg), with a margin of {} %. A verdict needs {} processes on each side.",
+        percent(sides.rule.margin),
+        sides.rule.min_processes
     );
     if sides.left_out > 0 {
-        text += &format!(" The {} cases furthest apart were judged, {} not.", MOST_JUDGED, sides.left_out);
+        text += &format!(
+            " The {} cases with the largest differences were judged, {} were not.",
+            MOST_JUDGED, sides.left_out
+        );
     }
     SidesView {
         text,

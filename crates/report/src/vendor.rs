@@ -9,10 +9,10 @@ use serde::Serialize;
 
 /// Column headings of [`ratios`].
 pub const RATIOS: [&str; 7] =
-    ["case", "device", "portamark", "vendor", "its spread", "of whom", "portable / vendor"];
+    ["case", "device", "portamark", "vendor", "vendor spread", "source", "portable / vendor"];
 
 /// Column headings of [`others`].
-pub const OTHERS: [&str; 5] = ["case", "device", "number", "its spread", "of whom"];
+pub const OTHERS: [&str; 5] = ["case", "device", "value", "spread", "source"];
 
 /// A row of either table: the case and the cells after it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -119,7 +119,7 @@ fn source(import: &ImportedRow) -> String {
         Statistic::Median => "",
         Statistic::Mean => ", mean",
         Statistic::Best => ", best",
-        Statistic::Unknown => ", statistic not told",
+        Statistic::Unknown => ", statistic unknown",
         other => &format!(", {other}"),
     };
     format!("{}{statistic}", import.source())

@@ -98,7 +98,7 @@ pub fn stop(reason: StopReason) -> &'static str {
         StopReason::Target => "target",
         StopReason::StableNoise => "stable noise",
         StopReason::TimeLimit => "time limit",
-        StopReason::MaxSamples => "most samples",
+        StopReason::MaxSamples => "sample limit",
         _ => "another reason",
     }
 }
@@ -207,7 +207,7 @@ pub fn note(entry: &Entry) -> String {
             parts.push("warm-up did not settle".into());
         }
         if timing.invalid > 0 {
-            parts.push(format!("{} invalid stamps", timing.invalid));
+            parts.push(format!("invalid timestamps: {}", timing.invalid));
         }
     }
     if let Some(excess) = &entry.excess {

@@ -24,7 +24,7 @@ pub fn check_baseline_name(name: &str) -> Result<()> {
         return Ok(());
     }
     Err(Error::refused_hint(
-        format!("`{name}` is no name for a baseline"),
+        format!("`{name}` is not a valid baseline name"),
         "use up to 64 letters, digits, dots, dashes and underscores, a letter or digit first, e.g. main",
     ))
 }

@@ -145,7 +145,7 @@ pub(super) fn scan(path: &Path) -> Result<Scan> {
 /// Returns the header in the first line, or the reason why the file cannot be used at all.
 fn first_header(path: &Path, line: &RawLine) -> Result<Header> {
     let torn = || {
-        let message = "the header is torn: the run ended before it measured anything".into();
+        let message = "the header is truncated: the run ended before it measured anything".into();
         Error::Input { path: path.into(), message, hint: Some("the file can be deleted".into()) }
     };
     let Some(bytes) = &line.bytes else {
@@ -208,7 +208,7 @@ impl State {
             Some(bytes) if bytes.iter().all(u8::is_ascii_whitespace) => kept = false,
             None if line.newline => {
                 let limit = LONGEST_LINE >> 20;
-                self.problem(format!("line {number} is longer than {limit} MiB and left out"));
+                self.problem(format!("line {number} is longer than {limit} MiB and was skipped"));
             }
             None => {
                 kept = false;
@@ -231,7 +231,7 @@ impl State {
                     self.foreign = true;
                     self.mixed = true;
                     self.problem(format!(
-                        "line {number} is the header of another run; the rows after it are left out"
+                        "line {number} is the header of another run; the rows after it were skipped"
                     ));
                 }
                 // A whole JSON value is not torn, however wrong it is.
@@ -253,7 +253,7 @@ impl State {
     fn row(&mut self, row: Row, number: u64) {
         self.row_lines += 1;
         if self.end.take().is_some() {
-            self.problem(format!("line {number} is a row after a closing line, which no longer counts"));
+            self.problem(format!("line {number} is a row after an end record, which is ignored"));
         }
         let Some((at, before)) = self.replaced(&row) else {
             self.place.insert(row.identity(), (self.rows.len(), number));
@@ -284,7 +284,7 @@ impl State {
     }
 
     fn torn(&mut self, number: u64) {
-        self.problem(format!("line {number}, the last, is torn: the run ended while writing it"));
+        self.problem(format!("line {number}, the last, is truncated: the run ended while writing it"));
     }
 
     fn problem(&mut self, text: String) {
@@ -295,7 +295,7 @@ impl State {
         if let Some(end) = &self.end
             && ![self.rows.len() as u64, self.row_lines].contains(&end.rows)
         {
-            let text = format!("the closing line counts {} rows, {} were read", end.rows, self.rows.len());
+            let text = format!("the end record counts {} rows, the file has {}", end.rows, self.rows.len());
             self.problems.push(text);
         }
         if self.problems.len() > MOST_PROBLEMS {
@@ -397,7 +397,7 @@ mod tests {
             let file = loaded(&[before.as_bytes(), &last.as_bytes()[..kept]].concat()).unwrap();
             assert_eq!(cases(&file), [FIRST], "{kept} bytes");
             assert_eq!(file.problems.len(), 1, "{kept} bytes");
-            assert!(file.problems[0].contains("line 3, the last, is torn"), "{:?}", file.problems);
+            assert!(file.problems[0].contains("line 3, the last, is truncated"), "{:?}", file.problems);
             assert!(file.is_interrupted());
         }
         // Only the newline is missing: the row is whole.
@@ -412,7 +412,7 @@ mod tests {
     fn zeros_that_a_power_cut_left_are_a_torn_line() {
         let file = loaded(&[[header(), row(FIRST)].concat().as_bytes(), &[0; 4096]].concat()).unwrap();
         assert_eq!(cases(&file), [FIRST]);
-        assert!(file.problems[0].contains("torn"), "{:?}", file.problems);
+        assert!(file.problems[0].contains("truncated"), "{:?}", file.problems);
     }
 
     #[test]
@@ -477,10 +477,10 @@ mod tests {
     #[test]
     fn a_closing_line_that_does_not_fit_is_told() {
         let file = loaded([header(), row(FIRST), end(7)].concat().as_bytes()).unwrap();
-        assert_eq!(file.problems, ["the closing line counts 7 rows, 1 were read"]);
+        assert_eq!(file.problems, ["the end record counts 7 rows, the file has 1"]);
         let file = loaded([header(), end(0), row(FIRST)].concat().as_bytes()).unwrap();
         assert_eq!((cases(&file), &file.end), (vec![FIRST], &None));
-        assert!(file.problems[0].contains("line 3 is a row after a closing line"));
+        assert!(file.problems[0].contains("line 3 is a row after an end record"));
     }
 
     #[test]
@@ -499,7 +499,7 @@ mod tests {
         for (text, part) in [
             ("", "the file is empty"),
             ("\n", "first line is not JSON"),
-            ("{\"type\":\"hea", "the header is torn"),
+            ("{\"type\":\"hea", "the header is truncated"),
             ("{\"type\":\"header\"}\n", "the header cannot be read: missing field"),
             ("{\"a\":1}\n", "first line is not a header"),
             ("12\n", "first line is not a header"),
@@ -526,9 +526,9 @@ mod tests {
         let bytes = [header().as_bytes(), &long, b"\n", row(FIRST).as_bytes()].concat();
         let file = loaded(&bytes).unwrap();
         assert_eq!(cases(&file), [FIRST]);
-        assert_eq!(file.problems, ["line 2 is longer than 16 MiB and left out"]);
+        assert_eq!(file.problems, ["line 2 is longer than 16 MiB and was skipped"]);
         let file = loaded(&[header().as_bytes(), &long].concat()).unwrap();
-        assert!(file.problems[0].contains("torn"));
+        assert!(file.problems[0].contains("truncated"));
         assert!(loaded(&long).is_err());
     }
 

@@ -62,7 +62,7 @@ pub fn find_earlier(dir: &Path, wanted: Earlier<'_>) -> Result<Option<PathBuf>> 
         None => Ok(None),
         Some((path, reason)) => Err(Error::Input {
             path,
-            message: format!("cannot be gone on with: {reason}"),
+            message: format!("cannot be resumed: {reason}"),
             hint: Some(Hint::BeginAnew),
         }),
     }

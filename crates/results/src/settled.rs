@@ -33,6 +33,6 @@ impl Settled {
         let way = if self.last_s > self.first_s { "longer" } else { "shorter" };
         let steady = if self.steady { "steady" } else { "not steady" };
         let waited = portamark_model::units::seconds(self.waited_s);
-        format!("{steady} after {waited} of work, the sentinel {change} {way} than at first")
+        format!("{steady} after {waited} of load; the sentinel takes {change} {way} than at first")
     }
 }

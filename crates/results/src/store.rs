@@ -74,7 +74,7 @@ impl RunWriter {
     pub fn resume(path: &Path) -> Result<(Self, RunFile)> {
         let Scan { file, keep, newline_missing, mixed } = scan(path)?;
         if mixed {
-            return Err(Error::input(path, "holds several runs, so it cannot be gone on with"));
+            return Err(Error::input(path, "holds several runs, so it cannot be resumed"));
         }
         let mut sink =
             OpenOptions::new().read(true).write(true).open(path).map_err(|e| Error::io("open", path, e))?;
@@ -130,8 +130,8 @@ impl<F: Sink> RunWriter<F> {
                 let _ = self.repair();
                 let saved = match self.rows {
                     0 => "no row was saved".into(),
-                    1 => "the 1 row before is saved".into(),
-                    n => format!("the {n} rows before are saved"),
+                    1 => "1 earlier row is saved".into(),
+                    n => format!("{n} earlier rows are saved"),
                 };
                 let source = io::Error::new(source.kind(), format!("{source}; {saved}"));
                 Err(Error::io("write", &self.path, source))
@@ -160,7 +160,7 @@ fn readable(line: &Record) -> io::Result<String> {
             let said = row.reason.as_deref().map(|reason| format!(": {reason}")).unwrap_or_default();
             let bare = Row {
                 status: if row.status == Status::Ok { Status::Failed } else { row.status },
-                reason: Some(format!("the measurement holds a number that is not finite{said}")),
+                reason: Some(format!("the measurement contains a non-finite number{said}")),
                 spent: Spent::default(),
                 verification: None,
                 timing: None,
@@ -285,7 +285,7 @@ mod tests {
             writer.append(&row).unwrap();
             writer.append(&row).unwrap();
             let error = writer.append(&row).unwrap_err();
-            assert!(error.to_string().contains("the 2 rows before are saved"), "{error}");
+            assert!(error.to_string().contains("2 earlier rows are saved"), "{error}");
             assert!(
                 matches!(&error, Error::Io { source, .. } if source.kind() == std::io::ErrorKind::StorageFull)
             );
@@ -318,7 +318,7 @@ mod tests {
         writer.append(&row).unwrap();
         let file = load(writer.path()).unwrap();
         assert_eq!((&*file.rows[0].case, file.rows[0].status), (CASES[0], Status::Failed));
-        assert!(file.rows[0].reason.as_ref().unwrap().contains("not finite"));
+        assert!(file.rows[0].reason.as_ref().unwrap().contains("non-finite"));
     }
 
     /// A run with two rows, then `tail`, then resumed with a third row and closed.

@@ -155,7 +155,7 @@ fn note_down(
         track.executor.stop();
     }
     if let (Job::Own(..), Status::Failed, Some(reason)) = (job, row.status, &mut row.reason) {
-        reason.push_str("; docs/kernels.md says what a kernel is given");
+        reason.push_str("; docs/kernels.md describes what a kernel receives");
     }
     track.budget.spend(used_s);
 }

@@ -124,7 +124,7 @@ impl KernelChoice {
                     tables.push(table);
                 } else {
                     events.note(&format!(
-                        "note: {} is of {} with {} and wgpu {}; it is not used on {}",
+                        "note: {} was tuned on {} with {} and wgpu {}; it is not used on {}",
                         path.display(),
                         table.device,
                         table.driver,

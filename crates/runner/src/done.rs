@@ -63,7 +63,7 @@ impl Done {
             row.tags.push(Tag::Quarantined);
             let reason = row.reason.get_or_insert_default();
             reason.push_str(&format!(
-                "; the case has ended {} executors and is not tried again in this run",
+                "; the case crashed {} executors and is not retried in this run",
                 row.kills
             ));
         }
@@ -119,7 +119,7 @@ mod tests {
         let mut row = ended(Status::Timeout);
         done.count_try(&mut row, &case, &job, 1);
         assert_eq!((row.retry, row.kills, &row.tags[0]), (1, 2, &Tag::Quarantined));
-        assert!(row.reason.as_ref().unwrap().ends_with("is not tried again in this run"));
+        assert!(row.reason.as_ref().unwrap().ends_with("is not retried in this run"));
         done.note(&row);
         assert_eq!((done.len(), done.defects(), done.is_done(&case, &job, 1, 1)), (1, 1, true));
         assert!(Done::from_rows(&[row], true).is_done(&case, &job, 1, 1), "not even with --retry");

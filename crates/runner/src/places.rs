@@ -251,7 +251,7 @@ impl Executors {
 
     #[cfg(not(feature = "browser"))]
     fn browser(&self) -> Result<Vec<Place>> {
-        let message = "measuring in a browser was left out of this build".into();
+        let message = "this build does not include measuring in a browser".into();
         Err(Error::NoDevice { message, explained: true })
     }
 
@@ -273,9 +273,8 @@ impl Executors {
     /// Returns the program of an external executor, whose `command` is split as a shell splits it.
     fn external(&self, command: &str) -> Result<Program> {
         let words = command_words(command);
-        let mut words = words
-            .ok_or_else(|| Error::refused("a quote in the command of the executor is not closed"))?
-            .into_iter();
+        let mut words =
+            words.ok_or_else(|| Error::refused("the executor command has an unclosed quote"))?.into_iter();
         let program = words.next().ok_or_else(|| Error::refused("the command of the executor is empty"))?;
         let program = self.program.clone().unwrap_or_else(|| program.into());
         let arguments = words.collect();
@@ -314,7 +313,7 @@ fn choose<'a>(places: &'a [Place], want: &str) -> Result<Vec<&'a Place>> {
     if let Ok(index) = want.parse::<usize>() {
         let found = places.get(index).ok_or_else(|| {
             Error::refused_hint(
-                format!("there is no device {index}; there are {}", places.len()),
+                format!("there is no device {index}; number of devices: {}", places.len()),
                 Hint::ListDevices,
             )
         })?;
@@ -331,12 +330,12 @@ fn choose<'a>(places: &'a [Place], want: &str) -> Result<Vec<&'a Place>> {
     match found.len() {
         0 => Err(Error::refused_hint(
             format!("no device matches `{want}`"),
-            format!("there is {}", ids(&mut places.iter())),
+            format!("devices found: {}", ids(&mut places.iter())),
         )),
         1 => Ok(found),
         count => Err(Error::refused_hint(
             format!("`{want}` matches {count} devices: {}", ids(&mut found.into_iter())),
-            "give more of the name, or its number",
+            "give a longer part of the name, or its number",
         )),
     }
 }
@@ -390,8 +389,8 @@ mod tests {
             format!("{error} / {}", hint.unwrap_or_default())
         };
         assert!(message("llvmpipe").contains("matches 2 devices: vulkan/llvmpipe/Mesa 22.3.6; vulkan/"));
-        assert!(message("nvidia").contains("there is vulkan/llvmpipe/Mesa 22.3.6"));
-        assert!(message("7").contains("there are 2"));
+        assert!(message("nvidia").contains("vulkan/llvmpipe/Mesa 22.3.6"));
+        assert!(message("7").contains("number of devices: 2"));
         assert!(matches!(choose(&[], "all"), Err(Error::NoDevice { explained: false, .. })));
     }
 

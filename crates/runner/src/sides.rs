@@ -69,8 +69,7 @@ fn contender<'a>(side: &'a Side, run_id: &str, events: &dyn Events) -> Result<Co
 /// Makes both sides use the host clock if only one of their devices has a trusted clock.
 fn one_clock(a: &mut TimerReport, b: &mut TimerReport, events: &dyn Events) {
     if a.chosen != b.chosen {
-        events
-            .note("note: only one side has a device clock that can be trusted; both are timed by the host's");
+        events.note("note: only one side has a reliable device timer; both sides use the host clock");
         (a.chosen, b.chosen) = (TimerChoice::Host, TimerChoice::Host);
     }
 }

@@ -93,7 +93,7 @@ impl Track {
         );
         if let Some(problem) = &conditions.problem {
             events.note(&format!(
-                "{}: the sentinels failed, so a slower clock is not noticed: {problem}",
+                "{}: the sentinels failed, so throttling cannot be detected: {problem}",
                 device.name
             ));
         }
@@ -186,8 +186,8 @@ pub(crate) fn learn(predictor: &mut Predictor, rows: &[Row]) {
 /// Returns a line about the timer for each finding of its self-test; none if there are no findings.
 fn timer_talk(device: &Capabilities, timer: &TimerReport) -> Vec<String> {
     let clock = match timer.chosen {
-        TimerChoice::Device => "its clock is used all the same",
-        _ => "the host's clock is used",
+        TimerChoice::Device => "the device timer is used anyway",
+        _ => "the host clock is used",
     };
     timer.findings.iter().map(|finding| format!("note: {}: {finding}; {clock}", device.id)).collect()
 }

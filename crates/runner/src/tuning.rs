@@ -118,7 +118,7 @@ impl<'a> Tuner<'a> {
                 table = before;
             } else {
                 events.note(&format!(
-                    "note: {} is of another device, driver or wgpu and is replaced",
+                    "note: {} was tuned on another device, driver or wgpu and is replaced",
                     path.display()
                 ));
             }
@@ -164,7 +164,7 @@ impl<'a> Tuner<'a> {
             let left = self.options.budget.saturating_sub(self.started.elapsed());
             if left.is_zero() {
                 self.events.note(&format!(
-                    "the budget is spent; {} of {total} keys are left as they are",
+                    "the time budget is used up; {} of {total} keys were not tuned",
                     total - number
                 ));
                 return Ok(());
@@ -233,7 +233,7 @@ impl<'a> Tuner<'a> {
             Err(Untuned::NoTime(reason)) => return Ok(format!("not tuned: {reason}")),
             Err(Untuned::Default(reason)) => {
                 self.broken += 1;
-                return Ok(format!("not tuned, its default cannot run: {}", redact(&reason)));
+                return Ok(format!("not tuned, the default variant failed: {}", redact(&reason)));
             }
         };
         self.predictor.note(case, found.default_s * found.ratio);
@@ -271,7 +271,7 @@ impl<'a> Tuner<'a> {
         self.lines.push(TunedLine {
             key: key.to_string(),
             default,
-            tuned: if stays { "the default stays".into() } else { variant.to_string() },
+            tuned: if stays { "default kept".into() } else { variant.to_string() },
             ratio: (!stays).then_some(ratio),
         });
         self.table.entries.insert(key.clone(), entry);
@@ -280,7 +280,7 @@ impl<'a> Tuner<'a> {
         let looked = 1 + found.fates.iter().map(|(place, _)| place).filter(|place| **place > 0).count();
         let seconds = units::seconds(found.default_s);
         Ok(if stays {
-            format!("{seconds}, the default stays, best of {looked}")
+            format!("{seconds}, default kept, best of {looked}")
         } else {
             format!("{seconds}, ×{ratio:.3} by {variant}, best of {looked}")
         })

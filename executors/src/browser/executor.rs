@@ -61,7 +61,7 @@ impl BrowserExecutor {
             Err(Silence::Gone(why)) => Err(self.fault(crashed, &why)),
             Err(Silence::Late) => {
                 let deadline = portamark_model::units::seconds(deadline.as_secs_f64());
-                let what = format!("no answer within {deadline}; the page was loaded anew");
+                let what = format!("no answer within {deadline}; the page was reloaded");
                 Err(self.fault(FaultKind::Timeout, &what))
             }
         }

@@ -96,7 +96,7 @@ struct Page {
 }
 
 /// Reason given for a page that was told to reload.
-const ANEW: &str = "the page was loaded anew";
+const ANEW: &str = "the page was reloaded";
 
 impl State {
     /// Returns the reason why page `number` is no longer connected.
@@ -147,9 +147,9 @@ impl Hub {
     pub(super) fn answered(&self, number: u32, text: String) -> Result<(), &'static str> {
         let mut state = self.state();
         let page = state.page.as_mut().filter(|page| page.number == number);
-        let page = page.ok_or("what was no longer waited for")?;
+        let page = page.ok_or("an answer that came too late")?;
         if !page.asked {
-            return Err("what was not asked for");
+            return Err("an unexpected message");
         }
         page.asked = false;
         page.answer = Some(text);

@@ -157,7 +157,7 @@ impl BrowserServer {
         (self.say)(&format!("open {} in a browser", self.invitation()?));
         if !self.address.ip().is_loopback() {
             (self.say)(
-                "note: browsers offer WebGPU to pages of the same machine and of https alone; from another \
+                "note: browsers offer WebGPU only to pages from the same machine or over https; from another \
                  machine reach this one by a tunnel, e.g. ssh -L or adb reverse, see docs/browser.md",
             );
         }
@@ -282,7 +282,7 @@ async fn enter(State(site): State<Arc<Site>>, request: Request, next: Next) -> R
     }
     refusal(
         StatusCode::FORBIDDEN,
-        "this address is not complete or was used: open the newest that portamark prints",
+        "this address is incomplete or already used: open the newest one that portamark printed",
     )
 }
 

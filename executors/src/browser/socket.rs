@@ -60,7 +60,7 @@ async fn exchange(
                 }
                 Some(Order::Reload) | None => {
                     close(socket, code::RELOAD, "load anew").await;
-                    return "the page was loaded anew".into();
+                    return "the page was reloaded".into();
                 }
             },
             message = socket.recv() => match message {

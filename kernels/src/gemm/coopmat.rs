@@ -18,7 +18,7 @@ pub const KERNELS: &[Kernel] = &[
     Kernel {
         family: Gemm::FAMILY,
         name: "coopmat",
-        summary: "matrix unit: tiles in workgroup memory, a grid of matrices in each subgroup, long sums \
+        summary: "matrix unit: tiles in workgroup memory, a grid of matrices in each subgroup, split-K \
                   split where tiles are few",
         variants: staged_variants,
         space: staged_space,

@@ -16,7 +16,7 @@ use serde_json::json;
 pub const KERNELS: &[Kernel] = &[Kernel {
     family: Gemm::FAMILY,
     name: "tiled",
-    summary: "tiles in workgroup memory, register tiles of whole vec4s, long sums split where tiles are few",
+    summary: "tiles in workgroup memory, register tiles of whole vec4s, split-K where tiles are few",
     variants: tiled_variants,
     space: tiled_space,
     plan: tiled_plan,

@@ -84,8 +84,8 @@ pub(in crate::cli) fn parse_share(text: &str) -> std::result::Result<f64, String
     };
     match number.trim().parse::<f64>() {
         Ok(share) if share > 0.0 && share * unit < 1.0 => Ok(share * unit),
-        Ok(_) => Err("a share lies between 0 and 1, e.g. 2% or 0.02".into()),
-        Err(_) => Err(format!("`{text}` is no share; write 2% or 0.02")),
+        Ok(_) => Err("a fraction must lie between 0 and 1, e.g. 2% or 0.02".into()),
+        Err(_) => Err(format!("`{text}` is not a fraction; write 2% or 0.02")),
     }
 }
 
@@ -125,7 +125,7 @@ impl Arguments {
                 Ok([new, reference])
             }
             (Some(_), _, Some(_)) => {
-                Err(Error::usage("--baseline is the reference: give at most one side beside it"))
+                Err(Error::usage("--baseline is the reference: give at most one other side"))
             }
             (None, Some(base), Some(new)) => {
                 let reference = select::side(base, &self.within)?;
@@ -176,7 +176,7 @@ fn refused(refusal: Refusal, new: &[RunFile], reference: &[RunFile]) -> Error {
         Refusal::Unlike(difference) if difference.field == "method" => {
             "measure one side again; numbers of different methods are not comparable".into()
         }
-        Refusal::Unlike(_) => "measure one side again, or compare all the same with --force".into(),
+        Refusal::Unlike(_) => "measure one side again, or compare anyway with --force".into(),
         Refusal::NothingInCommon => {
             let names = |side: &[RunFile]| {
                 let mut ids: Vec<&str> = side.iter().map(|file| file.header.device.id.as_str()).collect();
@@ -197,7 +197,7 @@ fn advise(verdicts: &Verdicts) {
     if few > 0 {
         let needed = verdicts.rule.min_processes;
         note(&format!(
-            "note: {few} cases have fewer than {needed} processes on a side; measure both with --repeats 7"
+            "note: cases with fewer than {needed} processes on a side: {few}; measure both sides with --repeats 7"
         ));
     }
     for (gate, word) in [(Gate::Slower, "slower"), (Gate::Faster, "faster")] {
@@ -206,7 +206,7 @@ fn advise(verdicts: &Verdicts) {
         if verdicts.gates.contains(&gate) && told > certain {
             let doubted = told - certain;
             note(&format!(
-                "note: {doubted} {word} cases are not certain enough for a gate among so many (Holm)"
+                "note: {word} cases that are not significant enough for the gate (Holm correction): {doubted}"
             ));
         }
     }

@@ -78,7 +78,7 @@ pub(super) fn side(text: &str, within: &[PathBuf]) -> Result<Vec<RunFile>> {
     let Some(selectors) = Selector::parse(text)? else {
         return Err(Error::usage_hint(
             format!("{text}: no such file or folder"),
-            format!("name result files, or choose among those of --in by {}=", WORDS.join("=, ")),
+            format!("name result files, or select among those in --in with {}=", WORDS.join("=, ")),
         ));
     };
     let mut files = load_files(within)?;
@@ -86,8 +86,8 @@ pub(super) fn side(text: &str, within: &[PathBuf]) -> Result<Vec<RunFile>> {
     files.retain(|file| selectors.iter().all(|selector| selector.fits(file)));
     if files.is_empty() {
         return Err(Error::usage_hint(
-            format!("no result file in {} has {text}", folders(within)),
-            format!("there are these devices: {}", Vec::from_iter(devices).join("; ")),
+            format!("no result file in {} matches {text}", folders(within)),
+            format!("devices found: {}", Vec::from_iter(devices).join("; ")),
         ));
     }
     Ok(files)
@@ -128,7 +128,7 @@ pub(in crate::cli) fn apart(new: &[RunFile], reference: &[RunFile]) -> Result<()
         None => Ok(()),
         Some(file) => Err(Error::usage_hint(
             format!("run {} of {} is on both sides", file.header.run, file.header.device.id),
-            "measure again, or name files that are apart",
+            "measure again, or name different result files",
         )),
     }
 }

@@ -107,8 +107,8 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         let reasons = found.iter().flat_map(|one| &one.projection.missing);
         let first = reasons.clone().next().map_or(String::new(), |reason| format!(": {reason}"));
         return Err(Error::usage_hint(
-            format!("no row tells anything of {}{first}", model.name),
-            format!("`portamark run \"model:{text}\"` measures what it needs"),
+            format!("no row can be used to project {}{first}", model.name),
+            format!("`portamark run \"model:{text}\"` measures the cases that it needs"),
         ));
     }
     if arguments.compare.is_empty() {
@@ -132,7 +132,7 @@ fn source<'c, 'a>(
     let predicts = !(arguments.predict.is_empty() && arguments.compare.is_empty());
     if !predicts && (arguments.like.is_some() || given.is_some()) {
         return Err(Error::usage_hint(
-            "--like and --efficiency are for predictions",
+            "--like and --efficiency apply to predictions only",
             "--predict NAME predicts for an accelerator of the catalogue, --compare A,B for several",
         ));
     }
@@ -140,7 +140,7 @@ fn source<'c, 'a>(
     let device = &comparison.devices[choose_devices(comparison, std::slice::from_ref(name))?[0]];
     if Target::Measured(device).accelerator().is_none_or(|row| row.bandwidth_gbs.is_none()) {
         return Err(Error::usage_hint(
-            format!("of {} nothing is published that its efficiency could be a part of", device.label),
+            format!("no peak is published for {}, so it has no efficiency to apply", device.label),
             "take a device of `portamark catalog`, or give --efficiency 0.4..0.7",
         ));
     }
@@ -193,7 +193,7 @@ fn choose<'c, 'a>(
                 (Error::Library(Library::Refused { message, hint: Some(hint) }), Some(row)) => {
                     Error::usage_hint(
                         message,
-                        format!("{hint}; --predict {} tells from published figures", row.id),
+                        format!("{hint}; --predict {} predicts from published figures", row.id),
                     )
                 }
                 (error, _) => error,
@@ -211,7 +211,7 @@ fn choose<'c, 'a>(
     }
     if targets.is_empty() {
         return Err(Error::usage_hint(
-            "the files have no device",
+            "the result files contain no device",
             "`portamark run` measures one; --predict NAME needs none",
         ));
     }
@@ -312,7 +312,7 @@ fn ranked_passes(found: &[ModelOnDevice], arguments: &Arguments) -> Result<Vec<R
 fn per_second(one: &ModelOnDevice, criterion: Criterion) -> Result<f64> {
     let missing = |what: &str, flag: &str| {
         Error::usage_hint(
-            format!("no {what} of {} is known, which the order needs", one.device),
+            format!("the {what} of {} is unknown, and the ranking needs it", one.device),
             format!("give it with {flag}"),
         )
     };
@@ -346,7 +346,7 @@ fn none_fits(found: &[ModelOnDevice]) -> Result<()> {
     let short = |one: &&ModelOnDevice| one.fits() == Some(false);
     match found.iter().min_by_key(|one| one.memory.total()) {
         Some(least) if found.iter().filter(short).count() == found.len() => Err(Error::Gate(format!(
-            "{} does not fit: it needs {} at least, more than a device has; share it (tp2, tp4, ..) or take \
+            "{} does not fit: it needs at least {}, more than any device has; shard it (tp2, tp4, ..) or use \
              smaller weights (q4_0)",
             least.model,
             units::bytes(least.memory.total())

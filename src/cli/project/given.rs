@@ -20,12 +20,12 @@ fn per_device(text: &str, units: &[&str], what: &str) -> std::result::Result<Per
     let number = units.iter().find_map(|unit| number.strip_suffix(unit)).unwrap_or(number);
     let value = number.trim().parse::<f64>().ok().filter(|value| value.is_finite() && *value > 0.0);
     let named = name.as_ref().is_none_or(|name| !name.is_empty());
-    value.filter(|_| named).map(|value| PerDevice { name, value }).ok_or(format!("`{text}` is no {what}"))
+    value.filter(|_| named).map(|value| PerDevice { name, value }).ok_or(format!("`{text}` is not a {what}"))
 }
 
 /// Parses `2.0/h`, plain `2.0`, or `h20=0.8/h`.
 pub(super) fn parse_price(text: &str) -> std::result::Result<PerDevice, String> {
-    per_device(text, &["/h"], "price of an hour; write it as 2.0/h or h20=0.8/h")
+    per_device(text, &["/h"], "price per hour; write it as 2.0/h or h20=0.8/h")
 }
 
 /// Parses `400`, `400W`, or `h20=400W`.
@@ -41,7 +41,7 @@ pub(super) fn parse_efficiency(
         Some((class, range)) => {
             let known = KERNEL_CLASSES.into_iter().find(|known| *known == class.trim());
             let known = known.ok_or(format!(
-                "`{class}` is no class of kernels; there are {}",
+                "`{class}` is not a kernel class; choose from {}",
                 KERNEL_CLASSES.join(", ")
             ))?;
             (Some(known), range)
@@ -52,12 +52,12 @@ pub(super) fn parse_efficiency(
         let (number, scale) = text.trim().strip_suffix('%').map_or((text, 1.0), |number| (number, 0.01));
         let part = number.trim().parse::<f64>().ok().map(|number| number * scale);
         part.filter(|part| *part > 0.0 && *part <= 1.0)
-            .ok_or(format!("`{text}` is no part above 0 and up to 1; write 0.6, 60% or 0.4..0.7"))
+            .ok_or(format!("`{text}` is not a fraction above 0 and up to 1; write 0.6, 60% or 0.4..0.7"))
     };
     let (lo, hi) = range.split_once("..").unwrap_or((range, range));
     let (lo, hi) = (part(lo)?, part(hi)?);
     if lo > hi {
-        return Err(format!("`{range}` goes down; write the smaller part first"));
+        return Err(format!("`{range}` is descending; write the lower bound first"));
     }
     Ok((class, EfficiencyRange { lo, hi }))
 }
@@ -89,7 +89,7 @@ pub(super) fn check_names(flag: &str, given: &[PerDevice], targets: &[Target]) -
     unused.map_or(Ok(()), |name| {
         let all: Vec<String> = targets.iter().map(Target::label).collect();
         Err(Error::usage_hint(
-            format!("`{name}` in {flag} is none of the devices that are projected"),
+            format!("`{name}` in {flag} matches none of the projected devices"),
             format!("these are {}", all.join("; ")),
         ))
     })
@@ -122,7 +122,7 @@ mod tests {
         assert_eq!(value(&given, &target("nvidia-h200")), Some(3.0));
         assert_eq!(value(&[], &target("nvidia-h20")), None);
         let error = check_names("--price", &given, &[target("nvidia-h200")]).unwrap_err();
-        assert_eq!(error.to_string(), "`h20` in --price is none of the devices that are projected");
+        assert_eq!(error.to_string(), "`h20` in --price matches none of the projected devices");
     }
 
     #[test]

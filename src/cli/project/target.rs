@@ -90,8 +90,11 @@ impl Target<'_, '_> {
             (Target::Measured(device), _) => Ok(project(device, pass)),
             (Target::Predicted(row), Some(source)) => Ok(predict(row, source, pass)),
             (Target::Predicted(_), None) => Err(Error::usage_hint(
-                format!("{} has no rows here, and no efficiency to predict it by", self.label()),
-                "--like DEVICE takes that of a device in the files, --efficiency 0.4..0.7 your own",
+                format!(
+                    "{} has no rows in these files, and no efficiency is given to predict it",
+                    self.label()
+                ),
+                "use --like DEVICE for the efficiency of a device in the files, or give your own with --efficiency 0.4..0.7",
             )),
         }
     }
@@ -104,7 +107,7 @@ pub(super) fn predicted(name: &str) -> Result<&'static Accelerator> {
         let nearest = quoted(catalog.nearest(name));
         Error::usage_hint(
             format!("the catalogue has no `{name}`"),
-            format!("nearest are {nearest}; `portamark catalog` lists all"),
+            format!("similar names: {nearest}; `portamark catalog` lists all"),
         )
     })
 }
@@ -125,7 +128,7 @@ pub(super) fn word<'c, 'a>(comparison: &'c Comparison<'a>, word: &str) -> Result
             let labels: Vec<String> = several.iter().map(Target::label).collect();
             return Err(Error::usage_hint(
                 format!("`{word}` matches {} devices: {}", several.len(), labels.join("; ")),
-                "give more of the name, or its number from 0 in the order of the files",
+                "give a longer part of the name, or its number from 0 in the order of the files",
             ));
         }
     }
@@ -139,8 +142,8 @@ pub(super) fn word<'c, 'a>(comparison: &'c Comparison<'a>, word: &str) -> Result
     let nearest: Vec<&str> = catalog.nearest(word).into_iter().take(2).collect();
     let nearest = nearest.into_iter().chain(models.nearest(word).into_iter().take(2));
     Err(Error::usage_hint(
-        format!("`{word}` is no device of the files, no accelerator of the catalogue and no model"),
-        format!("nearest are {}", quoted(nearest)),
+        format!("`{word}` is not a device in the files, an accelerator of the catalogue, or a model"),
+        format!("similar names: {}", quoted(nearest)),
     ))
 }
 
@@ -170,6 +173,6 @@ mod tests {
         assert_eq!(meaning("nvidia-h100-pcie").as_deref(), Ok("predicted nvidia-h100-pcie"));
         assert_eq!(meaning("qwen3-8b").as_deref(), Ok("model Qwen3-8B"));
         assert!(meaning("llvmpipe").unwrap_err().starts_with("`llvmpipe` matches 2 devices"));
-        assert!(meaning("h21").unwrap_err().contains("no device of the files, no accelerator"));
+        assert!(meaning("h21").unwrap_err().contains("not a device in the files, an accelerator"));
     }
 }

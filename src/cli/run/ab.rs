@@ -27,12 +27,14 @@ pub(super) fn run(command: &Command) -> Result<()> {
     };
     let refused = command.choosing.several().or(arguments.dry_run.then_some("--dry-run"));
     if let Some(flag) = refused {
-        return Err(Error::usage(format!("{flag} cannot go with --ab: each side has one row of a case")));
+        return Err(Error::usage(format!(
+            "{flag} cannot be combined with --ab: each side has one row per case"
+        )));
     }
     let sides = [Side::parse(a)?, Side::parse(b)?];
     let own = sides.iter().filter(|side| side.case.is_some()).count();
     if own == 1 && command.options()?.suite.cases.len() > 1 {
-        let message = "one side has a case of its own and the other a suite of several";
+        let message = "one side names a single case, the other a suite of several cases";
         return Err(Error::usage_hint(message, "give both sides case=, or choose one case with -k"));
     }
     let stop = interrupt_flag();

@@ -84,7 +84,7 @@ pub(super) fn own_cases(own: &[OwnFile], suite: Suite, filter: &[Pattern]) -> Re
         if cases.len() == before {
             return Err(Error::usage_hint(
                 format!(
-                    "{} computes {}: no case of suite {}",
+                    "{} computes {}, which is not in suite {}",
                     kernel.name,
                     kernel.cases.join(", "),
                     suite.name
@@ -96,7 +96,7 @@ pub(super) fn own_cases(own: &[OwnFile], suite: Suite, filter: &[Pattern]) -> Re
     }
     cases.retain(|case| filter.is_empty() || filter.iter().any(|pattern| pattern.matches(&case.key())));
     if cases.is_empty() {
-        return Err(Error::usage("no case of these kernels is left by -k"));
+        return Err(Error::usage("-k matches no case of these kernels"));
     }
     Ok(Suite::new(suite.name, cases))
 }

@@ -5,10 +5,12 @@ use crate::error::{Error, Result};
 /// Returns the error, and so the exit code, for the outcome of a run.
 pub(super) fn ending(interrupted: bool, defects: usize) -> Result<()> {
     if interrupted {
-        return Err(Error::Interrupted("what was measured is saved; --resume continues".into()));
+        return Err(Error::Interrupted("finished rows are saved; continue with --resume".into()));
     }
     if defects > 0 {
-        return Err(Error::Gate(format!("{defects} cases did not end well; their rows say why")));
+        return Err(Error::Gate(format!(
+            "cases that failed or gave a wrong result: {defects}; their rows give the reasons"
+        )));
     }
     Ok(())
 }

@@ -56,7 +56,7 @@ pub fn priced_hardware(
     let unknown = |what: &str, field: &str| match (row, Catalog::embedded().nearest(name)) {
         (Some(_), _) => format!("{name}: {what} is not published; give {field}"),
         (None, nearest) => {
-            format!("{name} is not in the catalogue (nearest are {}); give {field}", nearest.join(", "))
+            format!("{name} is not in the catalogue (similar names: {}); give {field}", nearest.join(", "))
         }
     };
     let flop_rate = flop_rate.or(paper.as_ref().map(|paper| paper.flop_rate)).or_else(|| peak(row?));
@@ -124,7 +124,7 @@ mod tests {
         assert!(one("name = \"H20\"").contains("per_hour"));
         assert!(one("name = \"H20\"\nper_hour = -1").contains("no positive number"));
         assert!(one("name = \"H20\"\nper_hour = 1\nprice = 2").contains("price"));
-        assert!(one("name = \"H2O\"\nper_hour = 1").contains("nearest are nvidia-h20"));
+        assert!(one("name = \"H2O\"\nper_hour = 1").contains("similar names: nvidia-h20"));
         assert!(one("name = \"nvidia-rtx-4090x\"\nper_hour = 1").contains("nvidia-rtx-4090"));
         assert_eq!(read_prices("hardware = []").unwrap_err(), "it has no hardware");
         let twice = "[[hardware]]\nname = \"H20\"\nper_hour = 1\n".repeat(2);

@@ -51,12 +51,14 @@ fn device(candidate: &mut Candidate, handle: u32) -> Finding {
         Ok(report) if report.chosen == TimerChoice::Device => Finding::passed(
             "clock",
             match report.findings.is_empty() {
-                true => "the device's clock passes every test".into(),
-                false => format!("the device's clock is used, with care: {}", report.findings.join("; ")),
+                true => "the device timer passes every test".into(),
+                false => {
+                    format!("the device timer is used, with limitations: {}", report.findings.join("; "))
+                }
             },
         ),
         Ok(report) => {
-            let words = format!("the host's clock is used: {}", report.findings.join("; "));
+            let words = format!("the host clock is used: {}", report.findings.join("; "));
             Finding::passed("clock", words)
         }
     }
@@ -93,10 +95,14 @@ fn host(candidate: &mut Candidate, handle: u32) -> Result<String, String> {
     let (told_s, waited_s) = times(candidate, handle, k)?;
     let (told, waited) = (units::seconds(told_s), units::seconds(waited_s));
     if told_s > waited_s * MOST_PART {
-        return Err(format!("{k} executions take {told} by the executor, and were waited for {waited}"));
+        return Err(format!(
+            "the executor reports {told} for {k} executions, but the runner waited {waited}"
+        ));
     }
     if told_s < waited_s * LEAST_PART {
-        return Err(format!("{k} executions take only {told} by the executor, and were waited for {waited}"));
+        return Err(format!(
+            "the executor reports only {told} for {k} executions, but the runner waited {waited}"
+        ));
     }
     Ok(format!("{told} of the {waited} that the runner waits for {k} executions"))
 }

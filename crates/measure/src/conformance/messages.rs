@@ -52,7 +52,7 @@ pub(super) fn versions(candidate: &mut Candidate) -> Vec<Finding> {
         }
         Ok(Response::Error { reason, .. }) => Ok(format!("protocol 999 is refused: {reason}")),
         Ok(_) => Err("hello is answered with something else".into()),
-        Err(fault) => Err(format!("protocol 999 is answered by ending: {fault}")),
+        Err(fault) => Err(format!("protocol 999 makes the executor exit: {fault}")),
     };
     let mut findings = vec![Finding::of(CHECK, other)];
     let line = r#"{"request":"hello","protocol":1,"of a later version":{"deep":[1,2]}}"#;
@@ -64,7 +64,7 @@ pub(super) fn versions(candidate: &mut Candidate) -> Vec<Finding> {
                     Ok("fields of later versions are ignored".into())
                 }
                 Ok(other) => Err(format!("a field of a later version is answered with {}", short(&other))),
-                Err(fault) => Err(format!("a field of a later version ends it: {fault}")),
+                Err(fault) => Err(format!("a field of a later version makes the executor exit: {fault}")),
             },
         ));
     }
@@ -89,7 +89,9 @@ pub(super) fn lines(candidate: &mut Candidate) -> Option<Finding> {
             Ok(other) => {
                 return Some(Finding::failed(CHECK, format!("`{line}` is answered with {}", short(&other))));
             }
-            Err(fault) => return Some(Finding::failed(CHECK, format!("`{line}` ends it: {fault}"))),
+            Err(fault) => {
+                return Some(Finding::failed(CHECK, format!("`{line}` makes the executor exit: {fault}")));
+            }
         }
     }
     Some(Finding::of(
@@ -122,7 +124,7 @@ fn refused(candidate: &mut Candidate) -> Result<String, String> {
     let mut said = Vec::new();
     let mut expect =
         |what: &str, found: Result<(), portamark_executors::Fault>, kinds: &[FaultKind]| match found {
-            Ok(()) => Err(format!("{what} is taken for good")),
+            Ok(()) => Err(format!("{what} is accepted")),
             Err(fault) if !kinds.contains(&fault.kind) => {
                 Err(format!("{what} is {:?}: {fault}; it should be {:?}", fault.kind, kinds[0]))
             }

@@ -35,7 +35,7 @@ fn is_poison(candidate: &mut Candidate, case: &Case, handle: u32, set: u32) -> R
     match (poisoned == len, nan) {
         (true, true) => Ok(true),
         (false, false) => Ok(false),
-        (true, false) => Err(format!("set {set} is all poison by its count, and holds {}", values[0])),
+        (true, false) => Err(format!("set {set} is reported as all poison, but holds {}", values[0])),
         (false, true) => Err(format!("set {set} holds poison, and {poisoned} of {len} by its count")),
     }
 }

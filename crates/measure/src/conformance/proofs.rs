@@ -55,7 +55,7 @@ pub(super) fn check(candidate: &mut Candidate) -> Finding {
         match prove(candidate, &case) {
             Ok(None) => proven += 1,
             Ok(Some(reason)) if reason.trim().is_empty() => {
-                return Finding::failed(CHECK, format!("{key} is unsupported for no reason"));
+                return Finding::failed(CHECK, format!("{key} is unsupported without a reason"));
             }
             Ok(Some(_)) => unsupported.push(format!("{} {}", case.family(), case.precision())),
             Err(words) => return Finding::failed(CHECK, format!("{key}: {words}")),

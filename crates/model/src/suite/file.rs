@@ -112,7 +112,7 @@ fn expand(sweep: &Sweep, span: Range<usize>) -> Result<Vec<Case>, Wrong> {
         let words =
             words(name, value.get_ref()).map_err(|what| (value.span(), format!("`{name}`: {what}")))?;
         if combinations.len().saturating_mul(words.len()) > MOST_CASES {
-            return Err((span, format!("the sweep stands for more than {MOST_CASES} cases")));
+            return Err((span, format!("the sweep expands to more than {MOST_CASES} cases")));
         }
         combinations = combinations
             .iter()

@@ -158,7 +158,7 @@ impl Deployment {
                     if let Some(degree) = digits("tp") {
                         let degree = degree.parse().ok().filter(|degree| (1..=1024).contains(degree));
                         deployment.tensor_parallel =
-                            degree.ok_or(format!("`{word}` is no degree of 1 to 1024"))?;
+                            degree.ok_or(format!("`{word}` is not a degree from 1 to 1024"))?;
                     } else if let Some(sizes) = digits("b") {
                         deployment.batch = list(sizes)?;
                     } else if let Some(sizes) = digits("c") {
@@ -184,7 +184,7 @@ impl Deployment {
         let refuse = |message: String| Error::refused(format!("{}: {message}", model.name));
         let encodes = model.attention_kind.contains("bidirectional");
         if !encodes && model.attention.iter().any(|attention| attention.seq.is_some()) {
-            return Err(refuse("its streams have lengths of their own; there is no suite of it".into()));
+            return Err(refuse("its sequence lengths are fixed, so there is no suite for it".into()));
         }
         let mut passes = Vec::new();
         for phase in [Phase::Prefill, Phase::Decode] {
@@ -216,7 +216,7 @@ impl Deployment {
         context: u64,
     ) -> std::result::Result<Pass, String> {
         if batch == 0 || context == 0 {
-            return Err("a batch and a context are above zero".into());
+            return Err("a batch and a context must be above zero".into());
         }
         let tokens = if phase == Phase::Prefill { batch * context } else { batch };
         let mut parts = Vec::new();
@@ -249,7 +249,10 @@ impl Deployment {
                 continue;
             }
             if attention.linear_state {
-                states.push(format!("{}: attention with a state in place of a cache", attention.name));
+                states.push(format!(
+                    "{}: attention with a recurrent state instead of a KV cache",
+                    attention.name
+                ));
                 continue;
             }
             add(&attention.name, attention.layers, self.attention(attention, phase, batch, context)?)?;
@@ -269,8 +272,7 @@ impl Deployment {
             Split::Rows => (product.n, part(product.k)?),
             Split::Whole => (product.n, product.k),
         };
-        let weights =
-            precision(&self.weights).ok_or(format!("`{}` is no format of weights", self.weights))?;
+        let weights = precision(&self.weights).ok_or(format!("`{}` is not a weight format", self.weights))?;
         if let Some((experts, active)) = product.experts.zip(product.active) {
             return Ok(format!("moe {weights} e{experts} k{active} t{rows} n{n} d{k} uniform"));
         }
@@ -350,7 +352,7 @@ pub fn find_model(name: &str) -> Result<&'static Model> {
         let nearest: Vec<String> = models.nearest(name).iter().map(|name| format!("`{name}`")).collect();
         Error::refused_hint(
             format!("there is no model `{name}`"),
-            format!("nearest are {}", nearest.join(", ")),
+            format!("similar names: {}", nearest.join(", ")),
         )
     })
 }
@@ -520,7 +522,7 @@ mod tests {
         for (text, message) in [
             ("lama-3.1-8b", "there is no model `lama-3.1-8b`"),
             ("llama-3.1-8b x5", "`x5` is neither"),
-            ("llama-3.1-8b tp0", "`tp0` is no degree"),
+            ("llama-3.1-8b tp0", "`tp0` is not a degree"),
             ("llama-3.1-8b b1,", "b1,"),
         ] {
             let error = parse(text).unwrap_err();

@@ -105,7 +105,7 @@ impl FromStr for Distribution {
     fn from_str(text: &str) -> Result<Self, String> {
         let names = Distribution::ALL.map(Distribution::name).join(", ");
         let found = Distribution::ALL.into_iter().find(|dist| dist.name() == text);
-        found.ok_or_else(|| format!("`{text}` is no distribution; there are {names}"))
+        found.ok_or_else(|| format!("`{text}` is not a distribution; choose from {names}"))
     }
 }
 

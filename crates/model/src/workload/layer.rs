@@ -34,7 +34,7 @@ impl Layer {
             return Err(format!("a layer has 2 to {MOST_PARTS} parts, not {}", parts.len()));
         }
         if parts.iter().any(|part| matches!(part, Case::Layer(_))) {
-            return Err("a part of a layer is no layer".into());
+            return Err("a part of a layer cannot itself be a layer".into());
         }
         Ok(Layer { parts })
     }
@@ -174,6 +174,6 @@ mod tests {
             assert!(error.contains(part), "{key}: {error}");
         }
         let layer: Case = KEY.parse().unwrap();
-        assert!(Layer::new(vec![layer.clone(), layer]).unwrap_err().contains("no layer"));
+        assert!(Layer::new(vec![layer.clone(), layer]).unwrap_err().contains("cannot itself be a layer"));
     }
 }

@@ -39,7 +39,7 @@ impl Workload for Rope {
         let (tokens, heads, dim) = (words.number("t")?, words.number("h")?, words.number("d")?);
         words.finish()?;
         if !dim.is_multiple_of(2) {
-            return Err(format!("d{dim} is odd: elements are turned in pairs"));
+            return Err(format!("d{dim} is odd: elements are rotated in pairs"));
         }
         Ok(Rope { precision, tokens, heads, dim })
     }

@@ -135,7 +135,7 @@ pub fn family_title(family: &str) -> &'static str {
         "launch" => "Dispatches",
         "gemm" => "Matrix products",
         "moe" => "Mixtures of experts",
-        "gemv" => "Matrix times vectors",
+        "gemv" => "Matrix-vector products",
         "attention" => "Attention",
         "softmax" => "Softmax",
         "rmsnorm" => "RMS normalisation",

@@ -16,7 +16,7 @@ type Heads = (u64, u64, u64);
 pub fn attention(comparison: &Comparison) -> Chart {
     let heads: Vec<Option<Heads>> = comparison.devices.iter().map(most_frequent_heads).collect();
     let Some(first) = heads.iter().flatten().next().copied() else {
-        return Err(Absent::new(TITLE, "No attention over whole sequences was measured."));
+        return Err(Absent::new(TITLE, "No prefill attention was measured."));
     };
     let alike = heads.iter().flatten().all(|heads| *heads == first);
     let mut series: Vec<Series> = Vec::new();
@@ -50,11 +50,11 @@ pub fn attention(comparison: &Comparison) -> Chart {
     let beside = if others.is_empty() { "" } else { " Diamonds are numbers of other programs." };
     series.append(&mut others);
     let chart = LineChart::new(series, "sequence length", "throughput, FLOP/s")
-        .ok_or_else(|| Absent::new(TITLE, "No attention over whole sequences has a usable rate."))?;
+        .ok_or_else(|| Absent::new(TITLE, "No prefill attention has a usable rate."))?;
     let shape = if alike { words(first) } else { "the heads that each device ran most often".into() };
     let caption = format!(
         "Self-attention prefill, {shape}, the best batch at each length. Triangles are causal and count \
-         only the pairs that the mask leaves; hollow marks have f16 operands.{beside}"
+         only the unmasked pairs; hollow marks have f16 operands.{beside}"
     );
     Ok(Figure::new("attention", TITLE, caption, chart.description(), |layout| chart.draw(layout)))
 }

@@ -77,8 +77,8 @@ pub fn bandwidth(comparison: &Comparison) -> Chart {
         Absent::new(TITLE, "No access pattern and no decode step has a rate, so there is no bandwidth.")
     })?;
     let caption = format!(
-        "The best size of each pattern; decode is attention of one query over a cache, gemv a matrix times \
-         up to eight vectors. Bytes are those that must move, 1 GB/s is 10⁹ B/s. {}",
+        "The best size of each pattern; decode is attention of one query over a KV cache, gemv a matrix times \
+         up to eight vectors. Bytes are the compulsory traffic, 1 GB/s is 10⁹ B/s. {}",
         if linear { "Bars begin at zero." } else { "The axis is logarithmic and does not begin at zero." }
     );
     let labels: Vec<&str> = comparison.devices.iter().map(|device| device.label.as_str()).collect();

@@ -53,7 +53,7 @@ pub fn program_mark(number: usize) -> Mark {
 /// Draws the chart of a study of at least two devices.
 pub fn cascade(study: &Study) -> Chart {
     if study.devices.len() < 2 {
-        return Err(Absent::new(TITLE, "Portability takes two devices."));
+        return Err(Absent::new(TITLE, "Portability needs at least two devices."));
     }
     let program = |(number, family): (usize, &portamark_analysis::FamilyScore)| {
         let efficiencies: Vec<Option<f64>> = family.cells.iter().map(Cell::value).collect();
@@ -72,9 +72,9 @@ pub fn cascade(study: &Study) -> Chart {
         return Err(Absent::new(TITLE, "No family of kernels has an efficiency on a device."));
     };
     let caption = format!(
-        "Left, the {} of each family on its devices from the best on; a line that ends early, and whose dashed score \
-         falls to 0, has devices that do not support every case. Dashed, the score of the devices so far. Below, which \
-         device it is. Right, the score PP over all {} devices.",
+        "Left: the {} of each family on its devices, best first; a line that ends early, and whose dashed score \
+         falls to 0, has devices that do not support every case. Dashed: the score over the devices so far. Below: \
+         the device. Right: the score PP over all {} devices.",
         study.efficiency.words(),
         study.devices.len()
     );

@@ -71,7 +71,7 @@ const CHARTS: &[(Section, &str, Draw)] = &[
 ];
 
 fn of_study(model: &ReportModel, draw: fn(&Study) -> Chart, title: &str) -> Chart {
-    model.study.as_ref().map_or_else(|| Err(Absent::new(title, "It takes two devices.")), draw)
+    model.study.as_ref().map_or_else(|| Err(Absent::new(title, "It needs at least two devices.")), draw)
 }
 
 /// A chart with its place in the report.

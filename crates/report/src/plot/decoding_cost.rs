@@ -37,10 +37,11 @@ pub fn decoding_cost(found: &DecodingCosts) -> Chart {
     let contexts = all().map(|cost| cost.context as f64);
     let axes = Axis::log(contexts, "").zip(Axis::log(prices, ""));
     let (x, y) = axes.ok_or_else(|| Absent::new(TITLE, "No model has a price on any hardware."))?;
-    let mut caption = "Price of 10⁶ tokens over the tokens of context, by the published peaks and the prices given; a \
-                       model and not a measurement. Coloured: all on one hardware. The strong line: attention and \
-                       feed-forward network disaggregated, each where it is cheapest."
-        .to_string();
+    let mut caption =
+        "Cost per 10⁶ tokens over context length, from published peaks and the given prices; modelled, \
+                       not measured. Coloured: everything on one hardware. Bold line: attention and \
+                       feed-forward network disaggregated, each on its cheapest hardware."
+            .to_string();
     if more > 0 {
         caption += &format!(" {more} more models are in the table.");
     }
@@ -95,7 +96,7 @@ fn draw_panels(
         draw_legend(canvas, names, (0.0, 0.0), width);
         let below_legend = (0.0, top - 8.0 - LINE / 2.0);
         canvas.text(below_legend, "cost per 10⁶ decoded tokens", Anchor::Start, TEXT, Ink::Muted);
-        canvas.text((width / 2.0, height - 10.0), "tokens of context", Anchor::Middle, TEXT, Ink::Muted);
+        canvas.text((width / 2.0, height - 10.0), "context length, tokens", Anchor::Middle, TEXT, Ink::Muted);
         for (place, panel) in panels.iter().enumerate() {
             let (row, column) = (place / columns, place % columns);
             let left = column as f64 * each + room;

@@ -40,7 +40,7 @@ pub fn drift(comparison: &Comparison) -> Chart {
     let (lo, hi) = (values().fold(0.96, f64::min) - 0.01, values().fold(LIMIT + 0.03, f64::max) + 0.01);
     let rows = tracks.iter().flat_map(|track| track.points.last().map(|(x, _)| *x)).fold(1.0, f64::max);
     let x = Axis::counts(0.0, rows + 1.0, "rows in the order of measurement");
-    let y = Axis::shares(lo.max(0.0), hi, "time of the sentinel over that at the start, %");
+    let y = Axis::shares(lo.max(0.0), hi, "time of the sentinel relative to the start, %");
     let (Some(x), Some(y), false) = (x, y, tracks.is_empty()) else {
         return Err(Absent::new(TITLE, "No run has sentinels in two rows."));
     };
@@ -51,9 +51,9 @@ pub fn drift(comparison: &Comparison) -> Chart {
         format!("{}, {}: {end} at the end, {most} at most", track.device, track.what)
     });
     let description = told.collect::<Vec<_>>().join(". ");
-    let caption = "The median of a fixed kernel's times in each row over its median when the run began: full circles are \
-                   bound by arithmetic, hollow squares by memory. Above the line at 105 % a row is throttled if that is \
-                   more than noise. Times beyond 200 % stand at the upper edge.";
+    let caption = "The median of a fixed kernel's times in each row, relative to its median at the start of the run: filled circles are \
+                   compute-bound, hollow squares memory-bound. Above the line at 105 % a row is throttled if that is \
+                   more than noise. Times beyond 200 % are drawn at the upper edge.";
     Ok(Figure::new("drift", TITLE, caption.into(), description, |layout| {
         draw_tracks(&tracks, (&x, &y), layout)
     }))

@@ -47,7 +47,8 @@ pub fn errors(comparison: &Comparison) -> Chart {
         }
     }
     let all = ratios.values().flatten().flat_map(|(_, all)| all);
-    let axis = Axis::log(all.map(|ratio| ratio.max(LEAST)).chain([1.0, LEAST]), "worst error over its bound");
+    let axis =
+        Axis::log(all.map(|ratio| ratio.max(LEAST)).chain([1.0, LEAST]), "worst error relative to its bound");
     let Some(axis) = axis.filter(|_| !ratios.is_empty()) else {
         return Err(Absent::new(TITLE, "No row was verified against the oracle."));
     };
@@ -60,8 +61,8 @@ pub fn errors(comparison: &Comparison) -> Chart {
         format!("{}: {}", name(group), each.collect::<Vec<_>>().join(", "))
     });
     let description = told.collect::<Vec<_>>().join(". ");
-    let caption = "A mark for each row: the largest error of the elements checked, as a part of what rounding allows. \
-                   Above 1, to the right of the line, a result is wrong. Errors below 0.001 stand at the left.";
+    let caption = "A mark for each row: the largest error of the elements checked, relative to the rounding bound. \
+                   Above 1, to the right of the line, a result is wrong. Errors below 0.001 are drawn at the left edge.";
     Ok(Figure::new("errors", TITLE, caption.into(), description, |layout| {
         draw_ratios(&ratios, &axis, &labels, layout)
     }))

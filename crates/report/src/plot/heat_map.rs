@@ -48,7 +48,7 @@ pub fn heat_map(device: &Device, name: &str) -> Chart {
     };
     let best = formats.iter().filter(|(_, cells)| is_map(cells)).max_by_key(|(_, cells)| cells.len());
     let Some((precision, cells)) = best else {
-        return Err(Absent::new(&title, "No format has products at enough pairs of m and n."));
+        return Err(Absent::new(&title, "No format was measured at enough pairs of m and n."));
     };
     let last = |all: BTreeSet<u64>| {
         let skip = all.len().saturating_sub(MOST_SIZES);
@@ -57,11 +57,11 @@ pub fn heat_map(device: &Device, name: &str) -> Chart {
     let map = HeatMap { m: last(ms(cells)), n: last(ns(cells)), cells };
     let cut = cells.keys().filter(|at| !map.m.contains(&at.0) || !map.n.contains(&at.1)).count();
     let mut caption = format!(
-        "{precision}: the part of the measured roof at each size of the result, in percent, by the k that comes \
-         nearest. An empty cell has no number."
+        "{precision}: percent of the measured roof at each size of the result, for the k that reaches \
+         the most. Empty cells have no result."
     );
     if cut > 0 {
-        caption += &format!(" {cut} smaller sizes are left out.");
+        caption += &format!(" Smaller sizes not shown: {cut}.");
     }
     let ranked = |(at, (share, k)): (&(u64, u64), &(f64, u64))| (*share, format!("m{} n{} k{k}", at.0, at.1));
     let mut ranked: Vec<(f64, String)> = cells.iter().map(ranked).collect();

@@ -28,7 +28,7 @@ struct Place {
 /// known.
 pub fn navigation(study: &Study) -> Chart {
     if study.devices.len() < 2 {
-        return Err(Absent::new(TITLE, "Portability takes two devices."));
+        return Err(Absent::new(TITLE, "Portability needs at least two devices."));
     }
     let place = |(number, family): (usize, &portamark_analysis::FamilyScore)| {
         let convergence = family.convergence.as_ref()?.convergence;
@@ -43,12 +43,12 @@ pub fn navigation(study: &Study) -> Chart {
     }
     let axis = |title: &str| Axis::shares(-0.06, 1.06, title);
     let (Some(x), Some(y)) = (axis("code convergence 1 − CD"), axis("performance portability PP")) else {
-        return Err(Absent::new(TITLE, "Its axes are no numbers."));
+        return Err(Absent::new(TITLE, "The values of its axes are not usable numbers."));
     };
     let missing = study.families.len() - places.len();
     let mut caption = String::from(
         "To the right, devices run more of the same lines of kernel source, after the choice of the variant; upwards, they \
-         reach more of what they could. In the band at the bottom a device does not support every case.",
+         reach a higher efficiency. In the band at the bottom a device does not support every case.",
     );
     if missing > 0 {
         caption += &format!(

@@ -52,8 +52,8 @@ pub fn ranking(passes: &[RankedPass]) -> Chart {
         .ok_or_else(|| Absent::new(TITLE, "No model has a time on any device."))?;
     let best = if by == Criterion::Speed { "right" } else { "left" };
     let mut caption = format!(
-        "The best is on top; further {best} is better. Full marks: all of it measured; hollow: partly read off the \
-         curve of what was measured. Bars are the ranges."
+        "The best is on top; further {best} is better. Filled marks: all parts measured; hollow: partly \
+         extrapolated from measured cases. Bars are the ranges."
     );
     if lines().any(|line| line.predicted) {
         caption += " Diamonds with dashed bars are predicted from published figures and not measured.";

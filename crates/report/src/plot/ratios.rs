@@ -24,7 +24,7 @@ struct RatioLine {
 /// Draws the chart of two sides, with the cases whose ratios are furthest from 1.
 pub fn ratios(comparison: &Comparison, sides: Option<&Sides>) -> Chart {
     let Some(Sides { reference, new, verdicts, rule, .. }) = sides else {
-        let why = "It takes two sides of one run, or two devices, with samples of the same cases.";
+        let why = "It needs two sides of one run, or two devices, with samples of the same cases.";
         return Err(Absent::new(TITLE, why));
     };
     let (reference, new) = (*reference, *new);
@@ -45,17 +45,19 @@ pub fn ratios(comparison: &Comparison, sides: Option<&Sides>) -> Chart {
     lines.sort_by(|a, b| a.ratio.interval.estimate.total_cmp(&b.ratio.interval.estimate));
     let ends = lines.iter().flat_map(|line| [line.ratio.lo, line.ratio.interval.estimate, line.ratio.hi]);
     let labels = [reference, new].map(|device| comparison.devices[device].label.as_str());
-    let axis = Axis::log(ends.chain([0.97, 1.03]), "time of the second over that of the first");
+    let axis = Axis::log(ends.chain([0.97, 1.03]), "time of the second relative to the first");
     let Some(axis) = axis.filter(|_| !lines.is_empty()) else {
         return Err(Absent::new(TITLE, "No case has samples on both sides."));
     };
     let level = lines.first().map_or(0.95, |line| line.ratio.interval.bootstrap.level);
     let mut caption = format!(
-        "Below 1 {} is faster than {}. Intervals of each case at {} %; the band is the margin of 2 %. A verdict takes \
-         five processes on each side.",
+        "Below 1 {} is faster than {}. Bars are the {} % intervals of each individual case; the band is the margin of {} %. A verdict needs \
+         {} processes on each side.",
         labels[1],
         labels[0],
-        (1e4 * level).round() / 100.0
+        (1e4 * level).round() / 100.0,
+        (1e4 * rule.margin).round() / 100.0,
+        rule.min_processes
     );
     if all > MOST {
         caption += &format!(" Of {all} cases the {MOST} furthest from 1 are shown.");
@@ -166,7 +168,7 @@ mod tests {
         let runs = [file("B", 1.1e-3), file("A", 1e-3), fixture::two_devices().remove(1)];
         let figure = chart(&runs).unwrap();
         assert_eq!(figure.description, format!("{KEY}: 1.10 (1.10 to 1.10), slower"));
-        assert!(figure.title.contains("B side B over") && figure.caption.contains("at 95 %"));
+        assert!(figure.title.contains("B side B over") && figure.caption.contains("95 %"));
     }
 
     #[test]

@@ -60,7 +60,7 @@ pub fn roofline(device: &Device, index: usize, name: &str) -> Chart {
     let throughput = if integers { "throughput, FLOP/s or OP/s" } else { "throughput, FLOP/s" };
     let y = Axis::log(rates, throughput);
     let (Some(x), Some(y)) = (x, y) else {
-        return Err(Absent::new(&title, "Its ceilings are no usable numbers."));
+        return Err(Absent::new(&title, "Its ceilings are not usable numbers."));
     };
     let kinds = KINDS.iter().enumerate().filter(|(kind, _)| work.iter().any(|w| w.kind == *kind));
     let names: Vec<Name> = kinds
@@ -71,7 +71,7 @@ pub fn roofline(device: &Device, index: usize, name: &str) -> Chart {
         .collect();
     let description = description(device, &work);
     let caption =
-        "Ceilings are this device's own best stream and peak rows. Bytes are those that must move, \
+        "Ceilings are this device's own best stream and peak rows. Bytes are the compulsory traffic, \
                    so work that stays in a cache can lie above the slope. Hollow marks have f16 operands."
             .into();
     let chart = Roofline { x, y, memory, compute: &ceilings.compute, work, names };

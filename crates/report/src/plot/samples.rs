@@ -55,7 +55,7 @@ pub fn samples(device: &Device, index: usize, name: &str) -> Chart {
     }
     let panels: Vec<Panel> = entries.into_iter().filter_map(Panel::of).collect();
     if panels.is_empty() {
-        return Err(Absent::new(&title, "No row has its samples in these files."));
+        return Err(Absent::new(&title, "No row in these files has stored samples."));
     }
     let told = panels.iter().map(|panel| {
         let (lo, hi) = (units::percent(panel.quartiles.q1), units::percent(panel.quartiles.q3));
@@ -64,8 +64,8 @@ pub fn samples(device: &Device, index: usize, name: &str) -> Chart {
     });
     let description = told.collect::<Vec<_>>().join(". ");
     let caption = "Rows with the headline rates and the noisiest ones. Left, the time of one execution by each timed \
-                   batch in order, over the median of the row; right, how many batches took so long. The band lies \
-                   between the quartiles. No sample is dropped; the edges of a panel are its least and greatest.";
+                   batch in order, relative to the median of the row; right, their histogram. The band lies \
+                   between the quartiles. No sample is dropped; each panel spans the minimum to the maximum.";
     Ok(Figure::new(name, &title, caption.into(), description, |layout| draw_panels(&panels, index, layout)))
 }
 

@@ -24,8 +24,8 @@ pub fn explain(verdicts: &Verdicts, device: &DeviceVerdicts, case: &CaseVerdict)
     if let Some(p) = case.judgement.p {
         let number = |p: f64| if p == 0.0 || p >= 1e-3 { format!("{p:.4}") } else { format!("{p:.2e}") };
         out += &format!(
-            "p that they differ by no more than the margin: {}; among all cases {} for reading, {} for a gate\n\
-             p that they differ by more: {}; among all cases {}\n",
+            "p-value under a difference of at most the margin: {}; corrected for all cases {} for verdicts, {} for gates\n\
+             p-value under a larger difference: {}; corrected for all cases {}\n",
             number(p.differs),
             number(p.differs_reading),
             number(p.differs_gate),
@@ -36,7 +36,7 @@ pub fn explain(verdicts: &Verdicts, device: &DeviceVerdicts, case: &CaseVerdict)
     let unlike = case
         .unlike
         .iter()
-        .map(|difference| format!("not measured alike: {}\n", clean(&difference.to_string())));
+        .map(|difference| format!("measured differently: {}\n", clean(&difference.to_string())));
     out += &unlike.collect::<String>();
     let [new, reference] = case.rows(&device.pair);
     for (side, rows) in [("base", &reference), ("new", &new)] {
@@ -55,7 +55,7 @@ pub fn explain(verdicts: &Verdicts, device: &DeviceVerdicts, case: &CaseVerdict)
     }
     out += "\nchanged\n";
     if case.changes.is_empty() {
-        out += "  nothing that the files tell\n";
+        out += "  nothing recorded in the files\n";
     }
     for change in &case.changes {
         let words = format!("{}: {} -> {}", change.field, change.reference, change.new);

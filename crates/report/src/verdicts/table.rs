@@ -11,8 +11,12 @@ pub fn verdict_table(verdicts: &[CaseVerdict], reference: &str, new: &str) -> St
     let mut out = lines(verdicts, reference, new);
     if let Some(ratio) = verdicts.iter().find_map(|verdict| verdict.judgement.ratio.as_ref()) {
         let percent = (1e4 * ratio.interval.bootstrap.level).round() / 100.0;
-        out += &format!("intervals at {percent} % of each case by itself");
-        out += if verdicts.len() > 1 { ", verdicts hold among all (Benjamini-Hochberg)\n" } else { "\n" };
+        out += &format!("{percent} % intervals of each individual case");
+        out += if verdicts.len() > 1 {
+            ", verdicts corrected for multiple comparisons (Benjamini-Hochberg)\n"
+        } else {
+            "\n"
+        };
     }
     out
 }
@@ -30,7 +34,7 @@ pub(crate) fn cells(verdict: &CaseVerdict) -> [String; 6] {
     }
     if ratio.is_some() && !verdict.unlike.is_empty() {
         let fields: Vec<&str> = verdict.unlike.iter().map(|difference| difference.field).collect();
-        word += &format!(" (forced: unlike {})", fields.join(", "));
+        word += &format!(" (forced: different {})", fields.join(", "));
     }
     [clean(&verdict.name()), time(verdict.reference_s), time(verdict.new_s), told, interval, clean(&word)]
 }
@@ -71,6 +75,6 @@ mod tests {
         assert!(lines[0].contains("B/A") && lines[0].ends_with("verdict"), "{text}");
         assert!(lines[1].contains("1.0500  1.0500 to 1.0500  slower"), "{text}");
         assert!(lines[2].ends_with("missing (the new side is unsupported: no f16)"), "{text}");
-        assert!(text.is_ascii() && lines[3].starts_with("intervals at 95 %"), "{text}");
+        assert!(text.is_ascii() && lines[3].starts_with("95 % intervals of each"), "{text}");
     }
 }

@@ -51,8 +51,8 @@ impl Verdicts<'_> {
         [
             verdict_counts(self.cases()),
             format!(
-                "ratio of times, new/base, with the {} % interval of each case by itself; verdicts beyond a margin \
-                 of {} % hold among {together} cases (Benjamini-Hochberg)",
+                "ratio of times, new/base, with the {} % interval of each individual case; verdicts beyond a margin \
+                 of {} % are corrected for {together} comparisons (Benjamini-Hochberg)",
                 rounded(level),
                 rounded(margin),
             ),

@@ -140,14 +140,14 @@ pub const COLUMNS: &[Column] = columns! {
         |h, _| text(&h.device.device_type.to_string());
     "platform" Text "operating system and processor architecture" |h, _| text(&h.platform);
     "executor" Text "what ran the cases, with its version" |h, _| text(&h.executor);
-    "labels" Text "the user's own words, a JSON object" |h, _| pairs(&h.labels);
+    "labels" Text "labels given by the user, a JSON object" |h, _| pairs(&h.labels);
     "options" Text "options of the run, a JSON object" |h, _| pairs(&h.options);
     "case" Text "key of the case" |_, r| text(&r.case);
     "family" Text "family of the case" |_, r| of_case(r, |case| text(case.family()));
     "precision" Text "formats of operands and accumulator" |_, r| of_case(r, |c| text(&c.precision().to_string()));
     "repeat" Integer "which process of the case, from 1" |_, r| integer(r.repeat.into());
     "status" Text "`ok`, or how it ended, or `imported`" |_, r| text(r.status.name());
-    "reason" Text "in words, for every status but `ok`" |_, r| maybe(r.reason.as_deref(), text);
+    "reason" Text "why there is no result, for every status but `ok`" |_, r| maybe(r.reason.as_deref(), text);
     "flop" Integer "operations of one execution" |_, r| integer(r.flop);
     "bytes" Integer "bytes that one execution must move" |_, r| integer(r.bytes);
     "started" Text "when the case began, RFC 3339, UTC" |_, r| text(&r.started);
@@ -162,8 +162,8 @@ pub const COLUMNS: &[Column] = columns! {
     "mean_s" Number "mean of the samples" |_, r| summary(r, |s| number(s.mean));
     "sd_s" Number "standard deviation of the samples" |_, r| summary(r, |s| maybe(s.sd, number));
     "samples" Integer "number of samples" |_, r| summary(r, |s| integer(s.n as u64));
-    "flop_per_s" Number "`flop` over `median_s`, of proven rows" |_, r| maybe(r.flop_rate(), number);
-    "byte_per_s" Number "`bytes` over `median_s`, of proven rows" |_, r| maybe(r.byte_rate(), number);
+    "flop_per_s" Number "`flop` over `median_s`, for verified rows" |_, r| maybe(r.flop_rate(), number);
+    "byte_per_s" Number "`bytes` over `median_s`, for verified rows" |_, r| maybe(r.byte_rate(), number);
     "k" Integer "executions of a sample" |_, r| timing(r, |t| integer(t.k.into()));
     "cache" Text "`rotated`, `partly` or `warm`"
         |_, r| timing(r, |t| maybe(serde_json::to_value(t.cache).ok(), |v| maybe(v.as_str(), text)));
@@ -174,10 +174,10 @@ pub const COLUMNS: &[Column] = columns! {
     "path" Text "`scalar`, `vector`, `subgroup`, `coopmat` or `dot4`"
         |_, r| kernel(r, |k| text(&k.variant.path.to_string()));
     "variant" Text "the kernel with its knobs" |_, r| kernel(r, |k| text(&k.variant.to_string()));
-    "sha256" Text "hash of the text that ran" |_, r| kernel(r, |k| text(&k.sha256));
+    "sha256" Text "SHA-256 of the kernel source that ran" |_, r| kernel(r, |k| text(&k.sha256));
     "tuned" Flag "whether a tuning table chose the variant" |_, r| kernel(r, |k| Cell::Flag(k.tuned));
-    "passed" Flag "whether the oracle found the result right" |_, r| proof(r, |p| Cell::Flag(p.passed));
-    "worst_ratio" Number "largest error over its bound" |_, r| proof(r, |p| maybe(p.worst_ratio, number));
+    "passed" Flag "whether the result passed verification" |_, r| proof(r, |p| Cell::Flag(p.passed));
+    "worst_ratio" Number "largest error relative to its bound" |_, r| proof(r, |p| maybe(p.worst_ratio, number));
     "power_w" Number "mean power while the case ran"
         |_, r| maybe(r.telemetry.as_ref().and_then(|t| t.power_w), number);
     "tags" Text "remarks, joined by `;`" |_, r| if r.tags.is_empty() { Cell::Missing } else { text(&r.tags.iter().map(Tag::word).collect::<Vec<_>>().join(";")) };
@@ -187,12 +187,12 @@ pub const COLUMNS: &[Column] = columns! {
     "imported_name" Text "its own name of the case" |_, r| imported(r, |i| text(&i.name));
     "imported_library" Text "the library or backend that computed"
         |_, r| imported(r, |i| maybe(i.library.as_deref(), text));
-    "imported_value" Number "the number as told" |_, r| imported(r, |i| number(i.value));
+    "imported_value" Number "the number as reported" |_, r| imported(r, |i| number(i.value));
     "imported_unit" Text "its unit" |_, r| imported(r, |i| text(i.unit.name()));
     "imported_statistic" Text "`median`, `mean`, `best` or `unknown`" |_, r| imported(r, |i| text(i.statistic.name()));
     "imported_lo" Number "lower end of its spread" |_, r| imported(r, |i| maybe(i.spread, |s| number(s.lo)));
     "imported_hi" Number "upper end of its spread" |_, r| imported(r, |i| maybe(i.spread, |s| number(s.hi)));
-    "imported_s" Number "seconds of one execution by it, where they follow" |_, r| maybe(r.imported_seconds(), number);
+    "imported_s" Number "its seconds of one execution, where they can be derived" |_, r| maybe(r.imported_seconds(), number);
 };
 
 #[cfg(test)]

@@ -83,7 +83,7 @@ fn sql(text: &str) -> Result<Import, String> {
         let parts = rest.split_once(") VALUES ('").and_then(|(names, values)| {
             Some((names, values.trim_end().strip_suffix("');").or(values.trim_end().strip_suffix("')"))?))
         });
-        let (names, values) = parts.ok_or_else(|| place("the statement is torn"))?;
+        let (names, values) = parts.ok_or_else(|| place("the SQL statement is truncated"))?;
         let (names, values): (Vec<&str>, Vec<&str>) =
             (names.split(", ").collect(), values.split("', '").collect());
         if names.len() != values.len() {

@@ -71,7 +71,7 @@ pub(super) fn read(text: &str) -> Result<Import, String> {
             continue;
         };
         let Some((unit, factor)) = unit(&entry.unit) else {
-            import.left_out.push(told(&format!("{name}: the unit `{}` is not known here", entry.unit)));
+            import.left_out.push(told(&format!("{name}: unknown unit `{}`", entry.unit)));
             continue;
         };
         let place = format!("entries[{at}].value");
@@ -128,7 +128,7 @@ mod tests {
         assert_eq!(import.left_out.len(), 3);
         assert_eq!(import.left_out[0], "t m: unsupported: no fp16");
         let error = read(&text(&[entry("gbps", "\"value\": -1")])).unwrap_err();
-        assert!(error.starts_with("entries[0].value: -1 is no measurement"), "{error}");
+        assert!(error.starts_with("entries[0].value: -1 is not a plausible measurement"), "{error}");
         let error = read(r#"{"format_version": 3, "clpeak_version": "3.0.0", "devices": []}"#).unwrap_err();
         assert!(error.starts_with("format_version 3 has no list of entries"), "{error}");
     }

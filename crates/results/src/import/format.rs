@@ -127,7 +127,7 @@ pub fn read(path: &Path, format: Option<Format>) -> Result<(Format, Import)> {
         Some(Format::Criterion) => (Format::Criterion, criterion::read(path)?),
         None if path.is_dir() => {
             if !criterion::fits(path) {
-                let message = "no folder of criterion: no benchmark has a run called `new` in it";
+                let message = "not a criterion folder: no benchmark in it has a run called `new`";
                 let hint = Some("name the files of other programs one by one".into());
                 return Err(Error::Input { path: path.into(), message: message.into(), hint });
             }
@@ -146,9 +146,9 @@ pub fn read(path: &Path, format: Option<Format>) -> Result<(Format, Import)> {
     if import.measured.is_empty() {
         let left_out = match import.left_out.len() {
             0 => String::new(),
-            n => format!("; {n} cases are there without one, the first: {}", import.left_out[0]),
+            n => format!("; cases without a number: {n}, the first: {}", import.left_out[0]),
         };
-        return Err(Error::input(path, format!("as results of {format}: no number is there{left_out}")));
+        return Err(Error::input(path, format!("as results of {format}: no number was found{left_out}")));
     }
     Ok((format, import))
 }
@@ -157,7 +157,7 @@ fn detect(path: &Path, text: &str) -> Result<Format> {
     let found = Format::of_text(text);
     let message = match found[..] {
         [format] => return Ok(format),
-        [] => "looks like the results of no program that is known here".into(),
+        [] => "not recognised as the output of a supported program".into(),
         _ => format!("looks like the results of several programs: {}", words(&found)),
     };
     let hint = Some(Hint::NameFormat(words(&Format::ALL)));

@@ -138,7 +138,7 @@ impl Entry {
     fn factor(&self) -> Result<f64, String> {
         // A coefficient of variation is a percentage.
         if self.aggregate_unit.as_deref() == Some("percentage") {
-            return Err("a percentage is no time".into());
+            return Err("a percentage is not a time".into());
         }
         match self.time_unit.as_deref().unwrap_or("ns") {
             "ns" => Ok(1e-9),

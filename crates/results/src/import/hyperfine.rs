@@ -85,6 +85,6 @@ mod tests {
         assert_eq!((&*d.imported.name, &*d.imported.parameters["n"]), ("d --x", "8"));
         assert_eq!(import.left_out, ["c: ended with a failure"]);
         let error = read(&text.replace("[1.0, 2.0, 4.0]", "[1.0, -2.0]")).unwrap_err();
-        assert!(error.starts_with("results[0].times[1]: -2 is no measurement"), "{error}");
+        assert!(error.starts_with("results[0].times[1]: -2 is not a plausible measurement"), "{error}");
     }
 }

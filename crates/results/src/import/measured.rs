@@ -166,7 +166,7 @@ pub(super) fn measurement(value: f64, place: &str) -> Result<f64, String> {
     if PLAUSIBLE.contains(&value) {
         return Ok(value);
     }
-    Err(format!("{place}: {value} is no measurement: it must be a number above 0 of sensible size"))
+    Err(format!("{place}: {value} is not a plausible measurement: it must be above 0 and of a sensible size"))
 }
 
 /// Parses `text` as a plausible measurement.
@@ -216,7 +216,10 @@ mod tests {
     fn what_is_no_measurement_is_refused_at_its_place() {
         for value in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, 0.0, -0.0, -1.0, 1e-300, 1e300] {
             let error = Measured::new("x", "a", SECONDS, value, "line 7: time").unwrap_err();
-            assert!(error.starts_with("line 7: time: ") && error.contains("no measurement"), "{error}");
+            assert!(
+                error.starts_with("line 7: time: ") && error.contains("not a plausible measurement"),
+                "{error}"
+            );
         }
         for text in ["NaN", "inf", "-inf", "1e999", "-3", "0", "", "1,5", "0x10"] {
             let error = number(text, "line 7").unwrap_err();
@@ -224,7 +227,7 @@ mod tests {
         }
         assert_eq!(number(" 2.5e-3 ", "line 7"), Ok(0.0025));
         let error = Measured::of_samples("x", "a", ImportUnit::Seconds, &[1.0, -2.0], "times").unwrap_err();
-        assert!(error.starts_with("times[1]: -2 is no measurement"), "{error}");
+        assert!(error.starts_with("times[1]: -2 is not a plausible measurement"), "{error}");
         assert!(Measured::of_samples("x", "a", ImportUnit::Seconds, &[], "times").is_err());
     }
 

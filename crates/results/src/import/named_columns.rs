@@ -101,7 +101,7 @@ fn unit(text: &str) -> Result<(ImportUnit, f64), String> {
     let found = rates.find(|(unit, prefix, _)| text.strip_prefix(prefix) == Some(unit.name()));
     found.map(|(unit, _, factor)| (unit, factor)).ok_or_else(|| {
         let known = "s, ms, us, ns, and FLOP/s, OP/s, B/s and token/s with a prefix k, M, G, T or P";
-        format!("`{}` is not known; there are {known}", told(text))
+        format!("unknown unit `{}`; supported are {known}", told(text))
     })
 }
 
@@ -143,12 +143,12 @@ mod tests {
     #[test]
     fn what_is_wrong_is_said_with_line_and_column() {
         for (row, part) in [
-            ("a,NaN,s,,", "line 2, column `value`: NaN is no measurement"),
-            ("a,1e999,s,,", "line 2, column `value`: inf is no measurement"),
-            ("a,-1,s,,", "line 2, column `value`: -1 is no measurement"),
+            ("a,NaN,s,,", "line 2, column `value`: NaN is not a plausible measurement"),
+            ("a,1e999,s,,", "line 2, column `value`: inf is not a plausible measurement"),
+            ("a,-1,s,,", "line 2, column `value`: -1 is not a plausible measurement"),
             ("a,fast,s,,", "line 2, column `value`: `fast` is no number"),
             ("a,,s,,", "line 2, column `value`: nothing is there"),
-            ("a,1,parsec,,", "line 2, column `unit`: `parsec` is not known"),
+            ("a,1,parsec,,", "line 2, column `unit`: unknown unit `parsec`"),
             (",1,s,,", "line 2, column `case`: nothing is there"),
             ("a,1,s,2,3", "line 2: the value does not lie between"),
             ("a,1,s,0.5,", "line 2, column `hi`: nothing is there"),

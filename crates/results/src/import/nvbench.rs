@@ -95,7 +95,7 @@ pub(super) fn read(text: &str) -> Result<Import, String> {
             }
             let place = format!("benchmark `{}`, state {at}", told(&benchmark.name));
             let Some(mut measured) = state.time(&name, &place)? else {
-                import.left_out.push(format!("{}: no time of the GPU", told(&name)));
+                import.left_out.push(format!("{}: no GPU time", told(&name)));
                 continue;
             };
             let device = state.device.and_then(|id| names.get(&id)).copied().unwrap_or_default();
@@ -190,7 +190,7 @@ mod tests {
         let batch = only(&file(&cold[5..]));
         assert_eq!((batch.imported.value, &batch.tags[..]), (0.0005, &[Tag::Warm][..]));
         let nothing = read(&file(&[("nv/cold/time/cpu/mean", "1")])).unwrap();
-        assert_eq!((nothing.measured.len(), &*nothing.left_out[0]), (0, "b: no time of the GPU"));
+        assert_eq!((nothing.measured.len(), &*nothing.left_out[0]), (0, "b: no GPU time"));
         let error = read(&file(&[("nv/cold/time/gpu/mean", "inf")])).unwrap_err();
         assert!(error.starts_with("benchmark `b`, state 0, nv/cold/time/gpu/mean: "), "{error}");
     }

@@ -38,5 +38,5 @@ fn nvml(device: &Capabilities, slot: Option<&str>) -> Result<Box<dyn Sensor>, St
 
 #[cfg(not(feature = "nvml"))]
 fn nvml(_: &Capabilities, _: Option<&str>) -> Result<Box<dyn Sensor>, String> {
-    Err("reading NVML was left out of this build".into())
+    Err("this build does not include NVML support".into())
 }

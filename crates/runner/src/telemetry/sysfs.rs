@@ -142,7 +142,7 @@ impl Cpu {
 
 impl Sensor for Cpu {
     fn source(&self) -> &'static str {
-        "sysfs of the processor"
+        "sysfs of the CPU"
     }
 
     fn read(&mut self) -> Reading {
