@@ -21,7 +21,7 @@ pub struct Runtime(String);
 
 impl Runtime {
     /// Parses a runtime such as `numpy`, `torch:cuda`, `onnx:CANN` or `torch:npu:1`. Returns `None` if the
-    /// name is not one of [`RUNTIMES`].
+    /// name is not one of `RUNTIMES`.
     ///
     /// # Errors
     /// Fails if the name is a runtime but the text after the colon is not a valid device.

@@ -136,7 +136,7 @@ impl Judgement {
     /// Judges two sides that were measured one after the other or on different machines. Each side is a list
     /// of processes with their samples: positive times, all in the same unit.
     ///
-    /// If many cases are judged at once, [`judge_together`] makes the final decision.
+    /// If many cases are judged at once, `judge_together` makes the final decision.
     pub fn of(new: &[Vec<f64>], reference: &[Vec<f64>], rule: &VerdictRule) -> Self {
         for (side, processes) in [(Side::New, new), (Side::Reference, reference)] {
             if processes.is_empty() || processes.iter().any(Vec::is_empty) {

@@ -36,8 +36,8 @@ pub enum Refusal {
     Unlike(Difference),
 }
 
-/// Judges every case of every device. Devices are paired by [`pair_devices`], rows by their case key; the
-/// verdicts of all devices are adjusted together ([`judge_together`]).
+/// Judges every case of every device. Devices are paired by `pair_devices`, rows by their case key; the
+/// verdicts of all devices are adjusted together (`judge_together`).
 ///
 /// # Errors
 /// Returns a [`Refusal`] if nothing can be compared.

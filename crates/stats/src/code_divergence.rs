@@ -16,7 +16,7 @@ pub fn distance<Line: Ord>(a: &BTreeSet<Line>, b: &BTreeSet<Line>) -> f64 {
     if all == 0 { 0.0 } else { 1.0 - shared as f64 / all as f64 }
 }
 
-/// Returns the code divergence CD: the mean [`distance`] over all pairs of platforms, from 0 to 1. 0 for
+/// Returns the code divergence CD: the mean `distance` over all pairs of platforms, from 0 to 1. 0 for
 /// one platform; `None` if there is no platform.
 pub fn code_divergence<Line: Ord>(platforms: &[BTreeSet<Line>]) -> Option<f64> {
     if platforms.is_empty() {

@@ -18,7 +18,7 @@ pub struct Plateau {
 /// Finds the plateaus of `rates`, which must be in the order of growing size; the highest comes first.
 ///
 /// The search starts at the highest rate, because smaller sizes are bound by the cost of a launch. A
-/// plateau continues while rates stay within [`WITHIN`] of its median; the next one starts after the
+/// plateau continues while rates stay within `WITHIN` of its median; the next one starts after the
 /// drop. A single point on the way down, followed by another drop, lies between two plateaus and belongs
 /// to neither. Rates that rise again do not end a plateau, because a cache never serves a larger working
 /// set better than a smaller one. The result is empty if there are no rates or if one of them is not
@@ -56,7 +56,7 @@ pub struct Knee {
     /// Index of the first point after the step: the smallest size bound by the memory behind that cache.
     pub after: usize,
     /// Rate of the plateau before the step divided by that of the plateau after it; normally above
-    /// [`WITHIN`].
+    /// `WITHIN`.
     pub drop: f64,
 }
 

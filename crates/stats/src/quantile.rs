@@ -42,7 +42,7 @@ pub fn quantile(sorted: &[f64], p: f64) -> Option<f64> {
     Some(between(lower, upper, rank - rank.floor()))
 }
 
-/// Returns the median of ascending, finite samples: [`quantile`] at 0.5, `None` in the same cases.
+/// Returns the median of ascending, finite samples: `quantile` at 0.5, `None` in the same cases.
 pub fn median(sorted: &[f64]) -> Option<f64> {
     quantile(sorted, 0.5)
 }
@@ -69,7 +69,7 @@ fn between(lower: f64, upper: f64, fraction: f64) -> f64 {
     lower + fraction * (upper - lower)
 }
 
-/// Three quartiles, by the type 7 definition of [`quantile`], in the unit of the samples.
+/// Three quartiles, by the type 7 definition of `quantile`, in the unit of the samples.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Quartiles {
     /// First quartile: the 0.25 quantile.
@@ -81,7 +81,7 @@ pub struct Quartiles {
 }
 
 impl Quartiles {
-    /// Computes the quartiles of ascending, finite samples; `None` where [`quantile`] is.
+    /// Computes the quartiles of ascending, finite samples; `None` where `quantile` is.
     pub fn from_sorted(sorted: &[f64]) -> Option<Self> {
         Some(Self { q1: quantile(sorted, 0.25)?, median: median(sorted)?, q3: quantile(sorted, 0.75)? })
     }

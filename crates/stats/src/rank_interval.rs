@@ -68,9 +68,9 @@ pub fn median_ranks(n: usize, level: f64) -> Option<MedianRanks> {
 }
 
 /// Returns the confidence interval of the median of ascending, finite samples with a coverage of at least
-/// `level`, from the ranks of [`median_ranks`].
+/// `level`, from the ranks of `median_ranks`.
 ///
-/// `None` where [`median_ranks`] is, or if the first or last sample is not finite. The order itself is
+/// `None` where `median_ranks` is, or if the first or last sample is not finite. The order itself is
 /// not checked. The interval always contains the median of the samples.
 pub fn rank_interval(sorted: &[f64], level: f64) -> Option<RankInterval> {
     if !sorted.first()?.is_finite() || !sorted.last()?.is_finite() {

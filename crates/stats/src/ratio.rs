@@ -72,8 +72,8 @@ impl RatioEvidence {
     /// With several processes on a side, the bootstrap is hierarchical: it draws processes and then samples
     /// within each. That interval is too narrow for few processes, so if both sides have at least two, the
     /// result is its hull with Welch's interval of the logarithms of the medians
-    /// ([`StudentEstimate::welch`]). With one process on each side, only samples can be drawn. The interval
-    /// is then BCa if a side has fewer than [`FEW_SAMPLES`] samples (percentile if BCa has no value) and
+    /// (`StudentEstimate::welch`). With one process on each side, only samples can be drawn. The interval
+    /// is then BCa if a side has fewer than `FEW_SAMPLES` samples (percentile if BCa has no value) and
     /// percentile otherwise. It does not cover the variation between processes: if processes of equal
     /// kernels differ by 1 %, as samples of one process do, the interval from 30 samples per side excludes 1
     /// in two of three trials.
@@ -118,7 +118,7 @@ impl RatioEvidence {
     /// ln R is the mean of these medians over the pairs of processes. A disturbance of both neighbours
     /// leaves their ratio unchanged, so on a shared machine the interval is much narrower than without
     /// pairing. It is the hull of the hierarchical bootstrap interval (processes, then pairs of samples
-    /// within each) and Student's t interval of the mean over processes ([`StudentEstimate::mean`]).
+    /// within each) and Student's t interval of the mean over processes (`StudentEstimate::mean`).
     ///
     /// `None` as for [`RatioEvidence::new`].
     pub fn paired(processes: &[Vec<(f64, f64)>], bootstrap: &Bootstrap) -> Option<Self> {

@@ -92,7 +92,7 @@ pub fn drift(samples: &[f64]) -> Option<f64> {
 }
 
 /// Returns whether a drift is both significant and large enough to be reported with its row: `p` of
-/// [`mann_kendall`] is below [`DRIFT_P`] and the absolute [`drift`] is above [`DRIFT_FRACTION`].
+/// `mann_kendall` is below `DRIFT_P` and the absolute `drift` is above `DRIFT_FRACTION`.
 ///
 /// Either criterion alone misleads: with thousands of samples a drift of 0.1 % is significant, and with
 /// ten noisy samples a drift of 10 % is chance.
