@@ -43,7 +43,7 @@ pub(super) fn run(command: &Command) -> Result<()> {
     let b = contender(command, &executors, &sides[1], "B")?;
     let progress = Progress::new(executors.audience());
     let Finished { paths, defects, interrupted } = runner::run_sides([&a, &b], &stop, &progress)?;
-    print(&portamark_report::verdict_table(&judge(&paths, arguments.selection.seed)?, "A", "B"));
+    print(&portamark_report::verdict_table(&judge(&paths, arguments.selection.seed, own > 0)?, "A", "B"));
     for path in &paths {
         print(&format!("{}\n", path.display()));
     }
@@ -95,21 +95,17 @@ fn contender(command: &Command, executors: &Executors, side: &Side, name: &str) 
     Ok(runner::Side { options, place, present, ab })
 }
 
-/// Returns the verdicts on side B with side A as the reference.
-fn judge(paths: &[PathBuf], seed: u32) -> Result<Vec<CaseVerdict>> {
+/// Returns the verdicts on side B with side A as the reference. With `own_cases`, a side names its case itself; the one
+/// case of the reference is then judged as that of the new side.
+fn judge(paths: &[PathBuf], seed: u32, own_cases: bool) -> Result<Vec<CaseVerdict>> {
     let mut files = results::load_all(paths)?;
     let (Some(new), Some(mut reference)) = (files.pop(), files.pop()) else { return Ok(Vec::new()) };
-    // Sides with a case of their own have different keys, and one case each.
     let key = |file: &RunFile| file.rows.first().map(|row| row.case.clone());
     if let (Some(own), Some(other)) = (key(&new), key(&reference))
-        && [&new, &reference].iter().any(|file| file.header.ab.as_ref().is_some_and(has_own_case))
+        && own_cases
         && own != other
     {
         reference.rows.iter_mut().for_each(|row| row.case = own.clone());
     }
     Ok(verdicts(&[new], &[reference], &VerdictRule::seeded(u64::from(seed))))
-}
-
-fn has_own_case(side: &AbSide) -> bool {
-    side.words.contains("case=")
 }

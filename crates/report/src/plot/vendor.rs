@@ -31,7 +31,7 @@ pub fn vendor(comparison: &Comparison, found: &[AgainstVendor]) -> Chart {
     });
     // Include 1 in the axis, as every ratio is read against it.
     let axis = (!lines.is_empty())
-        .then(|| Axis::log(values.chain([1.0]), "rate of the portable kernel relative to the library's"));
+        .then(|| Axis::log(values.chain([1.0]), "portable kernel's rate / library's rate"));
     let axis = axis.flatten().ok_or_else(|| {
         Absent::new(TITLE, "No case was computed by a portable kernel and by a library on the same device.")
     })?;
