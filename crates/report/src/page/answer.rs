@@ -132,7 +132,7 @@ pub fn family_title(family: &str) -> &'static str {
         "stream" => "Memory bandwidth",
         "peak" => "Arithmetic peak",
         "latency" => "Memory latency",
-        "launch" => "Dispatches",
+        "launch" => "Kernel launch",
         "gemm" => "Matrix products",
         "moe" => "Mixtures of experts",
         "gemv" => "Matrix-vector products",
