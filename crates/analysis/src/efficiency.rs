@@ -50,7 +50,7 @@ impl Efficiency {
     }
 }
 
-/// RunOutcome of one case on one device.
+/// Efficiency of one case on one device, or why there is none.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case", tag = "is")]
 pub enum Cell {

@@ -49,7 +49,7 @@ pub enum Side {
     Reference,
 }
 
-/// RunOutcome of a comparison.
+/// Result of a comparison.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "verdict", content = "reason", rename_all = "kebab-case")]
 pub enum Verdict {
@@ -105,7 +105,7 @@ pub enum Absence {
 /// Verdict together with its evidence.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Judgement {
-    /// RunOutcome of the comparison.
+    /// Result of the comparison.
     #[serde(flatten)]
     pub verdict: Verdict,
     /// Ratio of the medians, new over reference: below 1 if the new side is faster. Also set if the verdict

@@ -15,10 +15,10 @@ fn memory() -> Option<HostMemory> {
     let memory = RefreshKind::nothing().with_memory(MemoryRefreshKind::nothing().with_ram());
     let system = System::new_with_specifics(memory);
     let (total, free) = (system.total_memory(), system.available_memory());
-    let container = system.cgroup_limits();
-    let (total, free) = container.map_or((total, free), |container| {
-        (total.min(container.total_memory), free.min(container.free_memory))
-    });
+    // What a container without a limit reports as free leaves out the page cache, which can be reclaimed.
+    let limited = system.cgroup_limits().filter(|container| container.total_memory < total);
+    let (total, free) =
+        limited.map_or((total, free), |container| (container.total_memory, free.min(container.free_memory)));
     (total > 0).then_some(HostMemory { total, free })
 }
 

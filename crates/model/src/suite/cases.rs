@@ -117,8 +117,7 @@ fn resized(case: &Case, name: &str, value: u64, kv_too: bool) -> Result<Case> {
     let and_kv = kv_too && case.size("kv") == Some(before);
     let sizes = case.parameters().with_size(name, value);
     let sizes = if and_kv { sizes.with_size("kv", value) } else { sizes };
-    let key = format!("{} {sizes}", case.family());
-    key.parse().map_err(|e| Error::refused(format!("{e}")))
+    case.with_parameters(&sizes).map_err(|e| Error::refused(format!("{e}")))
 }
 
 #[cfg(test)]

@@ -125,7 +125,15 @@ impl Case {
     /// Fails if the family does not allow the new size, e.g. if a K is not a multiple of the group of the
     /// weight format.
     pub fn with_size(&self, name: &str, value: u64) -> Result<Case, ParseCaseError> {
-        format!("{} {}", self.family(), self.parameters().with_size(name, value)).parse()
+        self.with_parameters(&self.parameters().with_size(name, value))
+    }
+
+    /// Returns the case of the same family with other parameters.
+    ///
+    /// # Errors
+    /// Fails if the family refuses them.
+    pub fn with_parameters(&self, parameters: &Parameters) -> Result<Case, ParseCaseError> {
+        format!("{} {parameters}", self.family()).parse()
     }
 
     /// Returns the output tensor, which is verified; for a layer, the first one.
