@@ -4,7 +4,7 @@ use super::compare::{find_case, parse_share};
 use super::output::print;
 use super::results::load_files;
 use crate::error::{Error, Result};
-use portamark_analysis::histories;
+use portamark_analysis::{VerdictRule, histories};
 use portamark_report::{history_json, history_table};
 use portamark_stats::ChangePointRule;
 use std::path::PathBuf;
@@ -52,6 +52,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     let rule = ChangePointRule {
         max_p: arguments.max_p,
         least_change: arguments.margin.ln_1p(),
+        assumed_spread: Some(VerdictRule::seeded(0).run_spread),
         ..ChangePointRule::default()
     };
     let series = histories(&files, &case, &rule);

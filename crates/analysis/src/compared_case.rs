@@ -228,10 +228,34 @@ fn judge(new: &[Process], reference: &[Process], rule: &VerdictRule) -> Judgemen
     match pairs.filter(|pairs| pairs.len() == reference.len()) {
         Some(pairs) => Judgement::paired(&pairs, rule),
         None => {
-            let samples = |side: &[Process]| side.iter().map(|p| p.samples.clone()).collect::<Vec<_>>();
-            Judgement::of(&samples(new), &samples(reference), rule)
+            let (new, reference) = (by_run(new), by_run(reference));
+            // Sides of one run on one device share what runs differ in.
+            if let ([(run, new)], [(other, reference)]) = (&new[..], &reference[..])
+                && run == other
+            {
+                return Judgement::of(new, reference, rule);
+            }
+            let runs = |side: Vec<(_, _)>| side.into_iter().map(|(_, samples)| samples).collect::<Vec<_>>();
+            Judgement::of_runs(&runs(new), &runs(reference), rule)
         }
     }
+}
+
+/// Run on a device: the run's number and the id of the device.
+type RunOnDevice<'a> = (&'a str, &'a str);
+
+/// Returns the samples of processes by their run, in the order of the runs.
+fn by_run<'a>(processes: &[Process<'a>]) -> Vec<(RunOnDevice<'a>, Vec<Vec<f64>>)> {
+    let mut runs: Vec<(RunOnDevice, Vec<Vec<f64>>)> = Vec::new();
+    for process in processes {
+        let header = &process.file.header;
+        let run = (header.run.as_str(), header.device.id.as_str());
+        match runs.iter_mut().find(|(other, _)| *other == run) {
+            Some((_, samples)) => samples.push(process.samples.clone()),
+            None => runs.push((run, vec![process.samples.clone()])),
+        }
+    }
+    runs
 }
 
 fn location(processes: &[Process]) -> Option<f64> {

@@ -89,15 +89,16 @@ impl<'a> Device<'a> {
                 }
             }
         }
-        let entry = |number: usize, row: &'a Row| {
+        let entry = |number: usize, processes: &[&'a Row]| {
+            let row = typical(processes)?;
             let case = row.case.parse::<Case>().map_err(|error| clean(&error.message));
-            let rate = Rate::of(case.as_ref().ok(), row);
-            Entry { row, header: &files[number].header, case, rate, placement: None, excess: None }
+            let rate = Rate::of_processes(case.as_ref().ok(), row, processes);
+            Some(Entry { row, header: &files[number].header, case, rate, placement: None, excess: None })
         };
         let (mut entries, mut others) = (Vec::new(), Vec::new());
         for (number, rows) in newest.into_values() {
             let mut variants: Vec<Entry> =
-                one_of_each(&rows).into_iter().map(|row| entry(number, row)).collect();
+                by_variant(&rows).iter().filter_map(|processes| entry(number, processes)).collect();
             let value = |entry: &Entry| entry.rate.map_or(f64::NEG_INFINITY, |rate| rate.value);
             // A stable sort: among equals, and among those without a rate, the first stays first.
             variants.sort_by(|a, b| value(b).total_cmp(&value(a)));
@@ -205,8 +206,8 @@ impl<'a> Device<'a> {
     }
 }
 
-/// Returns one representative row per variant, chosen among its processes.
-fn one_of_each<'a>(rows: &[&'a Row]) -> Vec<&'a Row> {
+/// Returns the rows of each variant: one for each process that measured it.
+fn by_variant<'a>(rows: &[&'a Row]) -> Vec<Vec<&'a Row>> {
     let variant = |row: &Row| row.identity().1;
     let mut groups: Vec<(String, Vec<&'a Row>)> = Vec::new();
     for row in rows {
@@ -215,7 +216,7 @@ fn one_of_each<'a>(rows: &[&'a Row]) -> Vec<&'a Row> {
             None => groups.push((variant(row), vec![row])),
         }
     }
-    groups.iter().filter_map(|(_, group)| typical(group)).collect()
+    groups.into_iter().map(|(_, group)| group).collect()
 }
 
 #[cfg(test)]
@@ -223,6 +224,35 @@ mod tests {
     use crate::Comparison;
     use portamark_fixtures::fixture;
     use portamark_results::{CacheReport, CacheSource, CurvePoint};
+
+    #[test]
+    fn error_bars_contain_what_processes_differ_by() {
+        // Five processes from 1.02 to 2.08 ms, each of which knows its own time to .4 %.
+        const KEY: &str = "gemm f32 m512 n512 k512 nn";
+        let times = [1.02e-3, 1.3e-3, 1.5e-3, 1.8e-3, 2.08e-3];
+        let rows = (1..).zip(times).map(|(repeat, seconds)| {
+            let mut row = fixture::ok_row(KEY, seconds).but(|it| it.repeat = repeat);
+            let summary = &mut row.timing.as_mut().unwrap().summary;
+            (summary.ci_lo, summary.ci_hi) = (Some(0.996 * seconds), Some(1.004 * seconds));
+            row
+        });
+        let runs = [fixture::file(fixture::h100_header(), rows.collect())];
+        let rate = Comparison::new(&runs).devices[0].entries[0].rate.unwrap();
+        // The median process is shown. ln t has the mean −6.5062 and s = .2781; t₄ = 2.7764, so the interval of the
+        // geometric mean 1.4942 ms is a factor of exp(2.7764·.2781/√5) = 1.4123 wide: 1.0579 to 2.1102 ms.
+        let seconds = |rate: f64| 2.0 * 512f64.powi(3) / rate;
+        assert!((seconds(rate.value) - 1.5e-3).abs() < 1e-9);
+        let (lo, hi) = rate.interval.unwrap();
+        assert!(
+            (seconds(hi) - 1.0579e-3).abs() < 1e-6 && (seconds(lo) - 2.1102e-3).abs() < 1e-6,
+            "{lo} {hi}"
+        );
+        assert!(rate.half_width.unwrap() > 0.3);
+        // A single process has its own interval.
+        let alone = [fixture::file(fixture::h100_header(), vec![runs[0].rows[2].clone()])];
+        let rate = Comparison::new(&alone).devices[0].entries[0].rate.unwrap();
+        assert!((rate.half_width.unwrap() - 0.004).abs() < 1e-6);
+    }
 
     #[test]
     fn both_sources_are_read() {

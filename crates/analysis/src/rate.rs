@@ -2,6 +2,7 @@
 
 use portamark_model::workload::{Case, Precision};
 use portamark_results::Row;
+use portamark_stats::geometric_mean_interval;
 
 /// Unit of work that a rate counts per second.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -30,8 +31,8 @@ pub struct Rate {
     pub value: f64,
     /// Unit of the work.
     pub unit: RateUnit,
-    /// 95 % confidence interval (lower, upper) of the rate, from that of the median time. `None` if the time
-    /// has no usable interval.
+    /// 95 % confidence interval (lower, upper) of the rate, from that of the median time; if several processes
+    /// measured it, the interval also contains what they differ by. `None` if the time has no usable interval.
     pub interval: Option<(f64, f64)>,
     /// Half the width of the median time's confidence interval, as a fraction of the median.
     pub half_width: Option<f64>,
@@ -43,8 +44,22 @@ impl Rate {
     /// time or counts no work.
     pub fn of(case: Option<&Case>, row: &Row) -> Option<Self> {
         let seconds = proven_seconds(row)?;
-        let ends = row.timing.as_ref().and_then(|timing| timing.summary.ci_lo.zip(timing.summary.ci_hi));
-        Self::of_seconds(case, row, seconds, ends)
+        Self::of_seconds(case, row, seconds, ends(row))
+    }
+
+    /// Returns the rate of `row`, one of the `processes` that measured the same, with an interval that also contains
+    /// what processes differ by: the hull of the row's own interval and that of the geometric mean of the median
+    /// times ([`geometric_mean_interval`]). Processes without a verified time are left out.
+    pub(super) fn of_processes(case: Option<&Case>, row: &Row, processes: &[&Row]) -> Option<Self> {
+        let seconds = proven_seconds(row)?;
+        let medians: Vec<f64> = processes.iter().filter_map(|row| proven_seconds(row)).collect();
+        let between = if medians.len() > 1 { geometric_mean_interval(&medians, LEVEL) } else { None };
+        let hull = match (ends(row), between) {
+            (own, None) => own,
+            (None, Some((lo, hi))) => Some((lo.min(seconds), hi.max(seconds))),
+            (Some((own_lo, own_hi)), Some((lo, hi))) => Some((own_lo.min(lo), own_hi.max(hi))),
+        };
+        Self::of_seconds(case, row, seconds, hull)
     }
 
     /// Returns the rate if the work of `row` takes `seconds`. The interval follows from `ends`, the
@@ -72,6 +87,14 @@ impl Rate {
         let half_width = ends.map(|(lo, hi)| (hi - lo) / 2.0 / seconds);
         Some(Rate { value, unit, interval, half_width })
     }
+}
+
+/// Confidence level of the intervals of rows.
+const LEVEL: f64 = 0.95;
+
+/// Returns the confidence interval of the row's median time, in seconds.
+fn ends(row: &Row) -> Option<(f64, f64)> {
+    row.timing.as_ref().and_then(|timing| timing.summary.ci_lo.zip(timing.summary.ci_hi))
 }
 
 /// Returns the median seconds of one execution of an `ok` row whose result was verified.

@@ -4,7 +4,7 @@
 //! confidence interval of the ratio of medians with a practical margin. Statistical significance alone is not
 //! enough: with enough samples, any two runs differ significantly.
 
-use portamark_stats::{Bootstrap, MedianRatio, RatioEvidence, benjamini_hochberg, holm};
+use portamark_stats::{Bootstrap, MedianRatio, RatioEvidence, benjamini_hochberg, holm, median_of_unsorted};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -18,6 +18,8 @@ pub struct VerdictRule {
     pub min_processes: usize,
     /// Bootstrap that computes the confidence interval.
     pub bootstrap: Bootstrap,
+    /// Standard deviation of ln t between runs, assumed for sides that have too few runs to show it; 0 for none.
+    pub run_spread: f64,
 }
 
 impl VerdictRule {
@@ -28,8 +30,12 @@ impl VerdictRule {
     /// 10 %), and that of four and four barely is (2/C(8, 4) = 2.9 %). Whatever the noise, the interval of
     /// equal kernels misses 1 in 5 % of trials. To be called faster or slower it must also miss the margin,
     /// which is rarer: 2 % of trials if processes differ by 10 %, fewer than 1 in 1000 if they differ by 3 %.
+    ///
+    /// Whole runs of equal kernels are assumed to differ by 1 %: clocks, temperature and memory addresses of a day are
+    /// common to all processes of a run. Without that, two single runs that differ so are called different in 15 % of
+    /// cases, however many processes each has.
     pub fn seeded(seed: u64) -> Self {
-        Self { margin: 0.02, min_processes: 5, bootstrap: Bootstrap::seeded(seed) }
+        Self { margin: 0.02, min_processes: 5, bootstrap: Bootstrap::seeded(seed), run_spread: 0.01 }
     }
 
     /// Returns the significance level α, the accepted rate of false rejections: 0.05 at a confidence level of
@@ -81,6 +87,13 @@ pub enum Doubt {
     },
     /// The confidence interval crosses an end of the margin.
     WideInterval,
+    /// The processes would be conclusive, but whole runs may differ by as much.
+    FewRuns {
+        /// Number of runs on the new side.
+        new: usize,
+        /// Number of runs on the reference side.
+        reference: usize,
+    },
     /// The case would be conclusive by itself, but one of so many cases may look like this by chance.
     AmongMany {
         /// Number of cases judged together.
@@ -133,17 +146,45 @@ pub struct PValues {
 }
 
 impl Judgement {
-    /// Judges two sides that were measured one after the other or on different machines. Each side is a list
-    /// of processes with their samples: positive times, all in the same unit.
+    /// Judges two sides of one run that did not run in turns. Each side is a list of processes with their samples:
+    /// positive times, all in the same unit.
     ///
     /// If many cases are judged at once, `judge_together` makes the final decision.
     pub fn of(new: &[Vec<f64>], reference: &[Vec<f64>], rule: &VerdictRule) -> Self {
-        for (side, processes) in [(Side::New, new), (Side::Reference, reference)] {
-            if processes.is_empty() || processes.iter().any(Vec::is_empty) {
-                return Self { verdict: Verdict::Missing(Absence::NoSamples(side)), ratio: None, p: None };
-            }
+        Self::absent(new, reference)
+            .unwrap_or_else(|| Self::by(RatioEvidence::new(new, reference, &rule.bootstrap), rule))
+    }
+
+    /// Judges two sides that were measured in runs of their own, at different times or on different machines. Each
+    /// side is a list of runs, each with its processes and their samples as for [`Judgement::of`].
+    pub fn of_runs(new: &[Vec<Vec<f64>>], reference: &[Vec<Vec<f64>>], rule: &VerdictRule) -> Self {
+        let processes = |side: &[Vec<Vec<f64>>]| side.iter().flatten().cloned().collect::<Vec<_>>();
+        let (all_new, all_reference) = (processes(new), processes(reference));
+        if let Some(absent) = Self::absent(&all_new, &all_reference) {
+            return absent;
         }
-        Self::by(RatioEvidence::new(new, reference, &rule.bootstrap), rule)
+        let Some(evidence) = RatioEvidence::new(&all_new, &all_reference, &rule.bootstrap) else {
+            return Self::missing(Absence::NoRatio);
+        };
+        let by_processes = Self::by(Some(evidence.clone()), rule);
+        let [new_runs, reference_runs] =
+            [new, reference].map(|side| side.iter().map(|run| location(run)).collect::<Vec<f64>>());
+        let mut judged =
+            Self::by(Some(evidence.between_runs(&new_runs, &reference_runs, rule.run_spread)), rule);
+        let concluded = matches!(by_processes.verdict, Verdict::Faster | Verdict::Slower | Verdict::Same);
+        if concluded && judged.verdict == Verdict::Unclear(Doubt::WideInterval) {
+            let few = Doubt::FewRuns { new: new_runs.len(), reference: reference_runs.len() };
+            judged.verdict = Verdict::Unclear(few);
+        }
+        judged
+    }
+
+    /// Returns a missing verdict if a side has no samples.
+    fn absent(new: &[Vec<f64>], reference: &[Vec<f64>]) -> Option<Self> {
+        let sides = [(Side::New, new), (Side::Reference, reference)];
+        let empty = |processes: &[Vec<f64>]| processes.is_empty() || processes.iter().any(Vec::is_empty);
+        let (side, _) = sides.into_iter().find(|(_, processes)| empty(processes))?;
+        Some(Self::missing(Absence::NoSamples(side)))
     }
 
     /// Judges pairs of processes that ran in turns. Each process is a list of sample pairs (new, reference)
@@ -215,6 +256,12 @@ pub fn judge_together<'a>(judgements: impl IntoIterator<Item = &'a mut Judgement
     }
 }
 
+/// Returns ln t of a run: the mean over its processes of the logarithms of their medians.
+fn location(processes: &[Vec<f64>]) -> f64 {
+    let medians = processes.iter().filter_map(|samples| median_of_unsorted(&mut samples.clone()));
+    medians.map(f64::ln).sum::<f64>() / processes.len() as f64
+}
+
 impl Verdict {
     fn of(ratio: &MedianRatio, rule: &VerdictRule) -> Self {
         let (new, reference) = (ratio.new_processes, ratio.reference_processes);
@@ -270,6 +317,10 @@ impl fmt::Display for Doubt {
                 write!(f, "{new} new and {reference} reference processes; {needed} on each side are needed")
             }
             Self::WideInterval => f.write_str("the interval crosses the margin"),
+            Self::FewRuns { new, reference } => write!(
+                f,
+                "whole runs may differ by as much: {new} new, {reference} reference; run the sides in turns, or repeat the runs"
+            ),
             Self::AmongMany { cases } => write!(f, "not significant after correction for {cases} cases"),
         }
     }

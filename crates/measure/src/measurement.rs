@@ -255,6 +255,9 @@ fn verification(case: &Case, oracle_sha256: &str, verdicts: &[&OutputProof]) -> 
 /// Half-width of the median's confidence interval, as a fraction of the median, above which a case is tagged
 /// `noisy`.
 const NOISY: f64 = 0.05;
+/// Interquartile range, as a fraction of the median, above which a case is tagged `noisy`: half of its batches take
+/// so different times that the median, however well it is known, describes none of them.
+const SCATTERED: f64 = 0.25;
 
 fn tags(timing: &Timing) -> Vec<Tag> {
     let mut tags = Vec::new();
@@ -267,10 +270,36 @@ fn tags(timing: &Timing) -> Vec<Tag> {
     {
         tags.push(Tag::Drifting);
     }
-    if let (Some(lo), Some(hi)) = (summary.ci_lo, summary.ci_hi)
-        && (hi - lo) / 2.0 > NOISY * summary.median
-    {
+    let wide =
+        summary.ci_lo.zip(summary.ci_hi).is_some_and(|(lo, hi)| (hi - lo) / 2.0 > NOISY * summary.median);
+    if wide || summary.relative_iqr.is_some_and(|range| range > SCATTERED) {
         tags.push(Tag::Noisy);
     }
     tags
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use portamark_results::{Cache, TimerChoice};
+    use portamark_stats::{StopReason, Summary};
+
+    fn tags_of(samples: &[f64]) -> Vec<Tag> {
+        let summary = Summary::from_samples(samples, 0.95).unwrap();
+        tags(&Timing::new(TimerChoice::Host, 1, 1, Cache::Warm, StopReason::MaxSamples, summary))
+    }
+
+    #[test]
+    fn times_are_noisy_if_their_median_is_not_known_or_describes_none_of_them() {
+        // Half of the batches at 1 and half at 8.27, in turns: the quartiles are 727 % of the fast mode apart.
+        let two_modes: Vec<f64> = (0..1001).map(|i| if i % 2 == 0 { 1.0 } else { 8.27 }).collect();
+        let summary = Summary::from_samples(&two_modes, 0.95).unwrap();
+        assert!(summary.relative_iqr.unwrap() > 7.0);
+        assert_eq!(tags_of(&two_modes), [Tag::Noisy]);
+        // The median of 30 times from 1 to 1.29 is known to ±5.5/1.145 %.
+        let spread: Vec<f64> = (0..30).map(|i| 1.0 + 0.01 * f64::from(i * 11 % 30)).collect();
+        assert_eq!(tags_of(&spread), []);
+        let wider: Vec<f64> = (0..30).map(|i| 1.0 + 0.012 * f64::from(i * 11 % 30)).collect();
+        assert_eq!(tags_of(&wider), [Tag::Noisy]);
+    }
 }

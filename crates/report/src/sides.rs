@@ -1,6 +1,6 @@
 //! Verdicts on the two sides of a report as a table.
 
-use super::verdicts::cells;
+use super::verdicts::{cells, run_spread};
 use portamark_analysis::{Comparison, MOST_JUDGED, Sides};
 use serde::Serialize;
 
@@ -27,6 +27,10 @@ pub fn view(sides: &Sides, comparison: &Comparison) -> SidesView {
         percent(sides.rule.margin),
         sides.rule.min_processes
     );
+    if let Some(assumed) = run_spread(&sides.verdicts) {
+        let (first, rest) = assumed.split_at(1);
+        text += &format!(" {}{rest}.", first.to_uppercase());
+    }
     if sides.left_out > 0 {
         text += &format!(
             " The {} cases with the largest differences were judged, {} were not.",

@@ -322,6 +322,7 @@ fn parse(bytes: &[u8]) -> serde_json::Result<Record> {
             if let Some(timing) = &mut row.timing {
                 timing.device_ns.shrink_to_fit();
                 timing.host_ns.shrink_to_fit();
+                timing.widen_old_interval();
             }
             Record::Row(row)
         });

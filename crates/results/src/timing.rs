@@ -151,6 +151,9 @@ impl Verification {
     }
 }
 
+/// Confidence level of the intervals in rows.
+const LEVEL: f64 = 0.95;
+
 /// Samples of a case and the statistics computed from them.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[non_exhaustive]
@@ -264,6 +267,15 @@ impl Timing {
         };
         let usable = ns.iter().filter(|ns| **ns > 0);
         usable.map(|ns| Timing::of_one(*ns as f64 * 1e-9, self.k, self.taken_off_s)).collect()
+    }
+
+    /// Replaces the interval of the median of a version that took samples as independent by the one that their
+    /// correlation gives.
+    pub(super) fn widen_old_interval(&mut self) {
+        if self.summary.effective_n.is_none() {
+            let samples = self.seconds();
+            self.summary.correct_for_correlation(&samples, LEVEL);
+        }
     }
 
     /// Returns the time of one execution in seconds, from a batch of `k` that took `seconds`, after

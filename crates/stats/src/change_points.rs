@@ -6,6 +6,8 @@
 //! P. Pattabhiraman, H. Ingo, "Hunter: Using Change Point Detection to Hunt for Performance
 //! Regressions", ICPE 2023, doi:10.1145/3578244.3583719, arXiv 2301.03034.
 
+use super::autocorrelation::rank_autocorrelation;
+use super::quantile::sorted_finite;
 use super::student::StudentEstimate;
 use serde::{Deserialize, Serialize};
 
@@ -21,12 +23,19 @@ pub struct ChangePointRule {
     pub max_p: f64,
     /// Difference of the means before and after that a change must exceed, in the unit of the series.
     pub least_change: f64,
+    /// Standard deviation of single values that is assumed as long as few of them show it, in the unit of the
+    /// series. It counts as much as [`ASSUMED_FREEDOM`] degrees of freedom. `None` takes values as independent and their
+    /// spread as it is, however few they are: Hunter's test.
+    pub assumed_spread: Option<f64>,
 }
+
+/// Degrees of freedom that an assumed spread is worth.
+pub const ASSUMED_FREEDOM: f64 = 2.0;
 
 impl Default for ChangePointRule {
     /// Hunter's window of 50 values and its p-value of .001, with no minimum size of a change.
     fn default() -> Self {
-        Self { window: 50, max_p: 0.001, least_change: 0.0 }
+        Self { window: 50, max_p: 0.001, least_change: 0.0, assumed_spread: None }
     }
 }
 
@@ -62,13 +71,20 @@ pub struct ChangePoint {
 /// each seed and costs a hundred times as much. It assumes that the values between two changes are
 /// normal and independent.
 ///
+/// With [`ChangePointRule::assumed_spread`], the test allows for three things. Runs that follow one another resemble
+/// each other: with the correlation ρ of neighbours, n values count as n/v independent ones, v = 1 + 2·Σ(1 − k/n)·ρᵏ.
+/// ρ = 1 + 2·r, with the rank correlation r of successive differences, which single changes of level hardly move.
+/// Few values are no proof of little noise: the variance is (d·σ² + ν·s²)/(d + ν) with ν = n/v − 2 and d =
+/// [`ASSUMED_FREEDOM`]. Values that come in steps of a coarse clock vary at least as the rounding does, by a step over √12.
+///
 /// `None` if a value is not finite or the window is below 2.
 pub fn change_points(series: &[f64], rule: &ChangePointRule) -> Option<Vec<ChangePoint>> {
     if rule.window < 2 || !series.iter().all(|value| value.is_finite()) {
         return None;
     }
-    let weak = weak_places(series, rule);
-    let mut found: Vec<ChangePoint> = (0..weak.len()).map(|at| tested(series, &weak, at)).collect();
+    let test = Test::new(series, rule);
+    let weak = weak_places(series, rule, &test);
+    let mut found: Vec<ChangePoint> = (0..weak.len()).map(|at| test.at(series, &weak, at)).collect();
     loop {
         let size = |change: &ChangePoint| (change.after - change.before).abs();
         let weakest = |value: &dyn Fn(&ChangePoint) -> f64| {
@@ -81,20 +97,20 @@ pub fn change_points(series: &[f64], rule: &ChangePointRule) -> Option<Vec<Chang
         found.remove(out);
         let places: Vec<usize> = found.iter().map(|change| change.index).collect();
         for at in [out.checked_sub(1), Some(out)].into_iter().flatten().filter(|at| *at < places.len()) {
-            found[at] = tested(series, &places, at);
+            found[at] = test.at(series, &places, at);
         }
     }
 }
 
 /// Finds the places at which a window of the series changes, by the p-value of the first pass.
-fn weak_places(series: &[f64], rule: &ChangePointRule) -> Vec<usize> {
+fn weak_places(series: &[f64], rule: &ChangePointRule, test: &Test) -> Vec<usize> {
     let max_p = (FIRST_PASS * rule.max_p).min(0.5).max(rule.max_p);
     let step = rule.window / 2;
     let (mut places, mut start) = (Vec::new(), 0);
     while start < series.len() {
         let end = (start + rule.window).min(series.len());
         let found: Vec<usize> =
-            split(&series[start..end], max_p).into_iter().map(|place| start + place).collect();
+            split(&series[start..end], max_p, test).into_iter().map(|place| start + place).collect();
         // The next window begins at the last change or half a window on, whichever is later.
         start = (start + step).max(found.last().copied().unwrap_or(0));
         places.extend(found);
@@ -105,7 +121,7 @@ fn weak_places(series: &[f64], rule: &ChangePointRule) -> Vec<usize> {
 }
 
 /// Finds the places at which a window changes, in ascending order.
-fn split(window: &[f64], max_p: f64) -> Vec<usize> {
+fn split(window: &[f64], max_p: f64, test: &Test) -> Vec<usize> {
     let distances = Distances::of(window);
     let mut places: Vec<usize> = Vec::new();
     loop {
@@ -115,26 +131,82 @@ fn split(window: &[f64], max_p: f64) -> Vec<usize> {
         let at = places.partition_point(|other| *other < place);
         let mut more = places.clone();
         more.insert(at, place);
-        if tested(window, &more, at).p >= max_p {
+        if test.at(window, &more, at).p >= max_p {
             return places;
         }
         places = more;
     }
 }
 
-/// Tests the change at `places[at]` on the values up to its neighbours. p is 1 if there are only two
-/// values.
-fn tested(series: &[f64], places: &[usize], at: usize) -> ChangePoint {
-    let index = places[at];
-    let from = if at == 0 { 0 } else { places[at - 1] };
-    let to = places.get(at + 1).copied().unwrap_or(series.len());
-    let (before, after) = (&series[from..index], &series[index..to]);
-    let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len() as f64;
-    let p = StudentEstimate::pooled(after, before).and_then(|difference| {
-        let one_sided = difference.p_above(0.0)?.min(difference.p_below(0.0)?);
-        Some((2.0 * one_sided).min(1.0))
-    });
-    ChangePoint { index, before: mean(before), after: mean(after), p: p.unwrap_or(1.0) }
+/// Test of a change of level, with what a series shows of its noise.
+struct Test {
+    assumed_spread: Option<f64>,
+    /// Correlation ρ of neighbours apart from changes of level, from 0 to below 1.
+    correlation: f64,
+    /// Step between values that come in steps; 0 if they do not.
+    step: f64,
+}
+
+impl Test {
+    fn new(series: &[f64], rule: &ChangePointRule) -> Self {
+        let Some(spread) = rule.assumed_spread else {
+            return Self { assumed_spread: None, correlation: 0.0, step: 0.0 };
+        };
+        let differences: Vec<f64> = series.windows(2).map(|pair| pair[1] - pair[0]).collect();
+        let rank = rank_autocorrelation(&differences).unwrap_or(-0.5);
+        let correlation = (1.0 + 2.0 * rank).clamp(0.0, 0.95);
+        Self { assumed_spread: Some(spread), correlation, step: step(series) }
+    }
+
+    /// Tests the change at `places[at]` on the values up to its neighbours. p is 1 if there are only two
+    /// values.
+    fn at(&self, series: &[f64], places: &[usize], at: usize) -> ChangePoint {
+        let index = places[at];
+        let from = if at == 0 { 0 } else { places[at - 1] };
+        let to = places.get(at + 1).copied().unwrap_or(series.len());
+        let (before, after) = (&series[from..index], &series[index..to]);
+        let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len() as f64;
+        let difference = StudentEstimate::pooled(after, before).map(|estimate| match self.assumed_spread {
+            Some(spread) => self.with_noise(estimate, [before.len(), after.len()], spread),
+            None => estimate,
+        });
+        let p = difference.and_then(|difference| {
+            let one_sided = difference.p_above(0.0)?.min(difference.p_below(0.0)?);
+            Some((2.0 * one_sided).min(1.0))
+        });
+        ChangePoint { index, before: mean(before), after: mean(after), p: p.unwrap_or(1.0) }
+    }
+
+    /// Returns the estimate with the error and the degrees of freedom that noise like that of the series gives.
+    fn with_noise(&self, estimate: StudentEstimate, sizes: [usize; 2], spread: f64) -> StudentEstimate {
+        let [before, after] = sizes.map(|size| size as f64);
+        let (n, parts) = (before + after, 1.0 / before + 1.0 / after);
+        let powers = std::iter::successors(Some(self.correlation), |rho| Some(rho * self.correlation));
+        let lags = (1..before as usize + after as usize).zip(powers.take_while(|rho| *rho > 1e-6));
+        let inflation = 1.0 + 2.0 * lags.map(|(lag, rho)| (1.0 - lag as f64 / n) * rho).sum::<f64>();
+        let own = (n / inflation - 2.0).max(0.0);
+        // Σ(x − x̄)² of both parts, over the number of independent values less the two means.
+        let squares = estimate.error.powi(2) / parts * estimate.freedom;
+        let variance = if own > 0.0 { squares / (own * inflation) } else { 0.0 };
+        let freedom = ASSUMED_FREEDOM + own;
+        let moderated = (ASSUMED_FREEDOM * spread.powi(2) + own * variance) / freedom;
+        let least = self.step.powi(2) / 12.0;
+        let error = (moderated.max(least) * inflation * parts).sqrt();
+        StudentEstimate { error, freedom, ..estimate }
+    }
+}
+
+/// Returns the smallest difference between unequal values if at least half of the values equal another one, as those
+/// of a clock with coarse ticks do; 0 otherwise.
+fn step(series: &[f64]) -> f64 {
+    let Some(sorted) = sorted_finite(series) else { return 0.0 };
+    let equal = |a: &f64, b: &f64| (a - b).abs() <= 1e-9 * a.abs().max(1.0);
+    let shared: usize = sorted.chunk_by(equal).map(<[f64]>::len).filter(|size| *size > 1).sum();
+    if 2 * shared < sorted.len() {
+        return 0.0;
+    }
+    let gaps = sorted.windows(2).filter(|pair| !equal(&pair[0], &pair[1])).map(|pair| pair[1] - pair[0]);
+    gaps.fold(f64::INFINITY, f64::min).min(f64::MAX) * f64::from(u8::from(sorted.first() != sorted.last()))
 }
 
 /// Cumulative sums of the distances between the values of a window: `sums[i][j]` covers the pairs of the
@@ -233,13 +305,14 @@ mod tests {
             1.02, 0.95, 0.99, 1.00, 1.12, 1.00, 1.01, 0.98, 1.01, 0.96, 0.50, 0.51, 0.48, 0.48, 0.55, 0.50,
             0.49, 0.51, 0.50, 0.49,
         ];
-        let rule = ChangePointRule { window: 10, max_p: 0.0001, least_change: 0.0 };
+        let rule = ChangePointRule { window: 10, max_p: 0.0001, ..ChangePointRule::default() };
         assert_eq!(places(&halved, &rule), [10]);
         // Hunter's significance test at index 5: no change, and p below .001. SciPy 1.17.1, ttest_ind.
         let same = [1.00, 1.02, 1.05, 0.95, 0.98, 1.00, 1.02, 1.05, 0.95, 0.98];
-        assert!((tested(&same, &[5], 0).p - 1.0).abs() < 1e-9);
+        let plain = Test::new(&same, &ChangePointRule::default());
+        assert!((plain.at(&same, &[5], 0).p - 1.0).abs() < 1e-9);
         let fallen = [1.00, 1.02, 1.05, 0.95, 0.98, 0.80, 0.82, 0.85, 0.79, 0.77];
-        let change = tested(&fallen, &[5], 0);
+        let change = plain.at(&fallen, &[5], 0);
         assert!((change.p - 2.0249770329333605e-05).abs() < 1e-10, "{change:?}");
         assert!((change.before - 1.0).abs() < 1e-12 && (change.after - 0.806).abs() < 1e-12);
     }
@@ -320,5 +393,59 @@ mod tests {
             let rule = ChangePointRule { max_p: 0.04, ..ChangePointRule::default() };
             prop_assert_eq!(places(&scaled, &rule), places(&series, &rule));
         }
+    }
+
+    /// The rule of `portamark history`: changes above 2 %, runs assumed to differ by 1 %.
+    fn of_runs() -> ChangePointRule {
+        ChangePointRule { least_change: 0.02, assumed_spread: Some(0.01), ..ChangePointRule::default() }
+    }
+
+    #[test]
+    fn three_runs_without_any_spread_are_no_proof() {
+        for size in [0.05, 0.3] {
+            assert_eq!(change_points(&[0.0, 0.0, size], &of_runs()), Some(vec![]), "{size}");
+        }
+        // By Hunter's test they are: the spread is 0.
+        let plain = ChangePointRule { assumed_spread: None, ..of_runs() };
+        assert_eq!(change_points(&[0.0, 0.0, 0.05], &plain).unwrap()[0].p, 0.0);
+        // Values in steps of .3 vary by .3/√12. Values in small steps have the assumed spread: with ten before and
+        // after, ν = 18 and d = 2, the error is √(2·.0001/20)·√(2/10) = .00141, and .05 is 35 of them.
+        let level = |value: f64| (0..10).map(move |i| value + 1e-5 * f64::from(i * 7 % 10));
+        let series: Vec<f64> = level(0.0).chain(level(0.05)).collect();
+        let found = change_points(&series, &of_runs()).unwrap();
+        assert_eq!(found.iter().map(|change| change.index).collect::<Vec<usize>>(), [10]);
+    }
+
+    /// Counts the series of 100, made by `make` from standard normal numbers, in which a change is found.
+    fn found_in(mut make: impl FnMut(&mut dyn FnMut() -> f64) -> Vec<f64>) -> usize {
+        use rand_pcg::rand_core::{Rng, SeedableRng};
+        use statrs::distribution::{ContinuousCDF, Normal};
+        let (mut generator, normal) = (rand_pcg::Pcg64::seed_from_u64(3), Normal::standard());
+        let mut draw =
+            move || normal.inverse_cdf(((generator.next_u64() >> 11) as f64 + 0.5) / (1u64 << 53) as f64);
+        (0..100).filter(|_| !change_points(&make(&mut draw), &of_runs()).unwrap().is_empty()).count()
+    }
+
+    #[test]
+    fn wandering_and_coarse_series_are_rarely_called_changed_and_a_change_is_found() {
+        for (length, correlation) in [(30, 0.7), (60, 0.7), (120, 0.7), (60, 0.0)] {
+            let wandering = |draw: &mut dyn FnMut() -> f64| {
+                let mut state = draw();
+                let step = move || {
+                    let now = state;
+                    state = correlation * state + (1.0f64 - correlation * correlation).sqrt() * draw();
+                    0.03 * now
+                };
+                std::iter::repeat_with(step).take(length).collect()
+            };
+            let found = found_in(wandering);
+            assert!(found <= 5, "{length} runs, ρ = {correlation}: {found} of 100");
+        }
+        // Steps of 10 %, as of a clock that ticks ten times per execution.
+        let coarse = found_in(|draw| (0..40).map(|_| 0.1 * draw().round()).collect());
+        assert!(coarse <= 5, "{coarse} of 100");
+        let changed =
+            found_in(|draw| (0..40).map(|at| 0.01 * draw() + if at < 20 { 0.0 } else { 0.05 }).collect());
+        assert!(changed >= 90, "{changed} of 100");
     }
 }

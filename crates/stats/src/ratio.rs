@@ -5,6 +5,7 @@ use super::bootstrap::{Bootstrap, BootstrapInterval, BootstrapMethod, Replicates
 use super::hierarchical::Levelled;
 use super::nested::Nested;
 use super::quantile::median_of_unsorted;
+use super::spread::standard_deviation;
 use super::student::StudentEstimate;
 use serde::{Deserialize, Serialize};
 
@@ -31,6 +32,8 @@ pub struct MedianRatio {
     pub new_processes: usize,
     /// Number of processes of the reference side.
     pub reference_processes: usize,
+    /// Standard deviation of ln t between runs that the intervals assume; `None` if they assume none.
+    pub assumed_run_spread: Option<f64>,
 }
 
 impl MedianRatio {
@@ -56,11 +59,19 @@ pub struct RatioEvidence {
     replicates: Replicates,
     /// Acceleration of the BCa interval; `None` if the interval is not BCa.
     acceleration: Option<f64>,
-    /// Estimate of ln R over processes; `None` if a side has only one process.
+    /// Estimate of ln R over processes, with what runs are assumed to differ by; `None` if a side has only one
+    /// process and nothing is assumed.
     student: Option<StudentEstimate>,
+    /// Estimate of ln R over runs; `None` if there are too few runs, or if the sides share them.
+    runs: Option<StudentEstimate>,
+    assumed_run_spread: Option<f64>,
     paired: bool,
     processes: [usize; 2],
 }
+
+/// Degrees of freedom from which on the spread between runs is taken from the runs instead of assumed: three runs
+/// of one side suffice.
+const KNOWN_RUNS: f64 = 2.0;
 
 impl RatioEvidence {
     /// Computes the evidence from the samples of each process, which are positive, finite times in one unit.
@@ -106,6 +117,8 @@ impl RatioEvidence {
             replicates,
             acceleration,
             student: StudentEstimate::welch(&x, &y),
+            runs: None,
+            assumed_run_spread: None,
             paired: false,
             processes: [new.len(), reference.len()],
         })
@@ -143,9 +156,46 @@ impl RatioEvidence {
             replicates,
             acceleration: None,
             student: StudentEstimate::mean(&medians),
+            runs: None,
+            assumed_run_spread: None,
             paired: true,
             processes: [processes.len(); 2],
         })
+    }
+
+    /// Returns the evidence with the variation between runs, which all processes of a run share. `new` and
+    /// `reference` are ln t of each run of a side: the mean over its processes of the logarithms of their medians.
+    ///
+    /// With three runs of one side, or two of both, the spread is that of the runs, pooled over both sides (Student's
+    /// two-sample t), and intervals are the hull of that over processes and that over runs. With fewer, it is
+    /// `assumed`, a standard deviation of ln t, or that of the runs if it is larger. Its variance is added to that over
+    /// processes with the degrees of freedom of Welch and Satterthwaite, where an assumed spread counts as known.
+    pub fn between_runs(mut self, new: &[f64], reference: &[f64], assumed: f64) -> Self {
+        let value = self.replicates.estimate.ln();
+        let parts = (1.0 / new.len() as f64 + 1.0 / reference.len() as f64).sqrt();
+        let observed = StudentEstimate::pooled(new, reference);
+        if let Some(known) = observed.filter(|observed| observed.freedom >= KNOWN_RUNS) {
+            self.runs = Some(StudentEstimate { value, ..known });
+            return self;
+        }
+        let spread = observed.map_or(0.0, |observed| observed.error / parts).max(assumed);
+        if spread > 0.0 && parts.is_finite() {
+            let over_processes = self.student.unwrap_or_else(|| self.over_samples());
+            self.student = Some(over_processes.with_error(spread * parts));
+            self.assumed_run_spread = Some(spread);
+        }
+        self
+    }
+
+    /// Returns the estimate of ln R of one process per side, with the standard deviation of the replicates.
+    fn over_samples(&self) -> StudentEstimate {
+        let logarithms: Vec<f64> = self.replicates.sorted.iter().map(|ratio| ratio.ln()).collect();
+        let error = standard_deviation(&logarithms).unwrap_or(0.0);
+        StudentEstimate {
+            value: self.replicates.estimate.ln(),
+            error,
+            freedom: logarithms.len() as f64 - 1.0,
+        }
     }
 
     /// Returns R with its intervals at the level 1 − α of the bootstrap and, for equivalence, at 1 − 2α.
@@ -164,6 +214,7 @@ impl RatioEvidence {
             paired,
             new_processes,
             reference_processes,
+            assumed_run_spread: self.assumed_run_spread,
         })
     }
 
@@ -173,44 +224,55 @@ impl RatioEvidence {
             Some(acceleration) => bootstrap.bca_of_replicates(&self.replicates, acceleration)?,
             None => bootstrap.percentile_interval(&self.replicates, self.method)?,
         };
-        let student = self.student.and_then(|student| student.interval(bootstrap.level));
-        let (lo, hi) = student.map_or((interval.lo, interval.hi), |t| {
-            (interval.lo.min(t.lo.exp()), interval.hi.max(t.hi.exp()))
-        });
-        Some((interval, (lo, hi)))
+        let intervals = self.estimates().filter_map(|estimate| estimate.interval(bootstrap.level));
+        let hull = intervals
+            .fold((interval.lo, interval.hi), |(lo, hi), t| (lo.min(t.lo.exp()), hi.max(t.hi.exp())));
+        Some((interval, hull))
     }
 
     /// Returns the p-value of the hypothesis that R lies between 1/(1 + `margin`) and 1 + `margin`: the
     /// smallest α at which the interval at 1 − α lies entirely outside that range.
     ///
-    /// It is the larger of two p-values: that of Student's t, 2·P(T_ν ≥ (|ln R| − ln(1 + margin))/error), and
+    /// It is the largest of these p-values: that of Student's t over processes and, if known, over runs, 2·P(T_ν ≥ (|ln R| − ln(1 + margin))/error), and
     /// that of the bootstrap, twice the share of the replicates that do not lie beyond the margin on the
     /// side of R. `None` if a side has one process or if `margin` is not positive and finite.
     pub fn p_beyond(&self, margin: f64) -> Option<f64> {
-        let (student, end) = (self.student?, self.end(margin)?);
+        let end = self.end(margin)?;
+        self.student?;
         let slower = self.replicates.estimate > 1.0;
-        let (t, share) = if slower {
-            (student.p_above(end)?, self.share(|ratio| ratio.ln() <= end))
+        let beyond =
+            |student: StudentEstimate| if slower { student.p_above(end) } else { student.p_below(-end) };
+        let share = if slower {
+            self.share(|ratio| ratio.ln() <= end)
         } else {
-            (student.p_below(-end)?, self.share(|ratio| ratio.ln() >= -end))
+            self.share(|ratio| ratio.ln() >= -end)
         };
-        Some((2.0 * t.max(share)).min(1.0))
+        let largest = self.estimates().map(beyond).try_fold(share, |largest, p| Some(largest.max(p?)))?;
+        Some((2.0 * largest).min(1.0))
     }
 
     /// Returns the p-value of the hypothesis that R lies outside the range 1/(1 + `margin`) to 1 + `margin`,
     /// by two one-sided tests: the smallest α at which the interval at 1 − 2α lies within that range.
     ///
-    /// It is the largest of four p-values: those of Student's t for the two tests, and the shares of the
+    /// It is the largest of these p-values: those of Student's t for the two tests, and the shares of the
     /// replicates beyond each end. `None` in the same cases as for [`RatioEvidence::p_beyond`].
     pub fn p_within(&self, margin: f64) -> Option<f64> {
-        let (student, end) = (self.student?, self.end(margin)?);
-        // Without spread there is no p, and a ratio exactly at the margin counts as within it.
-        let at = |p: Option<f64>| if student.error == 0.0 { None } else { p };
-        let certain = if student.value.abs() <= end { 0.0 } else { 1.0 };
-        let above = at(student.p_below(end)).unwrap_or(certain);
-        let below = at(student.p_above(-end)).unwrap_or(certain);
+        let end = self.end(margin)?;
+        self.student?;
+        let within = |student: StudentEstimate| {
+            // Without spread there is no p, and a ratio exactly at the margin counts as within it.
+            let at = |p: Option<f64>| if student.error == 0.0 { None } else { p };
+            let certain = if student.value.abs() <= end { 0.0 } else { 1.0 };
+            let above = at(student.p_below(end)).unwrap_or(certain);
+            above.max(at(student.p_above(-end)).unwrap_or(certain))
+        };
         let shares = [self.share(|ratio| ratio.ln() > end), self.share(|ratio| ratio.ln() < -end)];
-        Some(above.max(below).max(shares[0]).max(shares[1]))
+        Some(self.estimates().map(within).fold(shares[0].max(shares[1]), f64::max))
+    }
+
+    /// Yields the estimates of ln R that intervals and p-values take account of.
+    fn estimates(&self) -> impl Iterator<Item = StudentEstimate> {
+        self.student.into_iter().chain(self.runs)
     }
 
     /// Returns ln(1 + margin), or `None` if `margin` is not positive and finite.
@@ -332,6 +394,32 @@ mod tests {
         // One of the four draws of two processes takes the fast one twice, another the slow one twice.
         let (estimate, lo, hi) = ends(&ratio);
         assert!((estimate - 1.0).abs() < 1e-12 && (lo - 0.5).abs() < 1e-12 && (hi - 2.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn runs_widen_the_interval_by_what_they_show_or_are_assumed_to_differ_by() {
+        let evidence = RatioEvidence::new(&vec![vec![1.1; 9]; 5], &vec![vec![1.0; 9]; 5], &quick(1)).unwrap();
+        let half_width = |evidence: RatioEvidence| {
+            let ratio = evidence.ratio().unwrap();
+            assert!((ratio.hi / 1.1 - 1.1 / ratio.lo).abs() < 1e-9);
+            ((ratio.hi / 1.1).ln(), ratio.assumed_run_spread)
+        };
+        // One run each: 1.95996·.01·√2 = .027718, and nothing without an assumption.
+        let (width, assumed) = half_width(evidence.clone().between_runs(&[0.1], &[0.0], 0.01));
+        assert!((width - 0.027718).abs() < 1e-5, "{width}");
+        assert_eq!(assumed, Some(0.01));
+        assert!(half_width(evidence.clone().between_runs(&[0.1], &[0.0], 0.0)).0.abs() < 1e-12);
+        // Two runs of one side that differ by more count instead: s = .04/√2, the error s·√(1 + 1/2) = .034641.
+        let (width, assumed) = half_width(evidence.clone().between_runs(&[0.1], &[-0.02, 0.02], 0.01));
+        assert!((width - 1.95996 * 0.034641).abs() < 1e-5, "{width}");
+        assert!((assumed.unwrap() - 0.04 / 2f64.sqrt()).abs() < 1e-12);
+        // Two runs of both sides: s² = .0002, the error √.0002, and t with two degrees of freedom is 4.30265.
+        let known = evidence.clone().between_runs(&[0.09, 0.11], &[-0.01, 0.01], 0.01);
+        // |ln 1.1 − ln 1.02|/error = 5.3392, P(T₂ ≥ 5.3392) = ½ − t/(2√(2 + t²)) = .016670.
+        assert!((known.p_beyond(0.02).unwrap() - 2.0 * 0.016670).abs() < 1e-5, "{:?}", known.p_beyond(0.02));
+        let (width, assumed) = half_width(known);
+        assert!((width - 4.30265 * 0.0002f64.sqrt()).abs() < 1e-5, "{width}");
+        assert_eq!(assumed, None);
     }
 
     #[test]

@@ -2,18 +2,24 @@
 //!
 //! Either of two rules stops sampling once the minimum number of samples is reached:
 //!
-//! * **target**: half the width of the rank interval of the median ([`rank_interval`]) is at most a
-//!   given fraction of the median. T. Hoefler, R. Belli, "Scientific Benchmarking of Parallel Computing
+//! * **target**: half the width of the rank interval of the median ([`median_interval`]), which correlated
+//!   samples widen, is at most a given fraction of the median. T. Hoefler, R. Belli, "Scientific Benchmarking of Parallel Computing
 //!   Systems", SC 2015, doi:10.1145/2807591.2807644, section 4.2.
 //! * **stable noise**: the relative standard deviation no longer changes, so more samples would not
-//!   soon reach the target. This is the second rule of nvbench's `stdrel` criterion.
+//!   soon reach the target. This is the second rule of nvbench's `stdrel` criterion. The samples must also be worth
+//!   the minimum number of independent samples, because the standard deviation of correlated samples seems to
+//!   settle long before they have shown all of their spread.
 //!
-//! Each check is a chance to stop on a lucky streak, so checks are spaced out. The caller enforces the
+//! Each check is a chance to stop on a lucky streak, so checks are spaced out, the more the longer sampling takes. The caller enforces the
 //! limits on time and on the number of samples; [`StopReason`] has names for these as well.
 
+use super::autocorrelation::effective_samples;
 use super::noise::{NoiseWindow, StableNoise};
-use super::rank_interval::rank_interval;
+use super::rank_interval::{RankInterval, median_interval, rank_interval};
 use serde::{Deserialize, Serialize};
+
+/// Least growth of the number of samples from one check of the interval to the next.
+const GROWTH: f64 = 1.1;
 
 /// Why sampling stopped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
@@ -40,7 +46,8 @@ pub struct StoppingConfig {
     pub relative_half_width: f64,
     /// Minimum number of samples before either rule may stop.
     pub min_samples: usize,
-    /// Number of samples between checks of the interval; it is checked at multiples of this. 0 means never.
+    /// The interval is checked at multiples of this number of samples, if there are a tenth more than at the last
+    /// check. 0 means never.
     pub interval_every: usize,
     /// Parameters of the stable-noise rule.
     pub stable_noise: StableNoise,
@@ -63,8 +70,12 @@ impl Default for StoppingConfig {
 #[derive(Debug, Clone)]
 pub struct StoppingRule {
     config: StoppingConfig,
+    /// Samples in the order in which they were taken.
+    samples: Vec<f64>,
     /// Samples in ascending order.
     sorted: Vec<f64>,
+    /// Number of samples from which on the interval is checked again.
+    next_check: usize,
     noise: NoiseWindow,
     decision: Option<StopReason>,
 }
@@ -72,7 +83,14 @@ pub struct StoppingRule {
 impl StoppingRule {
     /// Creates a rule without samples.
     pub fn new(config: StoppingConfig) -> Self {
-        Self { config, sorted: Vec::new(), noise: NoiseWindow::new(config.stable_noise), decision: None }
+        Self {
+            config,
+            samples: Vec::new(),
+            sorted: Vec::new(),
+            next_check: 0,
+            noise: NoiseWindow::new(config.stable_noise),
+            decision: None,
+        }
     }
 
     /// Adds the next sample, in seconds (the rule works the same in any unit).
@@ -85,6 +103,7 @@ impl StoppingRule {
         }
         let place = self.sorted.partition_point(|&x| x <= sample);
         self.sorted.insert(place, sample);
+        self.samples.push(sample);
         self.noise.push(sample);
         if self.decision.is_none() {
             self.decision = self.look();
@@ -112,30 +131,36 @@ impl StoppingRule {
         self.noise.latest()
     }
 
-    /// Returns half the width of the rank interval of the median as a fraction of the median; `None` while
-    /// there are too few samples for an interval.
+    /// Returns half the width of the rank interval of the median as a fraction of the median, widened by the
+    /// correlation of the samples; `None` while there are too few samples for an interval.
     pub fn relative_half_width(&self) -> Option<f64> {
-        let interval = rank_interval(&self.sorted, self.config.level)?;
+        let interval = median_interval(&self.samples, self.config.level)?;
         let median = super::quantile::median(&self.sorted)?;
         Some(interval.half_width() / median)
     }
 
-    fn look(&self) -> Option<StopReason> {
+    fn look(&mut self) -> Option<StopReason> {
         let n = self.sorted.len();
-        let every = self.config.interval_every;
         if n < self.config.min_samples {
-            None
-        } else if n.is_multiple_of(every) && self.target_reached() {
-            Some(StopReason::Target)
-        } else if self.noise.settled() {
-            Some(StopReason::StableNoise)
-        } else {
-            None
+            return None;
         }
+        if n >= self.next_check && n.is_multiple_of(self.config.interval_every) {
+            self.next_check = (n as f64 * GROWTH).ceil() as usize;
+            // The interval of independent samples takes less time and is never wider.
+            let level = self.config.level;
+            if self.is_within(rank_interval(&self.sorted, level))
+                && self.is_within(median_interval(&self.samples, level))
+            {
+                return Some(StopReason::Target);
+            }
+        }
+        let worth = || effective_samples(&self.samples).unwrap_or(0.0);
+        (self.noise.settled() && worth() >= self.config.min_samples as f64).then_some(StopReason::StableNoise)
     }
 
-    fn target_reached(&self) -> bool {
-        self.relative_half_width().is_some_and(|width| width <= self.config.relative_half_width)
+    fn is_within(&self, interval: Option<RankInterval>) -> bool {
+        let most = super::quantile::median(&self.sorted).map(|m| m * self.config.relative_half_width);
+        interval.zip(most).is_some_and(|(interval, most)| interval.half_width() <= most)
     }
 }
 

@@ -19,6 +19,19 @@ pub struct StudentInterval {
     pub hi: f64,
 }
 
+/// Returns the confidence interval (lower, upper) of the geometric mean of positive values, by Student's t of their
+/// logarithms. Two values, whose t interval says nothing, give their range.
+///
+/// `None` for fewer than two values, a value that is not positive and finite, or a level not between 0 and 1.
+pub fn geometric_mean_interval(values: &[f64], level: f64) -> Option<(f64, f64)> {
+    if let [a, b] = values {
+        return (a.min(*b) > 0.0 && a.max(*b).is_finite()).then_some((a.min(*b), a.max(*b)));
+    }
+    let logarithms: Vec<f64> = values.iter().map(|value| value.ln()).collect();
+    let interval = StudentEstimate::mean(&logarithms)?.interval(level)?;
+    Some((interval.lo.exp(), interval.hi.exp()))
+}
+
 /// Estimate with its standard error and the degrees of freedom of that error.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct StudentEstimate {
@@ -69,6 +82,14 @@ impl StudentEstimate {
         (freedom > 0.0).then_some(Self { value, error, freedom })
     }
 
+    /// Returns the estimate with a further, independent standard error that is known, in the unit of the value. Errors
+    /// add in squares, and ν becomes that of Welch and Satterthwaite, ν·(error² + further²)²/error⁴, at most 10⁹.
+    pub fn with_error(self, further: f64) -> Self {
+        let (own, sum) = (self.error.powi(2), self.error.powi(2) + further.powi(2));
+        let freedom = (self.freedom * (sum / own).powi(2)).min(1e9);
+        Self { error: sum.sqrt(), freedom: if freedom.is_finite() { freedom } else { 1e9 }, ..self }
+    }
+
     /// Returns the interval value ± t_{1−α/2, ν}·error, which has zero width if the error is 0. `None` if
     /// `level` is not strictly between 0 and 1.
     pub fn interval(&self, level: f64) -> Option<StudentInterval> {
@@ -115,6 +136,28 @@ mod tests {
 
     const LOW: [f64; 5] = [1.0, 2.0, 3.0, 4.0, 5.0];
     const HIGH: [f64; 5] = [3.0, 4.0, 5.0, 6.0, 7.0];
+
+    #[test]
+    fn the_interval_of_a_geometric_mean_is_students_of_the_logarithms() {
+        // ln 1, ln e, ln e²: mean 1, s = 1, t₂ = 4.30265, half-width 4.30265/√3 = 2.48414.
+        let values = [1.0, 1f64.exp(), 2f64.exp()];
+        let (lo, hi) = geometric_mean_interval(&values, 0.95).unwrap();
+        assert!((lo.ln() + 1.48414).abs() < 1e-4 && (hi.ln() - 3.48414).abs() < 1e-4, "{lo} {hi}");
+        assert_eq!(geometric_mean_interval(&[3.0, 2.0], 0.95), Some((2.0, 3.0)));
+        for nothing in [&[1.0][..], &[], &[1.0, 0.0], &[1.0, 0.0, 2.0], &[1.0, f64::INFINITY]] {
+            assert_eq!(geometric_mean_interval(nothing, 0.95), None, "{nothing:?}");
+        }
+    }
+
+    #[test]
+    fn a_known_error_adds_in_squares_and_to_the_degrees_of_freedom() {
+        // Errors 3 and 4 give 5; ν = 8·(25/9)² = 61.73.
+        let estimate = StudentEstimate { value: 1.0, error: 3.0, freedom: 8.0 }.with_error(4.0);
+        assert_eq!((estimate.value, estimate.error), (1.0, 5.0));
+        assert!((estimate.freedom - 8.0 * 625.0 / 81.0).abs() < 1e-9);
+        let certain = StudentEstimate { value: 1.0, error: 0.0, freedom: 8.0 }.with_error(4.0);
+        assert_eq!((certain.error, certain.freedom), (4.0, 1e9));
+    }
 
     #[test]
     fn equal_variances_give_the_freedom_of_both_sides_together() {

@@ -1,7 +1,7 @@
 //! Statistics of a result row, computed from its samples.
 
 use super::quantile::{Quartiles, sorted_finite};
-use super::rank_interval::rank_interval;
+use super::rank_interval::median_interval;
 use super::tukey::{Fences, OutlierCounts};
 use super::{autocorrelation, spread, trend};
 use serde::{Deserialize, Serialize};
@@ -23,12 +23,13 @@ pub struct Summary {
     pub q1: f64,
     /// Third quartile (Hyndman-Fan type 7), in seconds.
     pub q3: f64,
-    /// Lower end of the exact rank interval of the median, in seconds; `None` if there are too few samples,
-    /// fewer than six at 95 %.
+    /// Lower end of the rank interval of the median, in seconds, widened by the correlation of the samples;
+    /// `None` if there are too few samples, fewer than six at 95 %.
     pub ci_lo: Option<f64>,
     /// Upper end of that interval, in seconds; `None` where `ci_lo` is.
     pub ci_hi: Option<f64>,
-    /// Coverage of that interval, at least the requested confidence level; `None` where `ci_lo` is.
+    /// Coverage of that interval: the exact one of independent samples, and the requested confidence level if
+    /// the interval is widened; `None` where `ci_lo` is.
     pub ci_coverage: Option<f64>,
     /// Smallest sample, in seconds.
     pub min: f64,
@@ -49,23 +50,28 @@ pub struct Summary {
     /// Drift from the first sample to the last, a fraction of the median (Theil-Sen slope); `None` for
     /// fewer than three samples or a median of 0.
     pub drift: Option<f64>,
-    /// Two-sided p-value of the Mann-Kendall test for a trend; `None` for fewer than three samples.
+    /// Two-sided p-value of the Mann-Kendall test for a trend, with the variance that correlated samples have;
+    /// `None` for fewer than three samples.
     pub drift_p: Option<f64>,
     /// Lag-1 autocorrelation; `None` for fewer than three samples or if all are equal.
     pub autocorrelation: Option<f64>,
+    /// Number of independent samples that the samples are worth for their median, at most `n`; `None` for fewer
+    /// than three samples, and in rows of versions that took samples as independent.
+    #[serde(default)]
+    pub effective_n: Option<f64>,
 }
 
 impl Summary {
-    /// Computes the summary of samples in seconds, in the order in which they were taken; `level` is the
-    /// confidence level of the interval of the median.
+    /// Computes the summary of samples in seconds, in the order in which they were taken, on which the interval,
+    /// the drift and the correlation depend; `level` is the confidence level of the interval of the median.
     ///
     /// `None` if there are no samples, if one is not finite, or if they are so large (10¹⁵⁰) that their
     /// squares overflow.
     pub fn from_samples(samples: &[f64], level: f64) -> Option<Self> {
         let sorted = sorted_finite(samples)?;
         let quartiles = Quartiles::from_sorted(&sorted)?;
-        let interval = rank_interval(&sorted, level);
-        let test = trend::mann_kendall(samples);
+        let interval = median_interval(samples, level);
+        let test = trend::mann_kendall_of_series(samples);
         Some(Self {
             n: samples.len(),
             median: quartiles.median,
@@ -85,7 +91,19 @@ impl Summary {
             drift: test.and_then(|_| trend::drift(samples)),
             drift_p: test.map(|test| test.p),
             autocorrelation: autocorrelation::lag1_autocorrelation(samples),
+            effective_n: autocorrelation::effective_samples(samples),
         })
+    }
+
+    /// Replaces the interval of the median and `effective_n` by those of the samples, which must be those of the
+    /// summary in the order in which they were taken. Leaves them as they are if the samples have none.
+    pub fn correct_for_correlation(&mut self, samples: &[f64], level: f64) {
+        let Some(worth) = autocorrelation::effective_samples(samples) else { return };
+        self.effective_n = Some(worth);
+        if let Some(interval) = median_interval(samples, level) {
+            (self.ci_lo, self.ci_hi) = (Some(interval.lo), Some(interval.hi));
+            self.ci_coverage = Some(interval.ranks.coverage);
+        }
     }
 }
 
@@ -98,8 +116,9 @@ mod tests {
     fn ten_samples_have_the_summary_computed_by_hand() {
         // 1..9 and 20. Type 7: r = 2.25 → 3.25, 4.5 → 5.5, 6.75 → 7.75; IQR 4.5, fences at 14.5 and
         // 21.25, so 20 is a mild outlier. Ranks 2 and 9 of ten. Mean 6.5; Σ(x − x̄)² = 285 + 400 −
-        // 422.5 = 262.5. |x − 5.5| = .5 .5 1.5 1.5 2.5 2.5 3.5 3.5 4.5 14.5 → 2.5.
-        let samples = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0, 20.0];
+        // 422.5 = 262.5. |x − 5.5| = .5 .5 1.5 1.5 2.5 2.5 3.5 3.5 4.5 14.5 → 2.5. High and low samples
+        // alternate, so neighbours are not correlated and the interval has the exact ranks.
+        let samples = [1.0, 9.0, 2.0, 8.0, 3.0, 7.0, 4.0, 6.0, 5.0, 20.0];
         let summary = Summary::from_samples(&samples, 0.95).unwrap();
         assert_eq!(summary.n, 10);
         assert_eq!((summary.q1, summary.median, summary.q3), (3.25, 5.5, 7.75));
@@ -113,9 +132,21 @@ mod tests {
         assert!((summary.mad - 2.5 * 1.4826).abs() < 1e-12);
         assert!((summary.relative_iqr.unwrap() - 4.5 / 5.5).abs() < 1e-12);
         assert_eq!((summary.outliers.normal, summary.outliers.high_mild), (9, 1));
+        assert_eq!(summary.effective_n, Some(10.0));
+    }
+
+    #[test]
+    fn samples_in_order_drift_and_are_worth_few() {
         // The pair slopes among the first nine are all 1 and make up 36 of 45, so the median is 1.
+        let samples = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0, 20.0];
+        let summary = Summary::from_samples(&samples, 0.95).unwrap();
         assert!((summary.drift.unwrap() - 10.0 / 5.5).abs() < 1e-12);
-        assert!(summary.drift_p.unwrap() < 0.001);
+        // S = 45, Var = 10·9·25/18 = 125, z = 44/√125 = 3.94; by Student's t with 8 degrees of freedom p would be .0043.
+        // The correction for a possible correlation, which ten samples cannot exclude, makes it larger.
+        assert!((0.0043..0.05).contains(&summary.drift_p.unwrap()), "{summary:?}");
+        // Ranks 1 and 10 are all there is.
+        assert_eq!((summary.ci_lo, summary.ci_hi, summary.ci_coverage), (Some(1.0), Some(20.0), Some(0.95)));
+        assert!(summary.effective_n.unwrap() < 3.0, "{summary:?}");
     }
 
     #[test]
@@ -165,7 +196,7 @@ mod tests {
         }
 
         #[test]
-        fn only_the_trend_depends_on_the_order(
+        fn only_trend_and_correlation_depend_on_the_order(
             (samples, shuffled) in prop::collection::vec(1e-3..1.0f64, 1..60)
                 .prop_flat_map(|samples| (Just(samples.clone()), Just(samples).prop_shuffle())),
         ) {
@@ -177,9 +208,13 @@ mod tests {
                 mean: 0.0,
                 sd: None,
                 cv: None,
+                ci_lo: None,
+                ci_hi: None,
+                ci_coverage: None,
                 drift: None,
                 drift_p: None,
                 autocorrelation: None,
+                effective_n: None,
                 ..summary
             };
             prop_assert_eq!(without_order(a), without_order(b));

@@ -4,15 +4,17 @@
 //! `None` if one of them is not finite.
 
 use super::affine::theil_sen;
+use super::autocorrelation::{RankCorrelation, Removed};
 use super::quantile::{median_of_unsorted, sorted_finite};
 use serde::{Deserialize, Serialize};
+use statrs::distribution::{ContinuousCDF, StudentsT};
 use statrs::function::erf::erfc;
 
 /// Number of samples above which [`theil_sen_slope`] works on medians of blocks, because the number of
 /// pairs grows quadratically.
 pub const MOST_POINTS: usize = 1024;
 
-/// p-value of [`mann_kendall`] below which a trend is significant.
+/// p-value of [`mann_kendall_of_series`] below which a trend is significant.
 pub const DRIFT_P: f64 = 0.01;
 
 /// Size of a drift above which it matters, as a fraction of the median.
@@ -38,9 +40,8 @@ pub struct MannKendall {
 /// "Nonparametric Tests Against Trend", Econometrica 13(3), 1945, doi:10.2307/1907187; M. G.
 /// Kendall, "Rank Correlation Methods", 4th ed., 1970.
 ///
-/// The normal approximation is good from about ten samples on. Autocorrelated samples
-/// ([`super::autocorrelation`]) make p too small even without a trend. Samples that are all equal have
-/// z = 0 and p = 1. Takes O(n log n) time.
+/// The normal approximation is good from about ten samples on. Correlated samples make p too small even without a
+/// trend; see [`mann_kendall_of_series`]. Samples that are all equal have z = 0 and p = 1. Takes O(n log n) time.
 pub fn mann_kendall(samples: &[f64]) -> Option<MannKendall> {
     let sorted = sorted_finite(samples)?;
     let n = samples.len();
@@ -60,6 +61,24 @@ pub fn mann_kendall(samples: &[f64]) -> Option<MannKendall> {
     let z = if s == 0 { 0.0 } else { (s - s.signum()) as f64 / variance.sqrt() };
     let p = erfc(z.abs() / std::f64::consts::SQRT_2).min(1.0);
     Some(MannKendall { s, variance, z, p })
+}
+
+/// Runs the Mann–Kendall test on samples that may be correlated in time; `None` as for [`mann_kendall`].
+///
+/// The variance of S is multiplied by [`RankCorrelation::trend_inflation`] v of the samples without their trend, and
+/// Student's t with n/v − 2 degrees of freedom replaces the normal distribution, because v is an estimate. Without
+/// a trend, p < .01 then holds for at most 4 % of simulated series of 30 to 200 samples with a lag-1 correlation up
+/// to .9 (`cargo run --release --example coverage`). The price is that a slow drift is not told from correlated noise
+/// of about its size.
+pub fn mann_kendall_of_series(samples: &[f64]) -> Option<MannKendall> {
+    let test = mann_kendall(samples)?;
+    let slope = theil_sen_slope(samples)?;
+    let level: Vec<f64> = (0..).zip(samples).map(|(at, x)| x - slope * f64::from(at)).collect();
+    let inflation = RankCorrelation::new(&level, Removed::Trend)?.trend_inflation();
+    let z = test.z / inflation.sqrt();
+    let freedom = (samples.len() as f64 / inflation - 2.0).max(1.0);
+    let p = if z == 0.0 { 1.0 } else { 2.0 * StudentsT::new(0.0, 1.0, freedom).ok()?.cdf(-z.abs()) };
+    Some(MannKendall { variance: inflation * test.variance, z, p: p.min(1.0), ..test })
 }
 
 /// Returns the Theil–Sen slope: the median change per step over all pairs of samples, in the unit of the
@@ -92,7 +111,7 @@ pub fn drift(samples: &[f64]) -> Option<f64> {
 }
 
 /// Returns whether a drift is both significant and large enough to be reported with its row: `p` of
-/// `mann_kendall` is below `DRIFT_P` and the absolute `drift` is above `DRIFT_FRACTION`.
+/// `mann_kendall_of_series` is below `DRIFT_P` and the absolute `drift` is above `DRIFT_FRACTION`.
 ///
 /// Either criterion alone misleads: with thousands of samples a drift of 0.1 % is significant, and with
 /// ten noisy samples a drift of 10 % is chance.

@@ -56,6 +56,10 @@ pub struct Arguments {
     /// Treat ratios between 1/(1 + SHARE) and 1 + SHARE as the same.
     #[arg(long, value_name = "SHARE", value_parser = parse_share, default_value = "2%")]
     margin: f64,
+    /// Assume this standard deviation between whole runs for sides that have too few runs to show it: fewer than
+    /// three runs of one side, or two of both. 0 assumes none; sides that ran in turns (`run --ab`) need none.
+    #[arg(long, value_name = "SHARE", value_parser = parse_spread, default_value = "1%")]
+    run_spread: f64,
     /// Compare each kernel variant only with the same variant.
     #[arg(long)]
     variants: bool,
@@ -76,14 +80,22 @@ pub struct Arguments {
     explain: Option<String>,
 }
 
-/// Parses `2%` or `0.02`.
+/// Parses `2%` or `0.02`, above 0 and below 1.
 pub(in crate::cli) fn parse_share(text: &str) -> std::result::Result<f64, String> {
+    match parse_spread(text)? {
+        0.0 => Err("a fraction must lie between 0 and 1, e.g. 2% or 0.02".into()),
+        share => Ok(share),
+    }
+}
+
+/// Parses `1%` or `0.01`, from 0 to below 1.
+fn parse_spread(text: &str) -> std::result::Result<f64, String> {
     let (number, unit) = match text.trim().strip_suffix('%') {
         Some(number) => (number, 0.01),
         None => (text, 1.0),
     };
     match number.trim().parse::<f64>() {
-        Ok(share) if share > 0.0 && share * unit < 1.0 => Ok(share * unit),
+        Ok(share) if share >= 0.0 && share * unit < 1.0 => Ok(share * unit),
         Ok(_) => Err("a fraction must lie between 0 and 1, e.g. 2% or 0.02".into()),
         Err(_) => Err(format!("`{text}` is not a fraction; write 2% or 0.02")),
     }
@@ -102,7 +114,11 @@ pub fn run(arguments: &Arguments) -> Result<()> {
             file.rows.retain(|row| patterns.iter().any(|pattern| pattern.matches(&row.case)));
         }
     }
-    let rule = VerdictRule { margin: arguments.margin, ..VerdictRule::seeded(arguments.seed) };
+    let rule = VerdictRule {
+        margin: arguments.margin,
+        run_spread: arguments.run_spread,
+        ..VerdictRule::seeded(arguments.seed)
+    };
     let matching = Matching { by_variant: arguments.variants, force: arguments.force };
     let devices =
         compare(&new, &reference, matching, &rule).map_err(|refusal| refused(refusal, &new, &reference))?;
@@ -198,6 +214,13 @@ fn advise(verdicts: &Verdicts) {
         let needed = verdicts.rule.min_processes;
         note(&format!(
             "note: cases with fewer than {needed} processes on a side: {few}; measure both sides with --repeats 7"
+        ));
+    }
+    let few = count(|verdict| matches!(verdict, Verdict::Unclear(Doubt::FewRuns { .. })));
+    if few > 0 {
+        note(&format!(
+            "note: cases within what whole runs may differ by: {few}; measure both sides in turns with run --ab, or \
+             compare three runs or more of the reference (a folder of result files)"
         ));
     }
     for (gate, word) in [(Gate::Slower, "slower"), (Gate::Faster, "faster")] {

@@ -9,6 +9,6 @@ mod table;
 mod view;
 
 pub use explain::{explain, explain_json};
-pub(super) use table::cells;
 pub use table::verdict_table;
+pub(super) use table::{cells, run_spread};
 pub use view::{Verdicts, verdict_counts};

@@ -17,8 +17,25 @@ pub fn verdict_table(verdicts: &[CaseVerdict], reference: &str, new: &str) -> St
         } else {
             "\n"
         };
+        out += &run_spread(verdicts).map_or(String::new(), |text| text + "\n");
     }
     out
+}
+
+/// Returns what intervals assume about runs; `None` if they assume nothing.
+pub(crate) fn run_spread<'a>(verdicts: impl IntoIterator<Item = &'a CaseVerdict>) -> Option<String> {
+    let assumed = verdicts.into_iter();
+    let spreads = assumed.filter_map(|verdict| verdict.judgement.ratio.as_ref()?.assumed_run_spread);
+    let (least, most) = spreads.fold((f64::MAX, 0.0f64), |(least, most), s| (least.min(s), most.max(s)));
+    let percent = |part: f64| (1e4 * part).round() / 100.0;
+    let range = match (percent(least), percent(most)) {
+        (_, 0.0) => return None,
+        (least, most) if least == most => format!("{most} %"),
+        (least, most) => format!("{least} to {most} %"),
+    };
+    Some(format!(
+        "intervals include a standard deviation of {range} between whole runs, assumed for sides of few runs"
+    ))
 }
 
 /// Returns the cells of a verdict: case, times of the reference and of the new side, ratio, interval,

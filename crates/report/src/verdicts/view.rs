@@ -48,11 +48,12 @@ impl Verdicts<'_> {
         let level = 100.0 * self.rule.bootstrap.level;
         let together = self.cases().filter(|case| case.judgement.p.is_some()).count();
         let margin = 100.0 * self.rule.margin;
+        let runs = table::run_spread(self.cases()).map_or(String::new(), |text| format!("; {text}"));
         [
             verdict_counts(self.cases()),
             format!(
                 "ratio of times, new/base, with the {} % interval of each individual case; verdicts beyond a margin \
-                 of {} % are corrected for {together} comparisons (Benjamini-Hochberg)",
+                 of {} % are corrected for {together} comparisons (Benjamini-Hochberg){runs}",
                 rounded(level),
                 rounded(margin),
             ),
