@@ -8,6 +8,7 @@ use portamark_analysis::{
 };
 use portamark_model::catalog::{Model, Models};
 use portamark_model::suite::{model::find_model, parse_list};
+use portamark_model::text_file::read_text;
 use portamark_report as report;
 use std::path::{Path, PathBuf};
 
@@ -172,7 +173,7 @@ fn is_called(hardware: &PricedHardware, name: &str) -> bool {
 }
 
 fn read(path: &Path) -> Result<Vec<PricedHardware>> {
-    let text = std::fs::read_to_string(path).map_err(|source| Error::io("read", path, source))?;
+    let text = read_text(path)?;
     read_prices(&text).map_err(|message| Error::input(path, message))
 }
 

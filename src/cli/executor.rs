@@ -4,6 +4,7 @@ use crate::error::{Error, Result};
 use portamark_executors::fake::{Fake, Script};
 use portamark_executors::{HostService, Service, WgpuService, serve};
 use portamark_model::error::Error as Library;
+use portamark_model::text_file::read_text;
 use std::io::{self, BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::thread;
@@ -63,6 +64,6 @@ fn requests() -> io::Result<impl BufRead> {
 
 fn read_script(path: Option<&Path>) -> Result<Script> {
     let Some(path) = path else { return Ok(Script::default()) };
-    let text = std::fs::read_to_string(path).map_err(|error| Error::io("read", path, error))?;
+    let text = read_text(path)?;
     Script::from_toml(&text).map_err(|message| Error::input(path, message))
 }

@@ -5,6 +5,7 @@ use super::results::{choose_devices, load_files};
 use crate::error::{Error, Result};
 use portamark_analysis::{Comparison, Efficiency, Study, StudyOptions, score_table};
 use portamark_kernels::EmbeddedTexts;
+use portamark_model::text_file::read_text;
 use portamark_report as report;
 use portamark_stats::Bootstrap;
 use std::path::{Path, PathBuf};
@@ -107,7 +108,7 @@ fn table(path: &Path, arguments: &Arguments) -> Result<()> {
         Better::Lower => portamark_stats::Better::Lower,
         Better::Higher => portamark_stats::Better::Higher,
     };
-    let text = std::fs::read_to_string(path).map_err(|source| Error::io("read", path, source))?;
+    let text = read_text(path)?;
     let scores =
         score_table(&text, better, &arguments.devices).map_err(|message| Error::input(path, message))?;
     print(&match arguments.format {

@@ -34,6 +34,7 @@ pub mod kernel_text;
 pub mod plan;
 pub mod schema;
 pub mod suite;
+pub mod text_file;
 pub mod units;
 pub mod variant;
 pub mod workload;

@@ -9,6 +9,7 @@ use portamark_model::device::{Capabilities, Takes};
 use portamark_model::error::{Error, Result};
 use portamark_model::plan::Plan;
 use portamark_model::suite::Pattern;
+use portamark_model::text_file::read_text;
 use portamark_model::variant::Variant;
 use portamark_model::workload::Case;
 use std::path::{Path, PathBuf};
@@ -155,7 +156,7 @@ impl OwnFile {
                     // portamark: workgroups = \"ceil(n / 8), ceil(m / 8)\"\n\
                     docs/kernels.md has an example";
         let wrong = |message: String| Error::Input { path: path.into(), message, hint: Some(hint.into()) };
-        let text = std::fs::read_to_string(path).map_err(|error| Error::io("read", path, error))?;
+        let text = read_text(path)?;
         let stem = path.file_stem().map_or("kernel".into(), |stem| stem.to_string_lossy().into_owned());
         let kernel = OwnKernel::parse(&stem, &text).map_err(wrong)?;
         let pattern = |case: &String| {

@@ -3,6 +3,7 @@
 use portamark_kernels::TuningTable;
 use portamark_model::device::Capabilities;
 use portamark_model::error::{Error, Hint, Result};
+use portamark_model::text_file::read_text;
 use portamark_results::replace_file;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -17,7 +18,7 @@ pub fn tuned_path(results: &Path, device: &Capabilities) -> PathBuf {
 /// # Errors
 /// Fails if the file cannot be read or is not a tuning table of this version.
 pub fn load_tuned(path: &Path) -> Result<TuningTable> {
-    let text = std::fs::read_to_string(path).map_err(|error| Error::io("read", path, error))?;
+    let text = read_text(path)?;
     TuningTable::from_toml(&text).map_err(|message| Error::Input {
         path: path.into(),
         message,

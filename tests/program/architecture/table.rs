@@ -29,7 +29,8 @@ pub const ROOMS: &[(&str, &[&str])] = &[
     ("variant", &[]),
     ("kernel_text", &["workload", "device", "variant"]),
     ("plan", &["workload", "device", "variant"]),
-    ("suite", &["workload", "catalog", "error"]),
+    ("text_file", &["error"]),
+    ("suite", &["workload", "catalog", "error", "text_file"]),
 ];
 
 /// What may not be linked into crates that run from files alone.

@@ -21,6 +21,7 @@
 use super::cases::{Suite, nearest};
 use super::filter::parse_list;
 use crate::error::{Error, Result};
+use crate::text_file::read_text;
 use crate::workload::{Case, FAMILIES};
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -57,7 +58,7 @@ type Wrong = (Range<usize>, String);
 
 /// Reads the suite file at `path`; messages name the line.
 pub(super) fn read(path: &Path) -> Result<Suite> {
-    let text = std::fs::read_to_string(path).map_err(|e| Error::io("read", path, e))?;
+    let text = read_text(path)?;
     let stem = path.file_stem().map_or("suite".into(), |stem| stem.to_string_lossy().into_owned());
     parse(&text, &stem).map_err(|(span, message)| {
         let line = text.as_bytes().iter().take(span.start).filter(|byte| **byte == b'\n').count() + 1;

@@ -1,8 +1,7 @@
 //! Reading a file that another program wrote, whatever it contains.
 
-use portamark_model::error::{Error, Result};
-use std::fs::File;
-use std::io::Read;
+use portamark_model::error::Result;
+use portamark_model::text_file::read_bytes;
 use std::path::Path;
 
 /// Maximum size of a file in bytes. Larger files are rejected, so that a broken one cannot exhaust memory.
@@ -14,15 +13,7 @@ pub(super) const LARGEST_FILE: u64 = 64 << 20;
 /// # Errors
 /// Fails if the file cannot be read or is larger than [`LARGEST_FILE`].
 pub(super) fn text(path: &Path) -> Result<String> {
-    let file = File::open(path).map_err(|e| Error::io("read", path, e))?;
-    let mut bytes = Vec::new();
-    let read = file.take(LARGEST_FILE + 1).read_to_end(&mut bytes);
-    read.map_err(|e| Error::io("read", path, e))?;
-    if bytes.len() as u64 > LARGEST_FILE {
-        let limit = LARGEST_FILE >> 20;
-        return Err(Error::input(path, format!("larger than {limit} MiB: too large to import")));
-    }
-    Ok(decoded(&bytes))
+    read_bytes(path, LARGEST_FILE).map(|bytes| decoded(&bytes))
 }
 
 fn decoded(bytes: &[u8]) -> String {
@@ -41,6 +32,8 @@ fn decoded(bytes: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use portamark_model::error::Error;
+    use std::fs::File;
 
     #[test]
     fn utf_8_and_utf_16_with_their_marks_are_text() {
