@@ -5,9 +5,16 @@ use super::run::labels;
 use crate::error::Result;
 use clap::builder::PossibleValuesParser;
 use portamark_model::workload::Case;
-use portamark_results::import::{Format, ImportOptions, read, run_files};
+use portamark_results::import::{Format, ImportOptions, LeftOut, read, run_files};
 use portamark_results::{Row, RunWriter};
+use std::collections::HashMap;
 use std::path::PathBuf;
+
+/// Maximum number of names that a note on cases without a number lists.
+const MOST_NAMES: usize = 3;
+
+/// Maximum number of such notes for one file.
+const MOST_NOTES: usize = 20;
 
 /// Imports the output of other benchmark programs into result files.
 ///
@@ -41,7 +48,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         imports.push((file, read(file, format)?));
     }
     for (file, (format, import)) in imports {
-        for left_out in &import.left_out {
+        for left_out in summary(&import.left_out) {
             note(&format!("note: {}: not imported: {left_out}", file.display()));
         }
         let nameless = import.measured.iter().any(|one| one.device.name.is_empty());
@@ -69,6 +76,56 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     Ok(())
 }
 
+/// Returns one line for each reason why cases have no number, with their count and some of their names.
+fn summary(left_out: &[LeftOut]) -> Vec<String> {
+    let mut reasons: Vec<(&str, usize, Vec<&str>)> = Vec::new();
+    let mut places: HashMap<&str, usize> = HashMap::new();
+    for LeftOut { name, reason, .. } in left_out {
+        let place = *places.entry(reason).or_insert_with(|| {
+            reasons.push((reason, 0, Vec::new()));
+            reasons.len() - 1
+        });
+        let (_, count, names) = &mut reasons[place];
+        *count += 1;
+        if names.len() <= MOST_NAMES && !names.contains(&name.as_str()) {
+            names.push(name);
+        }
+    }
+    let line = |(reason, count, names): &(&str, usize, Vec<&str>)| match (*count, &names[..]) {
+        (1, [name, ..]) => format!("{name}: {reason}"),
+        (count, names) => {
+            let first = names[..names.len().min(MOST_NAMES)].join(", ");
+            let more = if names.len() > MOST_NAMES { ", …" } else { "" };
+            format!("{count} cases: {reason} ({first}{more})")
+        }
+    };
+    let mut lines: Vec<String> = reasons.iter().take(MOST_NOTES).map(line).collect();
+    if let Some(rest) = reasons.get(MOST_NOTES..).filter(|rest| !rest.is_empty()) {
+        let cases: usize = rest.iter().map(|(_, count, _)| count).sum();
+        lines.push(format!("{cases} more cases, for {} other reasons", rest.len()));
+    }
+    lines
+}
+
 fn is_case(row: &Row) -> bool {
     row.case.parse::<Case>().is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cases_without_a_number_are_told_by_reason_and_not_one_by_one() {
+        let of = |name: &str, reason: &str| LeftOut { name: name.into(), reason: reason.into() };
+        let mut left_out: Vec<LeftOut> = (0..57).map(|at| of(&format!("op{at}"), "not supported")).collect();
+        left_out.extend([of("copy", "0 gbps"), of("a", "skipped"), of("a", "skipped")]);
+        assert_eq!(
+            summary(&left_out),
+            ["57 cases: not supported (op0, op1, op2, …)", "copy: 0 gbps", "2 cases: skipped (a)"]
+        );
+        let many: Vec<LeftOut> = (0..25).map(|at| of("x", &format!("reason {at}"))).collect();
+        let lines = summary(&many);
+        assert_eq!((lines.len(), lines[20].as_str()), (21, "5 more cases, for 5 other reasons"));
+    }
 }

@@ -1,7 +1,7 @@
 //! Import of test-backend-ops results (llama.cpp) in its mode `perf`, printed to the console or with
 //! `--output sql`.
 
-use super::measured::{Import, Measured, number, told};
+use super::measured::{Import, Measured, number};
 use crate::imported::{ImportUnit, Statistic};
 use crate::tag::Tag;
 use portamark_model::workload::{Case, DType, MOST_VECTORS, Precision};
@@ -64,11 +64,11 @@ fn console(text: &str) -> Result<Import, String> {
             if let Ok(runs) = found["runs"].parse() {
                 measured = measured.samples(runs);
             }
-            import.measured.push(measured);
+            import.add(measured)?;
         } else if let Some(found) = LACKING.captures(&line) {
-            import.left_out.push(format!("{}: not supported", &found["op"]));
+            import.leave_out(&found["op"], "not supported");
         } else if line.trim() == SKIPPING {
-            import.left_out.push(format!("{backend}: skipped by the program; its -b {backend} measures it"));
+            import.leave_out(&backend, &format!("skipped by the program; its -b {backend} measures it"));
         }
     }
     Ok(import)
@@ -95,7 +95,7 @@ fn sql(text: &str) -> Result<Import, String> {
             continue;
         }
         if field("supported") != "1" {
-            import.left_out.push(format!("{}: not supported", told(field("op_name"))));
+            import.leave_out(field("op_name"), "not supported");
             continue;
         }
         let seconds = number(field("time_us"), &place("time_us"))? * 1e-6;
@@ -110,7 +110,7 @@ fn sql(text: &str) -> Result<Import, String> {
         if let Ok(runs) = field("n_runs").parse() {
             measured = measured.samples(runs);
         }
-        import.measured.push(measured);
+        import.add(measured)?;
         if import.started.is_none() {
             import.started = Some(field("test_time").to_string());
         }
@@ -203,6 +203,7 @@ fn product(op: &str, parameters: &str) -> Option<Case> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::measured::LeftOut;
     use super::*;
 
     #[test]
@@ -229,7 +230,7 @@ mod tests {
         assert!(fits(text));
         let import = read(text).unwrap();
         assert!(import.measured.is_empty());
-        assert_eq!(import.left_out, ["CPU: skipped by the program; its -b CPU measures it"]);
+        assert_eq!(import.left_out, [LeftOut::new("CPU", "skipped by the program; its -b CPU measures it")]);
     }
 
     #[test]

@@ -41,7 +41,7 @@ pub(super) fn read(folder: &Path) -> Result<Import> {
     find(folder, DEEPEST, &mut runs);
     let mut import = Import::default();
     for run in runs {
-        import.measured.push(benchmark(&run)?);
+        import.add(benchmark(&run)?).map_err(|why| Error::input(folder, why))?;
     }
     Ok(import)
 }

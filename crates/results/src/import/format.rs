@@ -3,7 +3,7 @@
 use super::measured::Import;
 use super::{
     babelstream, backend_ops, clpeak, criterion, google_benchmark, hyperfine, llama_bench, mamf_finder,
-    named_columns, nvbench, source,
+    named_columns, nvbench, refused, rocm_bench, source,
 };
 use portamark_model::error::{Error, Hint, Result};
 use std::fmt;
@@ -12,18 +12,22 @@ use std::path::Path;
 /// Format in which a program writes its results.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
-    /// llama-bench of llama.cpp, JSON or JSONL.
+    /// llama-bench of llama.cpp, JSON, JSONL or its table.
     LlamaBench,
     /// test-backend-ops of llama.cpp in its mode `perf`, SQL or console output.
     TestBackendOps,
     /// nvbench, JSON.
     Nvbench,
-    /// clpeak, JSON.
+    /// clpeak, JSON, CSV, XML or its text.
     Clpeak,
-    /// mamf-finder, log file.
+    /// mamf-finder, log file or its summary.
     MamfFinder,
-    /// BabelStream, CSV.
+    /// BabelStream, CSV or its table.
     BabelStream,
+    /// hipblaslt-bench, its lines of values.
+    HipblasltBench,
+    /// rocblas-bench, its lines of values.
+    RocblasBench,
     /// Google Benchmark, JSON.
     GoogleBenchmark,
     /// criterion, its folder `target/criterion`.
@@ -36,13 +40,15 @@ pub enum Format {
 
 impl Format {
     /// All formats.
-    pub const ALL: [Format; 10] = [
+    pub const ALL: [Format; 12] = [
         Format::LlamaBench,
         Format::TestBackendOps,
         Format::Nvbench,
         Format::Clpeak,
         Format::MamfFinder,
         Format::BabelStream,
+        Format::HipblasltBench,
+        Format::RocblasBench,
         Format::GoogleBenchmark,
         Format::Criterion,
         Format::Hyperfine,
@@ -58,6 +64,8 @@ impl Format {
             Format::Clpeak => "clpeak",
             Format::MamfFinder => "mamf-finder",
             Format::BabelStream => "babelstream",
+            Format::HipblasltBench => rocm_bench::HIPBLASLT.name,
+            Format::RocblasBench => rocm_bench::ROCBLAS.name,
             Format::GoogleBenchmark => "google-benchmark",
             Format::Criterion => "criterion",
             Format::Hyperfine => "hyperfine",
@@ -83,6 +91,8 @@ impl Format {
             Format::Clpeak => clpeak::fits(text),
             Format::MamfFinder => mamf_finder::fits(text),
             Format::BabelStream => babelstream::fits(text),
+            Format::HipblasltBench => rocm_bench::fits(rocm_bench::HIPBLASLT, text),
+            Format::RocblasBench => rocm_bench::fits(rocm_bench::ROCBLAS, text),
             Format::GoogleBenchmark => google_benchmark::fits(text),
             Format::Criterion => false,
             Format::Hyperfine => hyperfine::fits(text),
@@ -99,6 +109,8 @@ impl Format {
             Format::Clpeak => clpeak::read(text),
             Format::MamfFinder => mamf_finder::read(text),
             Format::BabelStream => babelstream::read(text),
+            Format::HipblasltBench => rocm_bench::read(rocm_bench::HIPBLASLT, text),
+            Format::RocblasBench => rocm_bench::read(rocm_bench::ROCBLAS, text),
             Format::GoogleBenchmark => google_benchmark::read(text),
             Format::Criterion => Err("criterion's results are a folder: name target/criterion".into()),
             Format::Hyperfine => hyperfine::read(text),
@@ -157,7 +169,10 @@ fn detect(path: &Path, text: &str) -> Result<Format> {
     let found = Format::of_text(text);
     let message = match found[..] {
         [format] => return Ok(format),
-        [] => "not recognised as the output of a supported program".into(),
+        [] => match refused::why(text) {
+            Some(words) => return Err(Error::input(path, words)),
+            None => "not recognised as the output of a supported program".into(),
+        },
         _ => format!("looks like the results of several programs: {}", words(&found)),
     };
     let hint = Some(Hint::NameFormat(words(&Format::ALL)));

@@ -1,10 +1,11 @@
 //! Import of Google Benchmark results, `--benchmark_format=json` or `--benchmark_out=FILE`.
 
 use super::json;
-use super::measured::{Import, Measured, measurement, told};
+use super::measured::{Import, LeftOut, Measured, measurement, told};
 use crate::imported::{ImportUnit, SpreadKind, Statistic};
 use serde::Deserialize;
 use serde_json::Value;
+use std::collections::{BTreeSet, HashMap};
 
 const METHOD: &str = "google-benchmark";
 
@@ -21,6 +22,8 @@ struct Context {
     date: Option<String>,
     library_version: Option<String>,
     gpu_name: Option<String>,
+    /// Name of the GPU as benchmarks of ROCm add it.
+    hip_device_name: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -54,24 +57,37 @@ pub(super) fn fits(text: &str) -> bool {
 /// Reads the results in `text`. A benchmark with repetitions gives their median; if only aggregates were
 /// printed, it gives the median among these.
 pub(super) fn read(text: &str) -> Result<Import, String> {
-    let file: File = json::first(text)?;
+    let mut import = Import::default();
+    // A counter that is not a number is printed as `NaN`, and no counter is read here.
+    for file in json::all::<File>(&json::without_nan(text))? {
+        import.append(of_file(&file)?);
+    }
+    Ok(import)
+}
+
+fn of_file(file: &File) -> Result<Import, String> {
     let mut import = Import { started: file.context.date.clone(), ..Import::default() };
     let mut names: Vec<&str> = Vec::new();
-    for entry in &file.benchmarks {
+    let mut runs: HashMap<&str, Vec<(usize, &Entry)>> = HashMap::new();
+    let mut failed: BTreeSet<LeftOut> = BTreeSet::new();
+    for (at, entry) in file.benchmarks.iter().enumerate() {
         if entry.error_occurred {
             let why = entry.error_message.as_ref().and_then(Value::as_str).unwrap_or("an error occurred");
-            let left_out = told(&format!("{}: {why}", entry.name));
+            let left_out = LeftOut::new(&entry.name, why);
             // Each repetition repeats the message.
-            if !import.left_out.contains(&left_out) {
+            if failed.insert(left_out.clone()) {
                 import.left_out.push(left_out);
             }
-        } else if !names.contains(&entry.run()) {
+            continue;
+        }
+        let run = runs.entry(entry.run()).or_default();
+        if run.is_empty() {
             names.push(entry.run());
         }
+        run.push((at, entry));
     }
     for name in names {
-        let entries =
-            || file.benchmarks.iter().enumerate().filter(|(_, e)| e.run() == name && !e.error_occurred);
+        let entries = || runs[name].iter().copied();
         let mut samples = Vec::new();
         let mut place = String::new();
         for (at, entry) in entries().filter(|(_, entry)| !entry.is_aggregate()) {
@@ -95,10 +111,12 @@ pub(super) fn read(text: &str) -> Result<Import, String> {
         match measured {
             Some(measured) => {
                 let measured = measured.version(file.context.library_version.as_deref().unwrap_or_default());
-                let device = file.context.gpu_name.as_deref().unwrap_or_default();
-                import.measured.push(measured.on(device, ""));
+                let context = &file.context;
+                let device = context.gpu_name.as_deref().or(context.hip_device_name.as_deref());
+                let device = device.unwrap_or_default();
+                import.add(measured.on(device, ""))?;
             }
-            None => import.left_out.push(format!("{}: no time", told(name))),
+            None => import.leave_out(name, "no time"),
         }
     }
     Ok(import)
@@ -208,10 +226,32 @@ mod tests {
     fn errors_are_left_out_and_wrong_times_refused_at_their_place() {
         let failed =
             r#"{"name": "a", "error_occurred": true, "error_message": "no device", "real_time": 0.0}"#;
-        assert_eq!(only(failed).unwrap().left_out, ["a: no device"]);
+        assert_eq!(only(failed).unwrap().left_out, [LeftOut::new("a", "no device")]);
         let error = only(r#"{"name": "a", "real_time": -1.0, "time_unit": "ns"}"#).unwrap_err();
         assert!(error.starts_with("benchmarks[0].real_time: "), "{error}");
         let error = only(r#"{"name": "a", "real_time": 1.0, "time_unit": "fortnight"}"#).unwrap_err();
         assert!(error.contains("`fortnight` is not known"), "{error}");
+    }
+    #[test]
+    fn a_counter_that_is_no_number_costs_nothing_and_a_time_that_is_none_its_file() {
+        let entry = r#"{"name": "a", "real_time": 1.25, "time_unit": "ms", "L2_hit": NaN, "x": -Infinity}"#;
+        let import = only(entry).unwrap();
+        assert!((import.measured[0].imported.value - 1.25e-3).abs() < 1e-12);
+        let error = only(&entry.replace("1.25", "NaN")).unwrap_err();
+        assert_eq!(error, "benchmarks[0].real_time: nothing is there");
+    }
+
+    #[test]
+    fn every_file_in_one_text_is_read_and_a_device_of_rocm_is_one() {
+        let file = |name: &str| {
+            format!(
+                r#"{{"context": {{"hip_device_name": "AMD Instinct MI210"}}, "benchmarks": [
+                {{"name": "{name}", "real_time": 2.0, "time_unit": "us"}}]}}"#
+            )
+        };
+        let import = read(&format!("Running ./a\n{}\nRunning ./b\n{}\n", file("a"), file("b"))).unwrap();
+        let names: Vec<&str> = import.measured.iter().map(|one| one.imported.name.as_str()).collect();
+        assert_eq!(names, ["a", "b"]);
+        assert_eq!(import.measured[1].device.name, "AMD Instinct MI210");
     }
 }

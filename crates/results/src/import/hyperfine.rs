@@ -1,7 +1,7 @@
 //! Import of hyperfine results (`--export-json FILE`): times of whole processes.
 
 use super::json;
-use super::measured::{Import, Measured, told};
+use super::measured::{Import, Measured};
 use crate::imported::{ImportUnit, SpreadKind, Statistic};
 use serde::Deserialize;
 use serde_json::Value;
@@ -35,12 +35,19 @@ pub(super) fn fits(text: &str) -> bool {
 
 /// Reads the results in `text`.
 pub(super) fn read(text: &str) -> Result<Import, String> {
-    let file: File = json::first(text)?;
+    let mut import = Import::default();
+    for file in json::all::<File>(text)? {
+        import.append(of_file(&file)?);
+    }
+    Ok(import)
+}
+
+fn of_file(file: &File) -> Result<Import, String> {
     let mut import = Import::default();
     for (at, entry) in file.results.iter().enumerate() {
         // A command that failed looks fast.
         if entry.exit_codes.iter().flatten().any(|code| *code != Some(0)) {
-            import.left_out.push(format!("{}: ended with a failure", told(&entry.command)));
+            import.leave_out(&entry.command, "ended with a failure");
             continue;
         }
         let (name, unit) = (&entry.command, ImportUnit::Seconds);
@@ -61,13 +68,14 @@ pub(super) fn read(text: &str) -> Result<Import, String> {
             let text = value.as_str().map_or_else(|| value.to_string(), str::to_string);
             measured = measured.parameter(name, &text);
         }
-        import.measured.push(measured);
+        import.add(measured)?;
     }
     Ok(import)
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::measured::LeftOut;
     use super::*;
 
     #[test]
@@ -83,7 +91,7 @@ mod tests {
         assert_eq!(b.imported.spread.map(|s| (s.lo, s.hi)), Some((1.5, 2.5)));
         assert_eq!(b.case, None, "a process is no execution");
         assert_eq!((&*d.imported.name, &*d.imported.parameters["n"]), ("d --x", "8"));
-        assert_eq!(import.left_out, ["c: ended with a failure"]);
+        assert_eq!(import.left_out, [LeftOut::new("c", "ended with a failure")]);
         let error = read(&text.replace("[1.0, 2.0, 4.0]", "[1.0, -2.0]")).unwrap_err();
         assert!(error.starts_with("results[0].times[1]: -2 is not a plausible measurement"), "{error}");
     }

@@ -6,12 +6,19 @@ use crate::tag::Tag;
 use portamark_model::workload::Case;
 use portamark_stats::Summary;
 use std::collections::BTreeMap;
+use std::fmt;
 
 /// Maximum number of samples that a row stores; of more samples it keeps only the summary.
 const MOST_VALUES: usize = 10_000;
 
+/// Maximum number of results that one file gives, far more than any program prints.
+const MOST_RESULTS: usize = 100_000;
+
+/// Maximum number of parameters that a result stores; further ones are ignored.
+const MOST_PARAMETERS: usize = 100;
+
 /// Maximum length of a text, in characters.
-const LONGEST_TEXT: usize = 300;
+pub(super) const LONGEST_TEXT: usize = 300;
 
 /// Range of plausible measurements, in base units: 10⁻¹⁸ s is less than light needs for a nanometre, and 10²⁴
 /// per second is a million times the fastest machine.
@@ -22,10 +29,60 @@ const PLAUSIBLE: std::ops::RangeInclusive<f64> = 1e-18..=1e24;
 pub struct Import {
     /// Measured numbers, in the order of the output.
     pub measured: Vec<Measured>,
-    /// Cases without a number, each with the reason in words.
-    pub left_out: Vec<String>,
+    /// Cases without a number, each with the reason.
+    pub left_out: Vec<LeftOut>,
     /// Time at which the program ran, RFC 3339; `None` if the program does not report it.
     pub started: Option<String>,
+}
+
+/// Case without a number.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct LeftOut {
+    /// Name that the program gives the case.
+    pub name: String,
+    /// Why it has no number, in words.
+    pub reason: String,
+}
+
+impl LeftOut {
+    /// Creates the case `name`, left out for `reason`; both become plain, short and impersonal.
+    pub(super) fn new(name: &str, reason: &str) -> Self {
+        LeftOut { name: told(name), reason: told(reason) }
+    }
+}
+
+impl fmt::Display for LeftOut {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.name, self.reason)
+    }
+}
+
+impl Import {
+    /// Adds a result.
+    ///
+    /// # Errors
+    /// Fails if there are too many, so that a broken file cannot exhaust memory.
+    pub(super) fn add(&mut self, measured: Measured) -> Result<(), String> {
+        if self.measured.len() >= MOST_RESULTS {
+            return Err(format!(
+                "it holds more than {MOST_RESULTS} results, the most that are read of a file"
+            ));
+        }
+        self.measured.push(measured);
+        Ok(())
+    }
+
+    /// Leaves out the case `name` for `reason`.
+    pub(super) fn leave_out(&mut self, name: &str, reason: &str) {
+        self.left_out.push(LeftOut::new(name, reason));
+    }
+
+    /// Appends what `other` holds; the time of the first of them stays.
+    pub(super) fn append(&mut self, mut other: Import) {
+        self.measured.append(&mut other.measured);
+        self.left_out.append(&mut other.left_out);
+        self.started = self.started.take().or(other.started);
+    }
 }
 
 /// Device of a number, as the program reports it.
@@ -142,9 +199,11 @@ impl Measured {
         self
     }
 
-    /// Adds a parameter that the program reports.
+    /// Adds a parameter that the program reports, up to a hundred.
     pub fn parameter(mut self, name: &str, value: &str) -> Self {
-        self.imported.parameters.insert(told(name), told(value));
+        if self.imported.parameters.len() < MOST_PARAMETERS {
+            self.imported.parameters.insert(told(name), told(value));
+        }
         self
     }
 
@@ -181,7 +240,7 @@ fn spread(what: SpreadKind, lo: f64, hi: f64) -> Option<Spread> {
 }
 
 /// Returns `text` on one line, without control characters, and shortened to at most [`LONGEST_TEXT`].
-fn plain(text: &str) -> String {
+pub(super) fn plain(text: &str) -> String {
     let mut out = String::new();
     for word in text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty()) {
         if !out.is_empty() {

@@ -13,14 +13,17 @@ mod google_benchmark;
 mod hyperfine;
 mod json;
 mod llama_bench;
+mod llama_table;
 mod mamf_finder;
 mod measured;
 mod named_columns;
 mod nvbench;
+mod refused;
+mod rocm_bench;
 mod rows;
 mod source;
 mod table;
 
 pub use format::{Format, read};
-pub use measured::{Import, Measured, ToldDevice};
+pub use measured::{Import, LeftOut, Measured, ToldDevice};
 pub use rows::{ImportOptions, run_files};

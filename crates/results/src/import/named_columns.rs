@@ -40,8 +40,11 @@ pub(super) fn read(text: &str) -> Result<Import, String> {
             return Err(format!("line 1: there is no column `{column}`"));
         }
     }
-    let measured = table.rows().map(|row| of_row(&table, row));
-    Ok(Import { measured: measured.collect::<Result<_, _>>()?, ..Import::default() })
+    let mut import = Import::default();
+    for row in table.rows() {
+        import.add(of_row(&table, row)?)?;
+    }
+    Ok(import)
 }
 
 fn of_row(table: &Table, row: TableRow) -> Result<Measured, String> {

@@ -78,7 +78,14 @@ pub(super) fn fits(text: &str) -> bool {
 
 /// Reads the results in `text`.
 pub(super) fn read(text: &str) -> Result<Import, String> {
-    let file: File = json::first(text)?;
+    let mut import = Import::default();
+    for file in json::all::<File>(text)? {
+        import.append(of_file(file)?);
+    }
+    Ok(import)
+}
+
+fn of_file(file: File) -> Result<Import, String> {
     let devices = file.devices.unwrap_or_default();
     let names: BTreeMap<i64, &str> = devices.iter().map(|d| (d.id, d.name.as_str())).collect();
     let mut import = Import::default();
@@ -90,12 +97,12 @@ pub(super) fn read(text: &str) -> Result<Import, String> {
                 name += &format!(" {}={}", axis.name, axis.value);
             }
             if state.is_skipped {
-                import.left_out.push(format!("{}: skipped: {}", told(&name), told(&state.skip_reason)));
+                import.leave_out(&name, &format!("skipped: {}", state.skip_reason));
                 continue;
             }
             let place = format!("benchmark `{}`, state {at}", told(&benchmark.name));
             let Some(mut measured) = state.time(&name, &place)? else {
-                import.left_out.push(format!("{}: no GPU time", told(&name)));
+                import.leave_out(&name, "no GPU time");
                 continue;
             };
             let device = state.device.and_then(|id| names.get(&id)).copied().unwrap_or_default();
@@ -103,7 +110,7 @@ pub(super) fn read(text: &str) -> Result<Import, String> {
             for axis in axes {
                 measured = measured.parameter(&axis.name, &axis.value);
             }
-            import.measured.push(measured);
+            import.add(measured)?;
         }
     }
     Ok(import)
@@ -190,7 +197,7 @@ mod tests {
         let batch = only(&file(&cold[5..]));
         assert_eq!((batch.imported.value, &batch.tags[..]), (0.0005, &[Tag::Warm][..]));
         let nothing = read(&file(&[("nv/cold/time/cpu/mean", "1")])).unwrap();
-        assert_eq!((nothing.measured.len(), &*nothing.left_out[0]), (0, "b: no GPU time"));
+        assert_eq!((nothing.measured.len(), &*nothing.left_out[0].to_string()), (0, "b: no GPU time"));
         let error = read(&file(&[("nv/cold/time/gpu/mean", "inf")])).unwrap_err();
         assert!(error.starts_with("benchmark `b`, state 0, nv/cold/time/gpu/mean: "), "{error}");
     }

@@ -1,6 +1,6 @@
 //! Conversion of the numbers of other programs to result files.
 
-use super::measured::{Import, Measured, ToldDevice};
+use super::measured::{Import, LONGEST_TEXT, Measured, ToldDevice, plain};
 use crate::TimerReport;
 use crate::provenance::{now, run_id};
 use crate::schema::{End, Header, Row, RunOutcome, SCHEMA_VERSION, Status};
@@ -27,7 +27,7 @@ pub fn run_files(import: Import, options: &ImportOptions) -> Vec<(Header, Vec<Ro
     let mut groups: BTreeMap<(String, Option<String>, ToldDevice), Vec<Measured>> = BTreeMap::new();
     for mut measured in import.measured {
         if let Some(name) = &options.device {
-            measured.device.name = name.clone();
+            measured.device.name = plain(name);
         }
         let imported = &measured.imported;
         let group = (imported.method.clone(), imported.version.clone(), measured.device.clone());
@@ -139,8 +139,10 @@ fn tell_apart(measured: &mut [Measured]) {
                 continue;
             }
             for (at, value) in places.iter().zip(values) {
-                if let Some(value) = value {
-                    measured[*at].imported.name += &format!(" {name}={value}");
+                let told = &mut measured[*at].imported.name;
+                // What is still alike then is told apart by the number of the repeat.
+                if let Some(value) = value.filter(|_| told.chars().count() < LONGEST_TEXT) {
+                    *told += &format!(" {name}={value}");
                 }
             }
         }
@@ -196,6 +198,20 @@ mod tests {
         let expected =
             [("csv: a threads=1", 1), ("csv: a threads=2", 1), ("csv: b", 1), (gemm, 1), (gemm, 2)];
         assert_eq!(rows, expected);
+    }
+
+    #[test]
+    fn names_stay_short_however_many_columns_differ_and_a_device_is_plain() {
+        let columns: Vec<String> = (0..500).map(|at| format!("c{at}")).collect();
+        let cells = |text: &str| vec![text.repeat(200); 500].join(",");
+        let head = format!("case,value,unit,{}", columns.join(","));
+        let text = format!("{head}\na,1,s,{}\na,1,s,{}\n", cells("x"), cells("y"));
+        let options = ImportOptions { device: Some("H20\u{1b}[31m\n".repeat(400)), ..Default::default() };
+        let files = imported(&text, &options);
+        let (header, rows, _) = &files[0];
+        assert!(rows.iter().all(|row| row.case.chars().count() < 1000), "{rows:?}");
+        assert_eq!(rows[0].imported.as_ref().unwrap().parameters.len(), 100);
+        assert!(header.device.name.starts_with("H20 [31m H20") && header.device.name.chars().count() == 300);
     }
 
     #[test]

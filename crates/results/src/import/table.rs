@@ -3,6 +3,10 @@
 use super::measured::told;
 use csv::{ReaderBuilder, StringRecord, Trim};
 
+/// Maximum number of lines of a table, far more than any program prints: a record takes much more memory than
+/// its text.
+const MOST_LINES: usize = 100_000;
+
 /// Parsed table, including its column names.
 #[derive(Debug)]
 pub(super) struct Table {
@@ -42,6 +46,9 @@ impl Table {
         for record in reader.records() {
             let record = record.map_err(words)?;
             let line = record.position().map_or(0, csv::Position::line) + before;
+            if rows.len() >= MOST_LINES {
+                return Err(format!("line {line}: more than {MOST_LINES} lines, the most that are read"));
+            }
             if record.iter().any(|cell| !cell.is_empty()) {
                 rows.push((line, record));
             }
