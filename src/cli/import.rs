@@ -4,9 +4,10 @@ use super::output::{note, print};
 use super::run::labels;
 use crate::error::Result;
 use clap::builder::PossibleValuesParser;
+use portamark_analysis::{Excess, published_excess};
 use portamark_model::workload::Case;
 use portamark_results::import::{Format, ImportOptions, LeftOut, read, run_files};
-use portamark_results::{Row, RunWriter};
+use portamark_results::{Header, Row, RunWriter};
 use std::collections::HashMap;
 use std::path::PathBuf;
 
@@ -54,6 +55,9 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         let nameless = import.measured.iter().any(|one| one.device.name.is_empty());
         for (header, rows, end) in run_files(import, &options) {
             let cases = rows.iter().filter(|row| is_case(row)).count();
+            for line in impossible(&header, &rows) {
+                note(&format!("warning: {}: {line}", file.display()));
+            }
             let (total, device) = (rows.len(), header.device.name.clone());
             let mut writer = RunWriter::create(&arguments.output, header)?;
             for row in &rows {
@@ -103,6 +107,25 @@ fn summary(left_out: &[LeftOut]) -> Vec<String> {
     if let Some(rest) = reasons.get(MOST_NOTES..).filter(|rest| !rest.is_empty()) {
         let cases: usize = rest.iter().map(|(_, count, _)| count).sum();
         lines.push(format!("{cases} more cases, for {} other reasons", rest.len()));
+    }
+    lines
+}
+
+/// Returns one line for each row that no device of that name can reach, up to [`MOST_NOTES`] and the number of others.
+fn impossible(header: &Header, rows: &[Row]) -> Vec<String> {
+    let line = |row: &Row| {
+        let excess = published_excess(header, row).filter(Excess::is_impossible)?;
+        Some(format!(
+            "implausible: {} at {}; it is imported, but counts in no ratio and no score",
+            row.case,
+            excess.words()
+        ))
+    };
+    let mut lines: Vec<String> = rows.iter().filter_map(line).collect();
+    let more = lines.len().saturating_sub(MOST_NOTES);
+    lines.truncate(MOST_NOTES);
+    if more > 0 {
+        lines.push(format!("implausible: {more} more rows"));
     }
     lines
 }

@@ -127,8 +127,9 @@ impl<'c, 'a> Efficiencies<'c, 'a> {
                     offer(index, &entry.row.case, Known { seconds, from: Some((index, entry)) });
                 }
             }
-            // Imported times count as known too, although another method measured them.
-            for import in comparison.imported.iter().filter(|import| import.case.is_some()) {
+            // Imported times count as known too, although another method measured them, unless no device can
+            // be that fast.
+            for import in comparison.imported.iter().filter(|i| i.case.is_some() && !i.is_impossible()) {
                 let usable = |seconds: &f64| seconds.is_finite() && *seconds > 0.0;
                 let Some(seconds) = import.row.imported_seconds().filter(usable) else { continue };
                 for device in &import.devices {
@@ -344,6 +345,16 @@ mod tests {
         imported.device.name = "NVIDIA H20".into();
         let runs = [own(), fixture::file(imported, vec![fixture::imported_row(KEY, 1.0)])];
         assert_eq!(cells(&runs, Efficiency::Application, KEY), [Cell::Efficiency { value: 1.0 }]);
+    }
+
+    #[test]
+    fn an_imported_time_that_no_device_can_reach_is_not_the_best_known() {
+        // 2·4096³ FLOP at 1426.5 TFLOP/s in fp32, where the H100 has 67.
+        let key = "gemm f32 m4096 n4096 k4096 nn";
+        let own = fixture::file(fixture::h100_header(), vec![fixture::ok_row(key, 4.0)]);
+        let told = fixture::imported_row(key, 137_438_953_472.0 / 1426.5e12);
+        let runs = [own, fixture::file(fixture::imported_header(), vec![told])];
+        assert_eq!(cells(&runs, Efficiency::Application, key), [Cell::Efficiency { value: 1.0 }]);
     }
 
     #[test]

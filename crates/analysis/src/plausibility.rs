@@ -3,7 +3,7 @@
 use super::ceiling::Ceilings;
 use super::published::{Published, accelerator, published_bandwidth, published_peak};
 use super::rate::{Rate, RateUnit};
-use super::roofline::{Placement, Resource};
+use super::roofline::{Placement, Resource, place_seconds};
 use portamark_model::units;
 use portamark_model::workload::Case;
 use portamark_results::{Cache, Header, Row, TimerChoice, Timing};
@@ -13,6 +13,12 @@ use portamark_stats::median_of_unsorted;
 const MARGIN: f64 = 1.02;
 /// Factor by which a chip's clock can exceed the clock of its published peak.
 const BOOST: f64 = 1.3;
+/// Factor by which memory can be faster than the `stream` rows of its device show: kernels that reach less than half
+/// of the bandwidth of a GPU are not known.
+const STREAM_SHORTFALL: f64 = 2.0;
+/// Factor by which arithmetic can be faster than the `peak` rows of a device show. A library may use matrix units
+/// that no portable kernel reaches; these are up to some thirty times as fast as vector units.
+const PEAK_SHORTFALL: f64 = 100.0;
 /// If the time per additional execution is below this fraction of the median, the work was not done.
 const GROWS_WITH_K: f64 = 0.5;
 /// Fraction of the host time: a device time below it, in batches much longer than an empty one, cannot be
@@ -45,6 +51,8 @@ pub enum Cause {
     Boost,
     /// The probe kernel that measured the roof does not reach the true one.
     Probe,
+    /// Another program's number that no clock and no better kernel explains.
+    OtherWork,
 }
 
 impl Cause {
@@ -59,6 +67,9 @@ impl Cause {
             Cause::ByteModel => "the counted bytes include traffic that a cache or data reuse avoids",
             Cause::Boost => "the clock was above the one that the published figure assumes",
             Cause::Probe => "the peak or stream kernel does not reach the true roof",
+            Cause::OtherWork => {
+                "no clock is that high, so other work was counted or timed, or the data came from a cache"
+            }
         }
     }
 }
@@ -75,10 +86,19 @@ pub struct Excess {
 }
 
 impl Excess {
+    /// Whether the rate is impossible, rather than only higher than expected. Only numbers of other programs, which
+    /// portamark can neither verify nor time again, are called that.
+    pub fn is_impossible(&self) -> bool {
+        self.cause == Cause::OtherWork
+    }
+
     /// Returns a remark for reports, e.g.
     /// `133 % of the published 44.0 TFLOP/s (fp32): the clock was above …`.
     pub fn words(&self) -> String {
         match &self.roof {
+            Roof::Measured if self.is_impossible() => {
+                format!("{} of the measured roof: {}", units::percent(self.fraction), self.cause.words())
+            }
             Roof::Measured => format!("above the measured roof: {}", self.cause.words()),
             Roof::Published(published) => format!(
                 "{} of the published {}: {}",
@@ -151,6 +171,41 @@ pub fn excess(
         }
     };
     Some(Excess { roof, fraction, cause })
+}
+
+/// Checks whether the rate that another program reports for a row of `case` exceeds a roof: the published figure of
+/// its device, or, where none is published, far exceeds what `measured`, the devices of portamark on the same
+/// chip, reach. `None` if it is plausible.
+///
+/// A rate up to 30 % above a published figure can be due to a higher clock; see [`Excess::is_impossible`] for others.
+pub(super) fn excess_of_import(
+    header: &Header,
+    case: &Case,
+    row: &Row,
+    rate: Rate,
+    measured: &[(&Header, &Ceilings)],
+) -> Option<Excess> {
+    // A processor may have the name of a catalogued chip that it is a part of.
+    let published = (header.device.api != "cpu").then(|| published_of(header, case, rate.unit)).flatten();
+    if let Some(published) = published {
+        let fraction = rate.value / published.per_second;
+        let cause = if fraction <= BOOST { Cause::Boost } else { Cause::OtherWork };
+        let is_above = fraction > MARGIN;
+        return is_above.then_some(Excess { roof: Roof::Published(published), fraction, cause });
+    }
+    let seconds = row.imported_seconds()?;
+    let mut least: Option<(f64, f64)> = None;
+    for (device, ceilings) in measured {
+        let Some(placement) = place_seconds(ceilings, case, row, seconds) else { continue };
+        // A driver in software computes on a processor that libraries use far better.
+        let memory = placement.binds == Resource::Memory && !device.device.is_software();
+        let most = if memory { STREAM_SHORTFALL } else { PEAK_SHORTFALL };
+        if least.is_none_or(|(fraction, _)| placement.fraction < fraction) {
+            least = Some((placement.fraction, most));
+        }
+    }
+    let (fraction, most) = least?;
+    (fraction > most).then_some(Excess { roof: Roof::Measured, fraction, cause: Cause::OtherWork })
 }
 
 /// Whether the host clock contradicts the device clock: the device time is longer, or it is much shorter in

@@ -10,6 +10,8 @@
 use super::comparison::{CaseLine, Comparison};
 use super::convergence::{Convergence, Coverage, KernelLines, convergence, coverage, used_by};
 use super::efficiency::{Cell, Efficiencies, Efficiency};
+use super::imported::ImportedRow;
+use super::plausibility::Excess;
 use portamark_model::kernel_text::KernelTexts;
 use portamark_stats::{Bootstrap, Portability, harmonic_deviation, harmonic_mean};
 use serde::Serialize;
@@ -46,6 +48,21 @@ pub struct Study {
     pub cases: Vec<CaseScore>,
     /// Number of cases skipped because this kind of efficiency is not defined for them.
     pub left_out: usize,
+    /// Imported times that are not counted as best known, because no device of H can be that fast; only for
+    /// application efficiency.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub not_counted: Vec<NotCounted>,
+}
+
+/// Imported time that is not counted as best known.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct NotCounted {
+    /// Case key.
+    pub case: String,
+    /// Program and library that the time is from.
+    pub source: String,
+    /// Roof that it exceeds, by how much, and the likely cause.
+    pub reason: String,
 }
 
 /// Portability metrics over H, which must be shown together.
@@ -215,8 +232,22 @@ impl Study {
             families,
             cases,
             left_out,
+            not_counted: not_counted(comparison, options),
         }
     }
+}
+
+/// Returns the imported times that are impossible on a device of H.
+fn not_counted(comparison: &Comparison, options: &StudyOptions) -> Vec<NotCounted> {
+    if options.efficiency != Efficiency::Application {
+        return Vec::new();
+    }
+    let on_h = |import: &&ImportedRow| import.devices.iter().any(|device| options.devices.contains(device));
+    let told = |import: &ImportedRow| {
+        let reason = import.excess.filter(Excess::is_impossible)?.words();
+        Some(NotCounted { case: import.row.case.clone(), source: import.source(), reason })
+    };
+    comparison.imported.iter().filter(on_h).filter_map(told).collect()
 }
 
 fn family_score(

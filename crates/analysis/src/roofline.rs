@@ -47,7 +47,11 @@ pub struct Placement {
 /// precision for the others. The other ceiling takes part if it was measured. Bandwidth is that of memory;
 /// for cache-warm rows it is that at their working-set size, see [`Ceilings::bandwidth_for`].
 pub fn place(ceilings: &Ceilings, case: &Case, row: &Row) -> Option<Placement> {
-    let seconds = proven_seconds(row)?;
+    place_seconds(ceilings, case, row, proven_seconds(row)?)
+}
+
+/// Places a time of `seconds` for the work of `row`, as [`place`] does with the row's own time.
+pub(super) fn place_seconds(ceilings: &Ceilings, case: &Case, row: &Row, seconds: f64) -> Option<Placement> {
     let compute = ceilings.compute_roof(case.precision()).map(|c| row.flop as f64 / c.rate);
     let memory = ceilings.bandwidth_for(row).map(|rate| row.bytes as f64 / rate);
     let judged = if case.is_bandwidth() { memory } else { compute };

@@ -82,13 +82,13 @@ pub fn has_references(comparison: &Comparison) -> bool {
 /// order of devices and then of cases. If a program has results of a case from several libraries, each gives
 /// one comparison.
 ///
-/// Imported results count for a case only if the import found an exact match; their conditions (caches,
-/// clocks, choice of samples) are those of the other program.
+/// Imported results count for a case only if the import found an exact match and the rate is possible on the device;
+/// their conditions (caches, clocks, choice of samples) are those of the other program.
 pub fn against_vendor<'a>(comparison: &Comparison<'a>) -> Vec<AgainstVendor<'a>> {
     let mut found = Vec::new();
     for (index, device) in comparison.devices.iter().enumerate() {
         let imports: Vec<&ImportedRow> =
-            comparison.imported.iter().filter(|import| import.devices.contains(&index)).collect();
+            comparison.imported.iter().filter(|i| i.devices.contains(&index) && !i.is_impossible()).collect();
         let libraries: Vec<&Device> =
             comparison.devices.iter().filter(|other| share_a_chip(device, other)).collect();
         let entries: HashMap<&str, &Entry> =
@@ -246,6 +246,63 @@ mod tests {
         assert!(against_vendor(&Comparison::new(&runs)).is_empty());
         runs[1].header.run = runs[0].header.run.clone();
         assert_eq!(against_vendor(&Comparison::new(&runs)).len(), 1);
+    }
+
+    #[test]
+    fn a_number_that_no_such_device_can_reach_is_in_no_ratio() {
+        // 2·512³ FLOP; the H100 has 67 TFLOP/s in fp32. 400 TFLOP/s is 597 % of it.
+        let runs = runs(&[268_435_456.0 / 400e12]);
+        let comparison = Comparison::new(&runs);
+        let excess = comparison.imported[0].excess.unwrap();
+        let words = excess.words();
+        assert!(excess.is_impossible(), "{words}");
+        assert!(words.starts_with("597 % of the published 67.0 TFLOP/s"), "{words}");
+        assert!(against_vendor(&comparison).is_empty());
+        // 80 TFLOP/s is 120 %: a clock can be that high, so it is marked and counts.
+        let boosted = super::tests::runs(&[268_435_456.0 / 80e12]);
+        let comparison = Comparison::new(&boosted);
+        let excess = comparison.imported[0].excess.unwrap();
+        assert!(!excess.is_impossible() && against_vendor(&comparison).len() == 1, "{excess:?}");
+        // Of several results of a file the middle one of those that are possible counts.
+        let mixed = super::tests::runs(&[5e-4, 1e-7, 1e-7]);
+        let found = against_vendor(&Comparison::new(&mixed));
+        assert!((found[0].ratio - 0.25).abs() < 1e-12, "{}", found[0].ratio);
+    }
+
+    #[test]
+    fn where_nothing_is_published_only_what_far_exceeds_the_measured_roof_is_impossible() {
+        // `copy n1024` moves 8192 bytes, by portamark in 1 s.
+        let device = |name: &str| {
+            let mut header = fixture::h100_header();
+            header.device.name = name.into();
+            (header.device.vendor_id, header.device.device_id) = (0, 0);
+            header
+        };
+        let copy = "stream f32 copy n1024";
+        let told = |seconds: f64| {
+            let mut header = fixture::imported_header();
+            header.device.name = "Accelerator of my own".into();
+            let own = fixture::file(device("Accelerator of my own"), vec![fixture::ok_row(copy, 1.0)]);
+            let runs = vec![own, fixture::file(header, vec![fixture::imported_row(copy, seconds)])];
+            let comparison = Comparison::new(&runs);
+            assert_eq!(comparison.imported[0].devices, [0]);
+            comparison.imported[0].excess.map(|excess| excess.words())
+        };
+        assert_eq!(told(1.0 / 1.9), None);
+        let words = told(1.0 / 3.0).unwrap();
+        assert!(words.starts_with("300 % of the measured roof: no clock"), "{words}");
+    }
+
+    #[test]
+    fn a_processor_of_the_same_name_as_a_gpu_is_not_that_gpu() {
+        let mut runs = runs(&[1e-3]);
+        runs[0].header.device.name = "Apple M2 Ultra".into();
+        runs[1].header.device.name = "Apple M2 Ultra".into();
+        assert_eq!(Comparison::new(&runs).imported[0].devices, [0]);
+        runs[1].header.device.api = "cpu".into();
+        assert_eq!(Comparison::new(&runs).imported[0].devices, [0; 0]);
+        runs[0].header.device.device_type = portamark_model::device::DeviceType::Software;
+        assert_eq!(Comparison::new(&runs).imported[0].devices, [0]);
     }
 
     #[test]

@@ -219,7 +219,8 @@ fn against_vendor(out: &mut String, model: &ReportModel) {
         ),
         (
             "Other imported numbers",
-            "Numbers that match no case of portamark, or a case not measured on that device.",
+            "Numbers that match no case of portamark, or a case not measured on that device, or that no such device can \
+             reach.",
             vendor::OTHERS.to_vec(),
             vendor::others(model),
         ),

@@ -144,6 +144,14 @@ fn reasons(study: &Study) -> Vec<String> {
             if one { ("efficiency is", "counts") } else { ("efficiencies are", "count") };
         out.push(format!("{above} {efficiencies} above 100 % and {count} as 100 % in every score"));
     }
+    for import in &study.not_counted {
+        out.push(format!(
+            "an imported time is not counted as best known: {} by {}, {}",
+            clean(&import.case),
+            import.source,
+            import.reason
+        ));
+    }
     if study.left_out > 0 {
         let cases = if study.left_out == 1 { "case is" } else { "cases are" };
         out.push(format!("{} {cases} not scored: peak and latency rows have no efficiency", study.left_out));

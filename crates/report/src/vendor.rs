@@ -12,7 +12,7 @@ pub const RATIOS: [&str; 7] =
     ["case", "device", "portamark", "vendor", "vendor spread", "source", "portable / vendor"];
 
 /// Column headings of [`others`].
-pub const OTHERS: [&str; 5] = ["case", "device", "value", "spread", "source"];
+pub const OTHERS: [&str; 6] = ["case", "device", "value", "spread", "source", "remark"];
 
 /// A row of either table: the case and the cells after it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -37,7 +37,10 @@ pub fn ratios(model: &ReportModel) -> Vec<VendorRow> {
                 Reference::Measured { .. } => own_spread(against),
             },
             match &against.reference {
-                Reference::Imported(import) => source(import),
+                Reference::Imported(import) => match remark(import) {
+                    remark if remark.is_empty() => source(import),
+                    remark => format!("{}; {remark}", source(import)),
+                },
                 measured => measured.source(),
             },
             ratio(against),
@@ -61,9 +64,21 @@ pub fn others(model: &ReportModel) -> Vec<VendorRow> {
             import.rate().as_ref().map_or_else(|| told(import), wording::rate),
             spread(import),
             source(import),
+            remark(import),
         ],
     };
     model.comparison.imported.iter().filter(|import| !is_shown(import)).map(line).collect()
+}
+
+/// Returns why the number is higher than expected, and what follows if it is impossible; empty for any other.
+fn remark(import: &ImportedRow) -> String {
+    match &import.excess {
+        Some(excess) if excess.is_impossible() => {
+            format!("implausible, left out of ratios, scores and charts: {}", excess.words())
+        }
+        Some(excess) => excess.words(),
+        None => String::new(),
+    }
 }
 
 /// Formats the ratio with its confidence interval if there is one, e.g. `0.412 (0.410 to 0.415)`.
@@ -139,11 +154,30 @@ mod tests {
         assert_eq!(ratios.len() + others.len(), model.comparison.imported.len());
         let [other] = &others[..] else { panic!("{others:?}") };
         assert_eq!(other.case, "reduce n=1");
-        let cells =
-            ["NVIDIA H100 80GB HBM3", "125 µs", "−10.0 % to +10.0 % (quartiles)", "cuBLAS (nvbench 0.1.0)"];
+        let cells = [
+            "NVIDIA H100 80GB HBM3",
+            "125 µs",
+            "−10.0 % to +10.0 % (quartiles)",
+            "cuBLAS (nvbench 0.1.0)",
+            "",
+        ];
         assert_eq!(other.cells, cells);
         let row = ratios.iter().find(|row| row.case == "gemm f32 m4096 n4096 k4096 nn").unwrap();
         assert!(row.cells[5].starts_with("0.600 (0.599 to 0.60"), "{row:?}");
         assert_eq!((row.cells.len() + 1, other.cells.len() + 1), (RATIOS.len(), OTHERS.len()));
+    }
+    #[test]
+    fn a_number_that_no_device_can_reach_is_listed_with_the_reason_and_has_no_ratio() {
+        let mut runs = fixture::card_and_vendor();
+        let key = "gemm f32 m4096 n4096 k4096 nn";
+        let row = runs[1].rows.iter_mut().find(|row| row.case == key).unwrap();
+        // 2·4096³ FLOP at 134 TFLOP/s, twice what is published.
+        row.imported.as_mut().unwrap().value = 137_438_953_472.0 / 134e12;
+        let model = ReportModel::new(&runs, None, &NoTexts);
+        assert!(ratios(&model).iter().all(|row| row.case != key));
+        let others = others(&model);
+        let row = others.iter().find(|row| row.case == key).unwrap();
+        let words = "implausible, left out of ratios, scores and charts: 200 % of the published 67.0 TFLOP/s (fp32): ";
+        assert!(row.cells[4].starts_with(words), "{row:?}");
     }
 }

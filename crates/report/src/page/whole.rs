@@ -51,7 +51,7 @@ struct VendorView {
     chart: ChartView,
     heads: [&'static str; 7],
     ratios: Vec<VendorRow>,
-    other_heads: [&'static str; 5],
+    other_heads: [&'static str; 6],
     others: Vec<VendorRow>,
 }
 

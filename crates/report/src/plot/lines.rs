@@ -67,7 +67,8 @@ pub fn imported_series(
     place: impl Fn(&Case) -> Option<(u64, Precision, &'static str)>,
 ) -> Vec<Series> {
     let mut lines: BTreeMap<(String, String), Series> = BTreeMap::new();
-    for import in &comparison.imported {
+    // A number that is impossible would only stretch the axis.
+    for import in comparison.imported.iter().filter(|import| !import.is_impossible()) {
         let Some((size, precision, more)) = import.case.as_ref().and_then(&place) else { continue };
         let Some(rate) = import.rate() else { continue };
         let (device, ink) = match import.devices.first() {

@@ -169,6 +169,7 @@ mod tests {
             bootstrap: None,
             families,
             cases: Vec::new(),
+            not_counted: Vec::new(),
             left_out: 0,
         }
     }
