@@ -20,7 +20,7 @@ pub struct Arguments {
     #[arg(required_unless_present = "table", value_name = "RESULTS")]
     results: Vec<PathBuf>,
     /// Score a table of other programs instead: a CSV file with the columns application, platform, fom or
-    /// efficiency, and optionally problem.
+    /// efficiency (as a share of 1, or `efficiency (%)`), and optionally problem.
     #[arg(long, value_name = "CSV", conflicts_with_all = ["results", "efficiency", "seed", "resamples"])]
     table: Option<PathBuf>,
     /// State whether smaller or larger figures of merit are better.

@@ -78,7 +78,7 @@ pub use levels::{Level, levels};
 pub use matchup::DevicePair;
 pub use plausibility::{Cause, Excess, Roof, figure, published_of};
 pub use portability::{CaseScore, FamilyScore, NotCounted, Score, Study, StudyOptions, Zero};
-pub use portability_table::{TableScore, score_table};
+pub use portability_table::{Figures, TableScore, score_table};
 pub use prediction::{EfficiencyRange, EfficiencySource, GivenEfficiencies, KERNEL_CLASSES, predict};
 pub use projection::{Basis, PartTime, Projection, project};
 pub use published::{Published, accelerator, published_bandwidth, published_peak};

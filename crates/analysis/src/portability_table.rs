@@ -5,12 +5,50 @@
 //! either `fom`, a figure of merit, or `efficiency`. For a given problem, an application does not support a
 //! platform if it has no line for it, or if the figure there is empty, 0, `NA`, `NaN`, `inf` or a dash:
 //! failed runs are written in each of these ways.
+//!
+//! Efficiencies are shares of 1, or percent if the name of the column or the figure itself says so: `efficiency (%)`,
+//! `80.2%`. One above 200 % is refused, since it is a percentage that does not say that it is one.
 
 use super::efficiency::Cell;
+use super::label::{clean, shorten};
 use super::portability::Score;
 use portamark_stats::{Better, application_efficiency};
 use serde::Serialize;
 use std::collections::HashSet;
+
+/// Efficiency above which a figure cannot be a share of what is achievable. Shares a little above 1 occur where the
+/// reference is too low.
+const HIGHEST: f64 = 2.0;
+
+/// How the figures of a table were read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Figures {
+    /// Figures of merit such as times: the lowest on a platform is the best.
+    LowerIsBetter,
+    /// Figures of merit such as rates: the highest on a platform is the best.
+    HigherIsBetter,
+    /// Efficiencies as shares of 1.
+    Shares,
+    /// Efficiencies in percent.
+    Percent,
+}
+
+impl Figures {
+    /// Returns how the figures were read, in words.
+    pub fn words(self) -> &'static str {
+        match self {
+            Figures::LowerIsBetter => {
+                "figures of merit: lower is better; efficiency is the lowest on the platform over the own"
+            }
+            Figures::HigherIsBetter => {
+                "figures of merit: higher is better; efficiency is the own over the highest on the platform"
+            }
+            Figures::Shares => "efficiencies: shares of 1, as the table has them",
+            Figures::Percent => "efficiencies: percent, as the table has them",
+        }
+    }
+}
 
 /// Score of one application on one problem.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -19,6 +57,8 @@ pub struct TableScore {
     pub problem: String,
     /// Name of the application.
     pub application: String,
+    /// How the figures were read; the same for all scores of a table.
+    pub figures: Figures,
     /// Set H: the platforms of the problem, in table order.
     pub platforms: Vec<String>,
     /// One outcome per platform.
@@ -45,11 +85,12 @@ const MISSING: [&str; 9] = ["", "-", "–", "na", "n/a", "nan", "none", "null", 
 /// A figure of merit is compared with the best of all applications on the same problem and platform.
 ///
 /// # Errors
-/// Returns a message, with the line number where there is one, if a column is missing, a figure is no number
-/// or negative, an application appears twice on one platform and problem, or the table lacks a platform of
+/// Returns a message, with the line number where there is one, if a column is missing, a figure is no number,
+/// negative, or an efficiency above 200 %, an application appears twice on one platform and problem, or the table lacks a platform of
 /// `platforms`.
 pub fn score_table(text: &str, better: Better, platforms: &[String]) -> Result<Vec<TableScore>, String> {
-    let (mut lines, is_efficiency) = read(text)?;
+    let (mut lines, figures) = read(text, better)?;
+    let is_efficiency = matches!(figures, Figures::Shares | Figures::Percent);
     for platform in platforms {
         if !lines.iter().any(|line| line.platform == *platform) {
             return Err(format!("the table has no platform `{platform}`"));
@@ -90,7 +131,7 @@ pub fn score_table(text: &str, better: Better, platforms: &[String]) -> Result<V
             let cells: Vec<Cell> = on.iter().map(cell).collect();
             let score = Score::of(&cells, None);
             let problem = problem.clone();
-            scores.push(TableScore { problem, application, platforms: on.clone(), cells, score });
+            scores.push(TableScore { problem, application, figures, platforms: on.clone(), cells, score });
         }
     }
     Ok(scores)
@@ -101,8 +142,29 @@ fn distinct<'s>(names: impl Iterator<Item = &'s String>) -> Vec<String> {
     names.filter(|name| seen.insert(name.as_str())).cloned().collect()
 }
 
-/// Parses the lines, and tells whether their figures are efficiencies.
-fn read(text: &str) -> Result<(Vec<TableRecord>, bool), String> {
+/// Whether the name of a column says that it is in percent, and the name without that.
+fn percent(name: &str) -> (bool, String) {
+    let mut rest = name.to_string();
+    for mark in ["%", "percent", "pct"] {
+        rest = rest.replace(mark, " ");
+    }
+    let says_so = rest != name;
+    let words = rest.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty() && *word != "in");
+    (says_so, if says_so { words.collect::<Vec<_>>().join(" ") } else { name.into() })
+}
+
+/// Parses the efficiency in `text`; returns it as a share of 1, and whether it was in percent.
+fn efficiency(text: &str, in_percent: bool) -> Option<(f64, bool)> {
+    let (number, in_percent) = match text.strip_suffix('%') {
+        Some(number) => (number.trim_end(), true),
+        None => (text, in_percent),
+    };
+    let value: f64 = number.parse().ok()?;
+    Some((if in_percent { value / 100.0 } else { value }, in_percent))
+}
+
+/// Parses the lines, and tells how their figures are to be read. `better` is that of figures of merit.
+fn read(text: &str, better: Better) -> Result<(Vec<TableRecord>, Figures), String> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(text.as_bytes());
     let words = |error: csv::Error| error.to_string();
@@ -115,10 +177,18 @@ fn read(text: &str) -> Result<(Vec<TableRecord>, bool), String> {
     let application = needed(&["application", "app"])?;
     let platform = needed(&["platform"])?;
     let problem = column(&["problem"]);
-    let efficiency = column(&["efficiency", "eff", "app eff", "arch eff"]);
-    let figure = match efficiency {
+    let is_efficiency = |name: &str| ["efficiency", "eff", "app eff", "arch eff"].contains(&name);
+    let column_of = names.iter().position(|name| is_efficiency(&percent(name).1));
+    let in_percent = column_of.is_some_and(|place| percent(&names[place]).0);
+    let figure = match column_of {
         Some(place) => place,
         None => needed(&["fom"]).map_err(|_| "the table has neither a column `efficiency` nor `fom`")?,
+    };
+    let mut figures = match (column_of, better) {
+        (Some(_), _) if in_percent => Figures::Percent,
+        (Some(_), _) => Figures::Shares,
+        (None, Better::Lower) => Figures::LowerIsBetter,
+        (None, Better::Higher) => Figures::HigherIsBetter,
     };
     let mut lines: Vec<TableRecord> = Vec::new();
     let mut seen = HashSet::new();
@@ -128,13 +198,32 @@ fn read(text: &str) -> Result<(Vec<TableRecord>, bool), String> {
         let number = record.position().map_or(number as u64 + 2, csv::Position::line);
         let text = at(figure);
         let missing = MISSING.contains(&text.to_lowercase().as_str());
+        let shown = shorten(&clean(&text), 40);
+        let no_number = || format!("line {number}: `{shown}` is no number");
         let value = if missing {
             0.0
+        } else if column_of.is_some() {
+            let (value, was_percent) = efficiency(&text, in_percent).ok_or_else(no_number)?;
+            if was_percent {
+                figures = Figures::Percent;
+            }
+            if value.is_finite() && value > HIGHEST {
+                let column = &names[figure];
+                return Err(if was_percent {
+                    format!("line {number}: an efficiency of `{shown}` is above 200 %")
+                } else {
+                    format!(
+                        "line {number}: an efficiency of `{shown}` is above 2, which no share of 1 is; if it is in percent, \
+                         name the column `{column} (%)` or write `{shown}%`"
+                    )
+                });
+            }
+            value
         } else {
-            text.parse().map_err(|_| format!("line {number}: `{text}` is no number"))?
+            text.parse().map_err(|_| no_number())?
         };
         if value < 0.0 {
-            return Err(format!("line {number}: `{text}` is negative"));
+            return Err(format!("line {number}: `{shown}` is negative"));
         }
         let line = TableRecord {
             problem: problem.map(at).unwrap_or_default(),
@@ -144,12 +233,13 @@ fn read(text: &str) -> Result<(Vec<TableRecord>, bool), String> {
         };
         // A run counted twice would give its platform twice the weight.
         if !seen.insert((line.problem.clone(), line.application.clone(), line.platform.clone())) {
-            let (application, platform) = (line.application, line.platform);
+            let short = |name: &str| shorten(&clean(name), 80);
+            let (application, platform) = (short(&line.application), short(&line.platform));
             return Err(format!("line {number}: `{application}` has a second line on `{platform}`"));
         }
         lines.push(line);
     }
-    if lines.is_empty() { Err("the table has no line".into()) } else { Ok((lines, efficiency.is_some())) }
+    if lines.is_empty() { Err("the table has no line".into()) } else { Ok((lines, figures)) }
 }
 
 #[cfg(test)]
@@ -259,6 +349,41 @@ mod tests {
         let found = scores("application,platform,efficiency\na,x,1.25\na,y,0.5\n", Better::Lower);
         assert!(close(found[0].score.pp, 2.0 / 3.0) && found[0].score.above_one == 1);
         assert_eq!(found[0].cells[0].value(), Some(1.25));
+    }
+
+    #[test]
+    fn percentages_that_say_so_are_shares_and_others_are_refused() {
+        // 2 / (1/0.8 + 1/0.4) = 0.5333.
+        for (name, figures) in [
+            ("efficiency (%)", ["80", "40"]),
+            ("Efficiency [%]", ["80", "40%"]),
+            ("eff_percent", ["80", "40"]),
+            ("efficiency in %", ["80", "40"]),
+            ("efficiency", ["80%", "40 %"]),
+        ] {
+            let table = format!("application,platform,{name}\na,x,{}\na,y,{}\n", figures[0], figures[1]);
+            let found = scores(&table, Better::Lower);
+            assert!(close(found[0].score.pp, 0.533333), "{name}: {:?}", found[0].score);
+            assert_eq!(found[0].figures, Figures::Percent, "{name}");
+        }
+        let error =
+            score_table("application,platform,efficiency\na,x,80.22\n", Better::Lower, &[]).unwrap_err();
+        assert!(error.starts_with("line 2: an efficiency of `80.22` is above 2"), "{error}");
+        assert!(error.ends_with("name the column `efficiency (%)` or write `80.22%`"), "{error}");
+        let error =
+            score_table("application,platform,efficiency (%)\na,x,8022\n", Better::Lower, &[]).unwrap_err();
+        assert_eq!(error, "line 2: an efficiency of `8022` is above 200 %");
+    }
+
+    #[test]
+    fn a_score_says_how_its_figures_were_read() {
+        let of = |column: &str, better: Better| {
+            scores(&format!("application,platform,{column}\na,x,1\n"), better)[0].figures
+        };
+        assert_eq!(of("fom", Better::Lower), Figures::LowerIsBetter);
+        assert_eq!(of("fom", Better::Higher), Figures::HigherIsBetter);
+        assert_eq!(of("efficiency", Better::Higher), Figures::Shares);
+        assert!(Figures::HigherIsBetter.words().contains("higher is better"));
     }
 
     #[test]

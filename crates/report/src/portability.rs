@@ -190,9 +190,10 @@ pub fn portability_table(study: &Study) -> String {
     ascii(&out)
 }
 
-/// Returns the scores of a table of applications and platforms as text, in ASCII.
+/// Returns the scores of a table of applications and platforms as text, in ASCII, after how its figures were read.
 pub fn score_lines(scores: &[TableScore]) -> String {
-    let mut out = String::new();
+    let figures = scores.first().map(|of| of.figures.words());
+    let mut out = figures.map_or(String::new(), |words| format!("{words}\n\n"));
     let mut shown: Option<(&str, &[String])> = None;
     let mut lines: Vec<Vec<String>> = Vec::new();
     for (place, of) in scores.iter().enumerate() {
