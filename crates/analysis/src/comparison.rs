@@ -6,7 +6,7 @@ use super::label::labels;
 use super::rate::Rate;
 use portamark_model::workload::{Case, compare_keys};
 use portamark_results::{AbSide, Header, RunFile};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 /// Rates closer than this factor have no clear leader, however narrow their intervals: runs of different
 /// processes differ by as much.
@@ -37,6 +37,9 @@ pub struct Lead {
     pub clear: bool,
 }
 
+/// What makes files belong to one device: device, executor, method, distribution of inputs, labels and A/B side.
+type Identity<'a> = (&'a str, &'a str, u32, &'a str, &'a BTreeMap<String, String>, Option<&'a AbSide>);
+
 /// All rows of a set of files, grouped by device and by case.
 #[derive(Debug, Clone)]
 pub struct Comparison<'a> {
@@ -49,17 +52,18 @@ pub struct Comparison<'a> {
 }
 
 impl<'a> Comparison<'a> {
-    /// Groups the rows of `runs`. Files with the same device, executor, method version, distribution of
-    /// inputs and side of an A/B run become one device.
+    /// Groups the rows of `runs`. Files with the same device, executor, method version, distribution of inputs,
+    /// labels of the user and side of an A/B run become one device. Two cards of one model, or cards of two hosts,
+    /// have the same name and driver: only the labels tell them apart.
     pub fn new(runs: &'a [RunFile]) -> Self {
         let mut groups: Vec<Vec<&RunFile>> = Vec::new();
-        let mut places: HashMap<(&str, &str, u32, &str, Option<&AbSide>), usize> = HashMap::new();
+        let mut places: HashMap<Identity, usize> = HashMap::new();
         for run in runs.iter().filter(|run| !is_imported(run)) {
             let executor = run.header.executor.split_whitespace().next().unwrap_or("");
             let header = &run.header;
             // The two sides of an A/B run are two devices, even on the same chip.
             let (inputs, side) = (header.distribution(), header.ab.as_ref());
-            let identity = (header.device.id.as_str(), executor, header.method, inputs, side);
+            let identity = (header.device.id.as_str(), executor, header.method, inputs, &header.labels, side);
             let place = *places.entry(identity).or_insert_with(|| {
                 groups.push(Vec::new());
                 groups.len() - 1
@@ -164,6 +168,24 @@ mod tests {
         assert_eq!((device.entries.len(), device.superseded), (1, 2));
         assert_eq!(device.entries[0].rate.unwrap().value, 128.0);
         assert_eq!(device.header.started, runs[0].header.started);
+    }
+
+    #[test]
+    fn cards_of_one_model_with_labels_of_their_own_are_two_devices() {
+        let key = "gemm f32 m4 n4 k4 nn";
+        let card = |label: &str, seconds: f64| {
+            let mut header = fixture::h100_header();
+            header.labels = [("card".to_string(), label.to_string()), ("lab".into(), "x".into())].into();
+            file(header, vec![fixture::ok_row(key, seconds)])
+        };
+        let runs = [card("A", 1.0), card("B", 2.0), card("A", 4.0)];
+        let comparison = Comparison::new(&runs);
+        let told: Vec<(&str, usize, usize)> =
+            comparison.devices.iter().map(|d| (d.label.as_str(), d.files.len(), d.superseded)).collect();
+        let name = "NVIDIA H100 80GB HBM3 · 580.82.07";
+        // The label that is the same on both is not said.
+        let (a, b) = (format!("{name} · card=A"), format!("{name} · card=B"));
+        assert_eq!(told, [(a.as_str(), 2, 1), (b.as_str(), 1, 0)]);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use portamark_model::device::{Capabilities, Takes};
 use portamark_model::workload::Distribution;
 use portamark_results::Header;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// Maximum number of characters of the device name in a label; `VERSION_LIMIT` is that of the driver version.
 const NAME_LIMIT: usize = 36;
@@ -63,10 +63,23 @@ fn version_of(device: &Capabilities) -> String {
     }
 }
 
-/// Returns one label per header, all different: short name and driver version; where labels collide, in full,
-/// then with the API, then with executor and method; finally with a number.
+/// Returns the labels of the user that differ among `headers`, e.g. ` · card=A`, one text per header.
+fn differing(headers: &[&Header]) -> Vec<String> {
+    let differs = |key: &&String| headers.iter().any(|h| h.labels.get(*key) != headers[0].labels.get(*key));
+    let keys: BTreeSet<&String> = headers.iter().flat_map(|h| h.labels.keys()).filter(differs).collect();
+    let told = |header: &&Header| {
+        let values = keys.iter().filter_map(|key| Some((*key, header.labels.get(*key)?)));
+        let texts = values.map(|(key, value)| shorten(&clean(&format!("{key}={value}")), VERSION_LIMIT));
+        let text = shorten(&texts.collect::<Vec<_>>().join(", "), 2 * NAME_LIMIT);
+        if text.is_empty() { text } else { format!(" · {text}") }
+    };
+    headers.iter().map(told).collect()
+}
+
+/// Returns one label per header, all different: short name and driver version; where labels collide, with the
+/// labels of the user that differ, then in full, with the API, with executor and method; finally with a number.
 pub(crate) fn labels(headers: &[&Header]) -> Vec<String> {
-    let at_level = |header: &Header, level: usize| {
+    let at_level = |(header, of_user): (&Header, &str), level: usize| {
         let device = &header.device;
         let (name, version) = (clean(&device.name), clean(&version_of(device)));
         let (name, version) = if level == 0 {
@@ -92,15 +105,28 @@ pub(crate) fn labels(headers: &[&Header]) -> Vec<String> {
                 header.method
             );
         }
+        label += of_user;
         if let Some(ab) = &header.ab {
             label += &format!(" · {} {}", clean(&ab.side), shorten(&clean(&ab.words), NAME_LIMIT));
         }
         label
     };
-    let mut labels: Vec<String> = headers.iter().map(|header| at_level(header, 0)).collect();
+    let mut labels: Vec<String> = headers.iter().map(|header| at_level((header, ""), 0)).collect();
+    let mut of_user = vec![String::new(); headers.len()];
+    let mut alike: BTreeMap<String, Vec<usize>> = BTreeMap::new();
+    for i in colliding(&labels) {
+        alike.entry(labels[i].clone()).or_default().push(i);
+    }
+    for places in alike.into_values() {
+        let same: Vec<&Header> = places.iter().map(|i| headers[*i]).collect();
+        for (i, text) in places.into_iter().zip(differing(&same)) {
+            labels[i] = at_level((headers[i], &text), 0);
+            of_user[i] = text;
+        }
+    }
     for level in 1..=3 {
         for i in colliding(&labels) {
-            labels[i] = at_level(headers[i], level);
+            labels[i] = at_level((headers[i], &of_user[i]), level);
         }
     }
     let mut numbers: HashMap<String, usize> = HashMap::new();

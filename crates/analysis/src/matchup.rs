@@ -1,8 +1,8 @@
 //! Pairing of the devices in two sets of files.
 
-use super::label::labels;
+use super::label::{clean, labels, shorten};
 use portamark_results::{Header, RunFile};
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 /// Files of one device on both sides; one side may be empty.
 #[derive(Debug, Clone)]
@@ -11,12 +11,24 @@ pub struct DevicePair<'a> {
     pub new: Vec<&'a RunFile>,
     /// Files of the reference, which the new side is judged against.
     pub reference: Vec<&'a RunFile>,
+    /// Whether the labels of the user tell this device from another one of the same name.
+    pub labelled: bool,
+}
+
+impl<'a> DevicePair<'a> {
+    /// Pairs these files, whatever they are.
+    pub fn of(new: Vec<&'a RunFile>, reference: Vec<&'a RunFile>) -> Self {
+        DevicePair { new, reference, labelled: false }
+    }
 }
 
 impl DevicePair<'_> {
     /// Returns a short name: that of the reference and, if it differs, also that of the new side.
     pub fn label(&self) -> String {
-        let name = |side: &[&RunFile]| side.last().and_then(|file| labels(&[&file.header]).pop());
+        let name = |side: &[&RunFile]| {
+            let name = side.last().and_then(|file| labels(&[&file.header]).pop())?;
+            Some(format!("{name}{}", if self.labelled { of_user(&side[0].header) } else { String::new() }))
+        };
         match (name(&self.reference), name(&self.new)) {
             (Some(reference), Some(new)) if reference != new => format!("{reference} -> {new}"),
             (Some(name), _) | (None, Some(name)) => name,
@@ -43,11 +55,46 @@ fn measured(header: &Header) -> String {
     format!("{} {}", header.method, header.distribution())
 }
 
+/// Returns the labels of the user, e.g. ` · card=A`.
+fn of_user(header: &Header) -> String {
+    let pairs: Vec<String> = header.labels.iter().map(|(key, value)| format!("{key}={value}")).collect();
+    if pairs.is_empty() { String::new() } else { format!(" · {}", shorten(&clean(&pairs.join(", ")), 72)) }
+}
+
+/// Returns device, executor, method, distribution, A/B side and labels.
+fn with_labels(header: &Header) -> Vec<String> {
+    let labels = header.labels.iter().map(|(key, value)| format!("{key}={value}"));
+    ALIKE[0](header).into_iter().chain(labels).collect()
+}
+
+/// Pairs the devices of two sides by their labels too, if these tell several devices of one name apart and both
+/// sides have the same of them: two cards of one model. Labels that the sides do not share only describe a run.
+fn pair_labelled<'a>(new: &'a [RunFile], reference: &'a [RunFile]) -> Option<Vec<DevicePair<'a>>> {
+    let keys = |files: &[RunFile]| -> BTreeSet<Vec<String>> {
+        files.iter().map(|file| with_labels(&file.header)).collect()
+    };
+    let groups_of = |files| groups(files, with_labels);
+    let several = groups_of(reference).len() > groups(reference, ALIKE[0]).len();
+    if !several || keys(new) != keys(reference) {
+        return None;
+    }
+    let mut of_new: HashMap<Vec<String>, Vec<&RunFile>> =
+        groups_of(new).into_iter().map(|group| (with_labels(&group[0].header), group)).collect();
+    let pair = |reference: Vec<&'a RunFile>| {
+        let new = of_new.remove(&with_labels(&reference[0].header)).unwrap_or_default();
+        DevicePair { new, reference, labelled: true }
+    };
+    Some(groups_of(reference).into_iter().map(pair).collect())
+}
+
 /// Pairs the devices of two sides: first identical ones, then the same chip through another driver, finally
 /// the only two left over, whatever they are. A device without a partner stays alone.
 pub fn pair_devices<'a>(new: &'a [RunFile], reference: &'a [RunFile]) -> Vec<DevicePair<'a>> {
-    let mut new: Vec<Option<Vec<&RunFile>>> = groups(new).into_iter().map(Some).collect();
-    let reference = groups(reference);
+    if let Some(pairs) = pair_labelled(new, reference) {
+        return pairs;
+    }
+    let mut new: Vec<Option<Vec<&RunFile>>> = groups(new, ALIKE[0]).into_iter().map(Some).collect();
+    let reference = groups(reference, ALIKE[0]);
     let mut partners: Vec<Option<Vec<&RunFile>>> = vec![None; reference.len()];
     for alike in ALIKE {
         let key = |group: &Vec<&RunFile>| alike(&group[0].header);
@@ -70,17 +117,17 @@ pub fn pair_devices<'a>(new: &'a [RunFile], reference: &'a [RunFile]) -> Vec<Dev
     }
     let with = reference.into_iter().zip(partners);
     let mut pairs: Vec<DevicePair> =
-        with.map(|(reference, new)| DevicePair { new: new.unwrap_or_default(), reference }).collect();
-    pairs.extend(new.into_iter().flatten().map(|new| DevicePair { new, reference: Vec::new() }));
+        with.map(|(reference, new)| DevicePair::of(new.unwrap_or_default(), reference)).collect();
+    pairs.extend(new.into_iter().flatten().map(|new| DevicePair::of(new, Vec::new())));
     pairs
 }
 
-/// Groups files by device, method, distribution, executor and A/B side, in file order.
-fn groups(files: &[RunFile]) -> Vec<Vec<&RunFile>> {
+/// Groups files whose headers have the same `key`, in file order.
+fn groups(files: &[RunFile], key: fn(&Header) -> Vec<String>) -> Vec<Vec<&RunFile>> {
     let mut places: HashMap<Vec<String>, usize> = HashMap::new();
     let mut groups: Vec<Vec<&RunFile>> = Vec::new();
     for file in files {
-        let place = *places.entry(ALIKE[0](&file.header)).or_insert_with(|| {
+        let place = *places.entry(key(&file.header)).or_insert_with(|| {
             groups.push(Vec::new());
             groups.len() - 1
         });
@@ -131,6 +178,24 @@ mod tests {
         assert_eq!(paired(&new, &reference), ["a/1 a/1+a/1", "b/1 b/2", "d/1 c/1"]);
         let new = [file("b", "1"), file("a", "1"), file("c", "1")];
         assert_eq!(paired(&new, &[file("a", "1")]), ["a/1 a/1", "- b/1", "- c/1"]);
+    }
+
+    #[test]
+    fn cards_of_one_name_are_paired_by_labels_that_both_sides_have() {
+        let card = |label: &str| {
+            let mut file = file("a", "1");
+            file.header.labels = [("card".to_string(), label.to_string())].into();
+            file
+        };
+        let (new, reference) = ([card("y"), card("x")], [card("x"), card("y"), card("y")]);
+        let told = |new: &[RunFile], reference: &[RunFile]| -> Vec<(String, usize, usize)> {
+            let pairs = pair_devices(new, reference);
+            pairs.iter().map(|pair| (pair.label(), pair.new.len(), pair.reference.len())).collect()
+        };
+        let expected = [("a · 1 · card=x".to_string(), 1, 1), ("a · 1 · card=y".to_string(), 1, 2)];
+        assert_eq!(told(&new, &reference), expected);
+        // Labels of a run describe it: one device before and after.
+        assert_eq!(told(&[card("3"), card("4")], &[card("1"), card("2")]), [("a · 1".to_string(), 2, 2)]);
     }
 
     #[test]

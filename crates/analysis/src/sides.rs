@@ -80,7 +80,9 @@ fn sides(comparison: &Comparison) -> Option<(usize, usize)> {
         header(a).run == header(b).run || is_base(comparison, a) && header(a).device.id == header(b).device.id
     };
     let pairs = of("A").flat_map(|a| of("B").filter(move |b| alike(a, *b)).map(move |b| (a, b)));
-    let newest = pairs.max_by_key(|(a, _)| header(*a).started.clone());
+    // Labels tell cards of one model apart: of several pairs, one card with itself comes first.
+    let newest =
+        pairs.max_by_key(|(a, b)| (header(*a).labels == header(*b).labels, header(*a).started.clone()));
     newest.or_else(|| (comparison.devices.len() == 2).then_some((0, 1)))
 }
 

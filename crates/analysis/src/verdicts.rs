@@ -76,7 +76,7 @@ pub fn compare<'a>(
 /// with both files present), each batch is compared with its neighbour in time; otherwise the sides are
 /// treated as independent.
 pub fn verdicts(new: &[RunFile], reference: &[RunFile], rule: &VerdictRule) -> Vec<CaseVerdict> {
-    let pair = DevicePair { new: new.iter().collect(), reference: reference.iter().collect() };
+    let pair = DevicePair::of(new.iter().collect(), reference.iter().collect());
     let mut cases = judge_pair(&pair, Matching::default(), rule);
     judge_together(cases.iter_mut().map(|case| &mut case.judgement), rule);
     cases

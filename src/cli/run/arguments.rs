@@ -58,7 +58,7 @@ pub struct Arguments {
     /// variant=TEXT, kernels=DIR, binary=PORTAMARK, executor=COMMAND, case=KEY.
     #[arg(long, value_name = "SIDE")]
     pub(super) ab: Vec<String>,
-    /// Label this run; labels are stored in the result file.
+    /// Label this run, e.g. `card=A`; labels are stored, and tell cards of one model apart in reports.
     #[arg(long, value_name = "KEY=VALUE")]
     pub(super) label: Vec<String>,
     /// List the cases, with predicted times where an earlier run has rows of them, and run nothing.

@@ -42,7 +42,7 @@ fn regex(pattern: &str) -> Regex {
 }
 
 /// Returns the column names in `line`, if it has those of `program`.
-fn columns<'a>(program: Program, line: &'a str) -> Option<Vec<&'a str>> {
+fn columns(program: Program, line: &str) -> Option<Vec<&str>> {
     let line = line.trim();
     let names = &line[NUMBER.find(line).map_or(0, |found| found.end())..];
     let names: Vec<&str> = names.split(',').map(str::trim).collect();
