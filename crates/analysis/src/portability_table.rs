@@ -165,7 +165,8 @@ fn efficiency(text: &str, in_percent: bool) -> Option<(f64, bool)> {
 
 /// Parses the lines, and tells how their figures are to be read. `better` is that of figures of merit.
 fn read(text: &str, better: Better) -> Result<(Vec<TableRecord>, Figures), String> {
-    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    // The reader counts a line that ends in CR LF from its CR on, one too few.
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text).replace("\r\n", "\n");
     let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(text.as_bytes());
     let words = |error: csv::Error| error.to_string();
     let names: Vec<String> = reader.headers().map_err(words)?.iter().map(str::to_lowercase).collect();
@@ -370,6 +371,8 @@ mod tests {
             score_table("application,platform,efficiency\na,x,80.22\n", Better::Lower, &[]).unwrap_err();
         assert!(error.starts_with("line 2: an efficiency of `80.22` is above 2"), "{error}");
         assert!(error.ends_with("name the column `efficiency (%)` or write `80.22%`"), "{error}");
+        let windows = "application,platform,efficiency\r\na,x,80.22\r\n";
+        assert_eq!(score_table(windows, Better::Lower, &[]).unwrap_err(), error);
         let error =
             score_table("application,platform,efficiency (%)\na,x,8022\n", Better::Lower, &[]).unwrap_err();
         assert_eq!(error, "line 2: an efficiency of `8022` is above 200 %");

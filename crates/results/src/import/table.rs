@@ -26,6 +26,8 @@ pub(super) struct TableRow<'a> {
 impl Table {
     /// Parses `text`, which is preceded by `before` lines in the file.
     pub(super) fn read(text: &str, before: u64) -> Result<Self, String> {
+        // The reader counts a line that ends in CR LF from its CR on, one too few.
+        let text = text.replace("\r\n", "\n");
         let mut reader = ReaderBuilder::new().trim(Trim::All).from_reader(text.as_bytes());
         let words = |error: csv::Error| {
             let line = error.position().map_or(1, csv::Position::line) + before;
@@ -104,6 +106,8 @@ mod tests {
     fn a_ragged_or_ambiguous_table_says_where() {
         let error = Table::read("a,b\n1\n", 0).unwrap_err();
         assert_eq!(error, "line 2: 1 columns where the first line names 2");
+        let windows = Table::read("a,b\r\n1,2\r\n", 0).unwrap();
+        assert_eq!(windows.rows().next().unwrap().line, 2);
         assert_eq!(Table::read("a,A\n", 0).unwrap_err(), "line 1: the column `a` is named twice");
     }
 }
