@@ -4,7 +4,7 @@
 //! 2012, arXiv 2007.10899, and their "Rigorous Benchmarking in Reasonable Time", ISMM 2013,
 //! doi:10.1145/2464157.2464160.
 
-use super::bootstrap::{draw, draw_index};
+use super::bootstrap::draw_index;
 use super::nested::Nested;
 use rand_pcg::Pcg64;
 
@@ -29,23 +29,21 @@ impl<W: FnMut(&mut [f64]) -> f64, A: FnMut(&mut [f64]) -> f64> Levelled<W, A> {
     }
 
     /// Returns the statistic of one resample, which draws as many members of each group as the group has.
+    /// `resampled` draws as many samples as a group of level 1 has, and reduces them to one value as `within`
+    /// does.
     pub(super) fn of_resample(
         &mut self,
         nested: &Nested,
         generator: &mut Pcg64,
-        scratch: &mut Vec<f64>,
+        resampled: &mut impl FnMut(&mut Pcg64, &[f64]) -> f64,
     ) -> f64 {
         match nested {
-            Nested::Samples(samples) => {
-                scratch.resize(samples.len(), 0.0);
-                draw(generator, samples, scratch);
-                (self.within)(scratch)
-            }
+            Nested::Samples(samples) => resampled(generator, samples),
             Nested::Groups(groups) => {
                 let mut members: Vec<f64> = (0..groups.len())
                     .map(|_| {
                         let group = &groups[draw_index(generator, groups.len())];
-                        self.of_resample(group, generator, scratch)
+                        self.of_resample(group, generator, resampled)
                     })
                     .collect();
                 (self.across)(&mut members)
@@ -57,11 +55,11 @@ impl<W: FnMut(&mut [f64]) -> f64, A: FnMut(&mut [f64]) -> f64> Levelled<W, A> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bootstrap::{Bootstrap, BootstrapInterval, BootstrapMethod};
+    use crate::bootstrap::{Bootstrap, BootstrapInterval, BootstrapMethod, draw};
     use proptest::prelude::*;
 
     impl Bootstrap {
-        /// Returns the percentile interval of a statistic of samples in levels.
+        /// Returns the percentile interval of a statistic of samples in levels, whose lowest level is a mean.
         ///
         /// The order of samples and of groups never changes the result. The interval is too narrow for few
         /// groups: for the mean of r groups that differ, the variance of the replicates is (r − 1)/r of what it
@@ -80,16 +78,22 @@ mod tests {
             A: FnMut(&mut [f64]) -> f64,
         {
             let nested = nested.canonical()?;
-            let mut scratch = Vec::new();
             let estimate = statistic.of(&nested);
-            let replicates = self
-                .replicate(estimate, |generator| statistic.of_resample(&nested, generator, &mut scratch))?;
+            let replicates = self.replicate(estimate, |generator| {
+                statistic.of_resample(&nested, generator, &mut resampled_mean)
+            })?;
             self.percentile_interval(&replicates, BootstrapMethod::Hierarchical)
         }
     }
 
     fn mean(samples: &mut [f64]) -> f64 {
         samples.iter().sum::<f64>() / samples.len() as f64
+    }
+
+    fn resampled_mean(generator: &mut Pcg64, samples: &[f64]) -> f64 {
+        let mut resample = samples.to_vec();
+        draw(generator, samples, &mut resample);
+        mean(&mut resample)
     }
 
     fn mean_of_means() -> Levelled<impl FnMut(&mut [f64]) -> f64, impl FnMut(&mut [f64]) -> f64> {
@@ -131,9 +135,8 @@ mod tests {
         let boot = |centre: f64| Nested::Groups(vec![process(centre - 2.0), process(centre + 2.0)]);
         let nested = Nested::Groups(vec![boot(-4.0), boot(4.0)]);
         let bootstrap = Bootstrap { resamples: 20_000, ..Bootstrap::seeded(8) };
-        let mut scratch = Vec::new();
         let replicates = bootstrap
-            .replicate(0.0, |generator| mean_of_means().of_resample(&nested, generator, &mut scratch))
+            .replicate(0.0, |generator| mean_of_means().of_resample(&nested, generator, &mut resampled_mean))
             .unwrap();
         let variance = crate::spread::variance(&replicates.sorted).unwrap();
         // The standard error of a variance of 20 000 is about 1 % of it.

@@ -39,6 +39,7 @@ mod portability_interval;
 mod quantile;
 mod rank_interval;
 mod ratio;
+mod resampled_median;
 mod spread;
 mod stopping;
 mod student;

@@ -4,6 +4,7 @@ use super::bootstrap::{Bootstrap, BootstrapInterval, BootstrapMethod};
 use super::hierarchical::Levelled;
 use super::nested::Nested;
 use super::quantile::median_of_unsorted;
+use super::resampled_median::resampled_median;
 
 /// Best time that an efficiency is relative to.
 #[derive(Debug, Clone, PartialEq)]
@@ -80,9 +81,8 @@ impl Bootstrap {
             platforms.len() as f64 / inverse
         };
         let estimate = pp(&mut |nested: &Nested| statistic.of(nested));
-        let mut scratch = Vec::new();
         let replicates = self.replicate(estimate, |generator| {
-            pp(&mut |nested: &Nested| statistic.of_resample(nested, generator, &mut scratch))
+            pp(&mut |nested: &Nested| statistic.of_resample(nested, generator, &mut resampled_median))
         })?;
         self.percentile_interval(&replicates, BootstrapMethod::Hierarchical)
     }
