@@ -61,6 +61,11 @@ impl KernelSource {
         KernelSource { folder: Some(path.into()), marked: false }
     }
 
+    /// Whether these are the sources embedded in the binary, and not those of a folder.
+    pub fn is_embedded(&self) -> bool {
+        self.folder.is_none()
+    }
+
     /// Returns the embedded sources with marks, which show the lines that a rendered kernel consists of.
     pub(super) fn marked() -> Self {
         KernelSource { folder: None, marked: true }

@@ -9,6 +9,7 @@ mod compare;
 mod executor_check;
 mod export;
 mod folder;
+mod freshness;
 mod host;
 mod imports;
 mod kernels;

@@ -47,6 +47,16 @@ fn rule(place: usize, act: Act, factor: f64) -> Rule {
 
 /// What tuning makes of the rules within `share` seconds; and the seconds that it took.
 fn tuned(rules: Vec<Rule>, noise: f64, share: f64) -> (Result<Tuned, Untuned>, f64, usize) {
+    tuned_among(&plans(&Script::device()), rules, noise, share)
+}
+
+/// The same of some plans alone.
+fn tuned_among(
+    plans: &[Plan],
+    rules: Vec<Rule>,
+    noise: f64,
+    share: f64,
+) -> (Result<Tuned, Untuned>, f64, usize) {
     let script = Script { rules, noise, seconds_per_flop: 1e-9, ..Script::default() };
     let device = Script::device();
     let now = Rc::new(Cell::new(0));
@@ -73,7 +83,7 @@ fn tuned(rules: Vec<Rule>, noise: f64, share: f64) -> (Result<Tuned, Untuned>, f
         clock: &clock,
     };
     let case = CASE.parse().unwrap();
-    let found = tune(&mut session, &Config::default(), &case, &plans(&device), &effort);
+    let found = tune(&mut session, &Config::default(), &case, plans, &effort);
     (found, now.get() as f64 * 1e-9, executor.fake.held())
 }
 
@@ -139,4 +149,38 @@ fn a_default_that_is_wrong_is_an_error() {
     let (found, _, held) = tuned(vec![rule(0, Act::Wrong, 1.0)], 0.0, 60.0);
     assert!(matches!(found, Err(Untuned::Default(_))), "{found:?}");
     assert_eq!(held, 0);
+}
+
+#[test]
+fn a_candidate_that_skips_finished_work_is_dropped_and_a_default_is_an_error() {
+    let (found, _, held) = tuned(vec![rule(1, Act::Skip, 20.0), rule(2, Act::Slow, 0.7)], 0.02, 60.0);
+    let found = found.unwrap();
+    assert_eq!((found.winner, held), (2, 0), "{found:?}");
+    let fate = found.fates.iter().find(|(place, _)| *place == 1).unwrap();
+    assert!(matches!(&fate.1, Fate::Wrong(reason) if reason.contains("done already")), "{fate:?}");
+    let (found, _, held) = tuned(vec![rule(0, Act::Skip, 20.0)], 0.02, 60.0);
+    assert!(matches!(&found, Err(Untuned::Default(reason)) if reason.contains("done already")), "{found:?}");
+    assert_eq!(held, 0);
+}
+
+#[test]
+fn a_default_that_hangs_says_so() {
+    let (found, ..) = tuned(vec![rule(0, Act::Hang, 1.0)], 0.0, 600.0);
+    assert!(
+        matches!(&found, Err(Untuned::Default(reason)) if reason.contains("no answer in time")),
+        "{found:?}"
+    );
+}
+
+#[test]
+fn a_default_with_checks_stays_with_checks() {
+    let mut plans = plans(&Script::device());
+    plans.truncate(2);
+    plans.iter_mut().for_each(|plan| plan.variant.checks = true);
+    // Alone, and beside one that takes twice as long: neither comes to a final.
+    for count in [1, 2] {
+        let (found, ..) = tuned_among(&plans[..count], vec![rule(1, Act::Slow, 2.0)], 0.0, 60.0);
+        let found = found.unwrap();
+        assert_eq!((found.winner, found.checks), (0, true), "{count}");
+    }
 }

@@ -34,6 +34,9 @@ pub struct Config {
     pub cache_bytes: u64,
     /// Whether executions rotate through several buffer sets; `false` measures with warm caches.
     pub rotate: bool,
+    /// Whether outputs are poisoned again before randomly chosen batches, to find a kernel that skips work
+    /// which is done already. Default `false`; for kernels that are not from this program.
+    pub repoison: bool,
     /// Memory and cache size of the host.
     pub host: Host,
 }
@@ -52,6 +55,7 @@ impl Default for Config {
             memory_limit: 4 << 30,
             cache_bytes: 64 << 20,
             rotate: true,
+            repoison: false,
             host: Host::default(),
         }
     }

@@ -79,19 +79,19 @@ pub fn measure_interleaved(mut sides: [Contestant<'_, '_>; 2], first: usize) -> 
 }
 
 fn alone(side: &mut Contestant, ready: &Ready) -> Result<Sampling, Fault> {
-    sample(&mut side.session, &ready.config, ready.handle, ready.sets, ready.cache, ready.first_s)
+    sample(&mut side.session, ready.prepared(side.case))
 }
 
 /// Samples both sides in turns. After a fault of one side, the other is sampled alone.
 fn take_turns(sides: &mut [Contestant; 2], ready: [&Ready; 2], first: usize) -> [Result<Sampling, Fault>; 2] {
     let mut samplers: [Sampler; 2] = from_fn(|at| {
-        let Ready { handle, sets, cache, first_s, config, .. } = ready[at];
-        Sampler::new(&sides[at].session, config, *handle, *sets, *cache, *first_s)
+        let side = &sides[at];
+        Sampler::new(&side.session, ready[at].prepared(side.case))
     });
     match turns(sides, &mut samplers, first) {
         Ok(stop) => {
             let [a, b] = samplers;
-            [Ok(a.finish(&sides[0].session, stop)), Ok(b.finish(&sides[1].session, stop))]
+            [a.finish(&mut sides[0].session, stop), b.finish(&mut sides[1].session, stop)]
         }
         Err((lost, fault)) => {
             from_fn(|at| if at == lost { Err(fault.clone()) } else { alone(&mut sides[at], ready[at]) })
@@ -102,7 +102,7 @@ fn take_turns(sides: &mut [Contestant; 2], ready: [&Ready; 2], first: usize) -> 
 /// Warms up and samples both sides. The error holds the index of the side whose executor failed.
 fn turns(
     sides: &mut [Contestant; 2],
-    samplers: &mut [Sampler; 2],
+    samplers: &mut [Sampler<'_>; 2],
     first: usize,
 ) -> Result<StopReason, (usize, Fault)> {
     let order = |round: usize| if (round + first).is_multiple_of(2) { [0, 1] } else { [1, 0] };

@@ -116,23 +116,30 @@ fn run(
         Ok(ready) => ready,
         Err(ended) => return Ok(ended),
     };
-    let Ready { handle, sets, cache, first_s, .. } = ready;
-    let sampling = sampling::sample(session, &ready.config, handle, sets, cache, first_s)?;
+    let sampling = sampling::sample(session, ready.prepared(case))?;
     conclude(session, case, ready, sampling, measurement)
 }
 
 /// A prepared case whose output has been verified, ready to be timed.
 pub(super) struct Ready {
-    pub(super) handle: u32,
-    pub(super) sets: u32,
-    pub(super) cache: Cache,
+    handle: u32,
+    sets: u32,
+    cache: Cache,
     /// Time of the second execution, in seconds.
-    pub(super) first_s: f64,
+    first_s: f64,
     /// Settings, with the time limit reduced to the case's share of the budget.
-    pub(super) config: Config,
+    config: Config,
     tile: Tile,
     oracle: Oracle,
     before: OutputProof,
+}
+
+impl Ready {
+    /// Returns what sampling `case` needs of it.
+    pub(super) fn prepared<'a>(&'a self, case: &'a Case) -> sampling::Prepared<'a> {
+        let Ready { handle, sets, cache, first_s, ref config, tile, .. } = *self;
+        sampling::Prepared { config, case, tile, handle, sets, cache, first_s }
+    }
 }
 
 /// Creates buffers and pipelines, and verifies the output before anything is timed. The inner `Err` is the
@@ -218,6 +225,7 @@ pub(super) fn conclude(
     let Ready { handle, config, tile, oracle, before, .. } = ready;
     measurement.spent.warmup_s = sampling.warmup_s;
     measurement.spent.sample_s = sampling.sample_s;
+    measurement.spent.verify_s += sampling.freshness_s;
     let started = Instant::now();
     let sha256 = oracle.sha256();
     let oracle = if sampling.last_set == 0 {
@@ -230,6 +238,9 @@ pub(super) fn conclude(
     measurement.verification = Some(verification(case, &sha256, &[&before, &after]));
     if let Some(reason) = after.reason() {
         return Ok(Ended::Wrong(format!("after timing: {reason}")));
+    }
+    if let Some(reason) = sampling.accusation {
+        return Ok(Ended::Wrong(reason));
     }
     let Some(timing) = sampling.timing else {
         return Err(Fault::new(FaultKind::Failed, "no batch had a usable time"));

@@ -3,9 +3,12 @@
 
 use super::batch_time::chosen_s;
 use super::config::Config;
+use super::freshness::Freshness;
+use super::rotating::Rotating;
 use super::session::Session;
 use portamark_executors::protocol::Sampled;
 use portamark_executors::{Executor, Fault};
+use portamark_model::workload::{Case, Tile};
 use portamark_results::{Cache, SentinelTimes, Slowdowns, TimerChoice, TimerReport, Timing};
 use portamark_stats::{
     AffineFit, Noise, StopReason, StoppingRule, StraightLine, Summary, agrees, least_squares, theil_sen,
@@ -64,18 +67,34 @@ pub struct Sampling {
     pub warmup_s: f64,
     /// Host time spent on sampling, in seconds.
     pub sample_s: f64,
+    /// Host time spent on batches with poisoned outputs and their verification, in seconds.
+    pub freshness_s: f64,
+    /// What these batches show to be wrong with the kernel; `None` if nothing is, or if there were none.
+    pub accusation: Option<String>,
 }
 
-/// Warms up and samples the prepared case `handle`, whose single execution took about `seconds`.
-pub fn sample(
-    session: &mut Session<'_>,
-    config: &Config,
-    handle: u32,
-    sets: u32,
-    cache: Cache,
-    seconds: f64,
-) -> Result<Sampling, Fault> {
-    let mut sampler = Sampler::new(session, config, handle, sets, cache, seconds);
+/// A prepared and verified case, ready to be sampled.
+#[derive(Debug, Clone, Copy)]
+pub struct Prepared<'a> {
+    /// Settings of the method.
+    pub config: &'a Config,
+    /// Case that was prepared.
+    pub case: &'a Case,
+    /// Tile in which its kernel writes outputs.
+    pub tile: Tile,
+    /// Handle of the preparation.
+    pub handle: u32,
+    /// Number of buffer sets.
+    pub sets: u32,
+    /// State of the cache that these sets achieve.
+    pub cache: Cache,
+    /// Time of one execution, roughly, in seconds.
+    pub first_s: f64,
+}
+
+/// Warms up and samples a prepared case.
+pub fn sample(session: &mut Session<'_>, prepared: Prepared<'_>) -> Result<Sampling, Fault> {
+    let mut sampler = Sampler::new(session, prepared);
     while !sampler.is_warm() {
         sampler.warm_up(session)?;
     }
@@ -83,22 +102,22 @@ pub fn sample(
     loop {
         sampler.batch(session)?;
         if let Some(stop) = sampler.decision() {
-            return Ok(sampler.finish(session, stop));
+            return sampler.finish(session, stop);
         }
     }
 }
 
 /// Warm-up and sampling of one prepared case, batch by batch, so that two cases can take turns. Only the
 /// case's own batches count towards its times.
-pub struct Sampler {
+pub struct Sampler<'a> {
     config: Config,
-    handle: u32,
-    sets: u32,
+    rotating: Rotating,
     cache: Cache,
     timer: TimerReport,
     k: u32,
-    next_set: u32,
-    last_set: u32,
+    /// Examination of a kernel that may skip finished work; `None` if it is trusted not to.
+    freshness: Option<Freshness<'a>>,
+    freshness_time: Duration,
     warm: Vec<f64>,
     warmup: Duration,
     sampling: Duration,
@@ -116,25 +135,19 @@ pub struct Sampler {
     taken_off_s: Option<f64>,
 }
 
-impl Sampler {
-    /// Creates a sampler for the prepared case `handle`, whose single execution took about `seconds`.
-    pub fn new(
-        session: &Session<'_>,
-        config: &Config,
-        handle: u32,
-        sets: u32,
-        cache: Cache,
-        seconds: f64,
-    ) -> Self {
+impl<'a> Sampler<'a> {
+    /// Creates a sampler for a prepared case.
+    pub fn new(session: &Session<'_>, prepared: Prepared<'a>) -> Self {
+        let Prepared { config, case, tile, handle, sets, cache, first_s } = prepared;
+        let choice = session.timer.chosen;
         Sampler {
             config: config.clone(),
-            handle,
-            sets,
+            rotating: Rotating::new(handle, sets),
             cache,
             timer: session.timer.clone(),
-            k: batch_size(seconds, session.timer),
-            next_set: 0,
-            last_set: 0,
+            k: batch_size(first_s, session.timer),
+            freshness: config.repoison.then(|| Freshness::new(case, tile, choice, config)),
+            freshness_time: Duration::ZERO,
             warm: Vec::new(),
             warmup: Duration::ZERO,
             sampling: Duration::ZERO,
@@ -154,10 +167,7 @@ impl Sampler {
 
     /// Runs k executions on the next buffer sets.
     fn run(&mut self, executor: &mut dyn Executor, k: u32) -> Result<Sampled, Fault> {
-        let first = self.next_set;
-        self.next_set = (first + k) % self.sets;
-        self.last_set = (first + k - 1) % self.sets;
-        let sampled = executor.sample(self.handle, k, first, self.config.timeout)?;
+        let sampled = self.rotating.run(executor, k, self.config.timeout)?;
         // If the host clock was chosen, device times are recorded unchanged.
         Ok(if self.timer.chosen == TimerChoice::Device { possible(sampled) } else { sampled })
     }
@@ -210,7 +220,7 @@ impl Sampler {
         let line = self.fit.map(|(line, _)| line).filter(|_| self.without_overhead);
         self.taken_off_s = line.and_then(|line| to_take_off(&self.timer, line, self.k));
         self.warmup += started.elapsed();
-        session.executor.poison(self.handle, self.config.timeout)
+        self.rotating.poison(session.executor, self.config.timeout)
     }
 
     /// Runs one timed batch and, after the first and every tenth one from there, the sentinels if they are
@@ -236,6 +246,11 @@ impl Sampler {
             self.sentinel_time += begun.elapsed();
         }
         self.sampling += started.elapsed();
+        let started = Instant::now();
+        if let Some(freshness) = &mut self.freshness {
+            freshness.after_batch(session.executor, &self.config, &mut self.rotating, self.k)?;
+            self.freshness_time += started.elapsed();
+        }
         Ok(seconds)
     }
 
@@ -259,12 +274,22 @@ impl Sampler {
     }
 
     /// Returns the samples and statistics, after sampling ended for the reason `stop`.
-    pub fn finish(self, session: &Session<'_>, stop: StopReason) -> Sampling {
+    pub fn finish(mut self, session: &mut Session<'_>, stop: StopReason) -> Result<Sampling, Fault> {
+        let started = Instant::now();
+        let accusation = match &mut self.freshness {
+            Some(freshness) => {
+                freshness.conclude(session.executor, &self.config, &mut self.rotating, self.k)?
+            }
+            None => None,
+        };
+        self.freshness_time += started.elapsed();
+        let last_set = self.rotating.last_set();
         let slowdowns = session.sentinel_start.map(|start| Slowdowns::between(start, &self.sentinels));
         let line = self.fit.map(|(line, _)| line);
         let summary = Summary::from_samples(&self.samples, self.config.stopping.level);
         let timing = summary.map(|summary| {
-            let timing = Timing::new(self.timer.chosen, self.k, self.sets, self.cache, stop, summary);
+            let timing =
+                Timing::new(self.timer.chosen, self.k, self.rotating.sets(), self.cache, stop, summary);
             timing.but(|it| {
                 it.warmup_batches = self.warm.len() as u32;
                 it.warmup_agreed = agrees(&self.warm, AGREEMENT);
@@ -280,12 +305,14 @@ impl Sampler {
                 it.bandwidth_sentinel_s = self.sentinels.bandwidth_s;
             })
         });
-        Sampling {
+        Ok(Sampling {
             timing,
-            last_set: self.last_set,
+            last_set,
             warmup_s: self.warmup.as_secs_f64(),
             sample_s: self.sampling.as_secs_f64(),
-        }
+            freshness_s: self.freshness_time.as_secs_f64(),
+            accusation,
+        })
     }
 
     /// Fits T(k) = a + b·k to three batch sizes, to separate launch overhead a from kernel time b. Returns

@@ -5,6 +5,8 @@
 //! optimization", AISTATS 2016.
 
 use super::config::Config;
+use super::freshness::Freshness;
+use super::rotating::Rotating;
 use super::rotation;
 use super::sampling::batch_size;
 use super::session::Session;
@@ -89,11 +91,9 @@ const LEAST_BATCH_S: f64 = 2e-3;
 struct Runner<'p> {
     place: usize,
     plan: std::borrow::Cow<'p, Plan>,
-    handle: u32,
-    sets: u32,
+    rotating: Rotating,
     held_bytes: u64,
     k: u32,
-    next_set: u32,
     /// Time of one execution at the first look, in seconds.
     first_s: f64,
     samples: Vec<f64>,
@@ -171,19 +171,26 @@ impl<'p> Search<'_, '_, '_> {
         self.add_checked(runners, fates)?;
         // The best other candidate meets the default.
         let best = (1..runners.len()).min_by(|a, b| runners[*a].median().total_cmp(&runners[*b].median()));
-        let Some(best) = best else { return Ok((0, false, 1.0, default_s)) };
+        let kept = |runners: &[Runner], default_s| (0, runners[0].plan.variant.checks, 1.0, default_s);
+        let Some(best) = best else { return Ok(kept(runners, default_s)) };
         let (seen, slower) = (&runners[best], runners[best].median() / runners[0].median());
         if slower > CLEARLY_SLOWER || slower > 1.05 && seen.samples.len() > 2 {
             fates.push((seen.place, Fate::Timed(slower)));
-            return Ok((0, false, 1.0, default_s));
+            return Ok(kept(runners, default_s));
         }
         let ratio = self.decide(runners, best).map_err(lost)?;
         let default_s = runners[0].median();
+        if ratio.is_some()
+            && let Some(reason) = self.accuse(&mut runners[best], false).map_err(lost)?
+        {
+            fates.push((runners[best].place, Fate::Wrong(reason)));
+            return Ok(kept(runners, default_s));
+        }
         let winner = &runners[best];
         fates.push((winner.place, Fate::Timed(ratio.unwrap_or(winner.median() / default_s))));
         Ok(match ratio {
             Some(ratio) => (winner.place, winner.plan.variant.checks, ratio, default_s),
-            None => (0, runners[0].plan.variant.checks, 1.0, default_s),
+            None => kept(runners, default_s),
         })
     }
 
@@ -258,7 +265,7 @@ impl<'p> Search<'_, '_, '_> {
 
     fn release(&mut self, runner: &Runner<'_>) {
         // A failure to release shows at the next request.
-        let _ = self.session.executor.release(runner.handle, self.config.timeout);
+        let _ = self.session.executor.release(runner.rotating.handle(), self.config.timeout);
     }
 
     /// Prepares a candidate and verifies it before it is timed; a wrong candidate has no time.
@@ -289,17 +296,17 @@ impl<'p> Search<'_, '_, '_> {
         let deadline = if place == 0 { config.timeout } else { (2 * compile).min(config.timeout) };
         let Prepared { handle, held_bytes, .. } =
             self.session.executor.prepare(prepare, deadline).map_err(|fault| match fault.kind {
-                FaultKind::Timeout => Refused::Fatal(Fate::SlowToCompile(deadline.as_secs_f64())),
+                FaultKind::Timeout if deadline < config.timeout => {
+                    Refused::Fatal(Fate::SlowToCompile(deadline.as_secs_f64()))
+                }
                 _ => refuse(fault),
             })?;
         let mut runner = Runner {
             place,
             plan,
-            handle,
-            sets,
+            rotating: Rotating::new(handle, sets),
             held_bytes,
             k: 1,
-            next_set: 0,
             first_s: 0.0,
             samples: Vec::new(),
         };
@@ -327,8 +334,8 @@ impl<'p> Search<'_, '_, '_> {
     ) -> Result<Option<Fate>, Fault> {
         let config = self.config;
         // The last set, so that a kernel that reads the first set's inputs does not pass.
-        let set = runner.sets - 1;
-        let cold = self.session.executor.sample(runner.handle, 1, set, config.timeout)?;
+        let (handle, set) = (runner.rotating.handle(), runner.rotating.sets() - 1);
+        let cold = self.session.executor.sample(handle, 1, set, config.timeout)?;
         let cold_s = cold.device_ns.unwrap_or(cold.host_ns) as f64 * 1e-9;
         // Some drivers compile at the first execution.
         let took = (self.effort.clock)().saturating_sub(before);
@@ -341,27 +348,36 @@ impl<'p> Search<'_, '_, '_> {
             self.oracle = Some((tile, Oracle::new(self.case, inputs, tile)));
         }
         let (_, oracle) = self.oracle.as_ref().expect("just made");
-        let verdict = oracle.check(self.session.executor, runner.handle, config.timeout)?;
+        let verdict = oracle.check(self.session.executor, handle, config.timeout)?;
         if let Some(reason) = verdict.reason() {
             return Ok(Some(Fate::Wrong(reason)));
         }
         // If the first execution is slower than compilation can explain, no second one is needed.
         runner.first_s = cold_s;
         if best_s.is_none_or(|best| cold_s < 10.0 * best + 0.5) {
-            let warm = self.session.executor.sample(runner.handle, 1, 0, config.timeout)?;
+            let warm = self.session.executor.sample(handle, 1, 0, config.timeout)?;
             runner.first_s = warm.device_ns.unwrap_or(warm.host_ns) as f64 * 1e-9;
         }
         let batch_s = LEAST_BATCH_S.max(runner.first_s);
         let whole = (batch_s / runner.first_s.max(1e-9)) as u32;
         runner.k = batch_size(runner.first_s, self.session.timer).max(whole).max(1);
-        Ok(None)
+        Ok(self.accuse(runner, true)?.map(Fate::Wrong))
+    }
+
+    /// Returns what batches on poisoned outputs show to be wrong with a candidate; `None` if nothing is. A
+    /// `glance` at a kernel that looks right is one pair of batches.
+    fn accuse(&mut self, runner: &mut Runner<'_>, glance: bool) -> Result<Option<String>, Fault> {
+        let (executor, config) = (&mut *self.session.executor, self.config);
+        let mut freshness = Freshness::new(self.case, runner.plan.tile, self.session.timer.chosen, config);
+        if glance && !freshness.looks_wrong(executor, config, &mut runner.rotating, runner.k)? {
+            return Ok(None);
+        }
+        freshness.conclude(executor, config, &mut runner.rotating, runner.k)
     }
 
     /// Runs one batch and returns the seconds of one execution, by the clock that the self-test chose.
     fn sample(&mut self, runner: &mut Runner<'_>) -> Result<f64, Fault> {
-        let first = runner.next_set;
-        runner.next_set = (first + runner.k) % runner.sets;
-        let sampled = self.session.executor.sample(runner.handle, runner.k, first, self.config.timeout)?;
+        let sampled = runner.rotating.run(self.session.executor, runner.k, self.config.timeout)?;
         let ns = match self.session.timer.chosen {
             TimerChoice::Device => sampled.device_ns.filter(|ns| *ns > 0).unwrap_or(sampled.host_ns),
             _ => sampled.host_ns,
@@ -428,7 +444,7 @@ impl<'p> Search<'_, '_, '_> {
                 for runner in runners.iter_mut() {
                     let again = self.prepare(runner.place, runner.plan.clone(), None);
                     let again = again.map_err(|_| Untuned::Default("it did not come back".into()))?;
-                    (runner.handle, runner.next_set) = (again.handle, 0);
+                    runner.rotating = again.rotating;
                 }
             }
         }

@@ -5,7 +5,7 @@ use super::track::Track;
 use portamark_executors::FaultKind;
 use portamark_kernels::{KernelSource, PlanError};
 use portamark_measure::{
-    Contestant, Ended, Measurement, Sentinels, Session, TooLarge, fits, measure, measure_interleaved,
+    Config, Contestant, Ended, Measurement, Sentinels, Session, TooLarge, fits, measure, measure_interleaved,
 };
 use portamark_model::plan::Plan;
 use portamark_model::units;
@@ -21,6 +21,7 @@ pub(crate) fn run_case(track: &mut Track, case: &Case, job: &Job, source: &Kerne
     match ready(track, &mut row, case, job, source, share_s) {
         Err(refusal) => refuse(track, &mut row, refusal),
         Ok(plan) => {
+            let config = config(track, job, source);
             let sentinels =
                 track.conditions.sentinels(&mut *track.executor, &track.device, &track.config, source);
             let mut session = Session {
@@ -30,7 +31,7 @@ pub(crate) fn run_case(track: &mut Track, case: &Case, job: &Job, source: &Kerne
                 sentinels,
                 sentinel_start: track.conditions.sentinel_start.as_ref(),
             };
-            let measured = measure(&mut session, &track.config, case, plan.as_ref(), share_s);
+            let measured = measure(&mut session, &config, case, plan.as_ref(), share_s);
             note_down(track, &mut row, case, job, plan.as_ref(), measured);
         }
     }
@@ -57,8 +58,11 @@ pub(crate) fn run_pair(
     match (plan_a, plan_b) {
         (Ok(plan_a), Ok(plan_b)) => {
             let plans = [plan_a.as_ref(), plan_b.as_ref()];
-            let sides =
-                [contestant(a, cases[0], plans[0], shares[0]), contestant(b, cases[1], plans[1], shares[1])];
+            let configs = [config(a, jobs[0], sources[0]), config(b, jobs[1], sources[1])];
+            let sides = [
+                contestant(a, &configs[0], cases[0], plans[0], shares[0]),
+                contestant(b, &configs[1], cases[1], plans[1], shares[1]),
+            ];
             let [one, other] = measure_interleaved(sides, first);
             note_down(a, &mut rows[0], cases[0], jobs[0], plans[0], one);
             note_down(b, &mut rows[1], cases[1], jobs[1], plans[1], other);
@@ -84,6 +88,7 @@ pub(crate) fn run_pair(
 /// sentinels would.
 fn contestant<'a>(
     track: &'a mut Track,
+    config: &'a Config,
     case: &'a Case,
     plan: Option<&'a Plan>,
     share_s: Option<f64>,
@@ -95,7 +100,13 @@ fn contestant<'a>(
         sentinels: Sentinels::default(),
         sentinel_start: None,
     };
-    Contestant { session, config: &track.config, case, plan, share_s }
+    Contestant { session, config, case, plan, share_s }
+}
+
+/// Returns the settings of the method for a row. Kernels that are not from this program may skip work that is
+/// done already, so their outputs are poisoned again and again.
+fn config(track: &Track, job: &Job, source: &KernelSource) -> Config {
+    Config { repoison: job.is_own() || !source.is_embedded(), ..track.config.clone() }
 }
 
 /// Returns a row with only the case and its predicted time.

@@ -91,6 +91,11 @@ impl Job {
         }
     }
 
+    /// Whether its kernel is the user's own, so that nobody has reviewed what it does.
+    pub(crate) fn is_own(&self) -> bool {
+        matches!(self, Job::Own(..))
+    }
+
     /// Whether a tuning table chose the variant.
     pub(crate) fn tuned(&self) -> bool {
         matches!(self, Job::Variant(choice) if choice.tuned)

@@ -35,6 +35,13 @@ impl Outputs {
         self.sets.fill(Contents::default());
     }
 
+    /// Returns how many of `k` executions from set `first_set` on find an output that is not computed.
+    pub fn poisoned(&self, k: u32, first_set: u32) -> u32 {
+        let sets = self.sets.len() as u64;
+        let of = |execution| &self.sets[((u64::from(first_set) + execution) % sets) as usize];
+        (0..u64::from(k).min(sets)).filter(|execution| !of(*execution).body).count() as u32
+    }
+
     /// Updates the outputs as `k` executions would, with the failure `act` if there is one.
     pub fn compute(&mut self, k: u32, first_set: u32, act: Option<Act>) {
         let sets = self.sets.len() as u64;

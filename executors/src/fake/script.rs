@@ -104,6 +104,31 @@ impl Script {
         device
     }
 
+    /// Returns the device time that the timer reports for a batch of `true_ns`, and the number of unusable
+    /// pairs of timestamps. The batch is that with number `samples`, counted from 1, and ends at `now_ns`.
+    pub(super) fn stamps(&self, true_ns: f64, host_ns: u64, samples: u32, now_ns: u64) -> (Option<u64>, u32) {
+        let ticks = |ns: f64, tick: f64| (ns / tick).round() * tick;
+        let ns = match self.timer {
+            Timer::Honest => ticks(true_ns, self.tick_ns),
+            Timer::None => return (None, 0),
+            Timer::Zero => 0.0,
+            Timer::Negative => return (None, 1),
+            Timer::Coarse => ticks(true_ns, 65_536.0),
+            Timer::Constant => 4096.0,
+            Timer::WrongPeriod => ticks(true_ns / self.timer_factor, self.tick_ns),
+            Timer::AboveHost => ticks(host_ns as f64 * self.timer_factor, self.tick_ns),
+            Timer::Wrapping => {
+                // `now_ns` already includes this batch, so it is the end of the batch.
+                let stamp = |ns: u64| ns & 0xff_ffff;
+                let end = now_ns;
+                return (Some(stamp(end).wrapping_sub(stamp(end - true_ns as u64))), 0);
+            }
+            Timer::Sporadic if samples.is_multiple_of(10) => return (None, 1),
+            Timer::Sporadic => ticks(true_ns, self.tick_ns),
+        };
+        (Some(ns as u64), 0)
+    }
+
     /// Parses a script.
     ///
     /// # Errors
@@ -185,7 +210,7 @@ pub struct Rule {
     /// Reason in the response for [`Act::Error`].
     #[serde(default = "scripted")]
     pub reason: String,
-    /// Factor of [`Act::Slow`] and [`Act::Lie`]; 10 by default.
+    /// Factor of [`Act::Slow`], [`Act::Skip`] and [`Act::Lie`]; 10 by default.
     #[serde(default = "ten")]
     pub factor: f64,
 }
@@ -292,6 +317,9 @@ pub enum Act {
     /// Executions take longer by [`Rule::factor`]. On `sample` this affects that batch, on `prepare` the
     /// compilation and every later sample.
     Slow,
+    /// Executions whose output is computed already are shorter by [`Rule::factor`], as of a kernel that looks at
+    /// its output first.
+    Skip,
     /// The reported device time is the host time multiplied by [`Rule::factor`].
     Lie,
     /// The executor answers with an error of [`Rule::status`] and [`Rule::reason`].

@@ -5,7 +5,7 @@
 //! [`Executor`] it reports a hang as a timeout at once, and an exit or abort as a crash.
 
 use super::outputs::Outputs;
-use super::script::{Act, On, Rule, Script, Target, Timer};
+use super::script::{Act, On, Rule, Script, Target};
 use crate::protocol::{self, Failure, Prepare, Request, Response, Sampled};
 use crate::remote::{Executor, Fault, FaultKind};
 use crate::serve::{Service, write_response};
@@ -99,7 +99,7 @@ impl Fake {
                 let rule = rule.expect("it has an act");
                 Reaction::Answer(Response::Error { status: rule.status, reason: rule.reason })
             }
-            Some(Act::Wrong | Act::Unwritten | Act::Slow | Act::Lie) | None => {
+            Some(Act::Wrong | Act::Unwritten | Act::Slow | Act::Skip | Act::Lie) | None => {
                 Reaction::Answer(self.response(request, rule))
             }
         }
@@ -214,10 +214,13 @@ impl Fake {
         let rule = rule.or_else(|| prepared.always.clone());
         let factor = |act| rule.as_ref().filter(|rule| rule.act == act).map(|rule| rule.factor);
         let (slow, lie) = (factor(Act::Slow).unwrap_or(1.0), factor(Act::Lie));
+        let skip = factor(Act::Skip);
         let act = rule.map(|rule| rule.act);
         // Uniform in [-1, 1).
         let random = f64::from(mix(self.samples ^ mix(self.script.noise_seed))) / 2f64.powi(31) - 1.0;
-        let work_ns = f64::from(k) * self.seconds(&prepared.outputs.case) * 1e9;
+        let poisoned = f64::from(prepared.outputs.poisoned(k, first_set));
+        let executions = skip.map_or(f64::from(k), |factor| poisoned + (f64::from(k) - poisoned) / factor);
+        let work_ns = executions * self.seconds(&prepared.outputs.case) * 1e9;
         let device_ns = (self.script.pass_ns + work_ns * slow) * (1.0 + self.script.noise * random);
         let host_ns = (device_ns + self.script.overhead_ns).round().max(1.0) as u64;
         let has_stamps = prepared.device.timer == TimerKind::PassTimestamps;
@@ -225,33 +228,13 @@ impl Fake {
         self.now_ns += host_ns;
 
         self.handles.get_mut(&handle)?.outputs.compute(k, first_set, act);
-        let (device_ns, invalid) = if has_stamps { self.stamps(device_ns, host_ns) } else { (None, 0) };
+        let (device_ns, invalid) = if has_stamps {
+            self.script.stamps(device_ns, host_ns, self.samples, self.now_ns)
+        } else {
+            (None, 0)
+        };
         let device_ns = lie.map_or(device_ns, |factor| Some((host_ns as f64 * factor) as u64));
         Some(Response::Sampled(Sampled { device_ns, host_ns, invalid }))
-    }
-
-    /// Returns the device time that the timer reports for `true_ns`, and the number of unusable pairs.
-    fn stamps(&self, true_ns: f64, host_ns: u64) -> (Option<u64>, u32) {
-        let ticks = |ns: f64, tick: f64| (ns / tick).round() * tick;
-        let ns = match self.script.timer {
-            Timer::Honest => ticks(true_ns, self.script.tick_ns),
-            Timer::None => return (None, 0),
-            Timer::Zero => 0.0,
-            Timer::Negative => return (None, 1),
-            Timer::Coarse => ticks(true_ns, 65_536.0),
-            Timer::Constant => 4096.0,
-            Timer::WrongPeriod => ticks(true_ns / self.script.timer_factor, self.script.tick_ns),
-            Timer::AboveHost => ticks(host_ns as f64 * self.script.timer_factor, self.script.tick_ns),
-            Timer::Wrapping => {
-                // `now_ns` already includes this batch, so it is the end of the batch.
-                let stamp = |ns: u64| ns & 0xff_ffff;
-                let end = self.now_ns;
-                return (Some(stamp(end).wrapping_sub(stamp(end - true_ns as u64))), 0);
-            }
-            Timer::Sporadic if self.samples.is_multiple_of(10) => return (None, 1),
-            Timer::Sporadic => ticks(true_ns, self.script.tick_ns),
-        };
-        (Some(ns as u64), 0)
     }
 }
 
@@ -350,6 +333,7 @@ impl Fake {
 
 #[cfg(test)]
 mod tests {
+    use super::super::script::Timer;
     use super::*;
     use crate::protocol::PROTOCOL;
     use crate::serve::serve;

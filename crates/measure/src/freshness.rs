@@ -1,0 +1,239 @@
+//! Detection of kernels that skip work which is done already: outputs are poisoned again before randomly
+//! chosen batches, and the times of these batches are compared with those of others.
+//!
+//! An execution on poisoned output has to compute it. A kernel that looks at its output first, and does
+//! nothing where it finds a result, passes every comparison with the oracle, but takes much longer there.
+
+use super::batch_time::chosen_s;
+use super::config::Config;
+use super::rotating::Rotating;
+use super::verify::Oracle;
+use portamark_executors::{Executor, Fault};
+use portamark_model::units;
+use portamark_model::workload::generator::mix;
+use portamark_model::workload::{Case, Inputs, Tile};
+use portamark_results::TimerChoice;
+use portamark_stats::median_of_unsorted;
+
+/// Minimum number of pairs of batches, one with and one without poison before it.
+const LEAST_PAIRS: usize = 5;
+/// Number of pairs on which a kernel is accused if all of them speak against it: at 37 % each by chance, a
+/// probability of 5e-5.
+const CLEAR_PAIRS: usize = 10;
+/// Number of pairs on which a kernel is accused if most of them speak against it; honest kernels have so many
+/// only on a busy machine.
+const MOST_PAIRS: usize = 24;
+/// Median time ratio of a pair above which more pairs are run.
+const SUSPICIOUS: f64 = 1.25;
+/// Median time ratio of a pair above which a kernel is accused. Honest kernels are near 1: caches and clocks
+/// that poisoning disturbs change less.
+const GROSS: f64 = 1.5;
+/// Share of [`MOST_PAIRS`] whose ratio has to exceed [`SUSPICIOUS`] too. If a busy machine makes 37 % of them
+/// exceed it by chance, three quarters of 24 do so with a probability of 1.7e-4.
+const MOST: f64 = 0.75;
+/// Memory rate in B/s of the slowest device, to tell whether caches can matter to a kernel.
+const SLOWEST: f64 = 2e9;
+/// Seconds that computing all sets may always take.
+const CHEAP_S: f64 = 0.1;
+/// Number of batches of which one, chosen at random, has a pair after it, until there are [`LEAST_PAIRS`].
+const BLOCK: u32 = 5;
+
+/// Pairs of batches on computed and on poisoned outputs of one prepared case.
+#[derive(Debug)]
+pub(super) struct Freshness<'a> {
+    case: &'a Case,
+    tile: Tile,
+    choice: TimerChoice,
+    pairs: Vec<f64>,
+    /// What is wrong with an output; `None` if nothing is.
+    stale: Option<String>,
+    random: u32,
+    /// Number of batches until the next pair, and from there until the end of the block.
+    due: (u32, u32),
+}
+
+impl<'a> Freshness<'a> {
+    /// Creates an examination of a kernel that computes `case` in tiles of `tile`. Times are by the clock
+    /// `choice`, and batches are chosen from the seed of `config`.
+    pub(super) fn new(case: &'a Case, tile: Tile, choice: TimerChoice, config: &Config) -> Self {
+        let random = mix(config.seed ^ 0x5eed_f00d);
+        let mut freshness =
+            Freshness { case, tile, choice, pairs: Vec::new(), stale: None, random, due: (0, 0) };
+        freshness.draw();
+        freshness
+    }
+
+    /// Draws the batch of the next block that has a pair after it.
+    fn draw(&mut self) {
+        self.random = mix(self.random.wrapping_add(0x9e37_79b9));
+        let place = self.random % BLOCK;
+        self.due = (self.due.1 + place + 1, BLOCK - place - 1);
+    }
+
+    /// Runs a pair if the batch that has just ended was chosen for it. `k` is the number of executions of each
+    /// batch.
+    pub(super) fn after_batch(
+        &mut self,
+        executor: &mut dyn Executor,
+        config: &Config,
+        rotating: &mut Rotating,
+        k: u32,
+    ) -> Result<(), Fault> {
+        self.due.0 -= 1;
+        if self.due.0 > 0 {
+            return Ok(());
+        }
+        self.draw();
+        if self.pairs.len() < LEAST_PAIRS { self.pair(executor, config, rotating, k) } else { Ok(()) }
+    }
+
+    /// Runs the pairs that are missing, and more of them as long as they look suspicious. Returns what is wrong
+    /// with the kernel; `None` if nothing is.
+    pub(super) fn conclude(
+        &mut self,
+        executor: &mut dyn Executor,
+        config: &Config,
+        rotating: &mut Rotating,
+        k: u32,
+    ) -> Result<Option<String>, Fault> {
+        while self.stale.is_none() && (self.pairs.len() < LEAST_PAIRS || self.is_open()) {
+            self.pair(executor, config, rotating, k)?;
+        }
+        Ok(self.accusation())
+    }
+
+    /// Runs one pair and returns whether the second batch took suspiciously long, or its output is wrong.
+    pub(super) fn looks_wrong(
+        &mut self,
+        executor: &mut dyn Executor,
+        config: &Config,
+        rotating: &mut Rotating,
+        k: u32,
+    ) -> Result<bool, Fault> {
+        self.pair(executor, config, rotating, k)?;
+        Ok(self.stale.is_some() || self.median().is_some_and(|ratio| ratio > SUSPICIOUS))
+    }
+
+    /// Times a batch on outputs that are computed and one on outputs that were poisoned, and checks an output
+    /// of the latter.
+    ///
+    /// No batch has more executions than there are sets: each would find a result after the first round
+    /// through the sets. Both batches continue the rotation, so that caches serve neither better than the
+    /// other, unless that would take long and caches hardly matter to the kernel.
+    fn pair(
+        &mut self,
+        executor: &mut dyn Executor,
+        config: &Config,
+        rotating: &mut Rotating,
+        k: u32,
+    ) -> Result<(), Fault> {
+        let deadline = config.timeout;
+        let k = k.min(rotating.sets());
+        self.compute(executor, config, rotating, k)?;
+        let computed = rotating.run(executor, k, deadline)?;
+        rotating.poison(executor, deadline)?;
+        let poisoned = rotating.run(executor, k, deadline)?;
+        let inputs = Inputs::new(config.seed, rotating.last_set()).of(config.dist);
+        let proof = Oracle::new(self.case, inputs, self.tile).check(executor, rotating.handle(), deadline)?;
+        let host_s = |ns: u64| ns as f64 * 1e-9;
+        let [computed_s, poisoned_s] = [computed, poisoned]
+            .map(|sampled| chosen_s(&sampled, self.choice).unwrap_or(host_s(sampled.host_ns)));
+        self.pairs.push(poisoned_s.max(1e-9) / computed_s.max(1e-9));
+        self.stale = self.stale.take().or(proof.reason());
+        Ok(())
+    }
+
+    /// Computes the outputs that the next `k` executions write, if they are poisoned: those of all sets, because
+    /// the next sets in the rotation are those that caches have forgotten. If that would take long for a kernel
+    /// that spends less than a tenth of its time on memory, computes only `k` sets and goes back to them.
+    fn compute(
+        &mut self,
+        executor: &mut dyn Executor,
+        config: &Config,
+        rotating: &mut Rotating,
+        k: u32,
+    ) -> Result<(), Fault> {
+        let memory_s = self.case.tensors().iter().map(|tensor| tensor.bytes()).sum::<u64>() as f64 / SLOWEST;
+        while rotating.poisoned() > 0 {
+            let sampled = rotating.run(executor, k, config.timeout)?;
+            let each_s = sampled.host_ns as f64 * 1e-9 / f64::from(k);
+            if each_s > 10.0 * memory_s && each_s * f64::from(rotating.poisoned()) > CHEAP_S {
+                rotating.rewind(k);
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether more pairs may still show that the kernel skips work.
+    fn is_open(&self) -> bool {
+        let count = self.pairs.len();
+        count < MOST_PAIRS
+            && self.median().is_some_and(|ratio| ratio > SUSPICIOUS)
+            && !self.is_grossly_slower()
+    }
+
+    fn is_grossly_slower(&self) -> bool {
+        let long = self.pairs.iter().filter(|ratio| **ratio > SUSPICIOUS).count() as f64;
+        let count = self.pairs.len();
+        let share = if count >= MOST_PAIRS { MOST } else { 1.0 };
+        count >= CLEAR_PAIRS && long >= share * count as f64 && self.median().is_some_and(|it| it > GROSS)
+    }
+
+    fn median(&self) -> Option<f64> {
+        median_of_unsorted(&mut self.pairs.clone())
+    }
+
+    fn accusation(&self) -> Option<String> {
+        if let Some(reason) = &self.stale {
+            return Some(format!("after outputs were poisoned again: {reason}"));
+        }
+        let (median, count) = (self.median()?, self.pairs.len());
+        self.is_grossly_slower().then(|| {
+            format!(
+                "skips work that is done already: batches on outputs that were poisoned again take {} times as \
+                 long as those on computed outputs (median of {count} pairs)",
+                units::significant(median)
+            )
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn with(pairs: Vec<f64>) -> Option<String> {
+        let case = "stream f32 copy n4096".parse().unwrap();
+        let new = Freshness::new(&case, Tile::ONE, TimerChoice::Host, &Config::default());
+        Freshness { pairs, ..new }.accusation()
+    }
+
+    #[test]
+    fn pairs_are_accused_if_they_differ_grossly_and_nearly_all() {
+        let words = with([vec![0.9; 6], vec![4.0; 18]].concat()).unwrap();
+        assert!(words.contains("4.00 times as long") && words.contains("24 pairs"), "{words}");
+        assert!(with(vec![4.0; 10]).unwrap().contains("10 pairs"));
+        // 17 of 24 are less than three quarters; 1.4 is not gross; nine pairs are too few, and of ten all must
+        // differ.
+        assert_eq!(with([vec![0.9; 1], vec![4.0; 9]].concat()), None);
+        assert_eq!(with([vec![0.9; 7], vec![4.0; 17]].concat()), None);
+        assert_eq!(with(vec![1.4; 24]), None);
+        assert_eq!(with(vec![4.0; 9]), None);
+    }
+
+    #[test]
+    fn one_batch_of_each_five_is_chosen_and_not_always_the_same() {
+        let case = "stream f32 copy n4096".parse().unwrap();
+        let mut freshness = Freshness::new(&case, Tile::ONE, TimerChoice::Host, &Config::default());
+        let (mut at, mut places) = (0, Vec::new());
+        for block in 0..20 {
+            at += freshness.due.0;
+            // Batches are counted from 1.
+            assert_eq!((at - 1) / BLOCK, block);
+            places.push((at - 1) % BLOCK);
+            freshness.draw();
+        }
+        assert!((0..BLOCK).all(|place| places.contains(&place)), "{places:?}");
+    }
+}
