@@ -1,9 +1,9 @@
 //! The self-test of clocks catches each known lie by its name and accuses no honest clock.
 
-use portamark_executors::Executor;
 use portamark_executors::fake::{Fake, Script, Timer};
-use portamark_executors::protocol::Prepare;
-use portamark_measure::{Config, Session, measure, self_test};
+use portamark_executors::protocol::{Prepare, Request, Response};
+use portamark_executors::{Executor, Fault, FaultKind};
+use portamark_measure::{Config, Ended, Session, measure, self_test};
 use portamark_model::device::{Takes, TimerKind};
 use portamark_results::{TimerChoice, TimerFault, TimerReport, Timing};
 use proptest::prelude::*;
@@ -186,5 +186,45 @@ proptest! {
         // An estimate of the tick is some ticks, never a part of one.
         let ticks = report.tick_ns.unwrap() / tick_ns;
         prop_assert!(ticks >= 1.0 && ticks.fract() == 0.0, "{:?}", report);
+    }
+}
+
+/// An executor without a device clock whose host clock is stuck.
+struct Stuck {
+    fake: Fake,
+    host_ns: u64,
+}
+
+impl Executor for Stuck {
+    fn call(&mut self, request: &Request, deadline: Duration) -> Result<Response, Fault> {
+        let mut answer = self.fake.call(request, deadline)?;
+        if let Response::Sampled(sampled) = &mut answer {
+            (sampled.device_ns, sampled.host_ns) = (None, self.host_ns);
+        }
+        Ok(answer)
+    }
+}
+
+#[test]
+fn times_that_no_device_can_reach_are_a_fault_of_the_clock_and_not_a_result() {
+    // A batch of one or more copies of 8192 elements of 4 bytes (65.5 kB read and written) in 1 ns: k is 4096 for
+    // so short a time, and 4096·65.5 kB are 268 MB, or 268 PB/s. 2·2048³ FLOP in 30 ns are 573 PFLOP/s and more.
+    let stream = "stream f32 copy n8192";
+    for (key, host_ns, words) in [
+        (stream, 0, "took no time"),
+        (stream, 1, "more than any device can move"),
+        ("gemm f32 m2048 n2048 k2048 nn", 30, "more than any device can do"),
+    ] {
+        let device = Script::device().but(|it| it.takes = Takes::Cases);
+        let script = Script { devices: vec![device.clone()], ..Script::default() };
+        let mut stuck = Stuck { fake: Fake::from_script(script), host_ns };
+        let config = Config { max_samples: 40, warmup: Duration::from_millis(1), ..Config::default() };
+        let timer = TimerReport::untested(String::new());
+        let mut session = Session::new(&mut stuck, &device, &timer);
+        let measured = measure(&mut session, &config, &key.parse().unwrap(), None, None);
+        let Ended::Fault(fault) = &measured.ended else { panic!("{key}: {:?}", measured.ended) };
+        assert_eq!(fault.kind, FaultKind::Failed);
+        assert!(fault.reason.contains(words) && fault.reason.contains("clock"), "{fault}");
+        assert!(measured.timing.is_none() && measured.verification.unwrap().passed);
     }
 }

@@ -32,6 +32,7 @@ mod host;
 mod interleaved;
 mod measurement;
 mod memory;
+mod possible;
 mod prove;
 mod rotating;
 mod rotation;

@@ -2,6 +2,7 @@
 
 use super::batch_time::chosen_s;
 use super::config::Config;
+use super::possible::impossible;
 use super::rotation;
 use super::sampling::{self, Sampling};
 use super::session::Session;
@@ -245,6 +246,15 @@ pub(super) fn conclude(
     let Some(timing) = sampling.timing else {
         return Err(Fault::new(FaultKind::Failed, "no batch had a usable time"));
     };
+    if measurement.verification.as_ref().is_none_or(|proof| proof.checked == 0) {
+        return Err(Fault::new(
+            FaultKind::Failed,
+            "no element of the output could be compared with the oracle",
+        ));
+    }
+    if let Some(reason) = impossible(case, timing.summary.median) {
+        return Err(Fault::new(FaultKind::Failed, reason));
+    }
     measurement.tags = tags(&timing);
     measurement.timing = Some(timing);
     Ok(Ended::Ok)

@@ -6,12 +6,13 @@
 
 use super::config::Config;
 use super::freshness::Freshness;
+use super::possible::impossible;
 use super::rotating::Rotating;
 use super::rotation;
 use super::sampling::batch_size;
 use super::session::Session;
 use super::verify::Oracle;
-use portamark_executors::protocol::{Prepare, Prepared};
+use portamark_executors::protocol::{Prepare, Prepared, Sampled};
 use portamark_executors::{Fault, FaultKind};
 use portamark_model::plan::Plan;
 use portamark_model::units;
@@ -87,6 +88,12 @@ pub const FINAL: f64 = 4.0 * LEAST_TURNS as f64;
 const CLEARLY_SLOWER: f64 = 1.5;
 /// Minimum duration of a batch in seconds, so that a short disturbance does not decide a final.
 const LEAST_BATCH_S: f64 = 2e-3;
+
+/// Returns the seconds of a batch by the device clock, or by that of the host where the batch began and ended
+/// within one tick of the device.
+fn told_s(sampled: &Sampled) -> f64 {
+    sampled.device_ns.filter(|ns| *ns > 0).unwrap_or(sampled.host_ns) as f64 * 1e-9
+}
 
 struct Runner<'p> {
     place: usize,
@@ -336,7 +343,7 @@ impl<'p> Search<'_, '_, '_> {
         // The last set, so that a kernel that reads the first set's inputs does not pass.
         let (handle, set) = (runner.rotating.handle(), runner.rotating.sets() - 1);
         let cold = self.session.executor.sample(handle, 1, set, config.timeout)?;
-        let cold_s = cold.device_ns.unwrap_or(cold.host_ns) as f64 * 1e-9;
+        let cold_s = told_s(&cold);
         // Some drivers compile at the first execution.
         let took = (self.effort.clock)().saturating_sub(before);
         if runner.place > 0 && took > self.effort.compile {
@@ -356,7 +363,10 @@ impl<'p> Search<'_, '_, '_> {
         runner.first_s = cold_s;
         if best_s.is_none_or(|best| cold_s < 10.0 * best + 0.5) {
             let warm = self.session.executor.sample(handle, 1, 0, config.timeout)?;
-            runner.first_s = warm.device_ns.unwrap_or(warm.host_ns) as f64 * 1e-9;
+            runner.first_s = told_s(&warm);
+        }
+        if let Some(reason) = impossible(self.case, runner.first_s) {
+            return Ok(Some(Fate::Failed(reason)));
         }
         let batch_s = LEAST_BATCH_S.max(runner.first_s);
         let whole = (batch_s / runner.first_s.max(1e-9)) as u32;
@@ -378,11 +388,11 @@ impl<'p> Search<'_, '_, '_> {
     /// Runs one batch and returns the seconds of one execution, by the clock that the self-test chose.
     fn sample(&mut self, runner: &mut Runner<'_>) -> Result<f64, Fault> {
         let sampled = runner.rotating.run(self.session.executor, runner.k, self.config.timeout)?;
-        let ns = match self.session.timer.chosen {
-            TimerChoice::Device => sampled.device_ns.filter(|ns| *ns > 0).unwrap_or(sampled.host_ns),
-            _ => sampled.host_ns,
+        let batch_s = match self.session.timer.chosen {
+            TimerChoice::Device => told_s(&sampled),
+            _ => sampled.host_ns as f64 * 1e-9,
         };
-        let seconds = ns as f64 * 1e-9 / f64::from(runner.k);
+        let seconds = batch_s / f64::from(runner.k);
         runner.samples.push(seconds);
         Ok(seconds)
     }
