@@ -40,12 +40,14 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     }
     let places = executors.resolve()?.find(&arguments.device, &Talk)?.chosen;
     let mut all = serde_json::Map::new();
-    let mut failed = 0;
+    let (mut failed, mut inconclusive) = (0, 0);
     for place in &places {
         let mut executor = place.start();
         let mut findings = check(&mut *executor, &place.device, arguments.timeout);
         findings.iter_mut().for_each(|finding| finding.words = redact(&finding.words));
-        failed += findings.iter().filter(|finding| finding.outcome == CheckOutcome::Failed).count();
+        let count = |outcome| findings.iter().filter(|finding| finding.outcome == outcome).count();
+        failed += count(CheckOutcome::Failed);
+        inconclusive += count(CheckOutcome::Inconclusive);
         if arguments.json {
             let findings = serde_json::to_value(&findings).expect("findings are plain data");
             all.insert(place.device.id.clone(), findings);
@@ -62,6 +64,11 @@ pub fn run(arguments: &Arguments) -> Result<()> {
             "failed checks: {failed}; this executor does not conform to the protocol"
         )));
     }
-    note("every check passed");
+    match inconclusive {
+        0 => note("every check passed"),
+        _ => note(&format!(
+            "no check failed; inconclusive checks: {inconclusive}; repeat them when this machine is quiet"
+        )),
+    }
     Ok(())
 }

@@ -11,6 +11,8 @@ pub enum CheckOutcome {
     Passed,
     /// The executor violates the protocol; its results must not be trusted.
     Failed,
+    /// The times miss a requirement, but other programs disturb them; the check must be repeated.
+    Inconclusive,
     /// The check could not be run.
     LeftOut,
 }
@@ -20,7 +22,7 @@ pub enum CheckOutcome {
 pub struct Finding {
     /// Name of the check, one word, as in docs/executor-protocol.md.
     pub check: &'static str,
-    /// Whether the check passed, failed or could not be run.
+    /// Whether the check passed, failed, is inconclusive or could not be run.
     pub outcome: CheckOutcome,
     /// Description of what was observed.
     pub words: String,
@@ -35,6 +37,11 @@ impl Finding {
     /// Creates the result of a check that failed.
     pub fn failed(check: &'static str, words: impl Into<String>) -> Self {
         Finding { check, outcome: CheckOutcome::Failed, words: words.into() }
+    }
+
+    /// Creates the result of a check that a busy machine disturbs.
+    pub fn inconclusive(check: &'static str, words: impl Into<String>) -> Self {
+        Finding { check, outcome: CheckOutcome::Inconclusive, words: words.into() }
     }
 
     /// Creates the result of a check that could not be run.
@@ -57,6 +64,7 @@ impl fmt::Display for Finding {
         let outcome = match self.outcome {
             CheckOutcome::Passed => "ok",
             CheckOutcome::Failed => "FAILED",
+            CheckOutcome::Inconclusive => "unclear",
             CheckOutcome::LeftOut => "left out",
         };
         write!(f, "{outcome:<9} {:<10} {}", self.check, self.words)

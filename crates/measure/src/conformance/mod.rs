@@ -5,6 +5,7 @@ mod checks;
 mod clock;
 mod finding;
 mod inputs;
+mod load;
 mod messages;
 mod outputs;
 mod proofs;
