@@ -87,10 +87,22 @@ fn prove(candidate: &mut Candidate, case: &Case) -> Result<Option<String>, Strin
         Ok(handle) => handle,
         Err(reason) => return refused(reason),
     };
+    let proven = compare(candidate, case, handle, tile);
+    // What is wrong with the case matters more than a failure to release it.
+    let released = candidate.release(handle);
+    proven.and_then(|reason| reason.map_or(released.map(|()| None), Err))
+}
+
+/// Returns what is wrong with the output of the second buffer set of `case`; `None` if nothing is.
+fn compare(
+    candidate: &mut Candidate,
+    case: &Case,
+    handle: u32,
+    tile: Tile,
+) -> Result<Option<String>, String> {
     candidate.poison(handle)?;
     candidate.sample(handle, 1, 1)?;
     let oracle = Oracle::new(case, Inputs::new(1, 1).of(Distribution::Uniform), tile);
     let (values, poisoned) = candidate.read(handle, 1, &oracle.points)?;
-    candidate.release(handle)?;
-    oracle.compare(&values, poisoned).reason().map_or(Ok(None), Err)
+    Ok(oracle.compare(&values, poisoned).reason())
 }
