@@ -102,6 +102,9 @@ fn by_flags(hint: &Hint) -> String {
         }
         Hint::NameDevice => "name one, e.g. --ab device=0".into(),
         Hint::ListDevices => "`portamark devices` lists them with their numbers".into(),
+        Hint::OtherDevice(found) => {
+            format!("devices found: {found}; `portamark doctor` explains why another is not")
+        }
         Hint::OtherAddress => {
             "choose another port with --port (0 picks a free one), or an address of this machine with --listen".into()
         }

@@ -7,6 +7,10 @@ use portamark_runner::Events;
 /// Prints each message as a line, without progress.
 pub(super) struct Talk;
 
+/// What follows where no GPU driver can be used, and what to do about it.
+const NEXT: &str = "only the CPU is benchmarked; `portamark doctor` explains why; `-d host` asks for the CPU, and \
+                    `-d gpu` ends with exit code 3 if there is no GPU";
+
 impl Events for Talk {
     fn note(&self, text: &str) {
         note(text);
@@ -14,10 +18,8 @@ impl Events for Talk {
 
     fn no_gpu(&self, error: Option<&Error>) {
         match error {
-            Some(error) => note(&format!(
-                "note: no GPU driver can be used: {error}; run `portamark doctor` to find the cause"
-            )),
-            None => note("note: no GPU driver was found: only the CPU is benchmarked"),
+            Some(error) => note(&format!("note: no GPU driver can be used ({error}): {NEXT}")),
+            None => note(&format!("note: no GPU driver was found: {NEXT}")),
         }
     }
 }

@@ -126,19 +126,32 @@ mod without_a_driver {
             }
             command
         };
-        let said = contains("no GPU driver was found: only the CPU is benchmarked");
-        portamark(&["devices"]).assert().success().stdout(contains("0  host/")).stderr(said.clone());
+        let said = || {
+            contains("no GPU driver was found: only the CPU is benchmarked").and(
+                contains("`portamark doctor` explains why").and(contains("-d host").and(contains("-d gpu"))),
+            )
+        };
+        portamark(&["devices"]).assert().success().stdout(contains("0  host/")).stderr(said());
         std::fs::write(
             folder.path().join("two.toml"),
             "name = \"two\"\n[[case]]\nkey = \"gemm f32 m64 n64 k64 nn\"\n[[case]]\nkey = \"launch i32 d8\"\n",
         )
         .unwrap();
         let run = ["run", "two.toml", "-o", "results", "--report", "report", "--budget", "2s"];
+        // Who asks for the CPU knows, and who asks for a GPU does not get another device.
+        portamark(&["devices", "-d", "host"]).assert().success().stderr(contains("GPU").not());
+        let none = portamark(&["run", "two.toml", "-d", "gpu", "-o", "none"]).assert().code(3);
+        none.stderr(contains("no GPU was found").and(contains("`portamark doctor` explains why")));
+        let unknown = portamark(&["run", "two.toml", "-d", "nvidia", "-o", "none"]).assert().code(2);
+        unknown.stderr(
+            contains("no device matches `nvidia`").and(contains("`portamark doctor` explains why another")),
+        );
+        assert!(!folder.path().join("none").exists());
         portamark(&run)
             .assert()
             .success()
             .stdout(contains("gemm crate 0.19, f32/library").and(contains("the host executor has no launch")))
-            .stderr(said);
+            .stderr(said());
         let report = std::fs::read_to_string(folder.path().join("report/report.html")).unwrap();
         assert!(report.contains("gemm crate 0.19"), "the report names what computed it");
     }

@@ -24,6 +24,8 @@ pub enum Hint {
     NameDevice,
     /// List the devices to see their numbers.
     ListDevices,
+    /// No device has the name; holds those that were found. Find out why another one was not.
+    OtherDevice(String),
     /// Serve the page at another address or port.
     OtherAddress,
 }
@@ -39,6 +41,7 @@ impl fmt::Display for Hint {
             Hint::NothingToRetry => f.write_str("name the folder of its result file, or start a new run"),
             Hint::NameDevice => f.write_str("name one device"),
             Hint::ListDevices => f.write_str("list the devices to see their numbers"),
+            Hint::OtherDevice(found) => write!(f, "devices found: {found}"),
             Hint::OtherAddress => {
                 f.write_str("choose another port (0 picks a free one), or an address of this machine")
             }

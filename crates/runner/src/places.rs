@@ -1,12 +1,12 @@
 //! Device discovery: which executors are asked for devices, and how each executor is started.
 
-use crate::events::Events;
+use crate::events::{Events, Silent};
 #[cfg(feature = "browser")]
 use portamark_executors::{BrowserExecutor, BrowserServer};
 use portamark_executors::{ChildExecutor, Executor, Fault, FaultKind, Program, Runtime};
 #[cfg(any(feature = "host", feature = "wgpu"))]
 use portamark_executors::{InProcessExecutor, MakeService};
-use portamark_model::device::Capabilities;
+use portamark_model::device::{Capabilities, DeviceType};
 use portamark_model::error::{Error, Hint, Result};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
@@ -51,6 +51,11 @@ impl Launcher {
         }
     }
 }
+
+/// Name of the CPU.
+const HOST: &str = "host";
+/// Name of the first device that is a GPU and not a software driver.
+const GPU: &str = "gpu";
 
 /// Name of the device that a page in a browser provides.
 pub const BROWSER: &str = "browser";
@@ -131,9 +136,9 @@ impl Found {
 }
 
 impl Executors {
-    /// Finds the devices that `wanted` names. Each name is a number, a part of an id, or `all`, out of the
-    /// devices that the built-in or external executors list; or a foreign runtime, e.g. `torch:cuda`; or
-    /// `browser`.
+    /// Finds the devices that `wanted` names. Each name is a number, a part of an id, `gpu` for the first GPU, or
+    /// `all`, out of the devices that the built-in or external executors list; or a foreign runtime, e.g.
+    /// `torch:cuda`; or `browser`. Tells `events` if there is no GPU, unless only the CPU is wanted.
     ///
     /// # Errors
     /// Fails if a required executor does not start, or if a name matches no device or, as part of an id,
@@ -148,9 +153,13 @@ impl Executors {
                 None if want == BROWSER && self.command.is_none() => self.browser()?,
                 None => {
                     if listed.is_none() {
-                        listed = Some(self.list(events)?);
+                        let wants_cpu = wanted.iter().all(|want| want == HOST || want.starts_with("host/"));
+                        // `gpu` without a GPU is an error, which says the same.
+                        let is_known = wants_cpu || wanted.iter().any(|want| want == GPU);
+                        listed = Some(self.list(if is_known { &Silent } else { events })?);
                     }
-                    choose(listed.as_deref().unwrap_or_default(), want)?.into_iter().cloned().collect()
+                    let places = listed.as_deref().unwrap_or_default();
+                    choose(places, want, self.command.is_none())?.into_iter().cloned().collect()
                 }
             };
             for place in found {
@@ -175,17 +184,14 @@ impl Executors {
         if let Some(command) = &self.command {
             return ask(&Launcher::Program(self.external(command)?), "the executor");
         }
-        let mut places = match self.gpus() {
-            Ok(places) => places,
-            Err(error) => {
-                events.no_gpu(Some(&error));
-                Vec::new()
-            }
+        let (mut places, error) = match self.gpus() {
+            Ok(places) => (places, None),
+            Err(error) => (Vec::new(), Some(error)),
         };
         let any = !places.is_empty();
         places.extend(self.host()?);
         if !any {
-            events.no_gpu(None);
+            events.no_gpu(error.as_ref());
         }
         Ok(places)
     }
@@ -302,8 +308,9 @@ fn ask(launcher: &Launcher, name: &str) -> Result<Vec<Place>> {
     Ok(devices.into_iter().map(place).collect())
 }
 
-/// Returns the elements of `places` that `want` names: a number, `all`, or a part of the id.
-fn choose<'a>(places: &'a [Place], want: &str) -> Result<Vec<&'a Place>> {
+/// Returns the elements of `places` that `want` names: a number, `all`, `gpu`, or a part of the id. `built_in` says
+/// whether they are those of the built-in executors.
+fn choose<'a>(places: &'a [Place], want: &str, built_in: bool) -> Result<Vec<&'a Place>> {
     if places.is_empty() {
         return Err(Error::NoDevice { message: "no device was found".into(), explained: false });
     }
@@ -319,6 +326,11 @@ fn choose<'a>(places: &'a [Place], want: &str) -> Result<Vec<&'a Place>> {
         })?;
         return Ok(vec![found]);
     }
+    if want == GPU && built_in {
+        let gpu = places.iter().find(|place| place.device.device_type != DeviceType::Software);
+        let message = "no GPU was found, only devices that compute on the CPU".into();
+        return gpu.map(|gpu| vec![gpu]).ok_or(Error::NoDevice { message, explained: false });
+    }
     let part = want.to_lowercase();
     let mut found: Vec<&Place> = places.iter().filter(|place| place.device.id == want).collect();
     if found.is_empty() {
@@ -328,10 +340,12 @@ fn choose<'a>(places: &'a [Place], want: &str) -> Result<Vec<&'a Place>> {
         places.map(|place| place.device.id.as_str()).collect::<Vec<_>>().join("; ")
     };
     match found.len() {
-        0 => Err(Error::refused_hint(
-            format!("no device matches `{want}`"),
-            format!("devices found: {}", ids(&mut places.iter())),
-        )),
+        0 => {
+            let ids = ids(&mut places.iter());
+            // Why an external executor does not list a device is known to that executor only.
+            let hint = if built_in { Hint::OtherDevice(ids) } else { format!("devices found: {ids}").into() };
+            Err(Error::refused_hint(format!("no device matches `{want}`"), hint))
+        }
         1 => Ok(found),
         count => Err(Error::refused_hint(
             format!("`{want}` matches {count} devices: {}", ids(&mut found.into_iter())),
@@ -343,7 +357,6 @@ fn choose<'a>(places: &'a [Place], want: &str) -> Result<Vec<&'a Place>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::events::Silent;
     use portamark_executors::fake::Script;
 
     #[test]
@@ -373,7 +386,7 @@ mod tests {
     fn a_device_is_named_by_number_part_or_all() {
         let places = two();
         let ids = |want: &str| -> Vec<String> {
-            choose(&places, want).unwrap().into_iter().map(|place| place.device.id.clone()).collect()
+            choose(&places, want, true).unwrap().into_iter().map(|place| place.device.id.clone()).collect()
         };
         assert_eq!(ids("1"), ["vulkan/llvmpipe/Mesa 25.0.7"]);
         assert_eq!(ids("mesa 22"), ["vulkan/llvmpipe/Mesa 22.3.6"]);
@@ -384,14 +397,25 @@ mod tests {
     fn an_ambiguous_or_unknown_name_is_an_error_that_lists_devices() {
         let places = two();
         let message = |want: &str| {
-            let error = choose(&places, want).unwrap_err();
+            let error = choose(&places, want, true).unwrap_err();
             let hint = error.hint().map(ToString::to_string);
             format!("{error} / {}", hint.unwrap_or_default())
         };
         assert!(message("llvmpipe").contains("matches 2 devices: vulkan/llvmpipe/Mesa 22.3.6; vulkan/"));
         assert!(message("nvidia").contains("vulkan/llvmpipe/Mesa 22.3.6"));
         assert!(message("7").contains("number of devices: 2"));
-        assert!(matches!(choose(&[], "all"), Err(Error::NoDevice { explained: false, .. })));
+        assert!(matches!(choose(&[], "all", true), Err(Error::NoDevice { explained: false, .. })));
+    }
+
+    #[test]
+    fn the_first_gpu_is_no_software_driver_and_its_absence_is_no_device() {
+        let mut places = two();
+        let none = choose(&places, "gpu", true).unwrap_err();
+        assert!(matches!(&none, Error::NoDevice { explained: false, .. }), "{none:?}");
+        places[1].device.device_type = DeviceType::Discrete;
+        assert_eq!(choose(&places, "gpu", true).unwrap()[0].device.id, places[1].device.id);
+        // Of an external executor it is a part of a name, as any other.
+        assert!(choose(&places, "gpu", false).unwrap_err().to_string().contains("no device matches `gpu`"));
     }
 
     #[test]
