@@ -45,6 +45,23 @@ impl Progress {
     }
 }
 
+/// Returns the style of the bar after `at` rows. The time that is left follows from the rows that are done: before
+/// the first one it is unknown, and the bar would say that it is 0.
+fn style(at: usize) -> indicatif::ProgressStyle {
+    indicatif::ProgressStyle::with_template(template(at)).expect("a valid template")
+}
+
+fn template(at: usize) -> &'static str {
+    if at == 0 { "{bar:24} {pos}/{len}  {msg}" } else { "{bar:24} {pos}/{len} {eta} left  {msg}" }
+}
+
+/// Describes the time of one execution of `row`, and its rate: of a chain of steps the time of a step.
+fn measured(row: &Row, seconds: f64) -> String {
+    let case: Option<Case> = row.case.parse().ok();
+    let rate = Rate::of(case.as_ref(), row).map(|rate| format!(", {}", portamark_report::rate(&rate)));
+    format!("{}{}", units::seconds(seconds), rate.unwrap_or_default())
+}
+
 impl Events for Progress {
     fn note(&self, text: &str) {
         Talk.note(text);
@@ -58,8 +75,7 @@ impl Events for Progress {
         self.total.set(rows);
         if std::io::stderr().is_terminal() {
             let bar = self.bar.get_or_init(|| indicatif::ProgressBar::new(rows as u64));
-            let style = indicatif::ProgressStyle::with_template("{bar:24} {pos}/{len} {eta} left  {msg}");
-            bar.set_style(style.expect("a valid template"));
+            bar.set_style(style(0));
         }
     }
 
@@ -74,6 +90,7 @@ impl Events for Progress {
     fn kept(&self) {
         self.at.set(self.at.get() + 1);
         if let Some(bar) = self.bar.get() {
+            bar.set_style(style(self.at.get()));
             bar.inc(1);
         }
     }
@@ -81,12 +98,7 @@ impl Events for Progress {
     fn row(&self, device: &Capabilities, row: &Row, among_several: bool) {
         self.kept();
         let what = match (row.status, row.seconds()) {
-            (Status::Ok, Some(seconds)) => {
-                let case: Option<Case> = row.case.parse().ok();
-                let rate =
-                    Rate::of(case.as_ref(), row).map(|rate| format!(", {}", portamark_report::rate(&rate)));
-                format!("{}{}", units::seconds(seconds), rate.unwrap_or_default())
-            }
+            (Status::Ok, Some(seconds)) => measured(row, seconds),
             (status, _) => format!("{status}: {}", row.reason.as_deref().unwrap_or("no reason given")),
         };
         let variant = match &row.kernel {
@@ -111,5 +123,25 @@ impl Events for Progress {
         if let Some(bar) = self.bar.get() {
             bar.finish_and_clear();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use portamark_fixtures::fixture;
+
+    #[test]
+    fn the_time_that_is_left_is_told_when_a_row_is_done() {
+        assert!(!template(0).contains("left") && template(1).contains("{eta} left"));
+        // Both are templates.
+        let _ = (style(0), style(1));
+    }
+
+    #[test]
+    fn launches_are_told_by_their_time_and_not_by_their_bytes() {
+        // Eight dispatches in 80 µs: 10 µs each.
+        let row = fixture::ok_row("launch i32 d8", 80e-6);
+        assert_eq!(measured(&row, 80e-6), "80.0 µs, 10.0 µs/step");
     }
 }
