@@ -312,14 +312,10 @@ class Prepared {
     const sampled = { device_ns: null, host_ns: hostNs, invalid: 0 };
     if (!timer) return sampled;
     const [begin, end] = new BigUint64Array(await gpu.bytes(timer.read, 16));
-    if (begin === 0n || end === 0n || end <= begin) {
-      // A pass without work may begin and end on one tick. Equal stamps around work, zeros above all, are
-      // the time 0 that they say, and counted as unusable.
-      sampled.invalid = k > 0 || end < begin ? 1 : 0;
-      if (end === begin && (k > 0 || end !== 0n)) sampled.device_ns = 0;
-    } else {
-      sampled.device_ns = Number(end - begin);
-    }
+    // A pass without work may begin and end on one tick. Equal stamps around work are as unusable as zeros.
+    const usable = begin !== 0n && end !== 0n && (end > begin || (end === begin && k === 0));
+    if (usable) sampled.device_ns = Number(end - begin);
+    else sampled.invalid = k > 0 || end < begin ? 1 : 0;
     return sampled;
   }
 
@@ -448,7 +444,7 @@ export class Executor {
         await this.find(request.handle).poison();
         return { response: "done" };
       case "release":
-        this.prepared.get(request.handle)?.release();
+        this.find(request.handle).release();
         this.prepared.delete(request.handle);
         return { response: "done" };
       case "bye":

@@ -211,6 +211,48 @@ fn what_should_be_refused_and_is_not_is_caught() {
 }
 
 #[test]
+fn an_executor_that_releases_what_it_does_not_have_is_caught() {
+    let found = caught(|inner, request| match request {
+        Request::Release { .. } => pass(inner, request).map(|_| Response::Done),
+        other => pass(inner, other),
+    });
+    assert_eq!(found, ["refusals"]);
+}
+
+#[test]
+fn a_case_whose_proof_fails_is_released() {
+    // The first case of the proofs, and a handle that is freed of it.
+    let (mut held, mut prepared) = (None, 0);
+    let mut executor = host();
+    let (_, devices) = executor.hello(DEADLINE).unwrap();
+    let mut wrong = Wrong {
+        inner: executor,
+        wrong: |inner: &mut ChildExecutor, request: Request| {
+            let is_first = matches!(&request, Request::Prepare(it) if it.case == "gemm f32 m33 n65 k17 nn");
+            match (request.clone(), pass(inner, request)?) {
+                (_, Response::Prepared(it)) if is_first => {
+                    (held, prepared) = (Some(it.handle), prepared + 1);
+                    Ok(Response::Prepared(it))
+                }
+                (Request::Read { handle, .. }, Response::Values { values, .. }) if held == Some(handle) => {
+                    Ok(Response::Values { values, poisoned: 1 })
+                }
+                (Request::Release { handle }, answer) => {
+                    held = held.filter(|held| *held != handle);
+                    Ok(answer)
+                }
+                (_, answer) => Ok(answer),
+            }
+        },
+    };
+    let found = check(&mut wrong, &devices[0], DEADLINE);
+    let proof = found.iter().find(|finding| finding.check == "proof").unwrap();
+    assert_eq!(proof.outcome, CheckOutcome::Failed, "{}", proof.words);
+    drop(wrong);
+    assert_eq!((held, prepared), (None, 1));
+}
+
+#[test]
 fn an_executor_that_claims_every_version_is_caught() {
     let found = caught(|inner, request| match (request.clone(), pass(inner, request)?) {
         (Request::Hello { protocol }, Response::Hello { executor, devices, .. }) => {

@@ -280,15 +280,7 @@ impl Prepared {
         if let Some(timer) = &gpu.timer {
             let stamps = self.read_bytes(&timer.read, 16)?;
             let stamp = |at: usize| u64::from_le_bytes(stamps[at..at + 8].try_into().expect("16 bytes"));
-            let (begin, end) = (stamp(0), stamp(8));
-            if begin == 0 || end == 0 || end <= begin {
-                // A pass without work may begin and end on the same tick. Equal timestamps around work,
-                // including two zeros, give a time of 0 and count as unusable.
-                sampled.invalid = u32::from(k > 0 || end < begin);
-                sampled.device_ns = (end == begin && (k > 0 || end != 0)).then_some(0);
-            } else {
-                sampled.device_ns = Some((end.wrapping_sub(begin) as f64 * timer.period).round() as u64);
-            }
+            (sampled.device_ns, sampled.invalid) = between(stamp(0), stamp(8), timer.period, k > 0);
         }
         Ok(sampled)
     }
@@ -379,6 +371,18 @@ impl Prepared {
             bytes
         })?;
         bytes.map_err(|error| Problem::new(Failure::Failed, format!("mapping: {error}")))
+    }
+}
+
+/// Returns the time between two timestamps in nanoseconds, `None` if they are unusable, and the number of unusable
+/// pairs. `period` is the number of nanoseconds of a tick.
+fn between(begin: u64, end: u64, period: f64, has_work: bool) -> (Option<u64>, u32) {
+    match end.checked_sub(begin) {
+        _ if begin == 0 || end == 0 => (None, u32::from(has_work)),
+        // A pass without work may begin and end on the same tick.
+        Some(0) if has_work => (None, 1),
+        Some(ticks) => (Some((ticks as f64 * period).round() as u64), 0),
+        None => (None, 1),
     }
 }
 
@@ -475,5 +479,23 @@ impl Layouts {
             layout: &self.chain,
             entries: &[wgpu::BindGroupEntry { binding: 0, resource: chain.as_entire_binding() }],
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::between;
+
+    #[test]
+    fn timestamps_that_are_zero_equal_or_backwards_around_work_give_no_time() {
+        // 30 ticks of 2.5 ns.
+        assert_eq!(between(100, 130, 2.5, true), (Some(75), 0));
+        for (begin, end) in [(0, 0), (0, 9), (9, 0), (100, 100), (100, 99)] {
+            assert_eq!(between(begin, end, 2.5, true), (None, 1), "{begin} {end}");
+        }
+        // An empty pass may take less than a tick, or have no timestamps.
+        assert_eq!(between(100, 100, 2.5, false), (Some(0), 0));
+        assert_eq!(between(0, 0, 2.5, false), (None, 0));
+        assert_eq!(between(100, 99, 2.5, false), (None, 1));
     }
 }

@@ -95,6 +95,7 @@ impl WgpuService {
             }
             Request::Poison { handle } => self.prepared(handle)?.poison().map(|()| Response::Done),
             Request::Release { handle } => {
+                self.prepared(handle)?;
                 self.prepared.remove(&handle);
                 Ok(Response::Done)
             }

@@ -154,10 +154,12 @@ fn refused(candidate: &mut Candidate) -> Result<String, String> {
     expect("sampling an unknown handle", executor.sample(none, 1, 0, deadline).map(|_| ()), &failed)?;
     expect("reading an unknown handle", executor.read(none, 0, &[0], deadline).map(|_| ()), &failed)?;
     expect("poisoning an unknown handle", executor.poison(none, deadline), &failed)?;
+    expect("releasing an unknown handle", executor.release(none, deadline), &failed)?;
     expect("reading beyond the output", executor.read(handle, 0, &[len], deadline).map(|_| ()), &failed)?;
     expect("reading a set that is none", executor.read(handle, 2, &[0], deadline).map(|_| ()), &failed)?;
     executor.release(handle, deadline).map_err(|fault| format!("release: {fault}"))?;
     expect("sampling what was released", executor.sample(handle, 1, 0, deadline).map(|_| ()), &failed)?;
+    expect("releasing what was released", executor.release(handle, deadline), &failed)?;
     if executor.generation() != generation {
         return Err("one of the requests ended the executor".into());
     }
