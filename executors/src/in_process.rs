@@ -30,7 +30,7 @@ impl fmt::Debug for MakeService {
 pub struct InProcessExecutor {
     make: MakeService,
     service: Option<Running>,
-    generation: u32,
+    starts: u32,
 }
 
 struct Running(Box<dyn Service>);
@@ -44,14 +44,14 @@ impl fmt::Debug for Running {
 impl InProcessExecutor {
     /// Creates an executor without starting a service. The first request starts it.
     pub fn new(make: MakeService) -> Self {
-        InProcessExecutor { make, service: None, generation: 0 }
+        InProcessExecutor { make, service: None, starts: 0 }
     }
 }
 
 impl Executor for InProcessExecutor {
     fn call(&mut self, request: &Request, _deadline: Duration) -> Result<Response, Fault> {
         if self.service.is_none() {
-            self.generation += 1;
+            self.starts += 1;
         }
         let make = &self.make;
         let service = self.service.get_or_insert_with(|| Running((make.0)()));
@@ -65,7 +65,7 @@ impl Executor for InProcessExecutor {
     }
 
     fn generation(&self) -> u32 {
-        self.generation
+        self.starts + u32::from(self.service.is_none())
     }
 
     fn stop(&mut self) {
@@ -76,7 +76,7 @@ impl Executor for InProcessExecutor {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fake::{Fake, Script};
+    use crate::fake::{Act, Fake, On, Rule, Script};
 
     const SOON: Duration = Duration::from_secs(60);
 
@@ -84,14 +84,29 @@ mod tests {
     fn a_service_answers_and_a_stopped_one_is_made_anew() {
         let make = MakeService::new(|| Box::new(Fake::from_script(Script::default())));
         let mut executor = InProcessExecutor::new(make);
-        assert_eq!(executor.generation(), 0);
+        // The number is that of the service which answers the next request, started or not.
+        assert_eq!(executor.generation(), 1);
         let (_, devices) = executor.hello(SOON).unwrap();
         assert_eq!((devices.len(), executor.generation()), (1, 1));
         executor.hello(SOON).unwrap();
         assert_eq!(executor.generation(), 1);
         executor.stop();
+        assert_eq!(executor.generation(), 2);
         executor.hello(SOON).unwrap();
         assert_eq!(executor.generation(), 2);
+    }
+
+    #[test]
+    fn a_scripted_executor_counts_its_restarts_too() {
+        let mut fake = Fake::from_script(Script::default());
+        fake.hello(SOON).unwrap();
+        assert_eq!(fake.generation(), 1);
+        fake.stop();
+        assert_eq!((fake.generation(), fake.held()), (2, 0));
+        let crash = Rule::new("*", On::Hello, Act::Exit);
+        let mut fake = Fake::from_script(Script { rules: vec![crash], ..Script::default() });
+        assert!(fake.hello(SOON).unwrap_err().is_fatal());
+        assert_eq!(fake.generation(), 2);
     }
 
     #[test]

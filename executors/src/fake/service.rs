@@ -22,6 +22,8 @@ pub struct Fake {
     script: Script,
     handles: BTreeMap<u32, Prepared>,
     next_handle: u32,
+    /// Number of restarts so far.
+    restarts: u32,
     /// Number of matching requests so far, by rule and case.
     seen: BTreeMap<(usize, String), u32>,
     /// Number of samples so far, from which the noise is computed.
@@ -58,6 +60,7 @@ impl Fake {
             script,
             handles: BTreeMap::new(),
             next_handle: 1,
+            restarts: 0,
             seen: BTreeMap::new(),
             samples: 0,
             now_ns: 0,
@@ -319,11 +322,20 @@ impl Executor for Fake {
         self.restart();
         Err(Fault::new(kind, reason))
     }
+
+    fn generation(&self) -> u32 {
+        self.restarts + 1
+    }
+
+    fn stop(&mut self) {
+        self.restart();
+    }
 }
 
 impl Fake {
     /// Discards all state that a new process would not have. Virtual time continues.
     fn restart(&mut self) {
+        self.restarts += 1;
         self.handles.clear();
         self.seen.clear();
         self.next_handle = 1;
