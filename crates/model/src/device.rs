@@ -163,8 +163,9 @@ pub struct Capabilities {
     /// Whether run-time checks of kernels stay enabled whatever the variant says, as in a browser.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub always_checked: bool,
-    /// PCI address, used to find the sensors of this card among identical cards; `None` if unknown. It
-    /// reveals where a card sits in the user's machine, so no file contains it.
+    /// PCI address, used to find the sensors of this card among identical cards; `None` if unknown. Executors
+    /// send it to the runner. It reveals where a card sits in the user's machine, so headers of result files
+    /// are written without it.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     #[schemars(skip)]
     pub pci_bus_id: Option<String>,

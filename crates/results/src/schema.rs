@@ -129,6 +129,7 @@ pub struct Header {
     /// Seed of the inputs, of the choice of checked output elements, and of the order of cases.
     pub seed: u32,
     /// The device and its driver, as they describe themselves.
+    #[serde(serialize_with = "without_slot")]
     pub device: Capabilities,
     /// Operating system and CPU architecture, e.g. `linux x86_64 (debian 12)`. Never a host name.
     pub platform: String,
@@ -201,6 +202,11 @@ impl Header {
             ab: None,
         }
     }
+}
+
+/// Writes `device` without its PCI address, which no file contains.
+fn without_slot<S: serde::Serializer>(device: &Capabilities, serializer: S) -> Result<S::Ok, S::Error> {
+    device.clone().but(|it| it.pci_bus_id = None).serialize(serializer)
 }
 
 impl AbSide {
@@ -428,6 +434,14 @@ mod tests {
              is added keeps the version; one that is renamed or gone needs a new SCHEMA_VERSION. If \
              the change is meant: UPDATE_SCHEMA=1 cargo test -p portamark-results the_stored_schema"
         );
+    }
+
+    #[test]
+    fn no_header_has_the_slot_of_a_card() {
+        let mut header = example::header();
+        let written = serde_json::to_string(&header).unwrap();
+        header.device.pci_bus_id = Some("0000:65:00.0".into());
+        assert_eq!(serde_json::to_string(&header).unwrap(), written);
     }
 
     /// Parses the README's JSON blocks as lines.
