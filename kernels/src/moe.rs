@@ -63,7 +63,7 @@ fn whole(work: &Moe) -> bool {
 fn tiles(work: &Moe, height: u64) -> Vec<[u32; 3]> {
     let mut tiles = Vec::new();
     let mut first = 0;
-    for (expert, rows) in work.rows_of().into_iter().enumerate() {
+    for (expert, rows) in work.rows_of().iter().enumerate() {
         let end = first + rows;
         while first < end {
             let next = end.min(first + height);
@@ -116,7 +116,7 @@ fn direct_variants(case: &Case, device: &Capabilities, heights: &[u32]) -> Resul
     let variant =
         |&rows: &u32| Variant::new("direct", Path::Vector).with("threads", threads).with("rows", rows);
     // Tiles with more rows than the largest expert would only multiply rows twice.
-    let most = moe(case).rows_of().into_iter().max().unwrap_or(1);
+    let most = moe(case).rows_of().iter().copied().max().unwrap_or(1);
     let least = heights.iter().copied().min();
     Ok(heights.iter().filter(|h| u64::from(**h) <= most || Some(**h) == least).map(variant).collect())
 }
@@ -176,8 +176,9 @@ fn reference_plan(
     let work = moe(case);
     let items = Items { count: work.rows() * work.n, columns: 1 };
     let plan = elements::plan(case, device, variant, (source, "moe/reference.wgsl"), &items, sizes(case))?;
-    let experts = work.rows_of().into_iter().zip(0..);
-    let experts = experts.flat_map(|(rows, expert)| std::iter::repeat_n(expert, rows as usize)).collect();
+    let rows = work.rows_of();
+    let experts = rows.iter().zip(0..);
+    let experts = experts.flat_map(|(rows, expert)| std::iter::repeat_n(expert, *rows as usize)).collect();
     Ok(with_table(plan, "experts", experts))
 }
 
@@ -194,7 +195,7 @@ mod tests {
 
     #[test]
     fn experts_without_rows_have_no_tile() {
-        let work = Moe::parse("f32 e8 k1 t2 n1 d1 uniform").unwrap();
+        let work = Moe::parse("f32 e8 k1 t2 n1 d1 balanced").unwrap();
         assert_eq!(tiles(&work, 16).len(), 2);
     }
 }

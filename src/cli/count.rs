@@ -40,6 +40,9 @@ fn parse_convention(name: &str) -> std::result::Result<Convention, String> {
 #[derive(serde::Serialize)]
 struct Answer {
     case: String,
+    /// Routing of the tokens to experts, in words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    routing: Option<String>,
     seconds: Option<f64>,
     counts: Vec<Counted>,
 }
@@ -65,7 +68,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         (None, None) => None,
     };
     print(&if arguments.json {
-        let answer = Answer { case: case.key(), seconds, counts };
+        let answer = Answer { case: case.key(), routing: case.routing(), seconds, counts };
         serde_json::to_string_pretty(&answer).expect("counts are plain data") + "\n"
     } else {
         report::count_table(&case, &counts, seconds)

@@ -200,7 +200,7 @@ fn chains_of_loads_and_of_dispatches_are_right() {
 
 #[test]
 fn kernels_of_experts_are_right() {
-    prove_all(Depth::All, &keys(&[&["moe f32 e5 k2 t23 n132 d72"], &["uniform", "skewed"]]));
+    prove_all(Depth::All, &keys(&[&["moe f32 e5 k2 t23 n132 d72"], &["uniform", "balanced", "skewed"]]));
     // One row, experts without rows, ends inside a word, and weights with scales.
     let shapes = ["e1 k1 t1 n1 d128", "e7 k1 t3 n36 d256", "e4 k3 t9 n7 d128", "e3 k2 t70 n68 d128"];
     let formats = ["f32", "f16.f32", "bf16.f32", "f16xq4_0.f32", "f32xq8_0"];

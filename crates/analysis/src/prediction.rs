@@ -126,6 +126,7 @@ fn time(row: &'static Accelerator, source: EfficiencySource, part: &Part) -> Res
     Ok(PartTime {
         name: part.name.clone(),
         case: case.key(),
+        routing: case.routing(),
         times: part.times,
         seconds: bound_s / middle,
         lo: ends.map(|(_, most)| bound_s / most),

@@ -50,6 +50,9 @@ pub struct PartTime {
     pub name: String,
     /// Case key.
     pub case: String,
+    /// Routing of the tokens to experts, in words; `None` if the case has no experts.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub routing: Option<String>,
     /// Number of executions per pass.
     pub times: u64,
     /// Seconds of one execution.
@@ -120,6 +123,7 @@ fn time(device: &Device<'_>, part: &Part) -> Result<PartTime, String> {
     let of = |seconds: f64, lo: Option<f64>, hi: Option<f64>, basis: Basis| PartTime {
         name: part.name.clone(),
         case: key.clone(),
+        routing: part.case.routing(),
         times: part.times,
         seconds,
         lo,

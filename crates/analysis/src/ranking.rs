@@ -108,6 +108,7 @@ mod tests {
         let part = PartTime {
             name: "part".into(),
             case: "gemm f32 m4 n4 k4 nn".into(),
+            routing: None,
             times: 1,
             seconds,
             lo: range.map(|factor| seconds / factor),

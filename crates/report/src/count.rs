@@ -9,6 +9,9 @@ use portamark_model::workload::{Case, Counted};
 pub fn count_table(case: &Case, counts: &[Counted], seconds: Option<f64>) -> String {
     let time = seconds.map(|s| format!(" in {}", units::precise_seconds(s).replace('µ', "u")));
     let mut text = format!("{}{}\n\n", case.key(), time.unwrap_or_default());
+    if let Some(routing) = case.routing() {
+        text = format!("{}\n{routing}\n\n", text.trim_end());
+    }
     let mut head = vec!["convention", "FLOP"];
     if seconds.is_some() {
         head.push("rate");
@@ -51,5 +54,6 @@ mod tests {
     fn the_counts_of_an_attention_and_of_a_product_are_as_shown() {
         insta::assert_snapshot!(table("attention f16.f32 b2 hq16 q2048 d128 causal", Some(0.319e-3)));
         insta::assert_snapshot!(table("gemm f16.f32 m3456 n4096 k4096 nn", None));
+        insta::assert_snapshot!(table("moe f16.f32 e256 k8 t32 n4096 d7168 uniform", None));
     }
 }

@@ -109,6 +109,12 @@ fn write_one(text: &mut String, one: &ModelOnDevice) -> std::fmt::Result {
     for line in table.lines() {
         writeln!(text, "{}", line.trim_end())?;
     }
+    let mut routings: Vec<&String> =
+        projection.parts.iter().filter_map(|part| part.routing.as_ref()).collect();
+    routings.dedup();
+    for routing in routings {
+        writeln!(text, "  {routing}")?;
+    }
     let estimated = projection.parts.iter().filter(|part| part.basis != Basis::Measured);
     let estimated: f64 = estimated.map(PartTime::total_s).sum::<f64>() / projection.seconds;
     let range = projection
@@ -198,12 +204,14 @@ fn ascii(text: &str) -> String {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
+    use portamark_model::workload::Case;
 
     fn part(name: &str, case: &str, times: u64, seconds: f64, basis: Basis) -> PartTime {
         let (lo, hi) = (Some(0.9 * seconds), Some(1.1 * seconds));
         PartTime {
             name: name.into(),
             case: case.into(),
+            routing: case.parse::<Case>().ok().and_then(|case| case.routing()),
             times,
             seconds,
             lo,
@@ -257,6 +265,17 @@ pub(super) mod tests {
     #[test]
     fn a_projection_is_as_shown() {
         insta::assert_snapshot!(projections(&[example()]));
+    }
+
+    #[test]
+    fn the_routing_of_experts_is_told_once() {
+        let mut one = example();
+        for n in [4096, 7168] {
+            let case = format!("moe f16.f32 e256 k8 t32 n{n} d2048 uniform");
+            one.projection.parts.push(part("experts", &case, 58, 1e-3, Basis::Measured));
+        }
+        let text = projections(&[one]);
+        assert_eq!(text.matches("  uniform routing: 163 of 256 experts have rows").count(), 1, "{text}");
     }
 
     #[test]

@@ -81,6 +81,7 @@ pub(crate) fn row(case: &str) -> Row {
         reason: None,
         flop: 268_435_456,
         bytes: 3_145_728,
+        routing: None,
         started: "2026-11-24T08:15:31Z".into(),
         spent: Spent {
             total_s: 1.25,

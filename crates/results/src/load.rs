@@ -250,7 +250,8 @@ impl State {
         }
     }
 
-    fn row(&mut self, row: Row, number: u64) {
+    fn row(&mut self, mut row: Row, number: u64) {
+        row.use_todays_key();
         self.row_lines += 1;
         if self.end.take().is_some() {
             self.problem(format!("line {number} is a row after an end record, which is ignored"));

@@ -9,7 +9,7 @@ use crate::{CacheReport, SentinelTimes, Settled, Spent, TimerReport, Timing, Ver
 use crate::{Energy, Telemetry};
 use portamark_model::device::Capabilities;
 use portamark_model::variant::{Path, Variant};
-use portamark_model::workload::Distribution;
+use portamark_model::workload::{Case, Distribution, key_of_older_row};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -237,6 +237,11 @@ pub struct Row {
     /// Number of bytes that one execution must move: each input read once, each output written once; 0 if
     /// unknown.
     pub bytes: u64,
+    /// Routing of a case with experts, in words: its name, and how many experts have rows, whose weights count
+    /// in `bytes`. Absent in other rows, and in those of an earlier time, when `uniform` was the name of what is
+    /// `balanced` now.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub routing: Option<String>,
     /// Start of the case, RFC 3339, UTC, to the second.
     pub started: String,
     /// Wall time of the case by phase, in seconds.
@@ -292,8 +297,11 @@ impl Row {
     /// Creates a row of the case with the key `case` that starts now; one execution has `flop` operations and
     /// must move `bytes` bytes. The status is `ok`, and all else is unknown.
     pub fn new(case: impl Into<String>, flop: u64, bytes: u64) -> Self {
+        let case = case.into();
+        let routing = case.parse::<Case>().ok().and_then(|case| case.routing());
         Row {
-            case: case.into(),
+            case,
+            routing,
             repeat: 1,
             status: Status::Ok,
             reason: None,
@@ -310,6 +318,15 @@ impl Row {
             tags: Vec::new(),
             retry: 0,
             kills: 0,
+        }
+    }
+
+    /// Gives a row of an earlier time the key that its work has now: a row that does not name its routing and is
+    /// `uniform` had as even a routing as possible, which is `balanced`.
+    pub(crate) fn use_todays_key(&mut self) {
+        if self.routing.is_none() && self.case.contains("moe ") {
+            self.case = key_of_older_row(&self.case);
+            self.routing = self.case.parse::<Case>().ok().and_then(|case| case.routing());
         }
     }
 
@@ -442,6 +459,22 @@ mod tests {
         let written = serde_json::to_string(&header).unwrap();
         header.device.pci_bus_id = Some("0000:65:00.0".into());
         assert_eq!(serde_json::to_string(&header).unwrap(), written);
+    }
+
+    #[test]
+    fn an_older_row_that_is_uniform_was_as_even_as_possible() {
+        // 4 tokens to 2 of 8 experts: 8 rows reach each expert once.
+        let mut old = Row::new("moe f32 e8 k2 t4 n4 d4 uniform", 256, 704).but(|it| it.routing = None);
+        old.use_todays_key();
+        assert_eq!(old.case, "moe f32 e8 k2 t4 n4 d4 balanced");
+        assert_eq!(old.routing.as_deref(), Some("balanced routing: 8 of 8 experts have rows, 1 each"));
+        // 8·(1 − (3/4)⁴) = 5.47 experts.
+        let new = Row::new("moe f32 e8 k2 t4 n4 d4 uniform", 256, 704);
+        let words = new.routing.clone().unwrap();
+        assert!(words.starts_with("uniform routing: 5 of 8 experts have rows (expected 5.5)"), "{words}");
+        let mut read = new.clone();
+        read.use_todays_key();
+        assert_eq!(read, new);
     }
 
     /// Parses the README's JSON blocks as lines.

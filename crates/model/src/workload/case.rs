@@ -114,6 +114,20 @@ impl Case {
         self.to_string()
     }
 
+    /// Returns in words how tokens are routed to experts, and how many experts are read; `None` if the case has
+    /// no experts. A layer has those of all its parts.
+    pub fn routing(&self) -> Option<String> {
+        match self {
+            Case::Moe(moe) => Some(moe.routing_words()),
+            Case::Layer(layer) => {
+                let mut parts: Vec<String> = layer.parts.iter().filter_map(Case::routing).collect();
+                parts.dedup();
+                Some(parts.join("; ")).filter(|words| !words.is_empty())
+            }
+            _ => None,
+        }
+    }
+
     /// Returns the size `name`, e.g. `m`; `None` if the case has no such size.
     pub fn size(&self, name: &str) -> Option<u64> {
         self.parameters().sizes().find_map(|(known, value)| (known == name).then_some(value))

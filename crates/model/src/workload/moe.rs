@@ -4,22 +4,15 @@
 //! with the rows of expert 0 first, B is e × n × d (each expert's weights as in a linear layer, along d),
 //! and C is (t·k) × n. Row i of C is row i of A times the transposed weights of its expert.
 //!
-//! The routing follows from the key, not from a network: see [`Moe::rows_of`].
+//! The routing follows from the key, not from a network: see [`Routing`].
 
 use super::dtype::Precision;
 use super::family::Workload;
 use super::parameters::{Parameters, Words};
 use super::products::dot_products;
+use super::routing::{self, Routing};
 use super::tensor::{Expected, Inputs, Tensor};
-
-/// Distribution of the tokens over the experts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Routing {
-    /// Uniform: as even as whole rows allow.
-    Uniform,
-    /// Zipf's law: expert i is chosen in proportion to 1 / (i + 1).
-    Skewed,
-}
+use std::sync::Arc;
 
 /// Grouped matrix product of a mixture of experts.
 #[derive(Debug, Clone, PartialEq)]
@@ -51,32 +44,31 @@ impl Moe {
     }
 
     /// Returns the number of rows of each expert; they add up to [`Moe::rows`].
-    ///
-    /// The experts are served in order. Each gets its share by weight, among the remaining experts, of the
-    /// remaining rows, rounded to the nearest. A token goes to an expert only once, so no expert has more
-    /// rows than there are tokens; the excess goes to later experts.
-    pub fn rows_of(&self) -> Vec<u64> {
-        let weight = |expert: u64| match self.routing {
-            Routing::Uniform => 1.0,
-            Routing::Skewed => 1.0 / (expert + 1) as f64,
-        };
-        let mut left = self.rows();
-        let mut weights: f64 = (0..self.experts).map(weight).sum();
-        let mut rows = Vec::with_capacity(self.experts as usize);
-        for expert in 0..self.experts {
-            let others = (self.experts - expert - 1) * self.tokens;
-            let share = (left as f64 * weight(expert) / weights).round() as u64;
-            let share = share.max(left.saturating_sub(others)).min(self.tokens).min(left);
-            rows.push(share);
-            left -= share;
-            weights -= weight(expert);
-        }
-        rows
+    pub fn rows_of(&self) -> Arc<[u64]> {
+        self.routing.rows(self.experts, self.top, self.tokens)
     }
 
-    /// Returns the number of experts that have at least one row.
+    /// Returns the number of experts that have at least one row: those whose weights are read.
     pub fn touched(&self) -> u64 {
-        self.rows_of().iter().filter(|rows| **rows > 0).count() as u64
+        routing::used(&self.rows_of())
+    }
+
+    /// Returns the routing in words, with the experts whose weights are read, e.g. `uniform routing: 163 of 256
+    /// experts have rows (expected 163.3), 1 to 5 each`.
+    pub fn routing_words(&self) -> String {
+        let rows = self.rows_of();
+        let some = rows.iter().copied().filter(|rows| *rows > 0);
+        let (least, most) = (some.clone().min().unwrap_or(0), some.max().unwrap_or(0));
+        let expected = match self.routing {
+            Routing::Uniform => {
+                let expected = routing::expected_used(self.experts, self.top, self.tokens);
+                format!(" (expected {expected:.1})")
+            }
+            Routing::Balanced | Routing::Skewed => String::new(),
+        };
+        let each = if least == most { least.to_string() } else { format!("{least} to {most}") };
+        let (routing, touched, experts) = (self.routing, self.touched(), self.experts);
+        format!("{routing} routing: {touched} of {experts} experts have rows{expected}, {each} each")
     }
 }
 
@@ -91,10 +83,9 @@ impl Workload for Moe {
             precision.ok_or(format!("`{format}` is not a format like f16.f32 or f16xq4_0.f32"))?;
         let (experts, top, tokens) = (words.number("e")?, words.number("k")?, words.number("t")?);
         let (n, dim) = (words.number("n")?, words.number("d")?);
-        let routing = match (words.flag("uniform"), words.flag("skewed")) {
-            (true, false) => Routing::Uniform,
-            (false, true) => Routing::Skewed,
-            _ => return Err("the routing is missing: uniform or skewed".into()),
+        let named: Vec<Routing> = Routing::ALL.into_iter().filter(|r| words.flag(r.name())).collect();
+        let [routing] = named[..] else {
+            return Err("the routing is missing: uniform, balanced or skewed".into());
         };
         words.finish()?;
         if top > experts {
@@ -112,17 +103,13 @@ impl Workload for Moe {
     }
 
     fn parameters(&self) -> Parameters {
-        let routing = match self.routing {
-            Routing::Uniform => "uniform",
-            Routing::Skewed => "skewed",
-        };
         Parameters::of(self.precision)
             .size("e", self.experts)
             .size("k", self.top)
             .size("t", self.tokens)
             .size("n", self.n)
             .size("d", self.dim)
-            .word(routing)
+            .word(self.routing.name())
     }
 
     fn precision(&self) -> Precision {
@@ -185,44 +172,35 @@ impl Workload for Moe {
 mod tests {
     use super::*;
 
-    fn rows(key: &str) -> Vec<u64> {
-        Moe::parse(key).unwrap().rows_of()
-    }
-
-    #[test]
-    fn uniform_routing_spreads_the_remainder() {
-        assert_eq!(rows("f32 e4 k2 t4 n1 d1 uniform"), [2, 2, 2, 2]);
-        // 6 rows over 4: 1.5 is rounded up, then 4 over 3, 3 over 2, and what is left.
-        assert_eq!(rows("f32 e4 k2 t3 n1 d1 uniform"), [2, 1, 2, 1]);
-        assert_eq!(rows("f32 e4 k1 t1 n1 d1 uniform").iter().sum::<u64>(), 1);
-    }
-
-    #[test]
-    fn skewed_routing_follows_zipf_and_gives_no_expert_a_token_twice() {
-        // 12 rows, weights 1, 1/2, 1/3, 1/4 of 25/12: shares 5.76, 2.88, 1.92, 1.44.
-        assert_eq!(rows("f32 e4 k1 t12 n1 d1 skewed"), [6, 3, 2, 1]);
-        // 12 rows of 6 tokens: expert 0 has all of them, the rest share 6 as 1/2 : 1/3 : 1/4.
-        assert_eq!(rows("f32 e4 k2 t6 n1 d1 skewed"), [6, 3, 2, 1]);
-        // As many experts as copies: each expert gets every token.
-        assert_eq!(rows("f32 e3 k3 t5 n1 d1 skewed"), [5, 5, 5]);
-        let real = rows("f32 e128 k8 t64 n1 d1 skewed");
-        assert_eq!((real.len(), real.iter().sum::<u64>(), real[0]), (128, 512, 64));
-    }
-
     #[test]
     fn counts_are_real_rows_and_experts_that_have_one() {
-        // 3 rows of 8 experts: at most 3 experts are touched.
-        let moe = Moe::parse("f16xq4_0.f32 e8 k1 t3 n4 d32 uniform").unwrap();
+        // 3 rows of 8 experts: 3 experts are touched.
+        let moe = Moe::parse("f16xq4_0.f32 e8 k1 t3 n4 d32 balanced").unwrap();
         assert_eq!(moe.flop(), 2 * 3 * 4 * 32);
         assert_eq!(moe.touched(), 3);
         assert_eq!(moe.bytes(), 2 * 3 * 32 + 3 * 4 * 18 + 2 * 3 * 4);
-        assert_eq!(moe.parameters().to_string(), "f16xq4_0.f32 e8 k1 t3 n4 d32 uniform");
+        assert_eq!(moe.parameters().to_string(), "f16xq4_0.f32 e8 k1 t3 n4 d32 balanced");
+    }
+
+    #[test]
+    fn the_weights_that_count_are_those_that_the_routing_reads() {
+        // 32 tokens of DeepSeek-V3: 163 of 256 experts (routing.rs), 4096·7168·2 B of weights each, 256 rows of
+        // 7168 inputs and of 4096 outputs.
+        let moe = Moe::parse("f16.f32 e256 k8 t32 n4096 d7168 uniform").unwrap();
+        assert_eq!(moe.bytes(), 163 * 4096 * 7168 * 2 + 256 * (7168 + 4096) * 2);
+        assert!(
+            moe.routing_words().starts_with("uniform routing: 163 of 256 experts have rows (expected 163.3)")
+        );
+        // As even as possible, the 256 rows reach every expert once.
+        let even = Moe { routing: Routing::Balanced, ..moe };
+        assert_eq!(even.touched(), 256);
+        assert_eq!(even.routing_words(), "balanced routing: 256 of 256 experts have rows, 1 each");
     }
 
     #[test]
     fn a_row_meets_the_weights_of_its_expert() {
         let moe = Moe::parse("f32 e2 k1 t3 n2 d2 skewed").unwrap();
-        assert_eq!(moe.rows_of(), [2, 1]);
+        assert_eq!(*moe.rows_of(), [2, 1]);
         let inputs = Inputs::new(5, 0);
         let t = moe.tensors();
         let (a, b) = (inputs.reader(&t[0]), inputs.reader(&t[1]));

@@ -107,6 +107,7 @@ fn rows(mut measured: Vec<Measured>, started: &str) -> Vec<Row> {
             reason: Some(reason),
             flop: case.as_ref().map_or(0, Case::flop),
             bytes: case.as_ref().map_or(0, Case::bytes),
+            routing: case.as_ref().and_then(Case::routing),
             started: started.into(),
             spent: Default::default(),
             kernel: None,
