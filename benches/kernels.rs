@@ -57,7 +57,7 @@ fn bench(criterion: &mut Criterion, executor: &mut ChildExecutor, device: &Capab
     group.throughput(if case.is_bandwidth() {
         Throughput::Bytes(case.bytes())
     } else {
-        Throughput::Elements(case.flop())
+        Throughput::Elements(u64::try_from(case.flop()).unwrap_or(u64::MAX))
     });
     // Prepared at the first call, which a filter may leave out.
     let mut prepared = None;

@@ -46,7 +46,7 @@ fn result_file(path: &Path, device: usize, count: usize) {
         let case: Case =
             format!("gemm f32 m{} n{} k64 nn", 1 + i / 100, 1 + i % 100).parse().expect("a valid key");
         row["case"] = case.key().into();
-        row["flop"] = case.flop().into();
+        row["flop"] = (case.flop() as f64).into();
         row["bytes"] = case.bytes().into();
         writeln!(text, "{row}").expect("memory takes it");
     }

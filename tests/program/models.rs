@@ -241,3 +241,36 @@ fn counts_agree_with_the_published_ones_to_the_digit() {
     }
     insta::assert_snapshot!("models_counts", text);
 }
+
+#[test]
+fn counts_beyond_64_bits_are_exact_and_what_cannot_be_counted_is_refused_before_anything_runs() {
+    let folder = tempfile::tempdir().unwrap();
+    let told = |arguments: &[&str]| answer(folder.path(), arguments);
+    // 2·(2²¹)³ = 2⁶⁴.
+    let text = told(&["count", "gemm f32 m2097152 n2097152 k2097152 nn", "--json"]);
+    assert!(text.contains("\"flop\": 18446744073709551616,"), "{text}");
+    // 2·(576 + 512)·128·128·2⁴⁰.
+    let text = told(&["count", "attention f16.f32 b128 hq128 hkv1 q1048576 kv1048576 d576 dv512 latent"]);
+    assert!(text.contains(&(2u128 * 1088 * (1 << 54)).to_string()), "{text}");
+    // (2³¹)³ elements are none modulo 2⁶⁴.
+    let key = "gemm f32 b2147483648 m2147483648 n2147483648 k2147483648 nn";
+    std::fs::write(folder.path().join("vast.toml"), format!("[[case]]\nkey = \"{key}\"\n")).unwrap();
+    for arguments in [&["count", key][..], &["run", "vast.toml", "-d", "host"]] {
+        let text = told(arguments);
+        assert!(text.contains("at most 2^48 can be counted") && text.ends_with("= 2\n"), "{text}");
+    }
+}
+
+#[test]
+fn a_convention_in_json_has_the_name_that_the_command_line_takes() {
+    let folder = tempfile::tempdir().unwrap();
+    let key = "attention f16.f32 b1 hq4 hkv1 q1 kv64 d576 dv512 latent";
+    let text = answer(folder.path(), &["count", key, "--json"]);
+    let names: Vec<&str> =
+        text.split("\"convention\": \"").skip(1).map(|rest| rest.split('"').next().unwrap()).collect();
+    assert!(names.contains(&"llama.cpp") && names.contains(&"step-3"), "{names:?}");
+    for name in names {
+        let text = answer(folder.path(), &["count", key, "--convention", name]);
+        assert!(text.ends_with("= 0\n"), "{text}");
+    }
+}

@@ -226,7 +226,7 @@ fn published_bound(entry: &Entry, case: &Case) -> Result<f64, String> {
         return Err("no figures are published for the device".into());
     };
     let row = entry.row;
-    let (compute, memory) = published_times(found, case.precision(), row.flop, row.bytes);
+    let (compute, memory) = published_times(found, case.precision(), row.flop.into(), row.bytes);
     let (judged, what) = if case.is_bandwidth() {
         (memory, "bandwidth".into())
     } else {

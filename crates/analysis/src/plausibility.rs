@@ -251,8 +251,8 @@ mod tests {
     fn said(key: &str, seconds: f64, change: impl Fn(&mut Row)) -> Option<Excess> {
         let roof = |key: &str, per_second: f64| {
             let case: Case = key.parse().unwrap();
-            let work = if case.is_bandwidth() { case.bytes() } else { case.flop() };
-            fixture::ok_row(key, work as f64 / per_second)
+            let work = if case.is_bandwidth() { case.bytes() as f64 } else { case.flop() as f64 };
+            fixture::ok_row(key, work / per_second)
         };
         let mut row = fixture::ok_row(key, seconds);
         change(&mut row);

@@ -88,7 +88,7 @@ pub fn published_bandwidth(accelerator: &'static Accelerator) -> Option<Publishe
 pub(super) fn published_times(
     accelerator: &'static Accelerator,
     precision: Precision,
-    flop: u64,
+    flop: u128,
     bytes: u64,
 ) -> (Option<f64>, Option<f64>) {
     (

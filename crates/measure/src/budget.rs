@@ -29,8 +29,11 @@ fn family(case: &Case) -> String {
 
 /// Returns the work that determines the time: steps of a chain, bytes of a bandwidth case, otherwise FLOP.
 fn work(case: &Case) -> f64 {
-    let amount = if case.is_bandwidth() { case.bytes() } else { case.flop() };
-    case.steps().unwrap_or(amount) as f64
+    match case.steps() {
+        Some(steps) => steps as f64,
+        None if case.is_bandwidth() => case.bytes() as f64,
+        None => case.flop() as f64,
+    }
 }
 
 impl Predictor {

@@ -27,9 +27,9 @@ pub struct OutputProof {
 }
 
 impl OutputProof {
-    /// Whether every compared element is within its error bound and every element was written.
+    /// Whether elements were compared, each is within its error bound, and every element was written.
     pub fn passed(&self) -> bool {
-        self.unwritten == 0 && self.worst_ratio <= 1.0
+        self.checked > 0 && self.unwritten == 0 && self.worst_ratio <= 1.0
     }
 
     /// Describes why the output did not pass; `None` if it passed.
@@ -44,6 +44,8 @@ impl OutputProof {
                 self.expected,
                 portamark_model::units::significant(self.worst_ratio)
             ))
+        } else if self.checked == 0 {
+            Some("no output element was compared with the oracle".into())
         } else {
             None
         }
@@ -166,6 +168,14 @@ mod tests {
         assert!(!verdict.passed());
         assert_eq!(verdict.worst_element, 5);
         assert!(verdict.reason().unwrap().starts_with("element 5 is"));
+    }
+
+    #[test]
+    fn nothing_compared_is_nothing_proven() {
+        let empty = Oracle { points: Vec::new(), expected: Vec::new(), ..oracle() };
+        let verdict = empty.compare(&[], 0);
+        assert!(!verdict.passed());
+        assert_eq!(verdict.reason().unwrap(), "no output element was compared with the oracle");
     }
 
     #[test]

@@ -294,9 +294,10 @@ impl Row {
         self
     }
 
-    /// Creates a row of the case with the key `case` that starts now; one execution has `flop` operations and
-    /// must move `bytes` bytes. The status is `ok`, and all else is unknown.
-    pub fn new(case: impl Into<String>, flop: u64, bytes: u64) -> Self {
+    /// Creates a row of the case with the key `case` that starts now; one execution has `flop` operations
+    /// (stored as unknown from 2⁶⁴ on, which nothing can run) and must move `bytes` bytes. The status is `ok`,
+    /// and all else is unknown.
+    pub fn new(case: impl Into<String>, flop: u128, bytes: u64) -> Self {
         let case = case.into();
         let routing = case.parse::<Case>().ok().and_then(|case| case.routing());
         Row {
@@ -305,7 +306,7 @@ impl Row {
             repeat: 1,
             status: Status::Ok,
             reason: None,
-            flop,
+            flop: u64::try_from(flop).unwrap_or(0),
             bytes,
             started: now(),
             spent: Spent::default(),

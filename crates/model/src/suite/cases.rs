@@ -93,9 +93,9 @@ impl Suite {
 
 /// Returns the rough amount of work of a case, comparable within a family: FLOP, or ten times the bytes if
 /// that is more.
-pub(super) fn cost(case: &Case) -> u64 {
+pub(super) fn cost(case: &Case) -> u128 {
     // On most devices, ten FLOP take as long as one byte, within a factor of ten.
-    case.flop().max(case.bytes().saturating_mul(10))
+    case.flop().max(u128::from(case.bytes()) * 10)
 }
 
 /// Returns the name that was probably meant; `None` if no name is similar enough.

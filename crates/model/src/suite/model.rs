@@ -419,7 +419,7 @@ mod tests {
         );
         assert_eq!(parts(&passes[1])[5], "32 x attention f16.f32 b1 hq32 hkv8 q1 kv512 d128");
         // In a decode step: 2 FLOP per weight and token, and 4·d·heads per visible pair.
-        let flop: u64 = passes[1].parts.iter().map(|part| part.times * part.case.flop()).sum();
+        let flop: u128 = passes[1].parts.iter().map(|part| u128::from(part.times) * part.case.flop()).sum();
         assert_eq!(flop, 2 * 7_504_658_432 + 32 * 4 * 128 * 32 * 512);
     }
 

@@ -16,7 +16,7 @@
 use super::dtype::{DType, Precision};
 use super::family::Workload;
 use super::generator::mix;
-use super::parameters::{Parameters, Words};
+use super::parameters::{Parameters, Words, countable};
 use super::tensor::{Expected, Inputs, Tensor};
 
 /// One forward pass of attention over a batch.
@@ -53,6 +53,9 @@ pub struct Attention {
 /// one half.
 const BOUND_FACTOR: f64 = 8.0;
 
+/// Largest number of pages of all sequences together.
+const MOST_PAGES: u64 = 1 << 24;
+
 /// Largest size in bytes of one head's keys and values that the oracle keeps. It generates larger ones
 /// again for each row, which is slower but needs no memory.
 const KEPT_BYTES: u64 = 128 << 20;
@@ -70,8 +73,16 @@ impl Attention {
     }
 
     /// Returns the exact number of unmasked (query, key) pairs of one head.
-    pub fn pairs(&self) -> u64 {
-        (0..self.queries).map(|i| self.visible(i)).map(|keys| keys.end - keys.start).sum()
+    pub fn pairs(&self) -> u128 {
+        let [queries, keys] = [self.queries, self.keys].map(u128::from);
+        let window = self.window.map_or(keys, u128::from).min(keys);
+        if !self.causal {
+            return queries * window;
+        }
+        // Query i could see `fewest` + i keys. Up to the window it sees all of them, then as many as the window.
+        let fewest = keys - queries + 1;
+        let growing = (window + 1).saturating_sub(fewest).min(queries);
+        growing * (2 * fewest + growing).saturating_sub(1) / 2 + (queries - growing) * window
     }
 
     /// Returns the number of pages per sequence.
@@ -79,12 +90,17 @@ impl Attention {
         self.keys.div_ceil(page)
     }
 
+    /// Returns the number of pages of all sequences; `None` if the KV cache is not paged.
+    fn page_count(&self) -> Option<u64> {
+        Some(self.batch * self.pages_each(self.page?))
+    }
+
     /// Returns the page table; `None` if the KV cache is not paged. Entry s·⌈kv/p⌉ + i is the page that
     /// holds the positions of sequence s from i·p on. The pages of all sequences are shuffled by the method
     /// of Fisher and Yates: for i from the last entry down to 1, entries i and mix(i) mod (i + 1) are
     /// exchanged.
     pub fn pages(&self) -> Option<Vec<u32>> {
-        let count = self.batch * self.pages_each(self.page?);
+        let count = self.page_count()?;
         let mut pages: Vec<u32> = (0..count as u32).collect();
         for i in (1..count as u32).rev() {
             pages.swap(i as usize, (mix(i) % (i + 1)) as usize);
@@ -148,6 +164,18 @@ impl Workload for Attention {
             let right = precision.right;
             return Err(format!("a head dimension is not a multiple of {group}, the group of {right}"));
         }
+        let positions = keys.div_ceil(page.unwrap_or(1)) * page.unwrap_or(1);
+        countable("q", &[batch, heads, queries, dim])?;
+        countable("k", &[batch, kv_heads, positions, dim])?;
+        countable("v", &[batch, kv_heads, positions, value_dim])?;
+        countable("o", &[batch, heads, queries, value_dim])?;
+        if let Some(page) = page
+            && batch * keys.div_ceil(page) > MOST_PAGES
+        {
+            return Err(format!(
+                "page{page}: every executor is sent the page table, which ends at 2^24 pages"
+            ));
+        }
         Ok(Attention {
             precision,
             batch,
@@ -184,8 +212,9 @@ impl Workload for Attention {
     }
 
     /// Counts 2·(d_qk + d_v) FLOP per unmasked pair and query head; softmax counts 0 FLOP.
-    fn flop(&self) -> u64 {
-        2 * (self.dim + self.value_dim) * self.pairs() * self.batch * self.heads
+    fn flop(&self) -> u128 {
+        let heads = u128::from(self.batch) * u128::from(self.heads);
+        2 * u128::from(self.dim + self.value_dim) * self.pairs() * heads
     }
 
     /// Counts Q and O once, K and V once for every position that any query sees, and the page table.
@@ -195,7 +224,7 @@ impl Workload for Attention {
         let cache = self.precision.right;
         let values = if self.latent { 0 } else { cache.bytes(rows * self.value_dim) };
         let queries = self.batch * self.heads * self.queries;
-        let table = self.pages().map_or(0, |pages| 4 * pages.len() as u64);
+        let table = self.page_count().map_or(0, |count| 4 * count);
         self.precision.input.bytes(queries * self.dim)
             + cache.bytes(rows * self.dim)
             + values
@@ -350,6 +379,24 @@ mod tests {
         // Two new queries over a cache of six: 5 + 6.
         assert_eq!(attention("f32 b1 hq1 q2 kv6 d64 causal").pairs(), 11);
         assert_eq!(attention("f32 b1 hq1 q1 kv6 d64 causal").pairs(), 6);
+        // No formula of masks: every query, one by one.
+        for mask in ["", " causal", " causal w1", " causal w3", " causal w9", " w3", " w9"] {
+            for (q, kv) in [(1, 1), (1, 6), (4, 6), (6, 6)] {
+                let a = attention(&format!("f32 b1 hq1 q{q} kv{kv} d64{mask}"));
+                let one_by_one: u64 = (0..q).map(|i| a.visible(i)).map(|keys| keys.end - keys.start).sum();
+                assert_eq!(a.pairs(), u128::from(one_by_one), "q{q} kv{kv}{mask}");
+            }
+        }
+    }
+
+    #[test]
+    fn flop_beyond_64_bits_are_exact() {
+        // 2·(576 + 512)·128·128 FLOP for each of 2²⁰·2²⁰ pairs: 2176·2⁵⁴ = 3.92e19, above 2⁶⁴ = 1.84e19.
+        let a = attention("f16.f32 b128 hq128 hkv1 q1048576 kv1048576 d576 dv512 latent");
+        assert_eq!(a.flop(), 2176 << 54);
+        // Half of them and the diagonal are visible: 2²⁰·(2²⁰ + 1)/2.
+        let a = Attention { causal: true, ..a };
+        assert_eq!(a.flop(), 2176 * (1 << 14) * ((1 << 19) * ((1 << 20) + 1)));
     }
 
     #[test]

@@ -55,7 +55,7 @@ macro_rules! workloads {
                 match self { $(Case::$family(w) => w.precision()),* }
             }
             /// Returns the floating-point operations of one execution.
-            pub fn flop(&self) -> u64 {
+            pub fn flop(&self) -> u128 {
                 match self { $(Case::$family(w) => w.flop()),* }
             }
             /// Returns the bytes that one execution must move.
@@ -155,11 +155,17 @@ impl Case {
         self.tensors().into_iter().find(|t| t.role == Role::Output).expect("every case has an output")
     }
 
-    /// Returns the reason if the case is too large to exist, because the generator counts elements in 32
-    /// bits; otherwise `None`.
+    /// Returns the reason if the case is too large to run, because the generator counts elements in 32 bits and
+    /// rows count FLOP in 64; otherwise `None`.
     pub fn too_large(&self) -> Option<String> {
-        let tensor = self.tensors().into_iter().find(|t| t.len > u64::from(u32::MAX))?;
-        Some(format!("tensor {} has {} elements; the limit is 2^32 - 1", tensor.name, tensor.len))
+        if let Some(tensor) = self.tensors().into_iter().find(|t| t.len > u64::from(u32::MAX)) {
+            return Some(format!(
+                "tensor {} has {} elements; the limit is 2^32 - 1",
+                tensor.name, tensor.len
+            ));
+        }
+        let flop = self.flop();
+        (flop > u128::from(u64::MAX)).then(|| format!("it takes {flop} FLOP; the limit is 2^64 - 1"))
     }
 }
 
@@ -217,6 +223,25 @@ mod tests {
         ] {
             let error = key.parse::<Case>().unwrap_err().to_string();
             assert!(error.contains(part), "{key}: {error}");
+        }
+    }
+
+    #[test]
+    fn no_size_makes_a_count_overflow() {
+        // Overflow panics in tests. Sizes of each key are set to the largest ones, alone and all together.
+        let huge = [1 << 16, 1 << 20, 1 << 31, u64::from(u32::MAX) / 1024 * 1024, u64::from(u32::MAX)];
+        for case in KEYS.iter().map(|key| key.parse::<Case>().unwrap()) {
+            let names: Vec<&str> = case.parameters().sizes().map(|(name, _)| name).collect();
+            let sets = names.iter().map(|name| vec![*name]).chain([names.clone()]);
+            for (set, size) in sets.flat_map(|set| huge.map(|size| (set.clone(), size))) {
+                let sizes = set.iter().fold(case.parameters(), |all, name| all.with_size(name, size));
+                let Ok(case) = case.with_parameters(&sizes) else { continue };
+                let tensors: u128 = case.tensors().iter().map(|tensor| u128::from(tensor.bytes())).sum();
+                assert!(u128::from(case.bytes()) <= tensors.max(1 << 40) && tensors < 1 << 56, "{case}");
+                assert!(case.flop() < 1 << 100, "{case}");
+                let counted = crate::workload::Convention::ALL.map(|convention| convention.count(&case));
+                assert!(counted[0].is_some(), "{case}");
+            }
         }
     }
 

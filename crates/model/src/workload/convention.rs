@@ -7,11 +7,10 @@ use super::attention::Attention;
 use super::case::Case;
 use super::family::Workload;
 use super::gemm::Gemm;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 /// Convention for counting FLOP and bytes, named after the program that uses it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Convention {
     /// Convention of portamark, used in every result row; see docs/method.md.
     Portamark,
@@ -41,11 +40,18 @@ pub struct Counted {
     /// Convention that was used.
     pub convention: Convention,
     /// Number of floating-point operations.
-    pub flop: u64,
+    pub flop: u128,
     /// Formula of the FLOP count.
     pub flop_rule: &'static str,
     /// Number of bytes; `None` if the convention has no rule for bytes.
     pub bytes: Option<u64>,
+}
+
+impl Serialize for Convention {
+    /// Writes the name that the command line takes.
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.name())
+    }
 }
 
 impl Convention {
@@ -92,12 +98,13 @@ impl Convention {
         Some(Counted { convention: self, flop, flop_rule, bytes })
     }
 
-    fn product(self, product: &Gemm) -> Option<(u64, &'static str, Option<u64>)> {
+    fn product(self, product: &Gemm) -> Option<(u128, &'static str, Option<u64>)> {
         // Each operand read once and the output written once: the accumulator is not read at beta = 0.
         let bytes = Some(product.bytes());
         match self {
             Convention::Cutlass => {
-                let epilogue = 2 * product.batch * product.m * product.n;
+                let outputs = [product.batch, product.m, product.n].map(u128::from);
+                let epilogue = 2 * outputs.iter().product::<u128>();
                 Some((product.flop() + epilogue, "2 M N K + 2 M N", bytes))
             }
             Convention::DeepGemm | Convention::LlamaCpp => Some((product.flop(), "2 M N K", bytes)),
@@ -108,16 +115,17 @@ impl Convention {
 
     /// Returns the count of attention; `None` if the convention has no rule for it. None of them has one
     /// for windows or pages.
-    fn attention(self, attention: &Attention) -> Option<(u64, &'static str, Option<u64>)> {
+    fn attention(self, attention: &Attention) -> Option<(u128, &'static str, Option<u64>)> {
         let Attention { batch, heads, queries, keys, dim, value_dim, causal, latent, .. } = *attention;
         if attention.window.is_some() || attention.page.is_some() {
             return None;
         }
-        let widths = dim + value_dim;
-        let all_heads = batch * heads;
-        let full = 2 * all_heads * queries * keys * widths;
+        let widths = u128::from(dim + value_dim);
+        let all_heads = u128::from(batch) * u128::from(heads);
+        let [q, k] = [queries, keys].map(u128::from);
+        let full = 2 * all_heads * q * k * widths;
         // 2 · avg · Sq with avg = (max(0, Sk − Sq) + Sk)/2, the mean number of keys of a query.
-        let half = all_heads * queries * (keys.saturating_sub(queries) + keys) * widths;
+        let half = all_heads * q * (k.saturating_sub(q) + k) * widths;
         Some(match self {
             Convention::FlashAttention if causal => {
                 (half, "2 B H Sq avg (dqk + dv), avg = (max(0, Sk - Sq) + Sk)/2", None)
@@ -130,7 +138,7 @@ impl Convention {
                 let rows = batch * attention.kv_heads * keys;
                 let cache = attention.precision.right;
                 let apart = cache.bytes(rows * dim) + cache.bytes(rows * value_dim);
-                let [q, o] = [dim, value_dim].map(|width| all_heads * queries * width);
+                let [q, o] = [dim, value_dim].map(|width| batch * heads * queries * width);
                 let ends = attention.precision.input.bytes(q) + attention.precision.output().bytes(o);
                 (flop, rule, Some(apart + ends))
             }
@@ -140,10 +148,10 @@ impl Convention {
             Convention::LlamaCpp => (full, "2 nh nb (hsk + hsv) kv, no causal discount", None),
             Convention::Pytorch => (full, "2 B H Sq Sk (dqk + dv), no causal discount", None),
             Convention::PtoIsa if !causal => {
-                (full + 6 * all_heads * queries * keys, "4 S S d + S S scale + 5 S S softmax", None)
+                (full + 6 * all_heads * q * k, "4 S S d + S S scale + 5 S S softmax", None)
             }
             Convention::Step3 if latent => {
-                (4 * all_heads * queries * keys * dim, "4 q dqk a context token", None)
+                (4 * all_heads * q * k * u128::from(dim), "4 q dqk a context token", None)
             }
             _ => return None,
         })
@@ -168,12 +176,12 @@ mod tests {
         convention.count(&key.parse().unwrap())
     }
 
-    fn flop(convention: Convention, key: &str) -> u64 {
+    fn flop(convention: Convention, key: &str) -> u128 {
         counted(convention, key).unwrap().flop
     }
 
     /// 10¹² per second with one decimal, as the sources print.
-    fn tera(flop: u64, seconds: f64) -> String {
+    fn tera(flop: u128, seconds: f64) -> String {
         format!("{:.1}", flop as f64 / seconds * 1e-12)
     }
 

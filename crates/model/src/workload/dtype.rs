@@ -82,10 +82,12 @@ impl DType {
         Some(self.facts().3).filter(|group| *group > 0)
     }
 
-    /// Returns the bytes of `len` elements including their scales.
+    /// Returns the bytes of `len` elements including their scales; 2⁶⁴ − 1 if there are more.
     pub fn bytes(self, len: u64) -> u64 {
-        let scales = self.group().map_or(0, |group| 2 * len.div_ceil(group));
-        (len * self.bits()).div_ceil(8) + scales
+        let len = u128::from(len);
+        let scales = self.group().map_or(0, |group| 2 * len.div_ceil(u128::from(group)));
+        let bytes = (len * u128::from(self.bits())).div_ceil(8) + scales;
+        u64::try_from(bytes).unwrap_or(u64::MAX)
     }
 
     /// Whether elements are integers, so that their products and sums are exact.

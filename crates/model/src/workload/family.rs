@@ -17,8 +17,9 @@ pub trait Workload: Clone + fmt::Debug + PartialEq {
     fn parameters(&self) -> Parameters;
     /// Returns the number formats of inputs and accumulator.
     fn precision(&self) -> Precision;
-    /// Returns the floating-point operations of one execution, by the project's convention.
-    fn flop(&self) -> u64;
+    /// Returns the floating-point operations of one execution, by the project's convention. They may exceed
+    /// 64 bits where every tensor can still be counted.
+    fn flop(&self) -> u128;
     /// Returns the bytes that one execution must move: each input read once, each output written once.
     fn bytes(&self) -> u64 {
         self.tensors().iter().map(Tensor::bytes).sum()

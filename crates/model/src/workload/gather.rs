@@ -3,7 +3,7 @@
 use super::dtype::Precision;
 use super::family::Workload;
 use super::generator::mix;
-use super::parameters::{Parameters, Words};
+use super::parameters::{Parameters, Words, countable};
 use super::tensor::{Expected, Inputs, Tensor};
 use std::collections::HashSet;
 
@@ -43,6 +43,8 @@ impl Workload for Gather {
         if rows > 1 << 20 {
             return Err(format!("r{rows}: every executor is sent the list of rows, which ends at 2^20"));
         }
+        countable("table", &[vocabulary, columns])?;
+        countable("y", &[rows, columns])?;
         Ok(Gather { precision, rows, columns, vocabulary })
     }
 
@@ -54,7 +56,7 @@ impl Workload for Gather {
         self.precision
     }
 
-    fn flop(&self) -> u64 {
+    fn flop(&self) -> u128 {
         0
     }
 

@@ -2,7 +2,7 @@
 
 use super::dtype::Precision;
 use super::family::Workload;
-use super::parameters::{Parameters, Words};
+use super::parameters::{Parameters, Words, countable};
 use super::products::dot_products;
 use super::tensor::{Expected, Inputs, Tensor};
 
@@ -92,6 +92,9 @@ impl Workload for Gemm {
                 return Err(format!("k{k} is not a multiple of {group}, the group of {right}"));
             }
         }
+        for (tensor, sizes) in [("a", [batch, m, k]), ("b", [batch, k, n]), ("c", [batch, m, n])] {
+            countable(tensor, &sizes)?;
+        }
         Ok(Gemm { precision, batch, m, n, k, layout })
     }
 
@@ -108,8 +111,8 @@ impl Workload for Gemm {
         self.precision
     }
 
-    fn flop(&self) -> u64 {
-        2 * self.batch * self.m * self.n * self.k
+    fn flop(&self) -> u128 {
+        2 * [self.batch, self.m, self.n, self.k].map(u128::from).iter().product::<u128>()
     }
 
     fn tensors(&self) -> Vec<Tensor> {
@@ -170,6 +173,19 @@ mod tests {
         let g = gemm("f16.f32 m4096 n512 k14336 nt");
         assert_eq!(g.flop(), 2 * 4096 * 512 * 14336);
         assert_eq!(g.bytes(), 2 * (4096 * 14336 + 512 * 14336 + 4096 * 512));
+    }
+
+    #[test]
+    fn flop_beyond_64_bits_are_counted_and_tensors_beyond_2_to_the_48_are_refused() {
+        // 2·(2²¹)³ = 2⁶⁴; each tensor has 2⁴² elements of 4 bytes.
+        let g = gemm("f32 m2097152 n2097152 k2097152 nn");
+        assert_eq!((g.flop(), g.bytes()), (1 << 64, 3 << 44));
+        // The number of elements of A, (2³¹)³, is 0 modulo 2⁶⁴.
+        let error = Gemm::parse("f32 b2147483648 m2147483648 n2147483648 k2147483648 nn").unwrap_err();
+        assert_eq!(
+            error,
+            "tensor a has 2147483648 x 2147483648 x 2147483648 elements; at most 2^48 can be counted"
+        );
     }
 
     #[test]

@@ -44,7 +44,7 @@ impl Workload for Gemv {
         self.product.precision()
     }
 
-    fn flop(&self) -> u64 {
+    fn flop(&self) -> u128 {
         self.product.flop()
     }
 

@@ -65,7 +65,7 @@ impl Workload for Latency {
         Precision::of(DType::I32, DType::I32)
     }
 
-    fn flop(&self) -> u64 {
+    fn flop(&self) -> u128 {
         0
     }
 

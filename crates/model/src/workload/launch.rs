@@ -40,7 +40,7 @@ impl Workload for Launch {
         Precision::of(DType::I32, DType::I32)
     }
 
-    fn flop(&self) -> u64 {
+    fn flop(&self) -> u128 {
         0
     }
 

@@ -66,7 +66,7 @@ impl Workload for Layer {
         self.parts[0].precision()
     }
 
-    fn flop(&self) -> u64 {
+    fn flop(&self) -> u128 {
         self.parts.iter().map(Case::flop).sum()
     }
 

@@ -1,7 +1,7 @@
 //! Matrix on whose rows or elements some families work.
 
 use super::dtype::Precision;
-use super::parameters::{Parameters, Words};
+use super::parameters::{Parameters, Words, countable};
 
 /// Dense row-major matrix, rows × columns, written `f16.f32 r4096 c4096`.
 #[derive(Debug, Clone, PartialEq)]
@@ -21,6 +21,7 @@ impl Matrix {
         let precision = words.computed_in_f32()?;
         let (rows, columns) = (words.number("r")?, words.number("c")?);
         words.finish()?;
+        countable("x", &[rows, columns])?;
         Ok(Matrix { precision, rows, columns })
     }
 

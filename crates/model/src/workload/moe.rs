@@ -8,7 +8,7 @@
 
 use super::dtype::Precision;
 use super::family::Workload;
-use super::parameters::{Parameters, Words};
+use super::parameters::{Parameters, Words, countable};
 use super::products::dot_products;
 use super::routing::{self, Routing};
 use super::tensor::{Expected, Inputs, Tensor};
@@ -99,6 +99,9 @@ impl Workload for Moe {
         {
             return Err(format!("d{dim} is not a multiple of {group}, the group of {}", precision.right));
         }
+        countable("a", &[tokens, top, dim])?;
+        countable("b", &[experts, n, dim])?;
+        countable("c", &[tokens, top, n])?;
         Ok(Moe { precision, experts, top, tokens, n, dim, routing })
     }
 
@@ -118,8 +121,8 @@ impl Workload for Moe {
 
     /// Counts 2·n·d FLOP for each real row. Rows that a kernel adds as padding do not count; DeepGEMM
     /// counts the same way.
-    fn flop(&self) -> u64 {
-        2 * self.rows() * self.n * self.dim
+    fn flop(&self) -> u128 {
+        2 * [self.rows(), self.n, self.dim].map(u128::from).iter().product::<u128>()
     }
 
     /// Counts A and C once, and the weights of each expert that has a row once.

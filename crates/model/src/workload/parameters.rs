@@ -110,6 +110,24 @@ impl fmt::Display for Parameters {
     }
 }
 
+/// Largest number of elements of a tensor that can be counted. No device holds one of them, and everything that
+/// is made of it stays far below 2⁶⁴: bytes, and the sums over all parts of a layer.
+const MOST_ELEMENTS: u64 = 1 << 48;
+
+/// Checks that the product of `sizes`, the number of elements of `tensor`, can be counted. Every family checks
+/// its tensors while it parses, so that no later product of sizes overflows.
+///
+/// # Errors
+/// Returns a message with the sizes if there are more than 2⁴⁸ elements.
+pub(super) fn countable(tensor: &str, sizes: &[u64]) -> Result<(), String> {
+    let product = sizes.iter().try_fold(1u64, |product, size| product.checked_mul(*size));
+    if product.is_some_and(|product| product <= MOST_ELEMENTS) {
+        return Ok(());
+    }
+    let sizes = sizes.iter().map(u64::to_string).collect::<Vec<_>>().join(" x ");
+    Err(format!("tensor {tensor} has {sizes} elements; at most 2^48 can be counted"))
+}
+
 /// Parser over the words of a case key after the family name.
 pub struct Words<'a> {
     words: Vec<&'a str>,

@@ -7,7 +7,7 @@
 
 use super::dtype::{DType, Grid, Precision};
 use super::family::Workload;
-use super::parameters::{Parameters, Words};
+use super::parameters::{Parameters, Words, countable};
 use super::tensor::{Expected, Inputs, Tensor};
 
 /// Number of links between two changes of the step.
@@ -96,6 +96,10 @@ impl Workload for Peak {
         };
         let steps = words.number("s")?;
         words.finish()?;
+        if let PeakUnit::Matrix { edge, tiles } = unit {
+            countable("a", &[steps / STEPS_PER_ROUND, edge, edge])?;
+            countable("y", &[tiles, edge, edge])?;
+        }
         if !steps.is_multiple_of(STEPS_PER_ROUND) {
             return Err(format!("s{steps} is not a multiple of {STEPS_PER_ROUND}"));
         }
@@ -123,12 +127,14 @@ impl Workload for Peak {
         self.precision
     }
 
-    fn flop(&self) -> u64 {
-        match self.unit {
-            PeakUnit::Fma { chains } => 2 * chains * self.steps,
-            PeakUnit::Dot4 { chains } => 8 * chains * self.steps,
-            PeakUnit::Matrix { edge, tiles } => 2 * edge * edge * edge * tiles * self.steps,
-        }
+    fn flop(&self) -> u128 {
+        // Edges are up to 16, all other sizes below 2³².
+        let links = match self.unit {
+            PeakUnit::Fma { chains } => 2 * chains,
+            PeakUnit::Dot4 { chains } => 8 * chains,
+            PeakUnit::Matrix { edge, tiles } => 2 * edge * edge * edge * tiles,
+        };
+        u128::from(links) * u128::from(self.steps)
     }
 
     /// Returns the tensors: `x` holds the start of each chain, `b` the step of each round. A matrix chain

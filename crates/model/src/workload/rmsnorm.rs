@@ -39,8 +39,8 @@ impl Workload for RmsNorm {
 
     /// Counts 4 FLOP per element (the square, its sum and two products) and 3 per row (mean, ε, inverse
     /// root).
-    fn flop(&self) -> u64 {
-        4 * self.matrix.elements() + 3 * self.matrix.rows
+    fn flop(&self) -> u128 {
+        u128::from(4 * self.matrix.elements() + 3 * self.matrix.rows)
     }
 
     fn is_bandwidth(&self) -> bool {

@@ -13,7 +13,7 @@
 
 use super::dtype::Precision;
 use super::family::Workload;
-use super::parameters::{Parameters, Words};
+use super::parameters::{Parameters, Words, countable};
 use super::tensor::{Expected, Inputs, Tensor};
 
 /// Rotary embedding of X into Y. X and Y are dense tokens × heads × d; the tables are tokens × d/2 in the
@@ -41,6 +41,7 @@ impl Workload for Rope {
         if !dim.is_multiple_of(2) {
             return Err(format!("d{dim} is odd: elements are rotated in pairs"));
         }
+        countable("x", &[tokens, heads, dim])?;
         Ok(Rope { precision, tokens, heads, dim })
     }
 
@@ -53,8 +54,8 @@ impl Workload for Rope {
     }
 
     /// Counts 6 FLOP per pair: four products and two sums.
-    fn flop(&self) -> u64 {
-        3 * self.tokens * self.heads * self.dim
+    fn flop(&self) -> u128 {
+        u128::from(3 * self.tokens * self.heads * self.dim)
     }
 
     fn is_bandwidth(&self) -> bool {

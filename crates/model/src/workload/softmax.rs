@@ -37,8 +37,8 @@ impl Workload for Softmax {
     }
 
     /// Counts 5 FLOP per element: comparison, difference, exponential, sum, and the division of the result.
-    fn flop(&self) -> u64 {
-        5 * self.matrix.elements()
+    fn flop(&self) -> u128 {
+        5 * u128::from(self.matrix.elements())
     }
 
     fn is_bandwidth(&self) -> bool {

@@ -93,12 +93,13 @@ impl Workload for Stream {
         Precision::F32
     }
 
-    fn flop(&self) -> u64 {
-        match self.op {
+    fn flop(&self) -> u128 {
+        let each = match self.op {
             StreamOp::Copy | StreamOp::Write => 0,
-            StreamOp::Scale | StreamOp::Add | StreamOp::Read => self.n,
-            StreamOp::Triad => 2 * self.n,
-        }
+            StreamOp::Scale | StreamOp::Add | StreamOp::Read => 1,
+            StreamOp::Triad => 2,
+        };
+        each * u128::from(self.n)
     }
 
     fn is_bandwidth(&self) -> bool {

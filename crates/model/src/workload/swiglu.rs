@@ -37,8 +37,8 @@ impl Workload for Swiglu {
     }
 
     /// Counts 4 FLOP per element: exponential, sum, division and product.
-    fn flop(&self) -> u64 {
-        4 * self.matrix.elements()
+    fn flop(&self) -> u128 {
+        4 * u128::from(self.matrix.elements())
     }
 
     fn is_bandwidth(&self) -> bool {

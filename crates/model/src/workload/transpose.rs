@@ -2,7 +2,7 @@
 
 use super::dtype::Precision;
 use super::family::Workload;
-use super::parameters::{Parameters, Words};
+use super::parameters::{Parameters, Words, countable};
 use super::tensor::{Expected, Inputs, Tensor};
 
 /// Transposition of X, which is dense row-major m × n, into Y, which is n × m.
@@ -24,6 +24,7 @@ impl Workload for Transpose {
         let precision = words.moved()?;
         let (m, n) = (words.number("m")?, words.number("n")?);
         words.finish()?;
+        countable("x", &[m, n])?;
         Ok(Transpose { precision, m, n })
     }
 
@@ -35,7 +36,7 @@ impl Workload for Transpose {
         self.precision
     }
 
-    fn flop(&self) -> u64 {
+    fn flop(&self) -> u128 {
         0
     }
 

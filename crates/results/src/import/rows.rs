@@ -105,7 +105,7 @@ fn rows(mut measured: Vec<Measured>, started: &str) -> Vec<Row> {
             case: key,
             status: Status::Imported,
             reason: Some(reason),
-            flop: case.as_ref().map_or(0, Case::flop),
+            flop: case.as_ref().and_then(|case| u64::try_from(case.flop()).ok()).unwrap_or(0),
             bytes: case.as_ref().map_or(0, Case::bytes),
             routing: case.as_ref().and_then(Case::routing),
             started: started.into(),
