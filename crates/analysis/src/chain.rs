@@ -33,7 +33,7 @@ impl ChainCheck {
         };
         let parts_s = pass
             .layer_parts(model)
-            .map(|own| Some(part(&own.name, own.case.key())?.seconds))
+            .map(|own| Some(own.pieces as f64 * part(&own.name, own.case.key())?.seconds))
             .sum::<Option<f64>>()?;
         Some(ChainCheck { case, parts_s, chain_s, ratio: parts_s / chain_s })
     }

@@ -128,6 +128,7 @@ fn time(row: &'static Accelerator, source: EfficiencySource, part: &Part) -> Res
         case: case.key(),
         routing: case.routing(),
         times: part.times,
+        pieces: part.pieces,
         seconds: bound_s / middle,
         lo: ends.map(|(_, most)| bound_s / most),
         hi: ends.map(|(least, _)| bound_s / least),
@@ -155,7 +156,7 @@ mod tests {
     }
 
     fn pass(keys: &[&str]) -> Pass {
-        let part = |key: &&str| Part { name: "part".into(), case: key.parse().unwrap(), times: 2 };
+        let part = |key: &&str| Part { name: "part".into(), case: key.parse().unwrap(), times: 2, pieces: 1 };
         let parts = keys.iter().map(part).collect();
         Pass { phase: Phase::Decode, batch: 1, context: 64, parts, left_out: Vec::new() }
     }

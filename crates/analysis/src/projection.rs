@@ -55,6 +55,8 @@ pub struct PartTime {
     pub routing: Option<String>,
     /// Number of executions per pass.
     pub times: u64,
+    /// Number of equal pieces in which one layer computes the operation, each of which is `case`.
+    pub pieces: u64,
     /// Seconds of one execution.
     pub seconds: f64,
     /// Lower end of the time in seconds: that of the measured median's confidence interval, or the time at
@@ -125,6 +127,7 @@ fn time(device: &Device<'_>, part: &Part) -> Result<PartTime, String> {
         case: key.clone(),
         routing: part.case.routing(),
         times: part.times,
+        pieces: part.pieces,
         seconds,
         lo,
         hi,
@@ -211,6 +214,7 @@ mod tests {
             name: "part".into(),
             case: key.parse().unwrap(),
             times: *times,
+            pieces: 1,
         };
         Pass {
             phase: Phase::Decode,

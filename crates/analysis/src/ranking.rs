@@ -110,6 +110,7 @@ mod tests {
             case: "gemm f32 m4 n4 k4 nn".into(),
             routing: None,
             times: 1,
+            pieces: 1,
             seconds,
             lo: range.map(|factor| seconds / factor),
             hi: range.map(|factor| seconds * factor),

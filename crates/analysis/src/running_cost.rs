@@ -113,7 +113,7 @@ mod tests {
             });
             row
         };
-        let part = |key: &str| Part { name: "part".into(), case: key.parse().unwrap(), times: 1 };
+        let part = |key: &str| Part { name: "part".into(), case: key.parse().unwrap(), times: 1, pieces: 1 };
         let parts = vec![part(slow), part(fast)];
         let pass = Pass { phase: Phase::Decode, batch: 1, context: 1, parts, left_out: Vec::new() };
         let power = |of_slow: Option<f64>| {

@@ -109,6 +109,13 @@ fn write_one(text: &mut String, one: &ModelOnDevice) -> std::fmt::Result {
     for line in table.lines() {
         writeln!(text, "{}", line.trim_end())?;
     }
+    for part in projection.parts.iter().filter(|part| part.pieces > 1) {
+        let (name, pieces) = (&part.name, part.pieces);
+        writeln!(
+            text,
+            "  {name} is computed in {pieces} pieces per layer, since one case would be too large"
+        )?;
+    }
     let mut routings: Vec<&String> =
         projection.parts.iter().filter_map(|part| part.routing.as_ref()).collect();
     routings.dedup();
@@ -213,6 +220,7 @@ pub(super) mod tests {
             case: case.into(),
             routing: case.parse::<Case>().ok().and_then(|case| case.routing()),
             times,
+            pieces: 1,
             seconds,
             lo,
             hi,
@@ -265,6 +273,17 @@ pub(super) mod tests {
     #[test]
     fn a_projection_is_as_shown() {
         insta::assert_snapshot!(projections(&[example()]));
+    }
+
+    #[test]
+    fn pieces_of_an_operation_are_told() {
+        let mut one = example();
+        one.projection.parts[1].pieces = 4;
+        let text = projections(&[one]);
+        assert!(
+            text.contains("  o is computed in 4 pieces per layer, since one case would be too large\n"),
+            "{text}"
+        );
     }
 
     #[test]

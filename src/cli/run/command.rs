@@ -24,6 +24,9 @@ pub fn run(command: &Command) -> Result<()> {
         results::check_baseline_name(name)?;
     }
     let options = command.options()?;
+    for operation in &options.suite.left_out {
+        note(&format!("not in suite {}, since no workload computes it: {operation}", options.suite.name));
+    }
     let executors = arguments.selection.executors.resolve()?;
     let found = executors.find(&arguments.selection.device, &Talk)?;
     if arguments.dry_run {

@@ -197,10 +197,16 @@ impl ProductLayers {
 }
 
 impl AttentionLayers {
-    /// Returns the number of keys that the last token of a context of `context` tokens sees.
+    /// Returns the number of keys that the last token of a context of `context` tokens sees, itself included. In
+    /// a chunk these are the tokens since its start.
     pub fn visible(&self, context: u64) -> u64 {
-        let limits = [self.window, self.chunk, self.seq_kv];
-        limits.into_iter().flatten().fold(context, u64::min)
+        let in_chunk = self.chunk.filter(|_| context > 0).map(|chunk| (context - 1) % chunk + 1);
+        [self.window, in_chunk, self.seq_kv].into_iter().flatten().fold(context, u64::min)
+    }
+
+    /// Returns the largest number of keys that are kept at a time while a context of `context` tokens grows.
+    pub fn kept(&self, context: u64) -> u64 {
+        [self.window, self.chunk, self.seq_kv].into_iter().flatten().fold(context, u64::min)
     }
 }
 
@@ -361,6 +367,10 @@ mod tests {
         assert_eq!(tiny.parameters(), 256 + 384 + 800 + 800);
         assert_eq!(tiny.active_parameters(), 256 + 192 + 800);
         assert_eq!((tiny.attention[0].visible(3), tiny.attention[0].visible(9)), (3, 5));
+        // In chunks of 4, the ninth token is the first of the third chunk.
+        let chunked = AttentionLayers { window: None, chunk: Some(4), ..tiny.attention[0].clone() };
+        assert_eq!([3, 4, 5, 8, 9].map(|context| chunked.visible(context)), [3, 4, 1, 4, 1]);
+        assert_eq!([3, 4, 5, 8, 9].map(|context| chunked.kept(context)), [3, 4, 4, 4, 4]);
         for (from, to, problem) in [
             ("[\"by hand\"]", "[]", "no source"),
             ("total_params_b = 0.0", "total_params_b = 1.0", "its products give 2240 parameters"),

@@ -12,6 +12,8 @@ pub struct Suite {
     pub name: String,
     /// Cases of the suite, without duplicates.
     pub cases: Vec<Case>,
+    /// Operations of a model that are not among the cases, each with the reason; empty for other suites.
+    pub left_out: Vec<String>,
 }
 
 impl Suite {
@@ -19,7 +21,7 @@ impl Suite {
     pub fn new(name: impl Into<String>, cases: impl IntoIterator<Item = Case>) -> Self {
         let mut seen = BTreeSet::new();
         let cases = cases.into_iter().filter(|case| seen.insert(case.key())).collect();
-        Suite { name: name.into(), cases }
+        Suite { name: name.into(), cases, left_out: Vec::new() }
     }
 
     /// Returns the cases that match at least one of `patterns`; all cases if there are no patterns.
@@ -43,7 +45,7 @@ impl Suite {
                 ),
             ));
         }
-        Ok(Suite { name: self.name.clone(), cases })
+        Ok(Suite { name: self.name.clone(), cases, left_out: self.left_out.clone() })
     }
 
     /// Returns the suite with sizes replaced: `("m", [512, 1024])` turns each case that has an `m` into
@@ -79,6 +81,7 @@ impl Suite {
             }
         }
         let mut suite = Suite::new(self.name.clone(), cases);
+        suite.left_out.clone_from(&self.left_out);
         suite.sort();
         Ok(suite)
     }

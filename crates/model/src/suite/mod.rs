@@ -8,6 +8,8 @@ mod filter;
 mod find;
 pub mod model;
 mod model_memory;
+mod pieces;
+mod sharding;
 
 pub use cases::Suite;
 pub use filter::{Pattern, parse_list};

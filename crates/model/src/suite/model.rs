@@ -6,16 +6,16 @@
 //! token for each of b sequences that already have c tokens. Norms, activations, embeddings, sampling and
 //! communication are not included.
 //!
-//! Tensor parallelism of degree n splits layers as Megatron-LM does (Shoeybi et al. 2019,
-//! arXiv:1909.08053): projections to heads and to the inner width by columns, projections back by rows,
-//! attention by heads. Small shared parts (the router, low-rank compressions) are on every device. A key
-//! head that several devices need is on each of them.
+//! Each pass is that of one of the devices that share the model (`sharding.rs`). An operation with a tensor
+//! of 2³² elements or more is computed in pieces (`pieces.rs`).
 
 use super::cases::Suite;
 use super::filter::parse_list;
+use super::pieces::cut;
+use super::sharding::Sharding;
 use crate::catalog::{AttentionLayers, Model, Models, ProductLayers, Role};
 use crate::error::{Error, Result};
-use crate::workload::{Case, Layer, Precision};
+use crate::workload::{Case, Layer, MOST_ROWS, Precision};
 use std::fmt;
 
 /// Prefix of the names of model suites.
@@ -79,10 +79,13 @@ impl Default for Deployment {
 pub struct Part {
     /// Name of the operation in the model, e.g. `gate_up`.
     pub name: String,
-    /// Case that computes the operation once.
+    /// Case that computes the operation once, or one of its pieces.
     pub case: Case,
-    /// Number of times a pass runs it: once per layer that has it.
+    /// Number of times a pass runs the case: once for each piece in each layer that has the operation.
     pub times: u64,
+    /// Number of equal pieces in which the operation is computed; above 1 only if a tensor of it would have more
+    /// elements than a case may have.
+    pub pieces: u64,
 }
 
 /// One forward pass of a model.
@@ -96,8 +99,7 @@ pub struct Pass {
     pub context: u64,
     /// Matrix products and attention operations of the pass.
     pub parts: Vec<Part>,
-    /// Operations that are not in `parts`, with the reason: no workload exists for them, or they are too
-    /// large for one device.
+    /// Operations that are not in `parts`, with the reason: no workload exists for them.
     pub left_out: Vec<String>,
 }
 
@@ -105,7 +107,8 @@ impl Pass {
     /// Returns the chain of the parts of one layer, each once: the pass without its head. `None` if the
     /// parts are too few or too many for a chain.
     pub fn layer(&self, model: &Model) -> Option<Case> {
-        let parts = self.layer_parts(model).map(|part| part.case.clone()).collect();
+        let cases = |part: &Part| std::iter::repeat_n(part.case.clone(), part.pieces as usize);
+        let parts = self.layer_parts(model).flat_map(cases).collect();
         Layer::new(parts).ok().map(Case::Layer)
     }
 
@@ -115,28 +118,6 @@ impl Pass {
             model.products.iter().any(|product| product.name == part.name && product.role() == Role::Head)
         };
         self.parts.iter().filter(move |part| !is_head(part))
-    }
-}
-
-/// Way in which devices share a product.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Split {
-    Columns,
-    Rows,
-    Whole,
-}
-
-/// Returns how devices share `product`, judged by its name and by whether it has one matrix per head.
-fn split(product: &ProductLayers) -> Split {
-    let name = product.name.as_str();
-    let ends = |ending: &str| name == ending || name.ends_with(&format!(" {ending}"));
-    let whole = ["router", "q_a", "low-rank", "patch_embed"];
-    if product.batch.is_some() || whole.into_iter().any(|part| name.contains(part)) {
-        Split::Whole
-    } else if ["o", "out", "fc2"].into_iter().any(ends) || name.ends_with("down") {
-        Split::Rows
-    } else {
-        Split::Columns
     }
 }
 
@@ -220,14 +201,13 @@ impl Deployment {
         }
         let tokens = if phase == Phase::Prefill { batch * context } else { batch };
         let mut parts = Vec::new();
-        let (mut left_out, mut states) = (Vec::new(), Vec::new());
-        let mut add = |name: &str, times: u64, key: String| -> std::result::Result<(), String> {
+        let mut left_out = Vec::new();
+        let mut add = |name: &str, layers: u64, (key, repeated): (String, u64)| {
             let case: Case = key.parse().map_err(|error| format!("{name}: {error}"))?;
-            match case.too_large() {
-                Some(reason) => left_out.push(format!("{name}, `{key}`: {reason}")),
-                None => parts.push(Part { name: name.into(), case, times }),
-            }
-            Ok(())
+            let (case, pieces) = cut(case);
+            let pieces = repeated * pieces;
+            parts.push(Part { name: name.into(), case, times: layers * pieces, pieces });
+            Ok::<(), String>(())
         };
         for product in &model.products {
             let other = match phase {
@@ -240,7 +220,7 @@ impl Deployment {
             // Only the last token needs logits, except in models that fill in masks.
             let last_only = product.role() == Role::Head && !model.attention_kind.contains("bidirectional");
             let rows = if last_only { batch } else { tokens };
-            add(&product.name, product.layers, self.product(product, rows)?)?;
+            add(&product.name, product.layers, self.product(model, product, rows)?)?;
         }
         for attention in &model.attention {
             let decodes = attention.kv_shared;
@@ -249,85 +229,87 @@ impl Deployment {
                 continue;
             }
             if attention.linear_state {
-                states.push(format!(
+                left_out.push(format!(
                     "{}: attention with a recurrent state instead of a KV cache",
                     attention.name
                 ));
                 continue;
             }
-            add(&attention.name, attention.layers, self.attention(attention, phase, batch, context)?)?;
+            for (name, key) in self.attention(model, attention, phase, batch, context)? {
+                add(&name, attention.layers, (key, 1))?;
+            }
         }
-        left_out.append(&mut states);
         Ok(Pass { phase, batch, context, parts, left_out })
     }
 
-    fn product(&self, product: &ProductLayers, rows: u64) -> std::result::Result<String, String> {
-        let degree = self.tensor_parallel;
-        let part = |size: u64| {
-            let whole = size.is_multiple_of(degree).then(|| size / degree);
-            whole.ok_or(format!("{degree} devices cannot share the {size} of {} evenly", product.name))
-        };
-        let (n, k) = match split(product) {
-            Split::Columns => (part(product.n)?, product.k),
-            Split::Rows => (product.n, part(product.k)?),
-            Split::Whole => (product.n, product.k),
-        };
+    /// Returns the key of `product` for `rows` tokens, and how many such cases compute it.
+    fn product(
+        &self,
+        model: &Model,
+        product: &ProductLayers,
+        rows: u64,
+    ) -> std::result::Result<(String, u64), String> {
+        let sharding = Sharding { model, degree: self.tensor_parallel };
+        let (n, k) = sharding.product(product)?;
         let weights = precision(&self.weights).ok_or(format!("`{}` is not a weight format", self.weights))?;
         if let Some((experts, active)) = product.experts.zip(product.active) {
-            return Ok(format!("moe {weights} e{experts} k{active} t{rows} n{n} d{k} uniform"));
+            let pieces =
+                (1..=rows).find(|pieces| rows.is_multiple_of(*pieces) && rows / pieces * active <= MOST_ROWS);
+            let pieces = pieces.unwrap_or(rows);
+            let tokens = rows / pieces;
+            return Ok((format!("moe {weights} e{experts} k{active} t{tokens} n{n} d{k} uniform"), pieces));
         }
         if let Some(heads) = product.batch {
             // One matrix for each head; these come from a product and are kept in f16.
-            return Ok(format!("gemm f16.f32 b{} m{rows} n{n} k{k} nt", part(heads)?));
+            let heads = sharding.part(heads, &product.name)?;
+            return Ok((format!("gemm f16.f32 b{heads} m{rows} n{n} k{k} nt"), 1));
         }
-        Ok(if rows <= FEW_ROWS {
+        let key = if rows <= FEW_ROWS {
             format!("gemv {weights} m{rows} n{n} k{k}")
         } else {
             format!("gemm {weights} m{rows} n{n} k{k} nt")
-        })
+        };
+        Ok((key, 1))
     }
 
+    /// Returns the names and keys of the cases that compute `attention`: one, or two where the last chunk is
+    /// shorter than the others.
     fn attention(
         &self,
+        model: &Model,
         attention: &AttentionLayers,
         phase: Phase,
         batch: u64,
         context: u64,
-    ) -> std::result::Result<String, String> {
-        let degree = self.tensor_parallel;
-        let heads = attention.q_heads;
-        if !heads.is_multiple_of(degree)
-            || degree > attention.kv_heads && !degree.is_multiple_of(attention.kv_heads)
-        {
-            return Err(format!(
-                "{degree} devices cannot share the {heads} heads of {} evenly",
-                attention.name
-            ));
-        }
-        let kv_heads = (attention.kv_heads / degree).max(1);
-        let heads = heads / degree;
-        let (batch, queries, keys) = match (phase, attention.chunk) {
-            (Phase::Decode, _) => (batch, 1, attention.visible(context)),
+    ) -> std::result::Result<Vec<(String, String)>, String> {
+        let (heads, kv_heads) = Sharding { model, degree: self.tensor_parallel }.heads(attention)?;
+        let key = |batch: u64, queries: u64, keys: u64| {
+            let mut key = format!(
+                "attention f16.f32 b{batch} hq{heads} hkv{kv_heads} q{queries} kv{keys} d{} dv{}",
+                attention.d_qk, attention.d_v
+            );
+            if attention.causal && phase == Phase::Prefill {
+                key += " causal";
+            }
+            let window = attention.window.filter(|window| phase == Phase::Prefill && *window < keys);
+            key += &window.map_or(String::new(), |window| format!(" w{window}"));
+            if attention.kv_shared {
+                key += " latent";
+            }
+            key
+        };
+        let name = attention.name.clone();
+        Ok(match (phase, attention.chunk) {
+            (Phase::Decode, _) => vec![(name, key(batch, 1, attention.visible(context)))],
             // Each chunk attends only to itself.
             (Phase::Prefill, Some(chunk)) if context > chunk => {
-                (batch * context.div_ceil(chunk), chunk, chunk)
+                let rest = context % chunk;
+                let last = (rest > 0).then(|| (format!("{name}, last chunk"), key(batch, rest, rest)));
+                let whole = (name, key(batch * (context / chunk), chunk, chunk));
+                [Some(whole), last].into_iter().flatten().collect()
             }
-            (Phase::Prefill, _) => (batch, context, context),
-        };
-        let mut key = format!(
-            "attention f16.f32 b{batch} hq{heads} hkv{kv_heads} q{queries} kv{keys} d{} dv{}",
-            attention.d_qk, attention.d_v
-        );
-        if attention.causal && phase == Phase::Prefill {
-            key += " causal";
-        }
-        if let Some(window) = attention.window.filter(|window| phase == Phase::Prefill && *window < keys) {
-            key += &format!(" w{window}");
-        }
-        if attention.kv_shared {
-            key += " latent";
-        }
-        Ok(key)
+            (Phase::Prefill, _) => vec![(name, key(batch, context, context))],
+        })
     }
 }
 
@@ -381,9 +363,11 @@ pub(super) fn suite(text: &str) -> Result<Suite> {
     let passes = deployment.passes(model)?;
     let layers: Vec<Case> =
         passes.iter().filter(|_| deployment.chain).filter_map(|pass| pass.layer(model)).collect();
+    let mut left_out: Vec<String> = passes.iter().flat_map(|pass| pass.left_out.clone()).collect();
+    left_out.dedup();
     let cases = passes.into_iter().flat_map(|pass| pass.parts).map(|part| part.case).chain(layers);
     let words: Vec<&str> = text.split_whitespace().collect();
-    Ok(Suite::new(format!("model-{}", words.join("_")), cases))
+    Ok(Suite { left_out, ..Suite::new(format!("model-{}", words.join("_")), cases) })
 }
 
 #[cfg(test)]
@@ -443,7 +427,8 @@ mod tests {
         assert_eq!(
             parts(&passes[0]),
             [
-                "32 x gemm f16xq4_0.f32 m16 n384 k4096 nt",
+                // Two query heads, and one key and one value head, which two devices have.
+                "32 x gemm f16xq4_0.f32 m16 n512 k4096 nt",
                 "32 x gemm f16xq4_0.f32 m16 n4096 k256 nt",
                 "32 x gemm f16xq4_0.f32 m16 n1792 k4096 nt",
                 "32 x gemm f16xq4_0.f32 m16 n4096 k896 nt",
@@ -453,7 +438,10 @@ mod tests {
         );
         let (model, deployment) = parse("llama-3.1-8b tp3").unwrap();
         let error = deployment.passes(model).unwrap_err().to_string();
-        assert_eq!(error, "Llama-3.1-8B: 3 devices cannot share the 4096 of o evenly");
+        assert_eq!(
+            error,
+            "Llama-3.1-8B: 3 devices cannot share the 32 query heads and 8 key heads of self evenly"
+        );
     }
 
     #[test]
@@ -477,10 +465,45 @@ mod tests {
     }
 
     #[test]
-    fn what_one_device_cannot_hold_is_left_out_with_the_reason() {
-        let passes = passes("deepseek-v3 decode");
-        assert_eq!(passes[0].left_out.len(), 1, "{:?}", passes[0].left_out);
-        assert!(passes[0].left_out[0].starts_with("expert_gate_up, `moe f16.f32 e256 k8 t1"));
+    fn experts_beyond_32_bits_are_computed_in_pieces_and_never_missing() {
+        // Weights of all experts of a layer: 7.5e9 and 3.8e9, 11.3e9 and 5.6e9, 10.7e9 and 5.4e9.
+        for (text, gate_up, down) in [
+            (
+                "deepseek-v3 b32 decode",
+                "116 x moe f16.f32 e256 k8 t32 n2048 d7168 uniform",
+                "58 x moe f16.f32 e256 k8 t32 n7168 d2048 uniform",
+            ),
+            (
+                "kimi-k2 b32 decode",
+                "240 x moe f16.f32 e384 k8 t32 n1024 d7168 uniform",
+                "120 x moe f16.f32 e384 k8 t32 n3584 d2048 uniform",
+            ),
+            (
+                "llama-4-maverick b32 decode",
+                "96 x moe f16.f32 e128 k1 t32 n4096 d5120 uniform",
+                "48 x moe f16.f32 e128 k1 t32 n2560 d8192 uniform",
+            ),
+        ] {
+            let pass = &passes(text)[0];
+            let keys = parts(pass);
+            assert!(keys.contains(&gate_up.into()) && keys.contains(&down.into()), "{keys:?}");
+            assert_eq!(pass.left_out, [""; 0]);
+        }
+        let pass = &passes("deepseek-v3 b32 decode")[0];
+        let (model, _) = parse("deepseek-v3").unwrap();
+        let Some(Case::Layer(layer)) = pass.layer(model) else { panic!("the layer has a chain") };
+        let experts = layer.parts.iter().filter(|part| part.family() == "moe").count();
+        assert_eq!(experts, 3, "two pieces of gate and up, and down");
+    }
+
+    #[test]
+    fn what_no_workload_computes_is_named() {
+        assert_eq!(
+            passes("minimax-m1 decode")[0].left_out,
+            ["lightning: attention with a recurrent state instead of a KV cache"]
+        );
+        let suite = Suite::resolve("model:minimax-m1").unwrap();
+        assert_eq!(suite.left_out, ["lightning: attention with a recurrent state instead of a KV cache"]);
     }
 
     #[test]
@@ -491,6 +514,18 @@ mod tests {
         let llama = passes("llama-4-maverick c16384 tp4");
         let chunked = "36 x attention f16.f32 b2 hq10 hkv2 q8192 kv8192 d128 causal";
         assert!(parts(&llama[0]).contains(&chunked.into()), "{:?}", parts(&llama[0]));
+        // One token more than a chunk: a whole chunk, and the token alone, which sees only itself.
+        let llama = passes("llama-4-maverick c8193 tp8");
+        let chunked: Vec<String> =
+            parts(&llama[0]).into_iter().filter(|part| part.starts_with("36 x att")).collect();
+        assert_eq!(
+            chunked,
+            [
+                "36 x attention f16.f32 b1 hq5 hkv1 q8192 kv8192 d128 causal",
+                "36 x attention f16.f32 b1 hq5 hkv1 q1 kv1 d128 causal",
+            ]
+        );
+        assert!(parts(&llama[1]).contains(&"36 x attention f16.f32 b1 hq5 hkv1 q1 kv1 d128".into()));
     }
 
     #[test]

@@ -46,7 +46,7 @@ pub use latency::{LINE, Latency};
 pub use launch::Launch;
 pub use layer::Layer;
 pub use matrix::Matrix;
-pub use moe::Moe;
+pub use moe::{MOST_ROWS, Moe};
 pub use order::compare_keys;
 pub use parameters::{Parameter, Parameters};
 pub use peak::{Peak, PeakUnit, STEPS_PER_ROUND};

@@ -33,6 +33,9 @@ pub struct Moe {
     pub routing: Routing,
 }
 
+/// Largest number of rows of A: every executor is sent the expert of each.
+pub const MOST_ROWS: u64 = 1 << 22;
+
 /// Factor c of the error bound, as for `gemm`: rounding errors of a sum grow with the square root of its
 /// length (Higham & Mary 2019).
 const BOUND_FACTOR: f64 = 4.0;
@@ -91,7 +94,7 @@ impl Workload for Moe {
         if top > experts {
             return Err(format!("k{top} is more than e{experts}"));
         }
-        if experts > 4096 || tokens * top > 1 << 22 {
+        if experts > 4096 || tokens * top > MOST_ROWS {
             return Err("there are at most 4096 experts and 2^22 rows".into());
         }
         if let Some(group) = precision.right.group()
