@@ -3,14 +3,9 @@
 use super::device::{Device, Entry};
 use super::imported::{ImportedRow, imported_rows, is_imported};
 use super::label::labels;
-use super::rate::Rate;
 use portamark_model::workload::{Case, compare_keys};
 use portamark_results::{AbSide, Header, RunFile};
 use std::collections::{BTreeMap, HashMap};
-
-/// Rates closer than this factor have no clear leader, however narrow their intervals: runs of different
-/// processes differ by as much.
-const LEAD_MARGIN: f64 = 1.02;
 
 /// One case across all devices.
 #[derive(Debug, Clone)]
@@ -21,20 +16,6 @@ pub struct CaseLine<'a> {
     pub case: Option<Case>,
     /// Index of each device's row in [`Device::entries`]; `None` if the device has no row of the case.
     pub entries: Vec<Option<usize>>,
-}
-
-/// Leader of a case: the device with the highest rate, compared with the second.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Lead {
-    /// Index of the leading device in [`Comparison::devices`].
-    pub device: usize,
-    /// Index of the second-fastest device.
-    pub over: usize,
-    /// Rate of the leader over that of the second, at least 1.
-    pub ratio: f64,
-    /// Whether the confidence intervals do not overlap and the ratio is at least 1.02. This is based on one
-    /// run per device and is no verdict, which needs several processes.
-    pub clear: bool,
 }
 
 /// What makes files belong to one device: device, executor, method, distribution of inputs, labels and A/B side.
@@ -98,30 +79,6 @@ impl<'a> Comparison<'a> {
     pub fn entry(&self, line: &CaseLine, device: usize) -> Option<&Entry<'a>> {
         let place = line.entries.get(device).copied().flatten()?;
         self.devices.get(device)?.entries.get(place)
-    }
-
-    /// Returns the leader of a case. `None` if there are fewer than two rates, or if they were measured by
-    /// different method versions or with inputs of different distributions.
-    pub fn lead(&self, line: &CaseLine) -> Option<Lead> {
-        let mut rates: Vec<(usize, Rate)> = (0..self.devices.len())
-            .filter_map(|device| Some((device, self.entry(line, device)?.rate?)))
-            .collect();
-        rates.sort_by(|(_, a), (_, b)| b.value.total_cmp(&a.value));
-        let ((device, first), (over, second)) = (rates.first()?, rates.get(1)?);
-        let method = |device: usize| {
-            let header = self.devices[device].header;
-            (header.method, header.distribution())
-        };
-        if first.unit != second.unit || rates.iter().any(|(d, _)| method(*d) != method(*device)) {
-            return None;
-        }
-        let ratio = first.value / second.value;
-        let apart = match (first.interval, second.interval) {
-            (Some((lo, _)), Some((_, hi))) => lo > hi,
-            _ => false,
-        };
-        let clear = apart && ratio >= LEAD_MARGIN;
-        ratio.is_finite().then_some(Lead { device: *device, over: *over, ratio, clear })
     }
 }
 
@@ -222,22 +179,7 @@ mod tests {
         ];
         let comparison = Comparison::new(&runs);
         assert_eq!(comparison.devices.len(), 2);
-        assert_eq!(comparison.lead(&comparison.cases[0]), None);
-    }
-
-    #[test]
-    fn a_lead_is_clear_when_intervals_lie_apart_by_more_than_the_margin() {
-        let key = "gemm f32 m4 n4 k4 nn";
-        for (seconds, ratio, clear) in [(2.0, 2.0, true), (1.01, 1.01, false), (0.5, 2.0, true)] {
-            let runs = [
-                file(fixture::h100_header(), vec![fixture::ok_row(key, 1.0)]),
-                file(fixture::software_header(), vec![fixture::ok_row(key, seconds)]),
-            ];
-            let comparison = Comparison::new(&runs);
-            let lead = comparison.lead(&comparison.cases[0]).unwrap();
-            assert!((lead.ratio - ratio).abs() < 1e-12, "{lead:?}");
-            assert_eq!((lead.clear, lead.device), (clear, usize::from(seconds < 1.0)));
-        }
+        assert!(comparison.leads().is_empty());
     }
 
     #[test]

@@ -122,6 +122,22 @@ impl<'a> Device<'a> {
         Device { label: String::new(), header, files, entries, others, superseded, ceilings }
     }
 
+    /// Returns the number of processes that measured a case with a kernel variant, over all files, by the key of
+    /// the case and the text of the variant.
+    pub(super) fn process_counts(&self) -> HashMap<(&'a str, String), usize> {
+        let mut counts = HashMap::new();
+        for row in self.files.iter().flat_map(|file| &file.rows).filter(|row| row.seconds().is_some()) {
+            *counts.entry((row.case.as_str(), row.identity().1)).or_default() += 1;
+        }
+        counts
+    }
+
+    /// Returns the rows of all processes that measured the case of `row` with its kernel variant, in all files.
+    pub(super) fn processes(&self, row: &Row) -> Vec<&'a Row> {
+        let rows = self.files.iter().flat_map(|file| &file.rows).filter(|other| other.case == row.case);
+        rows.filter(|other| other.identity().1 == row.identity().1 && other.seconds().is_some()).collect()
+    }
+
     /// Iterates over all rows: for each case the fastest variant, followed by the others.
     pub fn all(&self) -> impl Iterator<Item = &Entry<'a>> {
         self.entries.iter().flat_map(|entry| std::iter::once(entry).chain(self.others_of(&entry.row.case)))

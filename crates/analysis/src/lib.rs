@@ -32,6 +32,7 @@ mod headline;
 mod history;
 mod imported;
 mod label;
+mod lead;
 mod levels;
 mod matchup;
 mod plausibility;
@@ -60,7 +61,7 @@ pub use case_verdict::{CaseVerdict, Difference};
 pub use ceiling::{Ceilings, ComputeCeiling, MemoryCeiling, Unit};
 pub use chain::ChainCheck;
 pub use changes::Change;
-pub use comparison::{CaseLine, Comparison, Lead};
+pub use comparison::{CaseLine, Comparison};
 pub use convergence::{Convergence, Coverage};
 pub use decoding_cost::{
     AttentionKind, CacheFormat, Counting, DecodingCosts, DecodingWork, Disaggregated, KindIntensity,
@@ -74,6 +75,7 @@ pub use history::{HistoryPoint, Series, Shift, histories};
 pub use imported::{ImportedRow, published_excess};
 pub use label::clean;
 pub use label::shorten;
+pub use lead::Lead;
 pub use levels::{Level, levels};
 pub use matchup::DevicePair;
 pub use plausibility::{Cause, Excess, Roof, figure, published_of};

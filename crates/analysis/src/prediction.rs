@@ -131,6 +131,7 @@ fn time(row: &'static Accelerator, source: EfficiencySource, part: &Part) -> Res
         pieces: part.pieces,
         seconds: bound_s / middle,
         lo: ends.map(|(_, most)| bound_s / most),
+        process_s: Vec::new(),
         hi: ends.map(|(least, _)| bound_s / least),
         basis: Basis::Predicted { efficiency: middle, from },
         binds: Some(binds.name()),

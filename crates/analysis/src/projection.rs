@@ -64,6 +64,9 @@ pub struct PartTime {
     pub lo: Option<f64>,
     /// Upper end of the time in seconds, in the same way.
     pub hi: Option<f64>,
+    /// Median seconds of one execution in each process that measured the case; empty if it was not measured.
+    #[serde(skip)]
+    pub process_s: Vec<f64>,
     /// How the time was obtained.
     #[serde(flatten)]
     pub basis: Basis,
@@ -131,6 +134,7 @@ fn time(device: &Device<'_>, part: &Part) -> Result<PartTime, String> {
         seconds,
         lo,
         hi,
+        process_s: Vec::new(),
         basis,
         binds: bounded.map(|(_, resource)| resource.name()),
     };
@@ -138,7 +142,8 @@ fn time(device: &Device<'_>, part: &Part) -> Result<PartTime, String> {
     if let Some((row, seconds)) = same.and_then(|entry| Some((entry.row, proven_seconds(entry.row)?))) {
         let summary = row.timing.as_ref().map(|timing| &timing.summary);
         let (lo, hi) = (summary.and_then(|s| s.ci_lo), summary.and_then(|s| s.ci_hi));
-        return Ok(of(seconds, lo, hi, Basis::Measured));
+        let process_s = device.processes(row).into_iter().filter_map(proven_seconds).collect();
+        return Ok(PartTime { process_s, ..of(seconds, lo, hi, Basis::Measured) });
     }
     let why = |reason: &str| {
         let told = same.map(|entry| format!("it is {} there", entry.row.status));

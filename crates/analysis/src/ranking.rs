@@ -1,6 +1,7 @@
 //! Ranking of the projections of one pass, with the confidence in the order.
 
 use super::projection::{Basis, Projection};
+use super::verdict::{Doubt, Judgement, Verdict, VerdictRule};
 use portamark_stats::{Spreading, Term, UncertainSum, order_confidence};
 use serde::Serialize;
 
@@ -33,7 +34,11 @@ pub struct Candidate<'a> {
 pub struct Ranked {
     /// Index of the candidate.
     pub candidate: usize,
-    /// Share of draws in which it beats the next one; `None` for the last one or if a range is unknown.
+    /// Verdict on it against the next one, by the rule of a comparison of rows; `None` for the last one, or if
+    /// one of them is predicted or has parts that were not measured.
+    pub verdict: Option<Verdict>,
+    /// Share of draws in which it beats the next one; `None` for the last one, if a range is unknown, or if the
+    /// verdict is other than `faster`.
     pub better_than_next: Option<f64>,
 }
 
@@ -42,9 +47,10 @@ pub struct Ranked {
 pub struct Ranking {
     /// Candidates, best first.
     pub order: Vec<Ranked>,
-    /// Share of draws in which the first one is the best; `None` if a range is unknown.
+    /// Share of draws in which the first one is the best; `None` if a range is unknown, or if a verdict is other
+    /// than `faster`.
     pub first: Option<f64>,
-    /// Share of draws in which the whole order holds; `None` if a range is unknown.
+    /// Share of draws in which the whole order holds; `None` in the same cases.
     pub whole: Option<f64>,
     /// Number of random draws.
     pub draws: usize,
@@ -67,8 +73,35 @@ fn terms(candidate: &Candidate) -> Option<UncertainSum> {
     Some(UncertainSum { terms, group: candidate.device })
 }
 
+/// Returns the verdict on `one` against `next`, both measured, by the rule for rows: each process gives the cost of a
+/// whole pass. If parts of a pass were not measured, only too few processes of the others count; without them the
+/// ranges decide.
+fn verdict(one: &Candidate, next: &Candidate, rule: &VerdictRule) -> Option<Verdict> {
+    if one.projection.predicted || next.projection.predicted {
+        return None;
+    }
+    let measured = |candidate: &Candidate| -> Option<(bool, Vec<Vec<f64>>)> {
+        let parts = &candidate.projection.parts;
+        let own = parts.iter().filter(|part| part.basis == Basis::Measured);
+        let processes = own.clone().map(|part| part.process_s.len()).min()?;
+        let scale = candidate.per_second / candidate.projection.tokens as f64;
+        let cost = |process: usize| {
+            let each = own.clone().map(|part| part.times as f64 * part.process_s[process]);
+            vec![scale * each.sum::<f64>()]
+        };
+        Some((own.clone().count() == parts.len(), (0..processes).map(cost).collect()))
+    };
+    let ((whole, new), (next_whole, reference)) = (measured(one)?, measured(next)?);
+    match Doubt::few(new.len(), reference.len(), rule) {
+        Some(doubt) => Some(Verdict::Unclear(doubt)),
+        None if whole && next_whole => Some(Judgement::of(&new, &reference, rule).verdict),
+        None => None,
+    }
+}
+
 /// Ranks `candidates` by the cost of one token and estimates the confidence from `draws` random draws. Errors
-/// of measured parts are independent; those of estimated and predicted parts on one device are correlated.
+/// of measured parts are independent; those of estimated and predicted parts on one device are correlated. Where
+/// both of two neighbours were measured, the verdict on their rows decides whether there is a confidence at all.
 pub fn rank(candidates: &[Candidate], draws: usize, seed: u64) -> Ranking {
     let cost = |place: usize| {
         let candidate = &candidates[place];
@@ -83,15 +116,21 @@ pub fn rank(candidates: &[Candidate], draws: usize, seed: u64) -> Ranking {
         let two = [sums[rank].clone()?, sums.get(rank + 1)?.clone()?];
         Some(order_confidence(&two, draws, seed)?.below_next[0])
     };
-    let ranked = order.iter().enumerate().map(|(rank, place)| Ranked {
-        candidate: *place,
-        better_than_next: match &whole {
+    let rule = VerdictRule::seeded(seed);
+    let is_told = |verdict: &Option<Verdict>| matches!(verdict, None | Some(Verdict::Faster));
+    let ranked = order.iter().enumerate().map(|(rank, place)| {
+        let next = order.get(rank + 1).map(|next| &candidates[*next]);
+        let verdict = next.and_then(|next| verdict(&candidates[*place], next, &rule));
+        let share = match &whole {
             Some(whole) => whole.below_next.get(rank).copied(),
             None => pair(rank),
-        },
+        };
+        Ranked { candidate: *place, better_than_next: share.filter(|_| is_told(&verdict)), verdict }
     });
+    let ranked: Vec<Ranked> = ranked.collect();
+    let whole = whole.filter(|_| ranked.iter().all(|ranked| is_told(&ranked.verdict)));
     Ranking {
-        order: ranked.collect(),
+        order: ranked,
         first: whole.as_ref().map(|whole| whole.first),
         whole: whole.map(|whole| whole.whole),
         draws,
@@ -114,6 +153,7 @@ mod tests {
             seconds,
             lo: range.map(|factor| seconds / factor),
             hi: range.map(|factor| seconds * factor),
+            process_s: vec![seconds; 5],
             basis,
             binds: None,
         };
@@ -158,6 +198,26 @@ mod tests {
         let by_price = ranked(&both, &[3.0, 1.0]);
         assert_eq!((places(&by_price), by_price.first), (vec![1, 0], Some(1.0)));
         assert_eq!(by_price.order[1].better_than_next, None);
+    }
+
+    #[test]
+    fn what_a_comparison_of_rows_leaves_unclear_has_no_confidence() {
+        let of = |seconds: f64, processes: usize| {
+            let mut found = projection(seconds, Some(1.001), Basis::Measured);
+            found.parts[0].process_s = vec![seconds; processes];
+            found
+        };
+        // A factor of 5.04 in one process each: no verdict, so no share of draws either.
+        let found = ranked(&[of(1.0, 1), of(5.04, 1)], &[1.0, 1.0]);
+        let few = Doubt::FewProcesses { new: 1, reference: 1, needed: 5 };
+        assert_eq!(found.order[0].verdict, Some(Verdict::Unclear(few)));
+        assert_eq!((found.order[0].better_than_next, found.first, found.whole), (None, None, None));
+        let found = ranked(&[of(1.0, 5), of(5.04, 5)], &[1.0, 1.0]);
+        assert_eq!(found.order[0].verdict, Some(Verdict::Faster));
+        assert_eq!((found.order[0].better_than_next, found.first), (Some(1.0), Some(1.0)));
+        // 1 % is within the margin of 2 %, however narrow the ranges are.
+        let found = ranked(&[of(1.0, 5), of(1.01, 5)], &[1.0, 1.0]);
+        assert_eq!((&found.order[0].verdict, found.whole), (&Some(Verdict::Same), None));
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use super::comparison::Comparison;
 use super::efficiency::Efficiency;
+use super::lead::Lead;
 use super::portability::{Study, StudyOptions};
 use super::sensitivity::{Sensitivity, sensitivities};
 use super::sides::Sides;
@@ -10,6 +11,7 @@ use super::vendor::{AgainstVendor, against_vendor, has_references};
 use portamark_model::kernel_text::KernelTexts;
 use portamark_results::RunFile;
 use portamark_stats::Bootstrap;
+use std::collections::HashMap;
 
 /// Maximum number of devices that a report shows in full.
 pub const MOST_DEVICES: usize = 12;
@@ -38,6 +40,8 @@ pub struct Crowd<'a> {
 pub struct ReportModel<'a> {
     /// Devices shown in full, and their cases.
     pub comparison: Comparison<'a>,
+    /// Leader of each case by its key.
+    pub leads: HashMap<&'a str, Lead>,
     /// All devices; `None` unless there are more than [`MOST_DEVICES`].
     pub crowd: Option<Crowd<'a>>,
     /// Verdicts on two sides; `None` unless there are two sides to compare.
@@ -75,6 +79,7 @@ impl<'a> ReportModel<'a> {
             study: study(&comparison, texts),
             vendor: has_references(&comparison).then(|| against_vendor(&comparison)),
             sensitivities: sensitivities(&comparison),
+            leads: comparison.leads(),
             comparison,
             crowd,
         }

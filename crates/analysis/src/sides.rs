@@ -3,6 +3,7 @@
 use super::case_verdict::CaseVerdict;
 use super::comparison::Comparison;
 use super::device::Device;
+use super::lead::only;
 use super::verdict::VerdictRule;
 use super::verdicts::verdicts;
 use portamark_results::RunFile;
@@ -48,15 +49,7 @@ impl Sides {
             return None;
         }
         let files = |device: usize| -> Vec<RunFile> {
-            let of_file = |file: &&RunFile| RunFile {
-                // Keep only the file name: folders of the machine that makes the report are private.
-                path: file.path.file_name().unwrap_or_default().into(),
-                header: file.header.clone(),
-                rows: file.rows.iter().filter(|row| judged.contains(row.case.as_str())).cloned().collect(),
-                end: None,
-                problems: Vec::new(),
-            };
-            comparison.devices[device].files.iter().map(of_file).collect()
+            comparison.devices[device].files.iter().map(|file| only(file, &judged)).collect()
         };
         // Use the seed of the run, so that the verdicts equal those that it printed.
         let rule = VerdictRule::seeded(u64::from(comparison.devices[new].header.seed));

@@ -262,13 +262,19 @@ fn location(processes: &[Vec<f64>]) -> f64 {
     medians.map(f64::ln).sum::<f64>() / processes.len() as f64
 }
 
+impl Doubt {
+    /// Returns the doubt if there are too few processes on a side for any verdict.
+    pub(super) fn few(new: usize, reference: usize, rule: &VerdictRule) -> Option<Self> {
+        let needed = rule.min_processes.max(2);
+        (new.min(reference) < needed).then_some(Self::FewProcesses { new, reference, needed })
+    }
+}
+
 impl Verdict {
     fn of(ratio: &MedianRatio, rule: &VerdictRule) -> Self {
-        let (new, reference) = (ratio.new_processes, ratio.reference_processes);
-        let needed = rule.min_processes.max(2);
         let (lower, upper) = (1.0 / (1.0 + rule.margin), 1.0 + rule.margin);
-        if new.min(reference) < needed {
-            Self::Unclear(Doubt::FewProcesses { new, reference, needed })
+        if let Some(doubt) = Doubt::few(ratio.new_processes, ratio.reference_processes, rule) {
+            Self::Unclear(doubt)
         } else if ratio.hi < lower {
             Self::Faster
         } else if ratio.lo > upper {

@@ -42,7 +42,7 @@ pub fn render(model: &ReportModel, charts: &Charts) -> String {
     }
     out.push('\n');
     devices(&mut out, comparison);
-    answer(&mut out, comparison);
+    answer(&mut out, model);
     if let Some(sides) = &model.sides {
         judged(&mut out, &view(sides, comparison));
     }
@@ -110,9 +110,16 @@ fn devices(out: &mut String, comparison: &Comparison) {
     table(out, &head.map(String::from), head.len(), rows);
 }
 
-fn answer(out: &mut String, comparison: &Comparison) {
+fn answer(out: &mut String, model: &ReportModel) {
+    let comparison = &model.comparison;
     out.push_str("## The answer\n\nRate ± half-width of the 95 % interval (share of the measured roof).\n\n");
     let several = comparison.devices.len() > 1;
+    if several {
+        out.push_str(
+            "Fastest is the device that the verdict on all processes of the two fastest calls faster; with fewer than five \
+             processes of each it is unclear.\n\n",
+        );
+    }
     let mut head = vec!["case".to_string()];
     head.extend(comparison.devices.iter().map(|device| escape(&device.label)));
     head.extend(several.then(|| "fastest".to_string()));
@@ -133,7 +140,7 @@ fn answer(out: &mut String, comparison: &Comparison) {
             let mut row = vec![code(line.key)];
             row.extend((0..comparison.devices.len()).map(|device| cell(comparison, line, device)));
             if several {
-                let lead = comparison.lead(line).map(|lead| wording::lead(comparison, &lead));
+                let lead = model.leads.get(line.key).map(|lead| wording::lead(comparison, lead));
                 row.push(lead.map_or(wording::NONE.into(), |text| escape(&text)));
             }
             row

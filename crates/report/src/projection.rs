@@ -224,6 +224,7 @@ pub(super) mod tests {
             seconds,
             lo,
             hi,
+            process_s: vec![seconds; 5],
             basis,
             binds: Some("memory"),
         }

@@ -2,7 +2,8 @@
 
 use super::columns::columns;
 use super::projection::ModelOnDevice;
-use portamark_analysis::{Basis, Criterion, Ranking};
+use super::wording::no_lead;
+use portamark_analysis::{Basis, Criterion, Doubt, Ranked, Ranking, Verdict};
 use portamark_model::units;
 use serde::Serialize;
 
@@ -123,7 +124,10 @@ pub fn ranking_table(passes: &[RankedPass]) -> String {
                 range.unwrap_or("?".into()),
                 number(one.price_per_million),
                 number(one.energy.map(|energy| energy.kwh_per_million)),
-                share(ranked.better_than_next),
+                match &ranked.verdict {
+                    Some(verdict) if *verdict != Verdict::Faster => no_lead(verdict).into(),
+                    _ => share(ranked.better_than_next),
+                },
             ]);
         }
         text += &columns(&lines, |column| column == 0 || (4..9).contains(&column));
@@ -140,7 +144,10 @@ pub fn ranking_table(passes: &[RankedPass]) -> String {
                 share(Some(whole)),
             ),
             _ if pass.ranked.len() < 2 => String::new(),
-            _ => "\nAt least one range is unknown, so no confidence is given for the whole order.\n".into(),
+            _ => format!(
+                "\nNo confidence is given for the whole order: {}.\n",
+                why_no_confidence(&pass.ranking)
+            ),
         };
         text.push('\n');
     }
@@ -155,6 +162,25 @@ pub fn ranking_table(passes: &[RankedPass]) -> String {
     }
     text += super::projection::LEFT_OUT;
     text
+}
+
+/// Returns the reason why a ranking has no confidence.
+fn why_no_confidence(ranking: &Ranking) -> String {
+    let told = |(rank, ranked): (usize, &Ranked)| {
+        let places = format!("places {} and {}", rank + 1, rank + 2);
+        match ranked.verdict.as_ref()? {
+            Verdict::Faster => None,
+            Verdict::Unclear(Doubt::FewProcesses { new, reference, needed }) => Some(format!(
+                "{places} are unclear with {new} and {reference} processes; {needed} of each are needed (run --repeats {needed})"
+            )),
+            verdict => Some(format!(
+                "{places} are {}: their costs differ by no more than the margin or the noise",
+                no_lead(verdict)
+            )),
+        }
+    };
+    let reason = ranking.order.iter().enumerate().find_map(told);
+    reason.unwrap_or_else(|| "at least one range is unknown".into())
 }
 
 #[cfg(test)]

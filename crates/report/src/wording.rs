@@ -1,8 +1,8 @@
 //! Wording and number formats shared by the terminal, Markdown and HTML reports.
 
 use portamark_analysis::{
-    Comparison, ComputeCeiling, Device, Entry, Headline, Lead, Published, Rate, RateUnit, accelerator,
-    caveats, clean, figure, published_bandwidth, published_of, published_peak,
+    Comparison, ComputeCeiling, Device, Entry, Headline, Lead, Published, Rate, RateUnit, Verdict,
+    accelerator, caveats, clean, figure, published_bandwidth, published_of, published_peak,
 };
 use portamark_model::units;
 use portamark_model::workload::Precision;
@@ -239,14 +239,23 @@ pub fn one_look(device: &Device) -> String {
     format!("{}: {best}; {}{caveat}", device.label, counts(device))
 }
 
-/// Returns the fastest device on a case and its lead, e.g. `NVIDIA H100 · 580 ×93.1`, or that it is too close
-/// to call.
+/// Returns the fastest device on a case and its lead, e.g. `NVIDIA H100 · 580 ×93.1`, or the verdict if it is not
+/// shown to be faster.
 pub fn lead(comparison: &Comparison, lead: &Lead) -> String {
     let ratio = units::significant(lead.ratio);
-    if lead.clear {
+    if lead.is_clear() {
         format!("{} ×{ratio}", comparison.devices[lead.device].label)
     } else {
-        format!("too close (×{ratio})")
+        format!("{} (×{ratio})", no_lead(&lead.verdict))
+    }
+}
+
+/// Returns why a case has no fastest device, in a word or two.
+pub fn no_lead(verdict: &Verdict) -> &'static str {
+    match verdict {
+        Verdict::Same => "same",
+        Verdict::Missing(_) => "not comparable",
+        Verdict::Unclear(_) | Verdict::Slower | Verdict::Faster => "unclear",
     }
 }
 

@@ -10,6 +10,7 @@ use portamark_model::units;
 use portamark_model::workload::FAMILIES;
 use portamark_results::Status;
 use serde::Serialize;
+use std::collections::HashMap;
 
 /// Maximum number of cells in the summary table; browsers open larger pages slowly.
 const MOST_CELLS: usize = 6000;
@@ -58,7 +59,12 @@ pub(super) struct CellView {
 
 /// Builds the table of cases with a rate on at least one device, by family. If there are too many, each
 /// family shows a proportional number of its cases, evenly spaced.
-pub(super) fn answer(comparison: &Comparison, rows: &RowAnchors, names: &mut Names) -> Answer {
+pub(super) fn answer(
+    comparison: &Comparison,
+    leads: &HashMap<&str, Lead>,
+    rows: &RowAnchors,
+    names: &mut Names,
+) -> Answer {
     let devices = comparison.devices.len();
     let measured = |line: &&CaseLine| {
         (0..devices).any(|device| comparison.entry(line, device).is_some_and(|entry| entry.rate.is_some()))
@@ -79,15 +85,22 @@ pub(super) fn answer(comparison: &Comparison, rows: &RowAnchors, names: &mut Nam
         // Reserve the anchor of the family before those of its cases.
         let anchor = names.take(&format!("family {family}"));
         let shown = evenly_spaced(lines.len(), quota);
-        let lines = shown.map(|place| line_view(comparison, lines[place], rows, names)).collect();
+        let lines = shown
+            .map(|place| line_view(comparison, lines[place], leads.get(lines[place].key), rows, names))
+            .collect();
         FamilyView { anchor, title: family_title(family), lines }
     });
     let families = families.collect();
     Answer { families, without, left_out }
 }
 
-fn line_view(comparison: &Comparison, line: &CaseLine, rows: &RowAnchors, names: &mut Names) -> LineView {
-    let lead = comparison.lead(line);
+fn line_view(
+    comparison: &Comparison,
+    line: &CaseLine,
+    lead: Option<&Lead>,
+    rows: &RowAnchors,
+    names: &mut Names,
+) -> LineView {
     let cells = (0..comparison.devices.len()).map(|device| {
         let place = line.entries.get(device).copied().flatten();
         let entry = comparison.entry(line, device);
@@ -97,7 +110,7 @@ fn line_view(comparison: &Comparison, line: &CaseLine, rows: &RowAnchors, names:
             number: entry.and_then(|entry| entry.rate).as_ref().map(wording::rate),
             interval: entry.map_or_else(String::new, wording::interval_or_none),
             share: entry.map_or_else(String::new, wording::share_or_none),
-            leads: lead.is_some_and(|lead| lead.clear && lead.device == device),
+            leads: lead.is_some_and(|lead| lead.is_clear() && lead.device == device),
             status: match status {
                 None => "no row",
                 Some(Status::Ok) => "no proof",
@@ -116,11 +129,12 @@ fn line_view(comparison: &Comparison, line: &CaseLine, rows: &RowAnchors, names:
 }
 
 /// Returns the lead on a case: the ratio, and the name and colour of the fastest device if the lead is clear.
-fn lead_view(comparison: &Comparison, lead: Option<Lead>) -> LeadView {
+fn lead_view(comparison: &Comparison, lead: Option<&Lead>) -> LeadView {
     let Some(lead) = lead else { return LeadView { text: wording::NONE.into(), ..Default::default() } };
     let ratio = format!("×{}", units::significant(lead.ratio));
-    if !lead.clear {
-        return LeadView { text: format!("too close, {ratio}"), ..Default::default() };
+    if !lead.is_clear() {
+        let text = format!("{}, {ratio}", wording::no_lead(&lead.verdict));
+        return LeadView { text, ..Default::default() };
     }
     let device = Some(comparison.devices[lead.device].label.clone());
     LeadView { text: ratio, device, dot: Ink::Device(lead.device).background_class() }

@@ -65,7 +65,7 @@ impl Page {
         let most = MOST_ROWS / comparison.devices.len().max(1);
         let rows: RowAnchors =
             comparison.devices.iter().map(|device| row_anchors(device, most, &mut names)).collect();
-        let answer = answer(comparison, &rows, &mut names);
+        let answer = answer(comparison, &model.leads, &rows, &mut names);
         // The page may have no rows of one of the families of a chart.
         let families: Vec<String> = answer.families.iter().map(|view| view.anchor.clone()).collect();
         let rows_of = |shown: &[&str]| -> Vec<(String, String)> {
