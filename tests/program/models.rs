@@ -274,3 +274,32 @@ fn a_convention_in_json_has_the_name_that_the_command_line_takes() {
         assert!(text.ends_with("= 0\n"), "{text}");
     }
 }
+
+#[test]
+fn experts_are_in_the_sum_and_their_routing_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let predict =
+        |model: &str| answer(folder.path(), &["project", model, "--predict", "h20", "--efficiency", "0.5"]);
+    let text = predict("deepseek-v3 b32 decode tp4");
+    assert!(text.contains("uniform routing: 163 of 256 experts have rows (expected 163.3)"), "{text}");
+    // 163 of 256 experts with 1024 x 7168 weights of 2 B at half of 4 TB/s: 1.2 ms in each of 58 layers.
+    let part = text.lines().find(|line| line.starts_with("expert_gate_up")).unwrap();
+    assert!(part.contains("1.20 ms"), "{part}");
+    let text = predict("deepseek-v3 b32 decode");
+    assert!(
+        text.contains("expert_gate_up is computed in 2 pieces per layer") && text.contains("tokens/s"),
+        "{text}"
+    );
+    // What fits is named: 1.34 TB of weights on cards of 103 GB.
+    assert!(text.contains("it would fit with tp16") && text.ends_with("= 1\n"), "{text}");
+}
+
+#[test]
+fn a_projection_that_lacks_times_fails_and_says_which() {
+    let folder = card();
+    let text = answer(folder.path(), &["project", "llama-3.1-8b bf16 decode", "rows"]);
+    assert!(text.contains(
+        "error: no estimate of decode of Llama-3.1-8B: 5 of 6 parts have no time: qkv, `gemv bf16.f32"
+    ));
+    assert!(text.contains("for 1 of 6 parts") && text.ends_with("= 2\n"), "{text}");
+}

@@ -128,20 +128,26 @@ fn write_one(text: &mut String, one: &ModelOnDevice) -> std::fmt::Result {
         .lo
         .zip(projection.hi)
         .map(|(lo, hi)| format!(" ({} to {})", ascii(&units::seconds(lo)), ascii(&units::seconds(hi))));
-    writeln!(
-        text,
-        "  {} per pass{}, {} per layer; {}",
-        ascii(&units::seconds(projection.seconds)),
-        range.unwrap_or_default(),
-        ascii(&units::seconds(one.layer_s)),
-        if projection.predicted {
-            "predicted from published peaks, not measured".into()
-        } else if estimated > 0.0 {
-            format!("{:.0} % extrapolated from measured cases", 100.0 * estimated)
-        } else {
-            "all parts measured".into()
-        }
-    )?;
+    let (known, missing) = (projection.parts.len(), projection.missing.len());
+    let origin = if projection.predicted {
+        "predicted from published peaks, not measured".into()
+    } else if estimated > 0.0 {
+        format!("{:.0} % extrapolated from measured cases", 100.0 * estimated)
+    } else {
+        let all = if missing == 0 { "all parts" } else { "these parts" };
+        format!("{all} measured")
+    };
+    let seconds = ascii(&units::seconds(projection.seconds));
+    let range = range.unwrap_or_default();
+    if known == 0 {
+        writeln!(text, "  none of {missing} parts has a time")?;
+    } else if missing > 0 {
+        // Never as the time of the pass: what is missing may take most of it.
+        writeln!(text, "  {seconds} for {known} of {} parts{range}; {origin}", known + missing)?;
+    } else {
+        let layer = ascii(&units::seconds(one.layer_s));
+        writeln!(text, "  {seconds} per pass{range}, {layer} per layer; {origin}")?;
+    }
     if let Some(check) = &one.chain {
         let [parts, chain] = [check.parts_s, check.chain_s].map(|seconds| ascii(&units::seconds(seconds)));
         let part = units::percent(check.ratio);
@@ -277,6 +283,16 @@ pub(super) mod tests {
     }
 
     #[test]
+    fn nothing_measured_is_not_all_measured() {
+        let mut one = example();
+        one.projection.parts.clear();
+        one.projection.missing = vec!["qkv, `gemv ...`: not measured".into()];
+        (one.projection.seconds, one.projection.tokens_per_s) = (0.0, None);
+        let text = projections(&[one]);
+        assert!(text.contains("  none of 1 parts has a time\n") && !text.contains("0 s"), "{text}");
+    }
+
+    #[test]
     fn pieces_of_an_operation_are_told() {
         let mut one = example();
         one.projection.parts[1].pieces = 4;
@@ -323,6 +339,7 @@ pub(super) mod tests {
             ),
             "{text}"
         );
+        assert!(text.contains("  3.20 ms for 2 of 3 parts (2.88 ms to 3.52 ms); "), "{text}");
         assert!(text.contains("DOES NOT FIT in 8.00 GB") && text.is_ascii(), "{text}");
     }
 }

@@ -2,6 +2,7 @@
 
 use super::super::output::{print, write_figure};
 use super::given::{PerDevice, check_names, efficiencies, parse_efficiency, parse_power, parse_price, value};
+use super::shortfall::{none_fits, none_is_estimated};
 use super::target::{Target, Word, predicted, word};
 use crate::cli::results::{choose_devices, load_files};
 use crate::error::{Error, Result};
@@ -120,7 +121,8 @@ pub fn run(arguments: &Arguments) -> Result<()> {
             write_chart(&passes, path)?;
         }
     }
-    none_fits(&found)
+    none_is_estimated(&found, &targets, text)?;
+    none_fits(&found, &models, &deployment)
 }
 
 /// Returns the source of efficiencies for predictions, if one was given.
@@ -338,20 +340,6 @@ fn no_place(one: &ModelOnDevice) -> Option<String> {
         None => {
             Some(missing.first().map_or("no estimate is given".into(), |reason| format!("{reason}{more}")))
         }
-    }
-}
-
-/// Fails if no projection fits into the memory of its device.
-fn none_fits(found: &[ModelOnDevice]) -> Result<()> {
-    let short = |one: &&ModelOnDevice| one.fits() == Some(false);
-    match found.iter().min_by_key(|one| one.memory.total()) {
-        Some(least) if found.iter().filter(short).count() == found.len() => Err(Error::Gate(format!(
-            "{} does not fit: it needs at least {}, more than any device has; shard it (tp2, tp4, ..) or use \
-             smaller weights (q4_0)",
-            least.model,
-            units::bytes(least.memory.total())
-        ))),
-        _ => Ok(()),
     }
 }
 

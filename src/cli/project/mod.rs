@@ -2,6 +2,7 @@
 
 mod command;
 mod given;
+mod shortfall;
 mod target;
 
 pub use command::{Arguments, run};
