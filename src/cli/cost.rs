@@ -58,7 +58,7 @@ pub struct Arguments {
     /// Choose how FLOP are counted.
     #[arg(long, value_enum, default_value_t = Count::Paper)]
     counting: Count,
-    /// Set the bytes per element of the KV cache in all layers [default: as in the report: 1, and 2 in the full-attention layers of mixed models].
+    /// Set the bytes per element of the KV cache in all layers [default: as in the report: 1, and 2 in the full-attention layers of models that mix them with layers that see only a part of the context].
     #[arg(long, value_name = "BYTES", value_parser = parse_positive)]
     cache_bytes: Option<f64>,
     /// Write a chart of cost over context length to this SVG file.

@@ -69,6 +69,14 @@ pub fn decoding_cost_table(found: &DecodingCosts) -> String {
     let prices: Vec<String> =
         found.hardware.iter().map(|h| format!("{} {}/h", h.name, units::significant(h.per_hour))).collect();
     text += &format!("Prices: {}.\n", prices.join(", "));
+    let (bytes, full_bytes) = (found.cache.bytes, found.cache.full_bytes);
+    if bytes != full_bytes && !found.mixed.is_empty() {
+        text += &format!(
+            "Mixed models ({}): an element of the KV cache has {full_bytes} B in layers that see the whole context, {bytes} B \
+             in layers with a window or chunks.\n",
+            found.mixed.join(", ")
+        );
+    }
     text + "Not included: communication, embeddings, expert routing, the LM head, memory for weights.\n"
 }
 

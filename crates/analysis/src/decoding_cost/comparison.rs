@@ -1,7 +1,8 @@
 //! Cost of decoding for several models, contexts and kinds of hardware side by side.
 
 use super::model::{
-    AttentionKind, CacheFormat, Counting, DecodingWork, PricedHardware, disaggregated, layer_intensity,
+    AttentionKind, CacheFormat, Counting, DecodingWork, PricedHardware, disaggregated, is_mixed,
+    layer_intensity,
 };
 use portamark_model::catalog::{Model, Models};
 use serde::Serialize;
@@ -61,6 +62,9 @@ pub struct DecodingCosts {
     pub hardware: Vec<PricedHardware>,
     /// Costs, ordered by model and then by context.
     pub costs: Vec<ModelCost>,
+    /// Models of `costs` some of whose layers see the whole context and others only a part of it: a window, a chunk,
+    /// or a state. [`CacheFormat::full_bytes`] applies to the former.
+    pub mixed: Vec<String>,
     /// Intensities by kind of attention, of all decoder models in the catalogue.
     pub intensities: Vec<KindIntensity>,
 }
@@ -102,7 +106,8 @@ pub fn decoding_costs(
         models.sort_by(|(_, a), (_, b)| a.total_cmp(b));
         KindIntensity { kind, formula: kind.formula(counting), models }
     });
-    DecodingCosts { counting, cache, hardware, costs, intensities: intensities.into() }
+    let mixed = models.iter().filter(|model| is_mixed(model)).map(|model| model.name.clone()).collect();
+    DecodingCosts { counting, cache, hardware, costs, mixed, intensities: intensities.into() }
 }
 
 #[cfg(test)]

@@ -22,8 +22,8 @@ pub enum Counting {
 pub struct CacheFormat {
     /// Bytes per element.
     pub bytes: f64,
-    /// Bytes per element in the full-attention layers of models that also have chunked or linear attention:
-    /// the report uses two bytes there.
+    /// Bytes per element in the full-attention layers of mixed models ([`is_mixed`]): the report uses two bytes
+    /// there.
     pub full_bytes: f64,
 }
 
@@ -45,6 +45,21 @@ pub struct DecodingWork {
     pub feed_forward_flop: f64,
 }
 
+/// Whether a layer sees only a part of the context: a sliding window, a chunk, or the state of linear attention.
+fn is_limited(attention: &AttentionLayers) -> bool {
+    attention.window.is_some() || attention.chunk.is_some() || attention.linear_state
+}
+
+/// Whether `model` is mixed: some of its layers see the whole context when decoding and others only a part of it.
+///
+/// The Step-3 report has chunks (Llama 4) and linear attention (MiniMax-M1) beside full attention. Sliding windows
+/// (Gemma, gpt-oss) are not in it; they count in the same way, since they too leave the long context to a few full
+/// layers.
+pub fn is_mixed(model: &Model) -> bool {
+    let limited = || model.decoding_attention().map(is_limited);
+    limited().any(|limited| limited) && limited().any(|limited| !limited)
+}
+
 /// FLOP per element of the state of linear attention, fitted to the report's table.
 const LINEAR_FLOP: f64 = 10.0;
 
@@ -52,8 +67,7 @@ impl DecodingWork {
     /// Computes the work of one token of `model` after `context` tokens.
     pub fn of(model: &Model, context: u64, counting: Counting, format: CacheFormat) -> Self {
         let layers: Vec<&AttentionLayers> = model.decoding_attention().collect();
-        let limited = |a: &AttentionLayers| a.chunk.is_some() || a.linear_state;
-        let mixed = layers.iter().any(|a| limited(a)) && layers.iter().any(|a| !limited(a));
+        let mixed = is_mixed(model);
         let mut work = DecodingWork {
             cache_bytes: 0.0,
             attention_flop: 0.0,
@@ -61,7 +75,7 @@ impl DecodingWork {
             feed_forward_flop: 0.0,
         };
         for attention in layers {
-            let bytes = if mixed && !limited(attention) { format.full_bytes } else { format.bytes };
+            let bytes = if mixed && !is_limited(attention) { format.full_bytes } else { format.bytes };
             let count = attention.layers as f64;
             let (cache, flop) = step(attention, context, counting, bytes);
             work.cache_bytes += count * cache;
@@ -176,8 +190,10 @@ impl AttentionKind {
 
 /// Returns the layers of `model` that attend to the whole context; if there are none, the first ones.
 fn full_layers(model: &Model) -> Option<&AttentionLayers> {
-    let sees_all = |a: &&AttentionLayers| a.window.is_none() && a.chunk.is_none() && !a.linear_state;
-    model.decoding_attention().find(sees_all).or_else(|| model.decoding_attention().next())
+    model
+        .decoding_attention()
+        .find(|attention| !is_limited(attention))
+        .or_else(|| model.decoding_attention().next())
 }
 
 /// Returns the FLOP per byte of KV cache in the layers of `model` that attend to the whole context, with
@@ -367,6 +383,23 @@ mod tests {
     fn ridges_are_those_of_table_4() {
         let ridges: Vec<f64> = PricedHardware::paper().iter().map(|h| h.ridge().round()).collect();
         assert_eq!(ridges, [591.0, 74.0, 156.0, 175.0]);
+    }
+
+    #[test]
+    fn a_model_is_mixed_if_only_some_layers_see_the_whole_context() {
+        for (name, mixed) in [
+            ("Llama-3.1-8B", false),
+            ("DeepSeek-V3", false),
+            ("Mistral-7B-v0.3", false),
+            ("Llama-4-Maverick", true),
+            ("MiniMax-M1", true),
+            ("Gemma-3-1B", true),
+            ("gpt-oss-20b", true),
+        ] {
+            assert_eq!(is_mixed(Models::embedded().find(name).unwrap()), mixed, "{name}");
+        }
+        // 22 layers see 512 keys of one byte an element, 4 see all 8192 of two; a key and its value have 512 elements.
+        assert_eq!(work("Gemma-3-1B", 8192).cache_bytes, f64::from((22 * 512 + 4 * 8192 * 2) * 512));
     }
 
     #[test]
