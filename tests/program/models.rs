@@ -32,8 +32,17 @@ fn card() -> tempfile::TempDir {
     let file = std::fs::read_dir(stored).unwrap().next().unwrap().unwrap().path();
     let software = std::fs::read_to_string(file).unwrap();
     let name = "\"name\":\"llvmpipe (LLVM 15.0.6, 256 bits)\"";
-    let text = software.replace(name, "\"name\":\"NVIDIA H100 80GB HBM3\"");
-    assert!(text.contains("NVIDIA H100"), "the stored header has another form");
+    let (kind, memory) = ("\"device_type\":\"software\"", "\"memory_bytes\":2147483648");
+    let text = [
+        (name, "\"name\":\"NVIDIA H100 80GB HBM3\""),
+        (kind, "\"device_type\":\"discrete\""),
+        (memory, "\"memory_bytes\":85899345920"),
+    ]
+    .iter()
+    .fold(software.clone(), |text, (from, to)| {
+        assert!(text.contains(from), "the stored header has another form: {from}");
+        text.replace(from, to)
+    });
     // The same device without a row, and the software driver itself.
     let header = text.lines().next().unwrap().to_string() + "\n";
     let folder = tempfile::tempdir().unwrap();

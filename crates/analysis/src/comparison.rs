@@ -3,6 +3,7 @@
 use super::device::{Device, Entry};
 use super::imported::{ImportedRow, imported_rows, is_imported};
 use super::label::labels;
+use portamark_model::device::ChipKind;
 use portamark_model::workload::{Case, compare_keys};
 use portamark_results::{AbSide, Header, RunFile};
 use std::collections::{BTreeMap, HashMap};
@@ -18,8 +19,9 @@ pub struct CaseLine<'a> {
     pub entries: Vec<Option<usize>>,
 }
 
-/// What makes files belong to one device: device, executor, method, distribution of inputs, labels and A/B side.
-type Identity<'a> = (&'a str, &'a str, u32, &'a str, &'a BTreeMap<String, String>, Option<&'a AbSide>);
+/// What makes files belong to one device: its id and kind, executor, method, distribution of inputs, labels and A/B side.
+type Identity<'a> =
+    (&'a str, ChipKind, &'a str, u32, &'a str, &'a BTreeMap<String, String>, Option<&'a AbSide>);
 
 /// All rows of a set of files, grouped by device and by case.
 #[derive(Debug, Clone)]
@@ -33,9 +35,9 @@ pub struct Comparison<'a> {
 }
 
 impl<'a> Comparison<'a> {
-    /// Groups the rows of `runs`. Files with the same device, executor, method version, distribution of inputs,
-    /// labels of the user and side of an A/B run become one device. Two cards of one model, or cards of two hosts,
-    /// have the same name and driver: only the labels tell them apart.
+    /// Groups the rows of `runs`. Files with the same device (id and kind), executor, method version, distribution of
+    /// inputs, labels of the user and side of an A/B run become one device. Two cards of one model, or cards of two
+    /// hosts, have the same name and driver: only the labels tell them apart.
     pub fn new(runs: &'a [RunFile]) -> Self {
         let mut groups: Vec<Vec<&RunFile>> = Vec::new();
         let mut places: HashMap<Identity, usize> = HashMap::new();
@@ -44,7 +46,9 @@ impl<'a> Comparison<'a> {
             let header = &run.header;
             // The two sides of an A/B run are two devices, even on the same chip.
             let (inputs, side) = (header.distribution(), header.ab.as_ref());
-            let identity = (header.device.id.as_str(), executor, header.method, inputs, &header.labels, side);
+            let kind = header.device.chip_kind();
+            let id = header.device.id.as_str();
+            let identity = (id, kind, executor, header.method, inputs, &header.labels, side);
             let place = *places.entry(identity).or_insert_with(|| {
                 groups.push(Vec::new());
                 groups.len() - 1

@@ -1,10 +1,11 @@
 //! Efficiency of a row: the fraction it reaches of the measured roof, of the published roof, or of the best
 //! known time; or the reason why it has none.
 
+use super::chip;
 use super::comparison::{CaseLine, Comparison};
 use super::device::{Device, Entry};
 use super::label::clean;
-use super::published::{accelerator, chip, published_times};
+use super::published::{accelerator, published_times};
 use super::rate::proven_seconds;
 use portamark_model::workload::Case;
 use portamark_results::{Row, Status};
@@ -111,7 +112,9 @@ impl<'c, 'a> Efficiencies<'c, 'a> {
     /// Collects what efficiencies of `kind` need from `comparison`.
     pub fn new(comparison: &'c Comparison<'a>, kind: Efficiency) -> Self {
         let mut best: HashMap<(String, &'a str), Known> = HashMap::new();
-        let alike: Vec<String> = comparison.devices.iter().map(like).collect();
+        let chips = chip::numbers(comparison.devices.iter().map(|device| device.header));
+        let alike: Vec<String> =
+            comparison.devices.iter().zip(chips).map(|(device, chip)| like(device, chip)).collect();
         if kind == Efficiency::Application {
             let mut offer = |device: usize, case: &'a str, known: Known<'c, 'a>| {
                 let key = (alike[device].clone(), case);
@@ -203,10 +206,11 @@ impl<'c, 'a> Efficiencies<'c, 'a> {
     }
 }
 
-/// Returns a key of what must agree before times are compared: chip, method and distribution of inputs.
-fn like(device: &Device) -> String {
+/// Returns a key of what must agree before times are compared: number of the chip, method and distribution of
+/// inputs.
+fn like(device: &Device, chip: usize) -> String {
     let header = device.header;
-    format!("{} · {} · {}", chip(header), header.method, header.distribution())
+    format!("{chip} · {} · {}", header.method, header.distribution())
 }
 
 fn unsupported(row: &Row) -> Cell {

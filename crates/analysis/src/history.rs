@@ -84,6 +84,7 @@ fn points<'a>(file: &'a RunFile, case: &str) -> BTreeMap<Vec<String>, HistoryPoi
         let mut key = vec![
             header.device.name.clone(),
             header.device.api.clone(),
+            header.device.kind(),
             header.executor.split_whitespace().next().unwrap_or_default().to_string(),
             format!("method {}", header.method),
             format!("{} inputs", header.distribution()),

@@ -1,11 +1,12 @@
 //! Imported results of other programs, kept beside the devices of a comparison.
 
 use super::ceiling::Ceilings;
+use super::chip::Chip;
 use super::device::Device;
 use super::label::clean;
 use super::plausibility::{Excess, excess_of_import};
-use super::published::chip;
 use super::rate::Rate;
+use portamark_model::device::ChipKind;
 use portamark_model::workload::{Case, compare_keys};
 use portamark_results::{Header, Imported, Row, RunFile};
 use std::collections::HashMap;
@@ -98,17 +99,11 @@ pub(super) fn imported_rows<'a>(runs: &'a [RunFile], devices: &[Device]) -> Vec<
             }
         }
     }
-    let chips: Vec<String> = devices.iter().map(|device| chip(device.header)).collect();
-    let mut places: HashMap<(&str, bool), Vec<usize>> = HashMap::new();
+    let chips: Vec<Chip> = devices.iter().map(|device| Chip::of(device.header)).collect();
+    let mut places: HashMap<(ChipKind, &str), Vec<usize>> = HashMap::new();
     let mut on = |header: &'a Header| {
-        let found = places.entry((&header.device.name, header.device.api == "cpu")).or_insert_with(|| {
-            let chip = chip(header);
-            // A chip by Apple is processor and GPU under one name.
-            let is_processor = |device: usize| devices[device].header.device.is_software();
-            let fits = |device: &usize| header.device.api != "cpu" || is_processor(*device);
-            (0..chips.len()).filter(|device| chips[*device] == chip).filter(fits).collect()
-        });
-        found.clone()
+        let key = (header.device.chip_kind(), header.device.name.as_str());
+        places.entry(key).or_insert_with(|| Chip::of(header).places(&chips)).clone()
     };
     let middle = |(run, mut rows): (&'a RunFile, Vec<ImportedRow<'a>>)| {
         let on = on(&run.header);

@@ -21,6 +21,7 @@ mod case_verdict;
 mod ceiling;
 mod chain;
 mod changes;
+mod chip;
 mod compared_case;
 mod comparison;
 mod convergence;

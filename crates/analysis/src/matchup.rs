@@ -42,13 +42,18 @@ const ALIKE: [fn(&Header) -> Vec<String>; 4] = [
     |header| {
         let ab = header.ab.as_ref().map_or(String::new(), |ab| format!("{} {}", ab.side, ab.words));
         let executor = header.executor.split_whitespace().next().unwrap_or_default().to_string();
-        vec![header.device.id.clone(), measured(header), executor, ab]
+        vec![header.device.id.clone(), kind(header), measured(header), executor, ab]
     },
-    |header| vec![header.device.id.clone(), measured(header)],
+    |header| vec![header.device.id.clone(), kind(header), measured(header)],
     // The same chip through another driver.
-    |header| vec![header.device.name.clone(), header.device.api.clone(), measured(header)],
-    |header| vec![header.device.name.clone(), header.device.api.clone()],
+    |header| vec![header.device.name.clone(), kind(header), header.device.api.clone(), measured(header)],
+    |header| vec![header.device.name.clone(), kind(header), header.device.api.clone()],
 ];
+
+/// Returns the part of the machine that computes, as text.
+fn kind(header: &Header) -> String {
+    format!("{:?}", header.device.chip_kind())
+}
 
 /// Returns the method and the distribution of inputs.
 fn measured(header: &Header) -> String {

@@ -1,7 +1,7 @@
 //! Published figures of accelerators, to compare rows with.
 
-use super::label::clean;
 use portamark_model::catalog::{Accelerator, Catalog};
+use portamark_model::device::ChipKind;
 use portamark_model::workload::{DType, Precision};
 use portamark_results::Header;
 use std::collections::HashMap;
@@ -20,27 +20,21 @@ pub struct Published {
     pub basis: &'static str,
 }
 
-/// Returns the catalogue entry for the device of `header`, matched by the name that its driver reports or
-/// otherwise by its PCI ids; `None` if the catalogue has no such device.
+/// Returns the catalogue entry for the device of `header`, matched by its kind and the name that its driver
+/// reports, or otherwise by its PCI ids; `None` if the catalogue has no such device.
 pub fn accelerator(header: &Header) -> Option<&'static Accelerator> {
-    /// Earlier results by ids and name, cached because every row of a report asks for them.
-    type Found = HashMap<(u32, u32), HashMap<String, Option<&'static Accelerator>>>;
+    /// Earlier results by ids, kind and name, cached because every row of a report asks for them.
+    type Found = HashMap<(u32, u32, ChipKind), HashMap<String, Option<&'static Accelerator>>>;
     static FOUND: LazyLock<Mutex<Found>> = LazyLock::new(Mutex::default);
     let device = &header.device;
     let mut found = FOUND.lock().unwrap_or_else(PoisonError::into_inner);
-    let names = found.entry((device.vendor_id, device.device_id)).or_default();
+    let names = found.entry((device.vendor_id, device.device_id, device.chip_kind())).or_default();
     if let Some(known) = names.get(&device.name) {
         return *known;
     }
-    let known = Catalog::embedded().identify(&device.name, device.vendor_id, device.device_id);
+    let known = Catalog::embedded().identify(device);
     names.insert(device.name.clone(), known);
     known
-}
-
-/// Returns an identifier of the chip of `header`: the id of its published accelerator, otherwise its name.
-pub(super) fn chip(header: &Header) -> String {
-    accelerator(header)
-        .map_or_else(|| clean(&header.device.name).to_lowercase(), |found| found.id.to_string())
 }
 
 /// Returns the catalogue fields that matrix products in `precision` are compared with, most suitable first,

@@ -29,7 +29,7 @@ impl Sensitivity<'_> {
 pub fn sensitivities<'a>(comparison: &Comparison<'a>) -> Vec<Sensitivity<'a>> {
     let identity = |header: &'a Header| {
         let executor = header.executor.split_whitespace().next();
-        (header.device.id.as_str(), executor, header.method)
+        (header.device.id.as_str(), header.device.chip_kind(), executor, header.method)
     };
     let mut found = Vec::new();
     for (first, device) in comparison.devices.iter().enumerate() {

@@ -1,16 +1,19 @@
 //! Comparison of portable kernels with vendor libraries: with imported results of other programs for the same
 //! cases on the same device, and with library kernels that portamark measured through foreign executors.
 
+use super::chip::Chip;
 use super::comparison::Comparison;
 use super::device::{Device, Entry};
 use super::imported::ImportedRow;
 use super::label::clean;
-use super::published::chip;
 use super::rate::Rate;
 use portamark_model::variant::Path;
 use portamark_model::workload::compare_keys;
 use portamark_results::Row;
 use std::collections::HashMap;
+
+/// API under which portamark's own executor for the CPU lists its device.
+const OWN_CPU_API: &str = "host";
 
 /// Reference that a portable kernel is compared with.
 #[derive(Debug, Clone)]
@@ -58,9 +61,11 @@ pub struct AgainstVendor<'a> {
     pub interval: Option<(f64, f64)>,
 }
 
-/// Whether a library's kernel computed `row`.
-fn is_of_library(row: &Row) -> bool {
-    row.kernel.as_ref().is_some_and(|kernel| kernel.variant.path == Path::Library)
+/// Whether a library's kernel computed `row` on `device`. The loops of portamark's own executor for the CPU bring
+/// their kernels as a library does, but are portable code and no vendor's.
+fn is_of_library(device: &Device, row: &Row) -> bool {
+    let own = device.header.device.api == OWN_CPU_API;
+    !own && row.kernel.as_ref().is_some_and(|kernel| kernel.variant.path == Path::Library)
 }
 
 /// Whether two devices are the same chip and their times can be compared. Software drivers report their own
@@ -69,12 +74,12 @@ fn share_a_chip(a: &Device, b: &Device) -> bool {
     let (a, b) = (a.header, b.header);
     let processor = a.device.is_software() && b.device.is_software() && a.run == b.run;
     let alike = a.method == b.method && a.distribution() == b.distribution();
-    alike && (processor || chip(a) == chip(b))
+    alike && (processor || Chip::of(a).is(&Chip::of(b)))
 }
 
 /// Whether the comparison has any result to compare portable kernels with.
 pub fn has_references(comparison: &Comparison) -> bool {
-    let library = |device: &Device| device.entries.iter().any(|entry| is_of_library(entry.row));
+    let library = |device: &Device| device.entries.iter().any(|entry| is_of_library(device, entry.row));
     !comparison.imported.is_empty() || comparison.devices.iter().any(library)
 }
 
@@ -101,7 +106,7 @@ pub fn against_vendor<'a>(comparison: &Comparison<'a>) -> Vec<AgainstVendor<'a>>
             held_against(index, own, vendor, exact, Reference::Imported(import.clone()))
         }));
         for library in libraries {
-            let of_library = library.entries.iter().filter(|entry| is_of_library(entry.row));
+            let of_library = library.entries.iter().filter(|entry| is_of_library(library, entry.row));
             found.extend(of_library.filter_map(|entry| {
                 let vendor = entry.rate?;
                 let kernel = entry.row.kernel.as_ref().map_or("", |kernel| kernel.variant.kernel.as_str());
@@ -118,7 +123,7 @@ pub fn against_vendor<'a>(comparison: &Comparison<'a>) -> Vec<AgainstVendor<'a>>
 
 /// Iterates over the rows of `device` that portable kernels computed.
 fn portable<'c, 'a>(device: &'c Device<'a>) -> impl Iterator<Item = &'c Entry<'a>> {
-    device.entries.iter().filter(|entry| !is_of_library(entry.row))
+    device.entries.iter().filter(|entry| !is_of_library(device, entry.row))
 }
 
 /// Compares a portable row with the library's rate `vendor`, which lies within `range`.
@@ -142,6 +147,7 @@ mod tests {
     use super::*;
     use crate::RateUnit;
     use portamark_fixtures::fixture;
+    use portamark_model::device::DeviceType;
     use portamark_results::RunFile;
 
     const KEY: &str = "gemm f32 m512 n512 k512 nn";
@@ -242,9 +248,38 @@ mod tests {
     fn a_software_driver_is_held_against_libraries_on_the_same_processor_in_the_same_run() {
         let mut runs = with_library("AMD EPYC 9654", 1e-3);
         runs[0].header = fixture::software_header();
-        runs[1].header.device.device_type = portamark_model::device::DeviceType::Software;
+        runs[1].header.device.device_type = DeviceType::Software;
         assert!(against_vendor(&Comparison::new(&runs)).is_empty());
         runs[1].header.run = runs[0].header.run.clone();
+        assert_eq!(against_vendor(&Comparison::new(&runs)).len(), 1);
+        // portamark's own loops for the CPU are no vendor's library, but are held against one.
+        let mut own = runs[1].clone();
+        own.header.device.api = "host".into();
+        own.header.device.id = "host/AMD EPYC 9654/2 threads".into();
+        own.header.executor = "host 0.1.0".into();
+        runs.push(own);
+        let alone = [runs[0].clone(), runs[2].clone()];
+        let alone = Comparison::new(&alone);
+        assert!(!has_references(&alone) && against_vendor(&alone).is_empty());
+        let comparison = Comparison::new(&runs);
+        let found = against_vendor(&comparison);
+        let apis: Vec<&str> =
+            found.iter().map(|one| &*comparison.devices[one.device].header.device.api).collect();
+        assert_eq!(apis, ["vulkan", "host"]);
+    }
+
+    #[test]
+    fn rows_of_a_cpu_are_no_reference_of_the_gpu_of_the_same_name() {
+        // What `portamark import` makes of the CPU rows of test-backend-ops on an Apple M2 Ultra.
+        let mut runs = runs(&[1e-3]);
+        for run in &mut runs {
+            run.header.device.name = "Apple M2 Ultra".into();
+            (run.header.device.vendor_id, run.header.device.device_id) = (0, 0);
+        }
+        runs[0].header.device.device_type = DeviceType::Integrated;
+        runs[1].header.device.api = "cpu".into();
+        assert!(against_vendor(&Comparison::new(&runs)).is_empty());
+        runs[1].header.device.api = "metal".into();
         assert_eq!(against_vendor(&Comparison::new(&runs)).len(), 1);
     }
 

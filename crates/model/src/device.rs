@@ -1,7 +1,9 @@
 //! Device capabilities: everything a plan may depend on.
 
+use regex::Regex;
 use serde::{Deserialize, Serialize};
 use std::fmt;
+use std::sync::LazyLock;
 
 /// Kind of device behind an adapter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
@@ -30,6 +32,51 @@ impl fmt::Display for DeviceType {
             DeviceType::Other => "other",
         })
     }
+}
+
+/// Part of a machine that computes. Together with the name it identifies a chip: the CPU and the GPU of an
+/// Apple M2 Ultra have one name, and so may an integrated and a discrete GPU.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum ChipKind {
+    /// The host CPU, also behind a software driver.
+    Cpu,
+    /// Accelerator that shares memory with the host.
+    Integrated,
+    /// Accelerator with memory of its own, whole or as a partition in a virtual machine.
+    Card,
+    /// Not told by the driver or by the program that measured.
+    Unknown,
+}
+
+impl ChipKind {
+    /// Returns the kind of a device of type `device_type`. If that is not told, an interface that exists only on
+    /// CPUs (`api`: `cpu`, `blas`, `host`) tells it.
+    pub fn of(device_type: DeviceType, api: &str) -> Self {
+        match device_type {
+            DeviceType::Software => ChipKind::Cpu,
+            DeviceType::Integrated => ChipKind::Integrated,
+            DeviceType::Discrete | DeviceType::Virtual => ChipKind::Card,
+            DeviceType::Other if ["cpu", "blas", "host"].contains(&api.to_lowercase().as_str()) => {
+                ChipKind::Cpu
+            }
+            DeviceType::Other => ChipKind::Unknown,
+        }
+    }
+
+    /// Whether devices of one name and of these kinds can be the same chip: the kinds are equal, or one of them
+    /// is not told.
+    pub fn agrees(self, other: Self) -> bool {
+        self == other || self == ChipKind::Unknown || other == ChipKind::Unknown
+    }
+}
+
+/// Returns the name of a device without trademark signs: `Intel(R) Arc(TM) B580 Graphics` becomes
+/// `Intel Arc B580 Graphics`.
+pub fn without_marks(name: &str) -> String {
+    static MARKS: LazyLock<Regex> =
+        LazyLock::new(|| Regex::new(r"(?i)\((?:r|tm|c)\)|[®™©]").expect("the pattern is valid"));
+    let words = MARKS.replace_all(name, " ");
+    words.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// Method of timing a device.
@@ -250,6 +297,11 @@ impl Capabilities {
         self.is_software() && self.takes == Takes::Plans
     }
 
+    /// Returns the part of the machine that computes, which tells apart chips of one name.
+    pub fn chip_kind(&self) -> ChipKind {
+        ChipKind::of(self.device_type, &self.api)
+    }
+
     /// Returns the kind of device in words, e.g. `discrete` or `software driver`.
     pub fn kind(&self) -> String {
         match self.device_type {
@@ -286,5 +338,31 @@ impl Capabilities {
         }
         let slug = slug.trim_matches(['-', '.']);
         if slug.is_empty() { "device".into() } else { slug.chars().take(80).collect() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn trademark_signs_are_no_part_of_a_name() {
+        for (name, plain) in [
+            ("Intel(R) Arc(TM) B580 Graphics", "Intel Arc B580 Graphics"),
+            ("Qualcomm(R) Adreno(TM) X1-85 GPU", "Qualcomm Adreno X1-85 GPU"),
+            ("Intel(R) Arc(tm) A770 Graphics (DG2)", "Intel Arc A770 Graphics (DG2)"),
+            ("Adreno™ 740", "Adreno 740"),
+            ("Radeon (RADV NAVI31)", "Radeon (RADV NAVI31)"),
+        ] {
+            assert_eq!(without_marks(name), plain);
+        }
+    }
+
+    #[test]
+    fn an_interface_that_only_cpus_have_tells_the_kind_where_the_type_does_not() {
+        assert_eq!(ChipKind::of(DeviceType::Other, "BLAS"), ChipKind::Cpu);
+        assert_eq!(ChipKind::of(DeviceType::Other, "cuda"), ChipKind::Unknown);
+        assert_eq!(ChipKind::of(DeviceType::Virtual, "vulkan"), ChipKind::Card);
+        assert!(!ChipKind::Integrated.agrees(ChipKind::Card) && ChipKind::Unknown.agrees(ChipKind::Card));
     }
 }

@@ -6,6 +6,7 @@
 
 use super::load::{BASELINES, find_in, load};
 use super::schema::Header;
+use portamark_model::device::ChipKind;
 use portamark_model::error::{Error, Hint, Result};
 use std::path::{Path, PathBuf};
 
@@ -98,9 +99,10 @@ pub fn save_baseline(results: &Path, name: &str, files: &[PathBuf]) -> Result<Pa
     Ok(folder)
 }
 
-/// Returns name and API of the device, which stay the same when the driver changes.
-fn chip(header: &Header) -> (String, String) {
-    (header.device.name.clone(), header.device.api.clone())
+/// Returns name, kind and API of the device, which stay the same when the driver changes.
+fn chip(header: &Header) -> (String, ChipKind, String) {
+    let device = &header.device;
+    (device.name.clone(), device.chip_kind(), device.api.clone())
 }
 
 #[cfg(test)]

@@ -45,6 +45,7 @@ pub fn find_earlier(dir: &Path, wanted: Earlier<'_>) -> Result<Option<PathBuf>> 
             && !scan.mixed
             && file.header.ab == wanted.header.ab
             && device.name == wanted.header.device.name
+            && device.chip_kind() == wanted.header.device.chip_kind()
             && (device.id == wanted.header.device.id || !wanted.present.contains(&device.id))
     };
     let mut files: Vec<_> =

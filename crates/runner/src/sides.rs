@@ -77,7 +77,8 @@ fn one_clock(a: &mut TimerReport, b: &mut TimerReport, events: &dyn Events) {
 /// Makes both sides use the larger of the two measured cache sizes if they share one memory: with different
 /// numbers of buffer sets they would not do the same work.
 fn one_cache(a: &mut Track, b: &mut Track) {
-    if a.device.name == b.device.name || (a.device.is_software() && b.device.is_software()) {
+    let one_chip = a.device.name == b.device.name && a.device.chip_kind().agrees(b.device.chip_kind());
+    if one_chip || (a.device.is_software() && b.device.is_software()) {
         let bytes = a.config.cache_bytes.max(b.config.cache_bytes);
         (a.config.cache_bytes, b.config.cache_bytes) = (bytes, bytes);
     }

@@ -1,6 +1,7 @@
 //! Catalogue of published accelerator figures.
 
 use super::names;
+use crate::device::{Capabilities, ChipKind};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -150,23 +151,24 @@ impl Catalog {
         })
     }
 
-    /// Returns the accelerator of a device with the adapter name `adapter` and these PCI ids (0 if
-    /// unknown).
+    /// Returns the accelerator that `device` is; `None` if the catalogue has none or it computes on the host CPU,
+    /// whatever its name: an Apple M2 Ultra is a CPU and a GPU.
     ///
     /// The name decides, unless the row belongs to another PCI vendor. The ids decide only if the name is
     /// generic (`NVIDIA Graphics Device`), because a slice or a virtual part of a card has the ids of the
     /// whole card.
-    pub fn identify(&self, adapter: &str, vendor: u32, device: u32) -> Option<&Accelerator> {
-        if let Some(row) = self.find(adapter) {
+    pub fn identify(&self, device: &Capabilities) -> Option<&Accelerator> {
+        let (vendor, kind) = (device.vendor_id, device.chip_kind());
+        if let Some(row) = self.find(&device.name) {
             // PCI vendor ids have 16 bits; Khronos and ACPI assign larger ones.
             let is_pci = (1..=0xffff).contains(&vendor);
             let own = format!("{vendor:04x}:");
             let other = is_pci && !row.pci.is_empty() && !row.pci.iter().any(|id| id.starts_with(&own));
-            return (!other).then_some(row);
+            return (!other && row.may_be(kind)).then_some(row);
         }
-        let id = format!("{vendor:04x}:{device:04x}");
-        let by_id = || self.accelerators.iter().find(|row| row.pci.contains(&id));
-        names::says_nothing(adapter).then(by_id).flatten()
+        let id = format!("{vendor:04x}:{:04x}", device.device_id);
+        let by_id = || self.accelerators.iter().find(|row| row.pci.contains(&id) && row.may_be(kind));
+        names::says_nothing(&device.name).then(by_id).flatten()
     }
 
     /// Returns the accelerator that a user calls `name`, either by its id or by a name that drivers report.
@@ -183,6 +185,15 @@ impl Catalog {
 }
 
 impl Accelerator {
+    /// Whether a device of this kind can be it: only the rows of software drivers compute on the CPU.
+    fn may_be(&self, kind: ChipKind) -> bool {
+        match kind {
+            ChipKind::Cpu => self.class == "cpu-software",
+            ChipKind::Unknown => true,
+            ChipKind::Integrated | ChipKind::Card => self.class != "cpu-software",
+        }
+    }
+
     /// Returns the published dense peak `field` in operations per second; `None` if unknown.
     pub fn peak_per_second(&self, field: &str) -> Option<f64> {
         self.peak.get(field).map(|tera| tera * 1e12)
@@ -202,6 +213,29 @@ impl Accelerator {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::device::DeviceType;
+
+    fn named(adapter: &str, device_type: DeviceType) -> Capabilities {
+        Capabilities::without_plans(format!("test/{adapter}"), adapter.into(), "test", device_type)
+    }
+
+    #[test]
+    fn a_cpu_and_a_gpu_of_one_name_are_not_the_same_chip() {
+        let id =
+            |name: &str, kind| Catalog::embedded().identify(&named(name, kind)).map(|row| row.id.as_str());
+        // The macOS name of the CPU, and what Metal calls the GPU.
+        assert_eq!(id("Apple M2 Ultra", DeviceType::Software), None);
+        for kind in [DeviceType::Integrated, DeviceType::Discrete, DeviceType::Other] {
+            assert_eq!(id("Apple M2 Ultra", kind), Some("apple-m2-ultra"));
+        }
+        // A software driver is a row of its own, and only as such.
+        let llvmpipe = "llvmpipe (LLVM 15.0.6, 256 bits)";
+        assert_eq!(id(llvmpipe, DeviceType::Software), Some("cpu-llvmpipe"));
+        assert_eq!(id(llvmpipe, DeviceType::Discrete), None);
+        // ggml prints the name of the CPU for its back ends CPU and BLAS, and no type.
+        let of_ggml = named("Apple M2 Ultra", DeviceType::Other).but(|it| it.api = "blas".into());
+        assert_eq!(Catalog::embedded().identify(&of_ggml), None);
+    }
 
     fn id(adapter: &str) -> Option<&'static str> {
         Catalog::embedded().find(adapter).map(|row| row.id.as_str())
@@ -299,7 +333,9 @@ mod tests {
     #[test]
     fn ids_decide_where_the_name_says_nothing_and_never_against_it() {
         let identify = |adapter: &str, vendor: u32, device: u32| {
-            Catalog::embedded().identify(adapter, vendor, device).map(|row| row.id.as_str())
+            let kind = if adapter.starts_with("llvmpipe") { DeviceType::Software } else { DeviceType::Other };
+            let device = named(adapter, kind).but(|it| (it.vendor_id, it.device_id) = (vendor, device));
+            Catalog::embedded().identify(&device).map(|row| row.id.as_str())
         };
         // Names and ids as drivers and the registry have them.
         for (adapter, vendor, device, row) in [

@@ -4,7 +4,7 @@ use super::measured::{Import, LONGEST_TEXT, Measured, ToldDevice, plain};
 use crate::TimerReport;
 use crate::provenance::{now, run_id};
 use crate::schema::{End, Header, Row, RunOutcome, SCHEMA_VERSION, Status};
-use portamark_model::device::{Capabilities, DeviceType};
+use portamark_model::device::{Capabilities, ChipKind, DeviceType};
 use portamark_model::workload::Case;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -73,7 +73,12 @@ fn header(
             id.trim_end_matches('/').into(),
             name.into(),
             api,
-            DeviceType::Other,
+            // Of the rest only the interface is known, which may be that of a GPU or of the CPU.
+            if ChipKind::of(DeviceType::Other, api) == ChipKind::Cpu {
+                DeviceType::Software
+            } else {
+                DeviceType::Other
+            },
         )
         .but(|it| it.driver_version = device.driver_version.clone()),
         platform: "not told".into(),
