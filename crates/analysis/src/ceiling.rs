@@ -135,22 +135,43 @@ impl Ceilings {
         warm.or_else(|| Some(self.memory_roof()?.rate))
     }
 
-    /// Returns the highest rate that work in `precision` can use: that of any unit in exactly these formats,
-    /// or of FMA in the accumulator's format, since operands can be widened for free.
+    /// Returns the highest rate that work in `precision` can use: that of any unit in the formats that are
+    /// multiplied or, for f32 and f16, of FMA in the accumulator's format, since these operands can be widened for
+    /// free. `None` if no unit was measured in these formats: bf16 and e4m3 have units of their own, several times
+    /// as fast as f32, so the rate of f32 is no roof for them.
     pub fn compute_roof(&self, precision: Precision) -> Option<&ComputeCeiling> {
-        let widened: DType = precision.accumulate;
+        let multiplied = multiplied(precision)?;
+        let wide = Precision::of(precision.accumulate, precision.accumulate);
+        let widens = matches!(multiplied.input, DType::F32 | DType::F16);
         self.compute
             .iter()
-            .filter(|c| {
-                let wide = Precision::of(widened, widened);
-                c.precision == precision || (c.unit == Unit::Fma && c.precision == wide)
-            })
+            .filter(|c| c.precision == multiplied || (widens && c.unit == Unit::Fma && c.precision == wide))
             .max_by(|a, b| a.rate.total_cmp(&b.rate))
+    }
+
+    /// Returns a rate in operations per second to scale times of work in `precision` by: its roof, or else the
+    /// highest rate of FMA in the accumulator's format.
+    pub(super) fn compute_scale(&self, precision: Precision) -> Option<f64> {
+        let wide = Precision::of(precision.accumulate, precision.accumulate);
+        let roof = self.compute_roof(precision).or_else(|| self.compute_roof(wide));
+        roof.map(|ceiling| ceiling.rate)
     }
 
     /// Returns the ridge point P/B in FLOP per byte: the intensity above which arithmetic is the limit.
     pub fn ridge(&self, precision: Precision) -> Option<f64> {
         Some(self.compute_roof(precision)?.rate / self.memory_roof()?.rate)
+    }
+}
+
+/// Returns the formats in which work in `precision` is multiplied. Right operands that the left one's format holds
+/// exactly are unpacked to it; `None` for f16 by bf16, where neither format holds the other.
+fn multiplied(precision: Precision) -> Option<Precision> {
+    let Precision { input, right, accumulate } = precision;
+    match (input, right) {
+        (DType::F16, DType::Bf16) | (DType::Bf16, DType::F16) => None,
+        (DType::F16 | DType::Bf16 | DType::E4m3, DType::F32) => Some(Precision::of(DType::F32, accumulate)),
+        (DType::E4m3, DType::F16 | DType::Bf16) => Some(Precision::of(right, accumulate)),
+        _ => Some(Precision::of(input, accumulate)),
     }
 }
 
@@ -236,6 +257,27 @@ mod tests {
         assert_eq!(c.compute_roof(Precision::F16_F32).unwrap().name(), "f32 fma");
         assert_eq!(c.compute_roof(Precision::F16).unwrap().name(), "f16 fma");
         assert_eq!(c.compute_roof(Precision::F32).unwrap().name(), "f32 fma");
+    }
+
+    #[test]
+    fn a_format_that_was_not_measured_has_no_roof() {
+        let c = ceilings(&[("peak f32 fma c64 s32", 1.0), ("peak f16.f32 matrix e8 t4 s16", 1.0)]);
+        let roof = |precision: &str| {
+            c.compute_roof(Precision::parse(precision).unwrap()).map(|ceiling| ceiling.name())
+        };
+        for precision in ["bf16.f32", "e4m3.f32", "bf16xq4_0.f32", "f16xbf16.f32", "i8.i32"] {
+            assert_eq!(roof(precision), None, "{precision}");
+        }
+        // Weights are unpacked to the format that they are multiplied by.
+        for precision in ["f16.f32", "f16xq4_0.f32", "f16xe4m3.f32"] {
+            assert_eq!(roof(precision).as_deref(), Some("f16.f32 matrix"), "{precision}");
+        }
+        for precision in ["f32", "f32xq8_0", "f32xbf16", "f16xf32.f32"] {
+            assert_eq!(roof(precision).as_deref(), Some("f32 fma"), "{precision}");
+        }
+        let own = ceilings(&[("peak bf16.f32 matrix e8 t4 s16", 1.0)]);
+        let precision = Precision::parse("bf16.f32").unwrap();
+        assert_eq!(own.compute_roof(precision).unwrap().name(), "bf16.f32 matrix");
     }
 
     #[test]

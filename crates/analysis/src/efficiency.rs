@@ -67,8 +67,14 @@ pub enum Cell {
         /// Reason, usually as recorded in the row.
         reason: String,
     },
-    /// The files have no row of the case: it was not tried, which says nothing about the device.
-    Untried,
+    /// The case was not measured, which says nothing about the device: the files have no row of it, or it was
+    /// skipped because of a budget of time or memory.
+    Untried {
+        /// Status of the row, or `no row`.
+        status: &'static str,
+        /// Reason, as recorded in the row.
+        reason: String,
+    },
     /// The case ran and was verified, but there is no reference to compare its time with.
     Unknown {
         /// What is missing, e.g. the measured roof.
@@ -146,10 +152,10 @@ impl<'c, 'a> Efficiencies<'c, 'a> {
     /// Returns the efficiency of the case `line` on `device`.
     pub fn cell(&self, line: &CaseLine, device: usize) -> Cell {
         let Some(entry) = self.comparison.entry(line, device) else {
-            return Cell::Untried;
+            return Cell::Untried { status: "no row", reason: "it was not measured".into() };
         };
         let Some(own) = proven_seconds(entry.row) else {
-            return unsupported(entry.row);
+            return without_time(entry.row);
         };
         match self.bound(entry, device) {
             Ok(bound) if (bound / own).is_finite() && bound / own > 0.0 => {
@@ -213,14 +219,18 @@ fn like(device: &Device, chip: usize) -> String {
     format!("{chip} · {} · {}", header.method, header.distribution())
 }
 
-fn unsupported(row: &Row) -> Cell {
+/// Returns the cell of a row without a verified time.
+fn without_time(row: &Row) -> Cell {
     if row.status == Status::Ok {
         let reason = "the result is not verified or has no usable time".into();
         return Cell::Unsupported { status: "no proof", reason };
     }
     let reason = row.reason.as_deref().map(clean).filter(|reason| !reason.is_empty());
     let reason = reason.unwrap_or_else(|| "no reason was recorded".into());
-    Cell::Unsupported { status: row.status.name(), reason }
+    match row.status {
+        Status::Skipped => Cell::Untried { status: row.status.name(), reason },
+        status => Cell::Unsupported { status: status.name(), reason },
+    }
 }
 
 /// Returns the shortest time by the published figures, analogous to the measured roof: the figure that the

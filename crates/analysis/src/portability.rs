@@ -137,7 +137,7 @@ impl Score {
     /// 1, or `None` to count them in `cells`.
     pub(super) fn of(cells: &[Cell], above_one: Option<usize>) -> Self {
         let unknown =
-            cells.iter().filter(|cell| matches!(cell, Cell::Unknown { .. } | Cell::Untried)).count();
+            cells.iter().filter(|cell| matches!(cell, Cell::Unknown { .. } | Cell::Untried { .. })).count();
         let fails = cells.iter().any(|cell| matches!(cell, Cell::Unsupported { .. }));
         let supported = cells.iter().filter(|cell| cell.is_supported()).count();
         let known: Vec<Option<f64>> = cells.iter().map(Cell::value).filter(Option::is_some).collect();
@@ -263,7 +263,7 @@ fn family_score(
         .iter()
         .copied()
         .zip(lines.iter().copied())
-        .filter(|(case, _)| !case.cells.contains(&Cell::Untried))
+        .filter(|(case, _)| !case.cells.iter().any(|cell| matches!(cell, Cell::Untried { .. })))
         .unzip();
     let (cases, lines) = (&cases[..], &lines[..]);
     let places = 0..options.devices.len();
@@ -326,7 +326,7 @@ fn of_cases(cases: &[&CaseScore], place: usize) -> Cell {
 pub struct Zero {
     /// Label of the device in the comparison.
     pub device: String,
-    /// Status of the rows, or `unknown` or `no row` for [`Study::unknowns`].
+    /// Status of the rows; `unknown` or `no row` are only in [`Study::unknowns`].
     pub status: &'static str,
     /// Reason, as recorded for the first of the cases.
     pub reason: String,
@@ -347,7 +347,7 @@ impl Study {
     pub fn unknowns(&self) -> Vec<Zero> {
         self.gathered(|cell| match cell {
             Cell::Unknown { reason } => Some(("unknown", reason.clone())),
-            Cell::Untried => Some(("no row", "it was not measured".into())),
+            Cell::Untried { status, reason } => Some((*status, reason.clone())),
             _ => None,
         })
     }
@@ -519,6 +519,26 @@ mod tests {
         let second = study.cases.iter().filter(|case| case.family == "gemm").nth(1).unwrap();
         let score = &second.score;
         assert_eq!((score.pp, score.supported, score.devices, score.unknown), (None, 1, 2, 1));
+    }
+
+    #[test]
+    fn what_was_skipped_for_a_budget_is_not_known_and_not_0() {
+        let mut skipped = file(1, &[0.5]);
+        let reason = "predicted 18 s, its share is 6.91 s";
+        skipped.rows.push(fixture::failed_row("gemm f32 m8 n4 k4 nn", Status::Skipped, Some(reason)));
+        let runs = [file(0, &[1.0, 0.5]), skipped];
+        let comparison = Comparison::new(&runs);
+        let study = Study::new(&comparison, &options(2), &NoTexts);
+        let second = study.cases.iter().filter(|case| case.family == "gemm").nth(1).unwrap();
+        assert_eq!((second.score.pp, second.score.supported, second.score.unknown), (None, 1, 1));
+        assert_eq!(second.cells[1], Cell::Untried { status: "skipped", reason: reason.into() });
+        // The family is scored over the case that both have: 2/(1 + 2).
+        let family = study.families.iter().find(|family| family.family == "gemm").unwrap();
+        assert_eq!((family.cases, family.untried), (1, 1));
+        assert!(close(family.score.pp, 2.0 / 3.0), "{family:?}");
+        assert!(study.zeros().is_empty());
+        let unknown = &study.unknowns()[0];
+        assert_eq!((unknown.status, &*unknown.reason), ("skipped", reason));
     }
 
     #[test]

@@ -110,9 +110,10 @@ pub struct Projection {
 }
 
 /// Returns the shortest possible time of `case` in seconds by the measured ceilings, and the resource that
-/// limits it.
+/// limits it. For a format without a roof the rate of another one takes its place: it cancels between two cases of
+/// one format, which are all that is compared.
 fn bound(ceilings: &Ceilings, case: &Case) -> Option<(f64, Resource)> {
-    let compute = case.flop() as f64 / ceilings.compute_roof(case.precision())?.rate;
+    let compute = case.flop() as f64 / ceilings.compute_scale(case.precision())?;
     let memory = case.bytes() as f64 / ceilings.memory_roof()?.rate;
     let binds = if memory > compute { Resource::Memory } else { Resource::Compute };
     Some(compute.max(memory)).filter(|bound| *bound > 0.0 && bound.is_finite()).map(|bound| (bound, binds))
@@ -125,6 +126,7 @@ fn bound(ceilings: &Ceilings, case: &Case) -> Option<(f64, Resource)> {
 fn time(device: &Device<'_>, part: &Part) -> Result<PartTime, String> {
     let key = part.case.key();
     let bounded = bound(&device.ceilings, &part.case);
+    let roof = device.ceilings.compute_roof(part.case.precision());
     let of = |seconds: f64, lo: Option<f64>, hi: Option<f64>, basis: Basis| PartTime {
         name: part.name.clone(),
         case: key.clone(),
@@ -136,7 +138,7 @@ fn time(device: &Device<'_>, part: &Part) -> Result<PartTime, String> {
         hi,
         process_s: Vec::new(),
         basis,
-        binds: bounded.map(|(_, resource)| resource.name()),
+        binds: bounded.filter(|_| roof.is_some()).map(|(_, resource)| resource.name()),
     };
     let same = device.entries.iter().find(|entry| entry.row.case == key);
     if let Some((row, seconds)) = same.and_then(|entry| Some((entry.row, proven_seconds(entry.row)?))) {

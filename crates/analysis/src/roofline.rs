@@ -104,6 +104,10 @@ mod tests {
         // f16 with an f16 accumulator has no ceiling here; with an f32 accumulator it does.
         assert_eq!(placed(&ROOF, "gemm f16 m4 n4 k4 nn", 1.0), None);
         assert!(placed(&ROOF, "gemm f16.f32 m4 n4 k4 nn", 1.0).is_some());
+        // The rate of f32 is no roof of bf16: this row would have reached 200 % of it. One that streams its
+        // weights is judged by the bandwidth.
+        assert_eq!(placed(&ROOF, "gemm bf16.f32 m4 n4 k4 nn", 1.0 / 64.0), None);
+        assert!(placed(&ROOF, "gemv bf16.f32 m1 n64 k64", 1.0).is_some());
         // The arithmetic alone bounds the time from below, which is enough for a matrix product.
         let p = placed(&ROOF[..1], "gemm f32 m4 n4 k4 nn", 1.0 / 16.0).unwrap();
         assert_eq!((p.binds, p.fraction), (Resource::Compute, 0.5));

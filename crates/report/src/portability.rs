@@ -118,9 +118,8 @@ fn score(score: &Score) -> Vec<String> {
 fn cells(cells: &[Cell]) -> Vec<String> {
     let text = |cell: &Cell| match cell {
         Cell::Efficiency { value } => units::percent(*value),
-        Cell::Unsupported { status, .. } => status.to_string(),
+        Cell::Unsupported { status, .. } | Cell::Untried { status, .. } => status.to_string(),
         Cell::Unknown { .. } => "unknown".into(),
-        Cell::Untried => "no row".into(),
     };
     cells.iter().map(text).collect()
 }
