@@ -9,6 +9,10 @@ use portamark_model::error::Error as Library;
 use portamark_model::units;
 
 /// Lists the devices of this machine: one per chip, API and driver.
+///
+/// The first one, number 0, is what `run` measures by default. Discrete GPUs come first, then integrated, virtual
+/// and software ones, then the CPU; among these Metal, then Vulkan, then DX12; and among these the one with the
+/// most memory.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Arguments {
     /// Print all properties of each device as JSON.

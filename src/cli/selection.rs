@@ -24,7 +24,8 @@ pub struct Selection {
     pub(in crate::cli) chain: bool,
     /// Select a device by number, part of its name, `gpu` (the first GPU; exit code 3 if there is none), `host`
     /// (the CPU), or `all`; one of a foreign runtime, e.g. `torch:cuda`, `numpy`, `onnx:CANN`; or `browser`.
-    /// Device 0 is the CPU where there is no GPU driver. Can be repeated.
+    /// `portamark devices` lists the devices: 0 is a discrete GPU if there is one, and the CPU where there is no
+    /// GPU driver. Can be repeated.
     #[arg(short, long, value_name = "DEVICE", default_value = "0")]
     pub(in crate::cli) device: Vec<String>,
     /// Select the cases whose key matches: text, a glob with `*`, or a regular expression `/…/`.

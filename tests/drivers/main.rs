@@ -9,6 +9,8 @@ mod every_variant;
 mod inputs;
 #[cfg(unix)]
 mod isolation;
+#[cfg(target_os = "linux")]
+mod manifests;
 mod matrices;
 mod proofs;
 mod shapes;

@@ -2,6 +2,7 @@
 
 use regex::Regex;
 use serde::{Deserialize, Serialize};
+use std::cmp::Reverse;
 use std::fmt;
 use std::sync::LazyLock;
 
@@ -216,6 +217,14 @@ pub struct Capabilities {
     #[serde(skip_serializing_if = "Option::is_none", default)]
     #[schemars(skip)]
     pub pci_bus_id: Option<String>,
+    /// Number of further entries of this same device in the list of its API, because several driver manifests name
+    /// one driver. The device is listed once.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub listed_again: u32,
+}
+
+fn is_zero(number: &u32) -> bool {
+    *number == 0
 }
 
 impl Capabilities {
@@ -246,6 +255,7 @@ impl Capabilities {
             timer: TimerKind::Host,
             always_checked: false,
             pci_bus_id: None,
+            listed_again: 0,
         }
     }
 
@@ -278,6 +288,7 @@ impl Capabilities {
             timer: TimerKind::Host,
             always_checked: false,
             pci_bus_id: None,
+            listed_again: 0,
         }
     }
 
@@ -300,6 +311,29 @@ impl Capabilities {
     /// Returns the part of the machine that computes, which tells apart chips of one name.
     pub fn chip_kind(&self) -> ChipKind {
         ChipKind::of(self.device_type, &self.api)
+    }
+
+    /// Returns the place of the device in lists of devices, whose first is the default: hardware with memory of its
+    /// own before integrated, virtual and software devices; then the native API first (Metal, Vulkan, DX12, and
+    /// Vulkan on top of DX12 last); then the one with the most memory. Devices that are equal in all of this keep
+    /// the order of their driver.
+    pub fn rank(&self) -> impl Ord + use<> {
+        let kind = match self.device_type {
+            DeviceType::Discrete => 0,
+            DeviceType::Integrated => 1,
+            DeviceType::Virtual => 2,
+            DeviceType::Other => 3,
+            DeviceType::Software => 4,
+        };
+        // Mesa's Dozen names its devices after the layer below.
+        let layered = self.name.starts_with("Microsoft Direct3D12");
+        let api = match self.api.as_str() {
+            "metal" => 0,
+            "vulkan" if !layered => 1,
+            "dx12" => 2,
+            _ => 3,
+        };
+        (kind, api, Reverse(self.limits.memory_bytes.unwrap_or(0)))
     }
 
     /// Returns the kind of device in words, e.g. `discrete` or `software driver`.
@@ -356,6 +390,39 @@ mod tests {
         ] {
             assert_eq!(without_marks(name), plain);
         }
+    }
+
+    #[test]
+    fn the_first_device_is_the_discrete_gpu_through_its_native_api_with_the_most_memory() {
+        let device = |api: &str, name: &str, device_type, gib: u64| {
+            let id = format!("{api}/{name}");
+            Capabilities::without_plans(id, name.into(), api, device_type)
+                .but(|it| it.limits.memory_bytes = Some(gib << 30))
+        };
+        let mut devices = [
+            device("vulkan", "llvmpipe", DeviceType::Software, 64),
+            device("dx12", "NVIDIA GeForce RTX 4090", DeviceType::Discrete, 0),
+            device("vulkan", "Microsoft Direct3D12 (NVIDIA GeForce RTX 4090)", DeviceType::Discrete, 24),
+            device("vulkan", "AMD Radeon Graphics", DeviceType::Integrated, 32),
+            device("vulkan", "Intel(R) UHD Graphics 770", DeviceType::Integrated, 16),
+            device("vulkan", "NVIDIA GeForce GT 1030", DeviceType::Discrete, 2),
+            device("vulkan", "Virtio-GPU Venus", DeviceType::Virtual, 8),
+            device("vulkan", "NVIDIA GeForce RTX 4090", DeviceType::Discrete, 24),
+        ];
+        devices.sort_by_key(Capabilities::rank);
+        assert_eq!(
+            devices.map(|device| device.id),
+            [
+                "vulkan/NVIDIA GeForce RTX 4090",
+                "vulkan/NVIDIA GeForce GT 1030",
+                "dx12/NVIDIA GeForce RTX 4090",
+                "vulkan/Microsoft Direct3D12 (NVIDIA GeForce RTX 4090)",
+                "vulkan/AMD Radeon Graphics",
+                "vulkan/Intel(R) UHD Graphics 770",
+                "vulkan/Virtio-GPU Venus",
+                "vulkan/llvmpipe",
+            ]
+        );
     }
 
     #[test]

@@ -175,8 +175,8 @@ impl Executors {
         Ok(Found { chosen, present })
     }
 
-    /// Lists the devices of the external executor, or of the built-in ones: those of GPU drivers, then the
-    /// CPU.
+    /// Lists the devices of the external executor, or of the built-in ones: those of GPU drivers, in the order of
+    /// [`Capabilities::rank`], then the CPU. The first is the default.
     ///
     /// # Errors
     /// Fails if the external executor, or the built-in one for the CPU, does not start.
@@ -188,6 +188,12 @@ impl Executors {
             Ok(places) => (places, None),
             Err(error) => (Vec::new(), Some(error)),
         };
+        for place in places.iter().filter(|place| place.device.listed_again > 0) {
+            let (id, times) = (&place.device.id, place.device.listed_again + 1);
+            events.note(&format!(
+                "note: {id} is listed {times} times because several driver manifests name its driver; it counts as one device"
+            ));
+        }
         let any = !places.is_empty();
         places.extend(self.host()?);
         if !any {

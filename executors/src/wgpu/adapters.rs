@@ -12,8 +12,8 @@ pub struct Found {
     pub capabilities: Capabilities,
 }
 
-/// Returns all adapters of the native backends in a stable order. A device appears once for each combination of
-/// API and driver.
+/// Returns all adapters of the native backends in the order of [`Capabilities::rank`]. A device appears once for
+/// each combination of API and driver, even if several driver manifests name that driver.
 pub fn find() -> Vec<Found> {
     let instance = wgpu::Instance::new(wgpu::InstanceDescriptor {
         backends: wgpu::Backends::VULKAN | wgpu::Backends::METAL | wgpu::Backends::DX12,
@@ -27,13 +27,12 @@ pub fn find() -> Vec<Found> {
         ..wgpu::InstanceDescriptor::new_without_display_handle()
     });
     let adapters = pollster::block_on(instance.enumerate_adapters(wgpu::Backends::all()));
-    let mut found: Vec<Found> =
-        adapters.into_iter().map(|adapter| Found { capabilities: describe(&adapter), adapter }).collect();
-    found.sort_by(|a, b| {
-        // Hardware devices come before software ones, so that index 0 is the device most people want.
-        let key = |f: &Found| (f.capabilities.is_software(), f.capabilities.id.clone());
-        key(a).cmp(&key(b))
+    let found = adapters.into_iter().map(|adapter| {
+        let capabilities = describe(&adapter);
+        (Slot::of(&adapter, &capabilities), Found { capabilities, adapter })
     });
+    let mut found = once_each(found);
+    found.sort_by_key(|found| found.capabilities.rank());
     // Two identical cards differ only in their slot, which could identify the machine: number them instead.
     let mut seen: HashMap<String, u32> = HashMap::new();
     for f in &mut found {
@@ -44,6 +43,40 @@ pub fn find() -> Vec<Found> {
         }
     }
     found
+}
+
+/// What tells one device from an equal one beside it, as seen through one API and driver.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Slot {
+    /// Device id, which holds API, name and driver version.
+    id: String,
+    /// Universally unique identifier of the device; `None` where the API has none.
+    uuid: Option<[u8; 16]>,
+    /// PCI address; `None` where the driver does not report it.
+    pci: Option<String>,
+}
+
+impl Slot {
+    fn of(adapter: &wgpu::Adapter, device: &Capabilities) -> Self {
+        Slot { id: device.id.clone(), uuid: device_uuid(adapter), pci: device.pci_bus_id.clone() }
+    }
+
+    /// Whether both are certainly the same device: without any identifier, two entries may be two cards.
+    fn is(&self, other: &Slot) -> bool {
+        self == other && (self.uuid.is_some() || self.pci.is_some())
+    }
+}
+
+/// Keeps one entry of each device, and counts in it how often it came again.
+fn once_each(listed: impl Iterator<Item = (Slot, Found)>) -> Vec<Found> {
+    let mut kept: Vec<(Slot, Found)> = Vec::new();
+    for (slot, found) in listed {
+        match kept.iter_mut().find(|(other, _)| other.is(&slot)) {
+            Some((_, first)) => first.capabilities.listed_again += 1,
+            None => kept.push((slot, found)),
+        }
+    }
+    kept.into_iter().map(|(_, found)| found).collect()
 }
 
 fn describe(adapter: &wgpu::Adapter) -> Capabilities {
@@ -115,6 +148,32 @@ fn device_memory(adapter: &wgpu::Adapter) -> Option<u64> {
     heaps.filter(|heap| heap.flags.as_raw() & DEVICE_LOCAL != 0).map(|heap| heap.size).max()
 }
 
+/// Returns the identifier that Vulkan gives the device (`VkPhysicalDeviceIDProperties::deviceUUID`), which is the
+/// same in all instances and processes; `None` for other APIs, and for Vulkan 1.0.
+#[cfg(not(target_vendor = "apple"))]
+fn device_uuid(adapter: &wgpu::Adapter) -> Option<[u8; 16]> {
+    // SAFETY: the handle is only used to read plain data while the adapter exists, and is not kept.
+    let adapter = unsafe { adapter.as_hal::<wgpu::hal::api::Vulkan>() }?;
+    let shared = adapter.shared_instance();
+    let versions =
+        [shared.instance_api_version(), adapter.physical_device_capabilities().properties().api_version];
+    if versions.iter().any(|version| *version < ash::vk::API_VERSION_1_1) {
+        return None;
+    }
+    let mut ids = ash::vk::PhysicalDeviceIDProperties::default();
+    let mut properties = ash::vk::PhysicalDeviceProperties2::default().push_next(&mut ids);
+    let instance = shared.raw_instance();
+    // SAFETY: the physical device belongs to that instance, and both structures live until the call returns.
+    unsafe { instance.get_physical_device_properties2(adapter.raw_physical_device(), &mut properties) };
+    Some(ids.device_uuid).filter(|uuid| uuid.iter().any(|byte| *byte != 0))
+}
+
+/// Returns `None`: Metal has no such identifier, and lists each device once.
+#[cfg(target_vendor = "apple")]
+fn device_uuid(_: &wgpu::Adapter) -> Option<[u8; 16]> {
+    None
+}
+
 /// Returns `None`: the memory size is not available through wgpu on Metal.
 #[cfg(target_vendor = "apple")]
 fn device_memory(_: &wgpu::Adapter) -> Option<u64> {
@@ -171,6 +230,24 @@ mod tests {
         assert_eq!(driver_version("Mesa 26.1.6-1"), "Mesa 26.1.6");
         assert_eq!(driver_version("580.82.07"), "580.82.07");
         assert_eq!(driver_version(""), "");
+    }
+
+    #[test]
+    fn only_what_is_surely_one_device_is_taken_for_one() {
+        let slot = |id: &str, uuid: Option<u8>, pci: Option<&str>| Slot {
+            id: id.into(),
+            uuid: uuid.map(|byte| [byte; 16]),
+            pci: pci.map(String::from),
+        };
+        // One driver named by two manifests.
+        let one = slot("vulkan/llvmpipe/Mesa 22.3.6", Some(1), None);
+        assert!(one.is(&one.clone()));
+        // Another version of the driver on the same device, another card, and entries that nothing tells apart.
+        assert!(!one.is(&slot("vulkan/llvmpipe/Mesa 25.0.7", Some(1), None)));
+        let card = slot("vulkan/NVIDIA H20/580", Some(1), Some("0000:01:00.0"));
+        assert!(!card.is(&slot("vulkan/NVIDIA H20/580", Some(2), Some("0000:41:00.0"))));
+        let untold = slot("dx12/NVIDIA H20/580", None, None);
+        assert!(!untold.is(&untold.clone()));
     }
 
     #[test]
