@@ -1,6 +1,6 @@
 //! `portamark catalog`: published figures of accelerators, with their sources.
 
-use super::output::{print, quoted};
+use super::output::{note, print, quoted};
 use crate::error::{Error, Result};
 use portamark_model::catalog::{Accelerator, Catalog};
 use portamark_report as report;
@@ -14,6 +14,9 @@ pub struct Arguments {
     #[arg(long)]
     json: bool,
 }
+
+/// Maximum number of accelerators that an error names.
+const MOST_LISTED: usize = 8;
 
 /// Prints the catalogue, or the entries that match one name.
 pub fn run(arguments: &Arguments) -> Result<()> {
@@ -33,27 +36,36 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     Ok(())
 }
 
-/// Returns the entry with exactly this name, or else every entry whose name contains it.
+/// Returns the entry with exactly this name and, if there is none, every entry whose name contains it; tells the
+/// user so.
 fn search<'a>(catalog: &'a Catalog, name: &str) -> Result<Vec<&'a Accelerator>> {
     if let Some(row) = catalog.named(name) {
         return Ok(vec![row]);
     }
-    let part = name.to_lowercase();
-    let has = |text: &str| text.to_lowercase().contains(&part);
-    let found: Vec<&Accelerator> = catalog
-        .accelerators
-        .iter()
-        .filter(|row| {
-            has(&row.id) || has(&format!("{} {}", row.vendor, row.name)) || row.aliases.iter().any(|a| has(a))
-        })
-        .collect();
-    if part.trim().is_empty() || found.is_empty() {
-        return Err(Error::usage_hint(
-            format!("the catalogue has no `{name}`"),
-            format!("similar names: {}; `portamark catalog` lists all", quoted(catalog.nearest(name))),
-        ));
+    let found = catalog.containing(name);
+    if found.is_empty() {
+        let (message, hint) = not_one(name);
+        return Err(Error::usage_hint(message, hint));
     }
+    note(&format!("note: the catalogue has no `{name}`; these are the entries whose name contains it"));
     Ok(found)
+}
+
+/// Returns message and hint for a name that is not that of exactly one accelerator of the catalogue.
+pub(super) fn not_one(name: &str) -> (String, String) {
+    let catalog = Catalog::embedded();
+    let several: Vec<&str> = catalog.containing(name).iter().map(|row| row.id.as_str()).collect();
+    if (2..=MOST_LISTED).contains(&several.len()) {
+        return (
+            format!("`{name}` fits {} accelerators of the catalogue", several.len()),
+            format!("name one of {}", quoted(several)),
+        );
+    }
+    let nearest = quoted(catalog.nearest(name));
+    (
+        format!("the catalogue has no `{name}`"),
+        format!("similar names: {nearest}; `portamark catalog` lists all"),
+    )
 }
 
 #[cfg(test)]

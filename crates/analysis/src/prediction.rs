@@ -69,7 +69,7 @@ impl GivenEfficiencies {
 /// Returns a message if a required figure is not published: the bandwidth or, for cases that are not
 /// bandwidth-bound, the peak of their precision.
 fn published_bound(row: &'static Accelerator, case: &Case) -> Result<(f64, Resource), String> {
-    let unknown = |what: &str| format!("{what} of {} {} is not published", row.vendor, row.name);
+    let unknown = |what: &str| format!("{what} of {} is not published", row.full_name());
     let (compute, memory) = published_times(row, case.precision(), case.flop(), case.bytes());
     let memory = memory.ok_or_else(|| unknown("the bandwidth"))?;
     let compute = match compute {

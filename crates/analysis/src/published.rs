@@ -21,14 +21,17 @@ pub struct Published {
 }
 
 /// Returns the catalogue entry for the device of `header`, matched by its kind and the name that its driver
-/// reports, or otherwise by its PCI ids; `None` if the catalogue has no such device.
+/// reports, or otherwise by its PCI ids; `None` if the catalogue has no such device. See [`Catalog::identify`].
 pub fn accelerator(header: &Header) -> Option<&'static Accelerator> {
-    /// Earlier results by ids, kind and name, cached because every row of a report asks for them.
-    type Found = HashMap<(u32, u32, ChipKind), HashMap<String, Option<&'static Accelerator>>>;
+    /// What identifies a device beside its name: its PCI ids, kind and memory.
+    type Key = (u32, u32, ChipKind, Option<u64>);
+    /// Earlier results, cached because every row of a report asks for them.
+    type Found = HashMap<Key, HashMap<String, Option<&'static Accelerator>>>;
     static FOUND: LazyLock<Mutex<Found>> = LazyLock::new(Mutex::default);
     let device = &header.device;
     let mut found = FOUND.lock().unwrap_or_else(PoisonError::into_inner);
-    let names = found.entry((device.vendor_id, device.device_id, device.chip_kind())).or_default();
+    let key = (device.vendor_id, device.device_id, device.chip_kind(), device.limits.memory_bytes);
+    let names = found.entry(key).or_default();
     if let Some(known) = names.get(&device.name) {
         return *known;
     }

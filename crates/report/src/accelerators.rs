@@ -8,7 +8,7 @@ use portamark_model::units;
 use std::fmt::Write;
 
 /// Peak throughput fields that the list shows, one column each.
-const LISTED_PEAKS: [&str; 4] = ["fp32", "fp16", "fp8", "int8"];
+const LISTED_PEAKS: [&str; 5] = ["fp32", "fp16", "bf16", "fp8", "int8"];
 
 /// Returns a table with one line for each accelerator: published figures, trust in them, and the route by
 /// which portamark reaches the accelerator.
@@ -16,13 +16,13 @@ pub fn list(accelerators: &[&Accelerator]) -> String {
     let mut table = Table::new();
     table.load_style(style(false));
     table.set_header(
-        ["id", "memory", "bandwidth", "FP32", "FP16", "FP8", "INT8", "power", "trust", "route"]
+        ["id", "memory", "bandwidth", "FP32", "FP16", "BF16", "FP8", "INT8", "power", "trust", "route"]
             .map(Cell::new),
     );
     for row in accelerators {
         let mut cells = vec![
             row.id.clone(),
-            row.memory_gib.map_or_else(unknown, |size| format!("{size} GB")),
+            row.memory_gib.map_or_else(unknown, |size| format!("{size} GiB")),
             row.bandwidth_per_second().map_or_else(unknown, units::byte_rate),
         ];
         cells.extend(LISTED_PEAKS.map(|field| peak(row, field)));
@@ -43,9 +43,21 @@ pub fn list(accelerators: &[&Accelerator]) -> String {
 
 /// Returns everything that the catalogue has on one accelerator, each figure with the numbers of its sources.
 pub fn details(row: &Accelerator) -> String {
-    let mut text = format!("{} {} ({})\n\n", row.vendor, row.name, row.id);
+    let mut text = format!("{} ({})\n\n", row.full_name(), row.id);
     let year = row.launch_year.map_or(String::new(), |year| format!(", since {year}"));
     line(&mut text, "class", &format!("{}, sold {}{year}", row.class, market(row)), &[]);
+    if let Some(package) = &row.part_of {
+        line(&mut text, "part of", package, &[]);
+    }
+    if let Some(dies) = &row.dies {
+        let shown = if dies.usual { "each usually shown" } else { "each sometimes shown" };
+        line(
+            &mut text,
+            "dies",
+            &format!("{} {}s, {shown} as a device of its own", dies.count, dies.name),
+            &[],
+        );
+    }
     if !row.pci.is_empty() {
         line(&mut text, "PCI id", &row.pci.join(", "), &numbers(row, "pci"));
     }
@@ -53,7 +65,8 @@ pub fn details(row: &Accelerator) -> String {
         (
             "memory",
             row.memory_gib.map(|size| {
-                format!("{size} GB {}", row.memory_type.as_deref().unwrap_or_default()).trim_end().to_string()
+                let kind = row.memory_type.as_deref().unwrap_or_default();
+                format!("{size} GiB {kind}").trim_end().to_string()
             }),
         ),
         ("bandwidth", row.bandwidth_per_second().map(units::byte_rate)),

@@ -134,7 +134,7 @@ pub fn published(header: &Header) -> String {
     figures.extend(published_bandwidth(found));
     let figures: Vec<String> = figures.iter().map(figure).collect();
     let figures = if figures.is_empty() { "no figure is published".into() } else { figures.join(", ") };
-    format!("{} {}: {figures}", found.vendor, found.name)
+    format!("{}: {figures}", found.full_name())
 }
 
 /// Describes the source of clock, power and temperature readings and their range over all rows of a device;

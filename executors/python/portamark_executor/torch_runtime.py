@@ -107,7 +107,8 @@ class Torch(Eager):
                               f"they need their driver and: {install}")
         self.backend = getattr(torch, kind)
         self.device = torch.device(kind, self.index)
-        self.device_type = "integrated" if kind == "mps" else "discrete"
+        # What torch.xpu does not tell.
+        self.device_type = {"mps": "integrated", "xpu": "other"}.get(kind, "discrete")
         if hasattr(self.backend, "set_device"):
             self.backend.set_device(self.index)
         self.card = self._name()
@@ -130,9 +131,13 @@ class Torch(Eager):
 
     def _name(self):
         """The card's own name: four vendors answer to `cuda`, so the word of torch alone says nothing."""
-        name = ""
+        name, architecture = "", ""
         try:
             properties = self.backend.get_device_properties(self.index)
+            # What shares the host's memory is another chip than the card of the same name.
+            if getattr(properties, "is_integrated", 0):
+                self.device_type = "integrated"
+            architecture = str(getattr(properties, "gcnArchName", "")).partition(":")[0]
             if hasattr(properties, "pci_bus_id"):
                 self.pci_bus_id = (f"{getattr(properties, 'pci_domain_id', 0):04x}:{properties.pci_bus_id:02x}:"
                                    f"{getattr(properties, 'pci_device_id', 0):02x}.0")
@@ -144,6 +149,9 @@ class Torch(Eager):
             pass
         if re.sub(r"[^a-z]", "", name.lower()) in ("", "cuda", "gpu", "device", self.kind):
             name = card_name(self.kind, self.index) or f"unnamed card of torch.{self.kind}"
+        # ROCm calls many chips by this name alone.
+        if name in ("AMD Radeon Graphics", "Radeon Graphics") and architecture:
+            name += f" ({clean(architecture)})"
         return name
 
     def _driver(self):

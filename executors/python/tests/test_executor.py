@@ -158,6 +158,8 @@ class Names(unittest.TestCase):
                 ("cuda", "rocm-smi", "GPU[0]\t\t: Card series:\t\tAMD Instinct MI300X\n", "AMD Instinct MI300X"),
                 ("cuda", "mx-smi", "| 0   MetaX C500   Off |", "MetaX C500"),
                 ("npu", "npu-smi", "| 0     910B3               | OK            | 93.6  40 |", "Ascend 910B3"),
+                ("npu", "npu-smi", "| 0     Ascend910           | OK            | 167.5  45 |", "Ascend910"),
+                ("npu", "npu-smi", "| 0     910B4-1             | OK            | 93.6  40 |", "Ascend 910B4-1"),
                 ("mlu", "cnmon", "Product Name                   : MLU370-X8\n", "MLU370-X8"),
                 ("musa", "mthreads-gmi", "| 0    MTT S4000         |00000000:01:00.0   |", "MTT S4000"),
                 ("hpu", "hl-smi", "name\nHL-225H\n", "Habana HL-225H"),
@@ -168,6 +170,21 @@ class Names(unittest.TestCase):
                 ("npu", "none", "", "")):
             self.assertEqual(self.named(kind, {command: text}), name)
         self.assertEqual(self.named("cuda", {"nvidia-smi": "NVIDIA H100\nNVIDIA L4\n"}, 1), "NVIDIA L4")
+
+    def test_a_name_of_many_chips_has_the_architecture_beside_it(self):
+        def named(name, **properties):
+            there = object.__new__(torch_runtime.Torch)
+            there.kind, there.index, there.device_type = "cuda", 0, "discrete"
+            there.backend = mock.Mock(spec=["get_device_properties", "get_device_name"])
+            there.backend.get_device_properties.return_value = mock.Mock(spec=list(properties), **properties)
+            there.backend.get_device_name.return_value = name
+            return there._name(), there.device_type
+        strix = dict(gcnArchName="gfx1151", is_integrated=1)
+        self.assertEqual(named("AMD Radeon Graphics", **strix), ("AMD Radeon Graphics (gfx1151)", "integrated"))
+        mi300 = dict(gcnArchName="gfx942:sramecc+:xnack-", is_integrated=0)
+        self.assertEqual(named("AMD Instinct MI300X", **mi300), ("AMD Instinct MI300X", "discrete"))
+        self.assertEqual(named("AMD Radeon Graphics", **mi300), ("AMD Radeon Graphics (gfx942)", "discrete"))
+        self.assertEqual(named("NVIDIA H20"), ("NVIDIA H20", "discrete"))
 
     def test_a_name_is_one_line_without_slashes(self):
         self.assertEqual(cards.clean(" a/b\\c\n\x00d  e "), "a b c d e")

@@ -1,5 +1,6 @@
 //! Targets of a projection: a measured device, or an accelerator of the catalogue.
 
+use super::super::catalog::not_one;
 use super::super::output::quoted;
 use crate::error::{Error, Result};
 use portamark_analysis::{
@@ -27,7 +28,7 @@ impl Target<'_, '_> {
     pub(super) fn label(&self) -> String {
         match self {
             Target::Measured(device) => device.label.clone(),
-            Target::Predicted(row) => format!("{} {}", row.vendor, row.name),
+            Target::Predicted(row) => row.full_name(),
         }
     }
 
@@ -60,10 +61,11 @@ impl Target<'_, '_> {
     }
 
     /// Whether `name` means this target: an accelerator of the catalogue by its exact name, so that `h20` is not an
-    /// H200, or else part of its label or id.
+    /// H200, or else part of its label or id. The name of a package also means a die of it, which has the same name.
     pub(super) fn is_called(&self, name: &str) -> bool {
         if let (Some(named), Some(own)) = (Catalog::embedded().named(name), self.accelerator()) {
-            return named.id == own.id;
+            let by_id = named.id == name.trim().to_lowercase();
+            return named.id == own.id || (!by_id && named.product() == own.product());
         }
         let part = name.trim().to_lowercase();
         let has = |text: &str| !part.is_empty() && text.to_lowercase().contains(&part);
@@ -102,13 +104,9 @@ impl Target<'_, '_> {
 
 /// Returns the accelerator called `name`, to be predicted.
 pub(super) fn predicted(name: &str) -> Result<&'static Accelerator> {
-    let catalog = Catalog::embedded();
-    catalog.named(name).ok_or_else(|| {
-        let nearest = quoted(catalog.nearest(name));
-        Error::usage_hint(
-            format!("the catalogue has no `{name}`"),
-            format!("similar names: {nearest}; `portamark catalog` lists all"),
-        )
+    Catalog::embedded().named(name).ok_or_else(|| {
+        let (message, hint) = not_one(name);
+        Error::usage_hint(message, hint)
     })
 }
 
@@ -138,6 +136,10 @@ pub(super) fn word<'c, 'a>(comparison: &'c Comparison<'a>, word: &str) -> Result
     }
     if let Some(row) = catalog.named(word) {
         return Ok(Word::Target(Target::Predicted(row)));
+    }
+    if catalog.containing(word).len() > 1 {
+        let (message, hint) = not_one(word);
+        return Err(Error::usage_hint(message, hint));
     }
     let nearest: Vec<&str> = catalog.nearest(word).into_iter().take(2).collect();
     let nearest = nearest.into_iter().chain(models.nearest(word).into_iter().take(2));

@@ -32,13 +32,13 @@ fn figures(row: &Accelerator) -> [Figure; 5] {
 }
 
 /// Checks that every figure has a source and is a positive number, that no figure is both present and
-/// listed as missing, and that no two rows share an id or a name.
+/// listed as missing, and that no two rows share an id, nor a name unless their memory tells them apart.
 pub(super) fn check(catalog: &Catalog) -> Result<(), CatalogError> {
     if catalog.schema != SCHEMA {
         return Err(CatalogError::Schema(catalog.schema));
     }
     let mut wrong: Vec<String> = catalog.accelerators.iter().flat_map(faults).collect();
-    let mut owners: HashMap<String, &str> = HashMap::new();
+    let mut owners: HashMap<String, &Accelerator> = HashMap::new();
     let mut ids: HashMap<&str, ()> = HashMap::new();
     for row in &catalog.accelerators {
         if ids.insert(&row.id, ()).is_some() {
@@ -46,9 +46,13 @@ pub(super) fn check(catalog: &Catalog) -> Result<(), CatalogError> {
         }
         let plain = row.aliases.iter().map(|alias| (alias, names::plain(alias)));
         for (name, plain) in plain.chain(row.pci.iter().map(|id| (id, id.clone()))) {
-            match owners.insert(plain, &row.id) {
-                Some(other) if other != row.id => {
-                    wrong.push(format!("{}: `{name}` is also a name of {other}", row.id));
+            // Rows of one name are told apart by the memory of the device.
+            let apart = |other: &Accelerator| {
+                other.memory_gib.zip(row.memory_gib).is_some_and(|(one, another)| one != another)
+            };
+            match owners.insert(plain, row) {
+                Some(other) if other.id != row.id && !apart(other) => {
+                    wrong.push(format!("{}: `{name}` is also a name of {}", row.id, other.id));
                 }
                 _ => {}
             }
@@ -102,6 +106,9 @@ fn faults(row: &Accelerator) -> Vec<String> {
         if !words.contains(&value.as_str()) {
             fault(format!("{name} is `{value}`, not one of {}", words.join(", ")));
         }
+    }
+    if row.part_of.is_some() || row.dies.as_ref().is_some_and(|dies| dies.count < 2) {
+        fault("a row with dies is that of their package, of two or more".into());
     }
     if row.aliases.is_empty() {
         fault("there is no name that a driver prints".into());
@@ -178,7 +185,7 @@ mod tests {
     #[test]
     fn each_figure_of_the_embedded_catalogue_is_refused_when_its_source_goes() {
         let mut kinds = std::collections::BTreeMap::new();
-        for row in &Catalog::embedded().accelerators {
+        for row in Catalog::embedded().accelerators.iter().filter(|row| row.part_of.is_none()) {
             assert_eq!(faults(row), Vec::<String>::new());
             let given = figures(row).into_iter().filter(|(_, _, value)| value.is_some());
             let others = [("memory_type", row.memory_type.is_some()), ("pci", !row.pci.is_empty())];
@@ -211,6 +218,24 @@ mod tests {
         let with = |ids: &str| after("class =", &format!("pci = [{ids}]\n        class ="));
         assert_eq!(with("\"10de:2329\""), ["v-1: pci has no source"]);
         assert!(with("\"10DE:2329\"").contains(&"v-1: `10DE:2329` is no PCI id like 10de:2329".into()));
+    }
+
+    #[test]
+    fn a_name_of_two_rows_is_refused_unless_their_memory_tells_them_apart() {
+        let two = |memory: &str| {
+            let second = ONE
+                .replace("schema = 1\n        compiled = \"2026-01-01\"\n", "")
+                .replace("v-1", "v-2")
+                .replace("class =", &format!("memory_gib = {memory}\n        class ="))
+                .replace("[\"bandwidth\"]", "[\"bandwidth\", \"memory\"]");
+            let first = ONE
+                .replace("class =", "memory_gib = 16\n        class =")
+                .replace("[\"bandwidth\"]", "[\"bandwidth\", \"memory\"]");
+            Catalog::parse(&format!("{first}{second}"))
+        };
+        assert!(two("8").is_ok());
+        let same = two("16").unwrap_err().to_string();
+        assert!(same.contains("v-2: `V One` is also a name of v-1"), "{same}");
     }
 
     #[test]

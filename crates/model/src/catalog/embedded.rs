@@ -1,6 +1,6 @@
 //! Parsing of accelerator catalogues, and the catalogue that is built into portamark.
 
-use super::accelerator::Catalog;
+use super::accelerator::{Accelerator, Catalog};
 use super::check::{self, CatalogError};
 use std::sync::LazyLock;
 
@@ -16,15 +16,24 @@ impl Catalog {
         &CATALOG
     }
 
-    /// Parses and checks a catalogue in TOML.
+    /// Parses and checks a catalogue in TOML, and adds a row for the dies of each package that has some.
     ///
     /// # Errors
     /// Fails if the text does not have this format, or if a figure has no source, is out of range or
     /// contradicts another field.
     pub fn parse(text: &str) -> Result<Self, CatalogError> {
-        let catalog: Catalog =
+        let mut catalog: Catalog =
             toml::from_str(text).map_err(|e| CatalogError::Form(e.message().replace('\n', ", ")))?;
         check::check(&catalog)?;
+        // Dies become rows of their own, before or after their package: of two rows of one name the first one is
+        // the usual.
+        let with_die = |row: Accelerator| match (row.die(), row.dies.as_ref().is_some_and(|dies| dies.usual))
+        {
+            (Some(die), true) => vec![die, row],
+            (Some(die), false) => vec![row, die],
+            (None, _) => vec![row],
+        };
+        catalog.accelerators = catalog.accelerators.into_iter().flat_map(with_die).collect();
         Ok(catalog)
     }
 }

@@ -4,9 +4,10 @@
 mod accelerator;
 mod check;
 mod embedded;
+mod lookup;
 mod model;
 mod names;
 
-pub use accelerator::{Accelerator, Catalog, MeasuredElsewhere, Reach, Source};
+pub use accelerator::{Accelerator, Catalog, Dies, MeasuredElsewhere, Reach, Source};
 pub use check::CatalogError;
 pub use model::{AttentionLayers, Model, Models, ProductLayers, Role};

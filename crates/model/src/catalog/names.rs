@@ -1,5 +1,7 @@
 //! Normalisation and matching of device names as drivers report them.
 
+use crate::device::without_marks;
+
 /// Words that drivers add to a name or omit, and by which no two products differ.
 const NOISE: [&str; 11] = [
     "nvidia",
@@ -17,10 +19,7 @@ const NOISE: [&str; 11] = [
 
 /// Returns `name` in lower case, without trademark signs, vendor names and generic words such as `device`.
 pub(super) fn plain(name: &str) -> String {
-    let mut text = name.to_lowercase();
-    for mark in ["(r)", "(tm)", "®", "™"] {
-        text = text.replace(mark, " ");
-    }
+    let text = without_marks(name).to_lowercase();
     let words = text.split_whitespace().filter(|word| !NOISE.contains(word));
     words.collect::<Vec<_>>().join(" ")
 }
@@ -36,17 +35,25 @@ pub(super) fn candidates(adapter: &str) -> Vec<String> {
             found.push(name);
         }
     };
-    let unmarked = adapter.replace("(R)", "").replace("(TM)", "").replace("(tm)", "").replace("(r)", "");
-    if let Some(inner) = unmarked.trim().strip_prefix("Microsoft Direct3D12 (") {
+    let unmarked = without_marks(adapter);
+    if let Some(inner) = unmarked.strip_prefix("Microsoft Direct3D12 (") {
         add(inner.strip_suffix(')').unwrap_or(inner));
         return found;
     }
     let name = unmarked.split_once("/PCIe").map_or(unmarked.as_str(), |(name, _)| name);
     add(name);
-    if let Some((name, _)) = name.split_once(" (") {
+    if let Some((name, _)) = name.split_once(" (").or_else(|| name.split_once(" [0x")) {
         add(name);
     }
     found
+}
+
+/// Returns the PCI device id in a name that Intel's runtimes give a device they do not know, in lower case:
+/// `e211` in `Intel(R) Graphics [0xe211]`.
+pub(super) fn id_in(adapter: &str) -> Option<String> {
+    let (before, id) = adapter.trim().strip_suffix(']')?.split_once("[0x")?;
+    let is_id = id.len() == 4 && id.bytes().all(|byte| byte.is_ascii_hexdigit());
+    (before.contains("Intel") && is_id).then(|| id.to_lowercase())
 }
 
 /// Whether `adapter` is generic: apart from the vendor, it contains only words that fit any device.
