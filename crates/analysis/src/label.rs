@@ -1,6 +1,6 @@
 //! Short, unique device names, built from untrusted text in result files.
 
-use portamark_model::device::{Capabilities, Takes};
+use portamark_model::device::{Capabilities, Takes, without_marks};
 use portamark_model::workload::Distribution;
 use portamark_results::Header;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -76,12 +76,13 @@ fn differing(headers: &[&Header]) -> Vec<String> {
     headers.iter().map(told).collect()
 }
 
-/// Returns one label per header, all different: short name and driver version; where labels collide, with the
-/// labels of the user that differ, then in full, with the API, with executor and method; finally with a number.
+/// Returns one label per header, all different: short name and driver version; where labels collide, with the labels
+/// of the user that differ, then in full, then with the kind of device if that differs, then with the API, then with
+/// executor and method; finally with a number.
 pub(crate) fn labels(headers: &[&Header]) -> Vec<String> {
     let at_level = |(header, of_user): (&Header, &str), level: usize| {
         let device = &header.device;
-        let (name, version) = (clean(&device.name), clean(&version_of(device)));
+        let (name, version) = (without_marks(&clean(&device.name)), clean(&version_of(device)));
         let (name, version) = if level == 0 {
             let name = shorten(before_parenthesis(&name), NAME_LIMIT);
             (name, shorten(before_parenthesis(&version), VERSION_LIMIT))
@@ -94,6 +95,9 @@ pub(crate) fn labels(headers: &[&Header]) -> Vec<String> {
         let dist = header.distribution();
         if dist != Distribution::Uniform.name() {
             label += &format!(" · {}", shorten(&clean(dist), VERSION_LIMIT));
+        }
+        if level >= 1 && several_kinds(headers, &device.name) {
+            label += &format!(" · {}", device.kind());
         }
         if level >= 2 {
             label += &format!(" · {}", shorten(&clean(&device.api), VERSION_LIMIT));
@@ -136,6 +140,13 @@ pub(crate) fn labels(headers: &[&Header]) -> Vec<String> {
         labels[i] = format!("{} #{number}", labels[i]);
     }
     labels
+}
+
+/// Whether devices of different kinds are called `name`.
+fn several_kinds(headers: &[&Header], name: &str) -> bool {
+    let mut kinds =
+        headers.iter().filter(|header| header.device.name == name).map(|header| header.device.kind());
+    kinds.next().is_some_and(|first| kinds.any(|kind| kind != first))
 }
 
 fn colliding(labels: &[String]) -> Vec<usize> {
@@ -185,6 +196,30 @@ mod tests {
         let told = labels(&[&a, &a]);
         assert!(told[0].starts_with("unnamed device · vulkan"), "{told:?}");
         assert!(told[0].ends_with("#1") && told[1].ends_with("#2"), "{told:?}");
+    }
+
+    #[test]
+    fn a_trademark_sign_does_not_end_a_name() {
+        let named = |name: &str| {
+            let mut header = fixture::software_header();
+            (header.device.name, header.device.driver_version) = (name.into(), "1".into());
+            labels(&[&header]).remove(0)
+        };
+        assert_eq!(named("Intel(R) Arc(TM) B580 Graphics"), "Intel Arc B580 Graphics · 1");
+        assert_eq!(named("Qualcomm(R) Adreno(TM) X1-85 GPU"), "Qualcomm Adreno X1-85 GPU · 1");
+        assert_eq!(named("Intel(R) Arc(tm) A770 Graphics (DG2)"), "Intel Arc A770 Graphics · 1");
+    }
+
+    #[test]
+    fn an_integrated_and_a_discrete_device_of_one_name_are_told_apart() {
+        let mut discrete = fixture::h100_header();
+        discrete.device.name = "AMD Radeon Graphics".into();
+        let mut integrated = discrete.clone();
+        integrated.device.device_type = portamark_model::device::DeviceType::Integrated;
+        assert_eq!(
+            labels(&[&discrete, &integrated]),
+            ["AMD Radeon Graphics · 580.82.07 · discrete", "AMD Radeon Graphics · 580.82.07 · integrated"]
+        );
     }
 
     #[test]

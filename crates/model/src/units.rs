@@ -1,6 +1,7 @@
 //! Formatting of quantities for people: decimal prefixes and three significant digits.
 //!
-//! 1 GB/s is 10⁹ B/s and 1 GFLOP/s is 10⁹ FLOP/s throughout; binary prefixes are never used for rates.
+//! 1 GB/s is 10⁹ B/s and 1 GFLOP/s is 10⁹ FLOP/s throughout; binary prefixes are never used for rates, and
+//! only they for the memory of a device.
 
 const PREFIXES: [(f64, &str); 5] = [(1e15, "P"), (1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")];
 
@@ -72,6 +73,19 @@ pub fn bytes(amount: u64) -> String {
     prefixed(amount as f64, "B")
 }
 
+/// Formats an amount of device memory in bytes with a binary prefix, e.g. `96.0 GiB`: chips are sold by it, and a card
+/// of 96 GiB would else be one of 103 GB.
+pub fn memory(amount: u64) -> String {
+    let amount = amount as f64;
+    for (exponent, prefix) in [(40, "Ti"), (30, "Gi"), (20, "Mi"), (10, "Ki")] {
+        let scale = f64::from(exponent).exp2();
+        if amount >= 0.9995 * scale {
+            return format!("{} {prefix}B", significant(amount / scale));
+        }
+    }
+    format!("{} B", significant(amount))
+}
+
 /// Formats a duration given in seconds, in a unit from nanoseconds to hours.
 pub fn seconds(value: f64) -> String {
     seconds_digits(value, 3)
@@ -112,6 +126,16 @@ pub fn percent(ratio: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn memory_is_counted_as_it_is_sold() {
+        // 96 · 2³⁰, 625 · 2²⁰ and 640 · 2¹⁰ bytes.
+        for (bytes, text) in
+            [(103_079_215_104, "96.0 GiB"), (655_360_000, "625 MiB"), (655_360, "640 KiB"), (12, "12.0 B")]
+        {
+            assert_eq!(memory(bytes), text);
+        }
+    }
 
     #[test]
     fn three_digits_are_kept_and_rounding_up_does_not_add_a_fourth() {

@@ -183,13 +183,13 @@ fn write_one(text: &mut String, one: &ModelOnDevice) -> std::fmt::Result {
     }
     let needs = format!(
         "  memory: weights {}, KV cache {}",
-        units::bytes(one.memory.weights_bytes),
-        units::bytes(one.memory.cache_bytes)
+        units::memory(one.memory.weights_bytes),
+        units::memory(one.memory.cache_bytes)
     );
     match one.device_memory_bytes {
         Some(has) => {
             let fits = if one.fits() == Some(true) { "fits" } else { "DOES NOT FIT" };
-            writeln!(text, "{needs}; {fits} in {}", units::bytes(has))
+            writeln!(text, "{needs}; {fits} in {}", units::memory(has))
         }
         None => writeln!(text, "{needs}; the memory size of the device is unknown"),
     }
@@ -331,7 +331,7 @@ pub(super) mod tests {
         let mut one = example();
         one.projection.tokens_per_s = None;
         one.projection.missing = vec!["down, `gemv ...`: it is skipped there".into()];
-        one.device_memory_bytes = Some(8_000_000_000);
+        one.device_memory_bytes = Some(8 << 30);
         let text = projections(&[one]);
         assert!(
             text.contains(
@@ -340,6 +340,6 @@ pub(super) mod tests {
             "{text}"
         );
         assert!(text.contains("  3.20 ms for 2 of 3 parts (2.88 ms to 3.52 ms); "), "{text}");
-        assert!(text.contains("DOES NOT FIT in 8.00 GB") && text.is_ascii(), "{text}");
+        assert!(text.contains("DOES NOT FIT in 8.00 GiB") && text.is_ascii(), "{text}");
     }
 }

@@ -330,7 +330,7 @@ fn per_second(one: &ModelOnDevice, criterion: Criterion) -> Result<f64> {
 /// Returns the reason why a projection cannot be ranked.
 fn no_place(one: &ModelOnDevice) -> Option<String> {
     if let (Some(false), Some(has)) = (one.fits(), one.device_memory_bytes) {
-        return Some(format!("needs {} and has {}", units::bytes(one.memory.total()), units::bytes(has)));
+        return Some(format!("needs {} and has {}", units::memory(one.memory.total()), units::memory(has)));
     }
     let missing = &one.projection.missing;
     let more = missing.len().saturating_sub(1);
