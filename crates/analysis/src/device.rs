@@ -122,14 +122,16 @@ impl<'a> Device<'a> {
         Device { label: String::new(), header, files, entries, others, superseded, ceilings }
     }
 
-    /// Returns the number of processes that measured a case with a kernel variant, over all files, by the key of
-    /// the case and the text of the variant.
-    pub(super) fn process_counts(&self) -> HashMap<(&'a str, String), usize> {
-        let mut counts = HashMap::new();
+    /// Returns the interval of the median of each process in seconds, by case key and kernel variant, over all files;
+    /// the range of the samples if a process has no interval.
+    pub(super) fn process_spans(&self) -> HashMap<(&'a str, String), Vec<(f64, f64)>> {
+        let mut spans: HashMap<(&str, String), Vec<(f64, f64)>> = HashMap::new();
         for row in self.files.iter().flat_map(|file| &file.rows).filter(|row| row.seconds().is_some()) {
-            *counts.entry((row.case.as_str(), row.identity().1)).or_default() += 1;
+            let Some(summary) = row.timing.as_ref().map(|timing| &timing.summary) else { continue };
+            let span = summary.ci_lo.zip(summary.ci_hi).unwrap_or((summary.min, summary.max));
+            spans.entry((row.case.as_str(), row.identity().1)).or_default().push(span);
         }
-        counts
+        spans
     }
 
     /// Returns the rows of all processes that measured the case of `row` with its kernel variant, in all files.

@@ -87,7 +87,7 @@ mod tests {
         let side = |seconds: f64| vec![vec![seconds; 9]; 5];
         let ok = Some(Status::Ok);
         let judged = |seconds: f64| Judgement::of(&side(seconds), &side(1.0), &rule);
-        let few = Judgement::of(&side(2.0)[..1], &side(1.0), &rule);
+        let few = Judgement::of(&side(1.4)[..1], &side(1.0), &rule);
         assert!(matches!(few.verdict, Verdict::Unclear(Doubt::FewProcesses { .. })));
         let absent = |status: Status| {
             let row = Absence::Row(Side::New, format!("{status}: why"));

@@ -5,7 +5,7 @@ use super::case_verdict::variant;
 use super::comparison::{CaseLine, Comparison};
 use super::device::Entry;
 use super::rate::Rate;
-use super::verdict::{Absence, Doubt, Verdict, VerdictRule};
+use super::verdict::{Absence, Verdict, VerdictRule};
 use super::verdicts::verdicts;
 use portamark_results::RunFile;
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -74,17 +74,17 @@ impl<'a> Comparison<'a> {
         lines: &[(&CaseLine<'a>, Order)],
     ) -> HashMap<&'a str, Verdict> {
         let rule = VerdictRule::seeded(u64::from(self.devices[new].header.seed));
-        let counts = [new, reference].map(|device| self.devices[device].process_counts());
+        let spans = [new, reference].map(|device| self.devices[device].process_spans());
         let mut found = HashMap::new();
         let mut enough = HashSet::new();
         for (line, _) in lines {
-            let [new, reference] = [(new, &counts[0]), (reference, &counts[1])].map(|(device, counts)| {
+            let [new, reference] = [(new, &spans[0]), (reference, &spans[1])].map(|(device, spans)| {
                 let shown = self.entry(line, device).map(|entry| (line.key, entry.row.identity().1));
-                shown.and_then(|shown| counts.get(&shown)).copied().unwrap_or(0)
+                shown.and_then(|shown| spans.get(&shown)).map_or(&[][..], Vec::as_slice)
             });
-            match Doubt::few(new, reference, &rule) {
-                // Most files have one process of a case: thousands of resamples would not change that.
-                Some(doubt) => drop(found.insert(line.key, Verdict::Unclear(doubt))),
+            match Verdict::of_few(new, reference, &rule) {
+                // Most files have one process of a case, which takes no resamples.
+                Some(verdict) => drop(found.insert(line.key, verdict)),
                 None => drop(enough.insert(line.key)),
             }
         }
@@ -175,10 +175,13 @@ mod tests {
 
     #[test]
     fn a_lead_is_clear_where_a_comparison_of_the_files_says_faster() {
-        // Five processes: by a factor of two, on either side; 1 % is within the margin of 2 %.
-        for (seconds, ratio, device, verdict) in
-            [(2.0, 2.0, 0, Verdict::Faster), (0.5, 2.0, 1, Verdict::Faster), (1.01, 1.01, 0, Verdict::Same)]
-        {
+        // Five processes: by a factor of two, on either side; 1 % is what single runs may differ by.
+        let few_runs = Verdict::Unclear(crate::Doubt::FewRuns { new: 1, reference: 1 });
+        for (seconds, ratio, device, verdict) in [
+            (2.0, 2.0, 0, Verdict::Faster),
+            (0.5, 2.0, 1, Verdict::Faster),
+            (1.01, 1.01, 0, few_runs.clone()),
+        ] {
             let found = lead(seconds, 5);
             assert!((found.ratio - ratio).abs() < 1e-9, "{found:?}");
             assert_eq!((found.device, &found.verdict), (device, &verdict));
@@ -191,9 +194,13 @@ mod tests {
     }
 
     #[test]
-    fn one_process_never_leads() {
+    fn one_process_leads_by_more_than_half_only() {
         let found = lead(5.04, 1);
-        assert!((found.ratio - 5.04).abs() < 1e-9 && !found.is_clear());
-        assert_eq!(found.verdict, Verdict::Unclear(Doubt::FewProcesses { new: 1, reference: 1, needed: 5 }));
+        assert!((found.ratio - 5.04).abs() < 1e-9 && found.is_clear());
+        let sides = [file(fixture::software_header(), 5.04, 1), file(fixture::h100_header(), 1.0, 1)];
+        let compared = verdicts(&sides[..1], &sides[1..], &VerdictRule::seeded(1));
+        assert_eq!(compared[0].judgement.verdict, Verdict::Slower);
+        let few = crate::Doubt::FewProcesses { new: 1, reference: 1, needed: 5 };
+        assert_eq!(lead(1.45, 1).verdict, Verdict::Unclear(few));
     }
 }

@@ -1,7 +1,7 @@
 //! Ranking of the projections of one pass, with the confidence in the order.
 
 use super::projection::{Basis, Projection};
-use super::verdict::{Doubt, Judgement, Verdict, VerdictRule};
+use super::verdict::{Judgement, Verdict, VerdictRule};
 use portamark_stats::{Spreading, Term, UncertainSum, order_confidence};
 use serde::Serialize;
 
@@ -92,9 +92,10 @@ fn verdict(one: &Candidate, next: &Candidate, rule: &VerdictRule) -> Option<Verd
         Some((own.clone().count() == parts.len(), (0..processes).map(cost).collect()))
     };
     let ((whole, new), (next_whole, reference)) = (measured(one)?, measured(next)?);
-    match Doubt::few(new.len(), reference.len(), rule) {
-        Some(doubt) => Some(Verdict::Unclear(doubt)),
-        None if whole && next_whole => Some(Judgement::of(&new, &reference, rule).verdict),
+    let spans = |side: &[Vec<f64>]| side.iter().map(|cost| (cost[0], cost[0])).collect::<Vec<_>>();
+    match Verdict::of_few(&spans(&new), &spans(&reference), rule) {
+        Some(verdict) => Some(verdict),
+        None if whole && next_whole => Some(Judgement::of_runs(&[new], &[reference], rule).verdict),
         None => None,
     }
 }
@@ -141,6 +142,7 @@ pub fn rank(candidates: &[Candidate], draws: usize, seed: u64) -> Ranking {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Doubt;
     use crate::PartTime;
 
     fn projection(seconds: f64, range: Option<f64>, basis: Basis) -> Projection {
@@ -207,17 +209,19 @@ mod tests {
             found.parts[0].process_s = vec![seconds; processes];
             found
         };
-        // A factor of 5.04 in one process each: no verdict, so no share of draws either.
-        let found = ranked(&[of(1.0, 1), of(5.04, 1)], &[1.0, 1.0]);
+        // A factor of 1.4 in one process each: no verdict, so no share of draws either. A factor of 5.04 is one.
+        assert_eq!(ranked(&[of(1.0, 1), of(5.04, 1)], &[1.0, 1.0]).order[0].verdict, Some(Verdict::Faster));
+        let found = ranked(&[of(1.0, 1), of(1.4, 1)], &[1.0, 1.0]);
         let few = Doubt::FewProcesses { new: 1, reference: 1, needed: 5 };
         assert_eq!(found.order[0].verdict, Some(Verdict::Unclear(few)));
         assert_eq!((found.order[0].better_than_next, found.first, found.whole), (None, None, None));
         let found = ranked(&[of(1.0, 5), of(5.04, 5)], &[1.0, 1.0]);
         assert_eq!(found.order[0].verdict, Some(Verdict::Faster));
         assert_eq!((found.order[0].better_than_next, found.first), (Some(1.0), Some(1.0)));
-        // 1 % is within the margin of 2 %, however narrow the ranges are.
+        // 1 % is what whole runs may differ by, however narrow the ranges are.
         let found = ranked(&[of(1.0, 5), of(1.01, 5)], &[1.0, 1.0]);
-        assert_eq!((&found.order[0].verdict, found.whole), (&Some(Verdict::Same), None));
+        let few = Doubt::FewRuns { new: 1, reference: 1 };
+        assert_eq!((&found.order[0].verdict, found.whole), (&Some(Verdict::Unclear(few)), None));
     }
 
     #[test]

@@ -4,7 +4,9 @@
 //! confidence interval of the ratio of medians with a practical margin. Statistical significance alone is not
 //! enough: with enough samples, any two runs differ significantly.
 
-use portamark_stats::{Bootstrap, MedianRatio, RatioEvidence, benjamini_hochberg, holm, median_of_unsorted};
+use portamark_stats::{
+    Bootstrap, MedianRatio, RatioEvidence, benjamini_hochberg, holm, median_interval, median_of_unsorted,
+};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -13,9 +15,12 @@ use std::fmt;
 pub struct VerdictRule {
     /// Margin δ, above 0: ratios between 1/(1 + δ) and 1 + δ are of no practical interest.
     pub margin: f64,
-    /// Minimum number of processes on each side. One process can never show a difference, so a value below 2
-    /// counts as 2.
+    /// Minimum number of processes on each side that shows how processes differ from one another; a value below 2
+    /// counts as 2. With fewer, only differences beyond `few_factor` are told.
     pub min_processes: usize,
+    /// Factor, above 1, by which every process of one side must be slower than every process of the other side if
+    /// there are too few of them.
+    pub few_factor: f64,
     /// Bootstrap that computes the confidence interval.
     pub bootstrap: Bootstrap,
     /// Standard deviation of ln t between runs, assumed for sides that have too few runs to show it; 0 for none.
@@ -31,11 +36,20 @@ impl VerdictRule {
     /// equal kernels misses 1 in 5 % of trials. To be called faster or slower it must also miss the margin,
     /// which is rarer: 2 % of trials if processes differ by 10 %, fewer than 1 in 1000 if they differ by 3 %.
     ///
+    /// Single comparisons of equal kernels on a machine that compilers kept busy were off by up to a factor of 1.5
+    /// (docs/method.md), so that a larger one, as between two devices, needs no five processes.
+    ///
     /// Whole runs of equal kernels are assumed to differ by 1 %: clocks, temperature and memory addresses of a day are
     /// common to all processes of a run. Without that, two single runs that differ so are called different in 15 % of
     /// cases, however many processes each has.
     pub fn seeded(seed: u64) -> Self {
-        Self { margin: 0.02, min_processes: 5, bootstrap: Bootstrap::seeded(seed), run_spread: 0.01 }
+        Self {
+            margin: 0.02,
+            min_processes: 5,
+            few_factor: 1.5,
+            bootstrap: Bootstrap::seeded(seed),
+            run_spread: 0.01,
+        }
     }
 
     /// Returns the significance level α, the accepted rate of false rejections: 0.05 at a confidence level of
@@ -151,8 +165,18 @@ impl Judgement {
     ///
     /// If many cases are judged at once, `judge_together` makes the final decision.
     pub fn of(new: &[Vec<f64>], reference: &[Vec<f64>], rule: &VerdictRule) -> Self {
-        Self::absent(new, reference)
-            .unwrap_or_else(|| Self::by(RatioEvidence::new(new, reference, &rule.bootstrap), rule))
+        if let Some(absent) = Self::absent(new, reference) {
+            return absent;
+        }
+        let few = Self::few(new, reference, rule);
+        Self::by(RatioEvidence::new(new, reference, &rule.bootstrap), few, rule)
+    }
+
+    /// Returns the verdict if there are too few processes on a side.
+    fn few(new: &[Vec<f64>], reference: &[Vec<f64>], rule: &VerdictRule) -> Option<Verdict> {
+        let spans =
+            |side: &[Vec<f64>]| side.iter().map(|s| span(s, rule.bootstrap.level)).collect::<Vec<_>>();
+        Verdict::of_few(&spans(new), &spans(reference), rule)
     }
 
     /// Judges two sides that were measured in runs of their own, at different times or on different machines. Each
@@ -166,11 +190,12 @@ impl Judgement {
         let Some(evidence) = RatioEvidence::new(&all_new, &all_reference, &rule.bootstrap) else {
             return Self::missing(Absence::NoRatio);
         };
-        let by_processes = Self::by(Some(evidence.clone()), rule);
+        let few = Self::few(&all_new, &all_reference, rule);
+        let by_processes = Self::by(Some(evidence.clone()), few.clone(), rule);
         let [new_runs, reference_runs] =
             [new, reference].map(|side| side.iter().map(|run| location(run)).collect::<Vec<f64>>());
         let mut judged =
-            Self::by(Some(evidence.between_runs(&new_runs, &reference_runs, rule.run_spread)), rule);
+            Self::by(Some(evidence.between_runs(&new_runs, &reference_runs, rule.run_spread)), few, rule);
         let concluded = matches!(by_processes.verdict, Verdict::Faster | Verdict::Slower | Verdict::Same);
         if concluded && judged.verdict == Verdict::Unclear(Doubt::WideInterval) {
             let few = Doubt::FewRuns { new: new_runs.len(), reference: reference_runs.len() };
@@ -193,7 +218,11 @@ impl Judgement {
         if processes.is_empty() || processes.iter().any(Vec::is_empty) {
             return Self { verdict: Verdict::Missing(Absence::NoSamples(Side::New)), ratio: None, p: None };
         }
-        Self::by(RatioEvidence::paired(processes, &rule.bootstrap), rule)
+        let side = |of: fn(&(f64, f64)) -> f64| -> Vec<Vec<f64>> {
+            processes.iter().map(|pairs| pairs.iter().map(of).collect()).collect()
+        };
+        let few = Self::few(&side(|pair| pair.0), &side(|pair| pair.1), rule);
+        Self::by(RatioEvidence::paired(processes, &rule.bootstrap), few, rule)
     }
 
     /// Returns a missing verdict with its reason.
@@ -201,23 +230,26 @@ impl Judgement {
         Self { verdict: Verdict::Missing(absence), ratio: None, p: None }
     }
 
-    fn by(evidence: Option<RatioEvidence>, rule: &VerdictRule) -> Self {
+    /// Judges by the evidence, or by `few` if there are too few processes for it.
+    fn by(evidence: Option<RatioEvidence>, few: Option<Verdict>, rule: &VerdictRule) -> Self {
         let evidence = evidence.filter(|_| rule.margin.is_finite() && rule.margin > 0.0);
         let known = evidence.and_then(|evidence| evidence.ratio().map(|ratio| (evidence, ratio)));
         let Some((evidence, ratio)) = known else {
             return Self::missing(Absence::NoRatio);
         };
-        let verdict = Verdict::of(&ratio, rule);
-        let told = !matches!(verdict, Verdict::Unclear(Doubt::FewProcesses { .. }));
+        if let Some(verdict) = few {
+            return Self { verdict, ratio: Some(ratio), p: None };
+        }
         let p = || {
             let (differs, same) = (evidence.p_beyond(rule.margin)?, evidence.p_within(rule.margin)?);
             let (differs_reading, same_reading, differs_gate) = (differs, same, differs);
             Some(PValues { differs, same, differs_reading, same_reading, differs_gate })
         };
-        Self { verdict, ratio: Some(ratio), p: if told { p() } else { None } }
+        Self { verdict: Verdict::of(&ratio, rule), ratio: Some(ratio), p: p() }
     }
 
-    /// Whether the case is faster or slower with the certainty that a gate requires: by Holm's adjustment.
+    /// Whether the case is faster or slower with the certainty that a gate requires: by Holm's adjustment. Without
+    /// p-values, that is with too few processes, it is not.
     pub fn is_certain(&self, rule: &VerdictRule) -> bool {
         let differs = matches!(self.verdict, Verdict::Faster | Verdict::Slower);
         differs && self.p.is_some_and(|p| p.differs_gate <= rule.alpha())
@@ -262,20 +294,41 @@ fn location(processes: &[Vec<f64>]) -> f64 {
     medians.map(f64::ln).sum::<f64>() / processes.len() as f64
 }
 
-impl Doubt {
-    /// Returns the doubt if there are too few processes on a side for any verdict.
-    pub(super) fn few(new: usize, reference: usize, rule: &VerdictRule) -> Option<Self> {
-        let needed = rule.min_processes.max(2);
-        (new.min(reference) < needed).then_some(Self::FewProcesses { new, reference, needed })
-    }
+/// Returns the interval of a process's median, in seconds; the range of its samples if they are too few for one.
+fn span(samples: &[f64], level: f64) -> (f64, f64) {
+    let ends = median_interval(samples, level).map(|interval| (interval.lo, interval.hi));
+    ends.unwrap_or_else(|| {
+        samples.iter().fold((f64::INFINITY, 0.0), |(lo, hi): (f64, f64), s| (lo.min(*s), hi.max(*s)))
+    })
 }
 
 impl Verdict {
+    /// Returns the verdict on sides of too few processes, from the interval (lower, upper) of each process's median;
+    /// `None` if there are enough processes. It is clear if all intervals of the sides are further apart than
+    /// [`VerdictRule::few_factor`].
+    pub(super) fn of_few(new: &[(f64, f64)], reference: &[(f64, f64)], rule: &VerdictRule) -> Option<Self> {
+        let needed = rule.min_processes.max(2);
+        if new.len().min(reference.len()) >= needed {
+            return None;
+        }
+        let ends = |side: &[(f64, f64)]| {
+            side.iter().fold((f64::INFINITY, 0.0), |(lo, hi): (f64, f64), s| (lo.min(s.0), hi.max(s.1)))
+        };
+        let ((new_lo, new_hi), (reference_lo, reference_hi)) = (ends(new), ends(reference));
+        Some(if rule.few_factor * new_hi < reference_lo {
+            Self::Faster
+        } else if new_lo > rule.few_factor * reference_hi {
+            Self::Slower
+        } else {
+            let (new, reference) = (new.len(), reference.len());
+            Self::Unclear(Doubt::FewProcesses { new, reference, needed })
+        })
+    }
+
+    /// Returns the verdict on sides of enough processes.
     fn of(ratio: &MedianRatio, rule: &VerdictRule) -> Self {
         let (lower, upper) = (1.0 / (1.0 + rule.margin), 1.0 + rule.margin);
-        if let Some(doubt) = Doubt::few(ratio.new_processes, ratio.reference_processes, rule) {
-            Self::Unclear(doubt)
-        } else if ratio.hi < lower {
+        if ratio.hi < lower {
             Self::Faster
         } else if ratio.lo > upper {
             Self::Slower
@@ -320,7 +373,11 @@ impl fmt::Display for Doubt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::FewProcesses { new, reference, needed } => {
-                write!(f, "{new} new and {reference} reference processes; {needed} on each side are needed")
+                write!(
+                    f,
+                    "{new} new and {reference} reference processes; {needed} on each side are needed for a difference \
+                     that is not large"
+                )
             }
             Self::WideInterval => f.write_str("the interval crosses the margin"),
             Self::FewRuns { new, reference } => write!(
@@ -398,9 +455,16 @@ mod tests {
     }
 
     #[test]
-    fn too_few_processes_never_tell_however_clear_the_samples_are() {
+    fn too_few_processes_tell_no_difference_below_half_however_clear_the_samples_are() {
         let five = side(1.0, 0.0);
-        let halved = |processes: usize| vec![vec![0.5; 100]; processes];
+        // 1/1.5 = .6667.
+        let halved = |processes: usize| vec![vec![0.67; 100]; processes];
+        for (processes, seconds, expected) in [(1, 0.66, Verdict::Faster), (4, 1.51, Verdict::Slower)] {
+            assert_eq!(verdict(&vec![vec![seconds; 100]; processes], &five), expected);
+        }
+        // One process of four that is not beyond the factor leaves it open.
+        let mixed = [vec![vec![0.5; 100]; 3], vec![vec![0.7; 100]]].concat();
+        assert!(matches!(verdict(&mixed, &five), Verdict::Unclear(Doubt::FewProcesses { new: 4, .. })));
         for processes in 1..5 {
             let doubt = Doubt::FewProcesses { new: processes, reference: 5, needed: 5 };
             assert_eq!(verdict(&halved(processes), &five), Verdict::Unclear(doubt));
@@ -410,11 +474,11 @@ mod tests {
         let judgement = Judgement::of(&halved(1), &five, &lax);
         let doubt = Doubt::FewProcesses { new: 1, reference: 5, needed: 2 };
         assert_eq!((&judgement.verdict, judgement.p), (&Verdict::Unclear(doubt), None));
-        assert_eq!(judgement.ratio.unwrap().interval.estimate, 0.5);
+        assert_eq!(judgement.ratio.unwrap().interval.estimate, 0.67);
         assert_eq!(Judgement::of(&halved(2), &five, &lax).verdict, Verdict::Faster);
         assert_eq!(
             judgement.verdict.to_string(),
-            "unclear (1 new and 5 reference processes; 2 on each side are needed)"
+            "unclear (1 new and 5 reference processes; 2 on each side are needed for a difference that is not large)"
         );
     }
 

@@ -7,8 +7,8 @@
 
 use super::autocorrelation::{RankCorrelation, Removed};
 use super::quantile::sorted_finite;
+use super::student::t_quantile;
 use serde::{Deserialize, Serialize};
-use statrs::distribution::{ContinuousCDF, StudentsT};
 
 /// Amount by which a coverage may fall below the requested level, to allow for rounding.
 const ROUNDING: f64 = 1e-12;
@@ -105,7 +105,7 @@ pub fn median_interval(samples: &[f64], level: f64) -> Option<RankInterval> {
         return Some(exact);
     }
     let freedom = (n as f64 / inflation - 1.0).max(1.0);
-    let t = StudentsT::new(0.0, 1.0, freedom).ok()?.inverse_cdf((1.0 + level) / 2.0);
+    let t = t_quantile((1.0 + level) / 2.0, freedom)?;
     let below = n as f64 / 2.0 - t * (inflation * n as f64).sqrt() / 2.0;
     // A negative value becomes rank 1.
     let lower = below.floor() as usize + 1;

@@ -61,10 +61,9 @@ pub struct RatioEvidence {
     replicates: Replicates,
     /// Acceleration of the BCa interval; `None` if the interval is not BCa.
     acceleration: Option<f64>,
-    /// Estimate of ln R over processes, with what runs are assumed to differ by; `None` if a side has only one
-    /// process and nothing is assumed.
+    /// Estimate of ln R over processes; `None` if a side has only one process.
     student: Option<StudentEstimate>,
-    /// Estimate of ln R over runs; `None` if there are too few runs, or if the sides share them.
+    /// Estimate of ln R with what runs differ by; `None` if the sides share them.
     runs: Option<StudentEstimate>,
     assumed_run_spread: Option<f64>,
     paired: bool,
@@ -171,7 +170,8 @@ impl RatioEvidence {
     /// With three runs of one side, or two of both, the spread is that of the runs, pooled over both sides (Student's
     /// two-sample t), and intervals are the hull of that over processes and that over runs. With fewer, it is
     /// `assumed`, a standard deviation of ln t, or that of the runs if it is larger. Its variance is added to that over
-    /// processes with the degrees of freedom of Welch and Satterthwaite, where an assumed spread counts as known.
+    /// processes with the degrees of freedom of Welch and Satterthwaite, where an assumed spread counts as known; the
+    /// hull with the interval over processes never tells more than that alone.
     pub fn between_runs(mut self, new: &[f64], reference: &[f64], assumed: f64) -> Self {
         let value = self.replicates.estimate.ln();
         let parts = (1.0 / new.len() as f64 + 1.0 / reference.len() as f64).sqrt();
@@ -183,7 +183,7 @@ impl RatioEvidence {
         let spread = observed.map_or(0.0, |observed| observed.error / parts).max(assumed);
         if spread > 0.0 && parts.is_finite() {
             let over_processes = self.student.unwrap_or_else(|| self.over_samples());
-            self.student = Some(over_processes.with_error(spread * parts));
+            self.runs = Some(over_processes.with_error(spread * parts));
             self.assumed_run_spread = Some(spread);
         }
         self
@@ -240,7 +240,7 @@ impl RatioEvidence {
     /// side of R. `None` if a side has one process or if `margin` is not positive and finite.
     pub fn p_beyond(&self, margin: f64) -> Option<f64> {
         let end = self.end(margin)?;
-        self.student?;
+        self.estimates().next()?;
         let slower = self.replicates.estimate > 1.0;
         let beyond =
             |student: StudentEstimate| if slower { student.p_above(end) } else { student.p_below(-end) };
@@ -260,7 +260,7 @@ impl RatioEvidence {
     /// replicates beyond each end. `None` in the same cases as for [`RatioEvidence::p_beyond`].
     pub fn p_within(&self, margin: f64) -> Option<f64> {
         let end = self.end(margin)?;
-        self.student?;
+        self.estimates().next()?;
         let within = |student: StudentEstimate| {
             // Without spread there is no p, and a ratio exactly at the margin counts as within it.
             let at = |p: Option<f64>| if student.error == 0.0 { None } else { p };

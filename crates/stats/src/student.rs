@@ -6,7 +6,7 @@
 //! doi:10.1093/biomet/34.1-2.28.
 
 use super::spread::{mean, variance};
-use statrs::distribution::{ContinuousCDF, StudentsT};
+use statrs::distribution::{ContinuousCDF, Normal, StudentsT};
 
 /// Confidence interval from Student's t distribution.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -30,6 +30,18 @@ pub fn geometric_mean_interval(values: &[f64], level: f64) -> Option<(f64, f64)>
     let logarithms: Vec<f64> = values.iter().map(|value| value.ln()).collect();
     let interval = StudentEstimate::mean(&logarithms)?.interval(level)?;
     Some((interval.lo.exp(), interval.hi.exp()))
+}
+
+/// Degrees of freedom above which Student's t is taken as normal: the quantiles then differ by less than 10⁻⁵, and the
+/// search for those of t does not end.
+const NORMAL: f64 = 1e5;
+
+/// Returns the quantile of Student's t with `freedom` degrees of freedom at `p`. `None` unless `freedom` is positive.
+pub fn t_quantile(p: f64, freedom: f64) -> Option<f64> {
+    if freedom > NORMAL {
+        return Some(Normal::standard().inverse_cdf(p));
+    }
+    Some(StudentsT::new(0.0, 1.0, freedom).ok()?.inverse_cdf(p))
 }
 
 /// Estimate with its standard error and the degrees of freedom of that error.
@@ -98,7 +110,7 @@ impl StudentEstimate {
         }
         let half_width = match self.error {
             0.0 => 0.0,
-            error => error * self.distribution()?.inverse_cdf((1.0 + level) / 2.0),
+            error => error * t_quantile((1.0 + level) / 2.0, self.freedom)?,
         };
         let (lo, hi) = (self.value - half_width, self.value + half_width);
         let interval = StudentInterval { estimate: self.value, lo, hi };

@@ -62,11 +62,11 @@ pub(super) fn none_fits(found: &[ModelOnDevice], models: &[&Model], deployment: 
         [one] => format!("it would fit with {one}"),
         [first @ .., last] => format!("it would fit with {} or {last}", first.join(", ")),
     };
-    let needs = units::bytes(least.memory.total());
+    let needs = units::memory(least.memory.total());
     Err(Error::Gate(format!(
         "{} does not fit: it needs at least {needs} on each device, and the largest has {}; {help}",
         least.model,
-        units::bytes(memory)
+        units::memory(memory)
     )))
 }
 
