@@ -61,6 +61,13 @@ impl Bench {
         command
     }
 
+    /// A comparison that assumes nothing about runs: those of a scripted executor differ as their processes do.
+    fn compare(&self, arguments: &[&str]) -> Command {
+        let mut command = self.portamark(&["compare", "--run-spread", "0"]);
+        command.args(arguments);
+        command
+    }
+
     /// A run of one process.
     fn run_once(&self, folder: &str, script: &str) -> Command {
         let executor = self.scripted(script);
@@ -96,44 +103,37 @@ fn a_slower_case_is_named_and_closes_the_gate_and_equal_runs_pass() {
     bench.run("same", &pace(2), &[]).assert().success();
     bench.run("slower", &slow(3, 1.05), &[]).assert().success();
     let gates = ["--fail-on", "slower,wrong,failed,missing"];
-    bench
-        .portamark(&["compare", "base", "same"])
-        .args(gates)
-        .assert()
-        .success()
-        .stdout(contains("3 cases: 3 same"));
+    bench.compare(&["base", "same"]).args(gates).assert().success().stdout(contains("3 cases: 3 same"));
     // Without a gate a slower case is told and is no failure.
-    bench.portamark(&["compare", "base", "slower"]).assert().success().stdout(contains("1 slower, 2 same"));
+    bench.compare(&["base", "slower"]).assert().success().stdout(contains("1 slower, 2 same"));
     bench
-        .portamark(&["compare", "base", "slower"])
+        .compare(&["base", "slower"])
         .args(gates)
         .assert()
         .code(1)
         .stdout(contains("1 slower, 2 same"))
         .stderr(contains(format!("error: slower: {SLOWED}\n")).and(contains(OTHER).not()));
     bench
-        .portamark(&["compare", "slower", "base", "--fail-on", "faster"])
+        .compare(&["slower", "base", "--fail-on", "faster"])
         .assert()
         .code(1)
         .stderr(contains(format!("faster: {SLOWED}")));
     // 5 % within a margin of a tenth is the same.
-    bench.portamark(&["compare", "base", "slower", "--margin", "10%"]).args(gates).assert().success();
+    bench.compare(&["base", "slower", "--margin", "10%"]).args(gates).assert().success();
     bench
-        .portamark(&["compare", "base", "slower", "-k", OTHER])
+        .compare(&["base", "slower", "-k", OTHER])
         .args(gates)
         .assert()
         .success()
         .stdout(contains("1 case: 1 same"));
     // What both sides have of the case.
     bench
-        .portamark(&["compare", "base", "slower", "--explain", "m48"])
+        .compare(&["base", "slower", "--explain", "m48"])
         .assert()
         .success()
         .stdout(contains("slower").and(contains("process 5: median")).and(contains("margin 2")));
-    let explained = bench
-        .portamark(&["compare", "base", "slower", "--explain", "m48", "--format", "json"])
-        .assert()
-        .success();
+    let explained =
+        bench.compare(&["base", "slower", "--explain", "m48", "--format", "json"]).assert().success();
     let document: serde_json::Value = serde_json::from_slice(&explained.get_output().stdout).unwrap();
     assert_eq!(document["verdict"]["verdict"], "slower");
     let samples = document["new"]["processes"][4]["samples_s"].as_array().unwrap();
@@ -146,8 +146,7 @@ fn every_form_is_read_by_a_reader_of_its_kind() {
     bench.run("base", &pace(1), &[]).assert().success();
     bench.run("new", &slow(3, 1.08), &[]).assert().success();
     let written = |format: &str| {
-        let assert =
-            bench.portamark(&["compare", "base", "new", "--fail-on", "slower", "--format", format]).assert();
+        let assert = bench.compare(&["base", "new", "--fail-on", "slower", "--format", format]).assert();
         String::from_utf8(assert.code(1).get_output().stdout.clone()).unwrap()
     };
     let junit = written("junit");
@@ -197,7 +196,7 @@ fn what_was_not_measured_alike_is_refused_by_field_and_file() {
         .stdout("")
         .stderr(words.and(contains("--force")));
     bench
-        .portamark(&["compare", "base", "zeros", "--force"])
+        .compare(&["base", "zeros", "--force"])
         .assert()
         .success()
         .stdout(contains("same (forced: different distribution)"));
@@ -222,9 +221,32 @@ fn few_processes_are_unclear_and_say_what_to_do() {
         .portamark(&["compare", "base", "new", "--fail-on", "slower"])
         .assert()
         .success()
-        .stdout(contains("3 unclear"))
-        .stderr(contains("--repeats 7"));
+        .stdout(contains("1 slower, 2 unclear"))
+        .stderr(contains("--repeats 7").and(contains("not significant enough for the gate")));
     bench.portamark(&["compare", "base", "new", "--fail-on", "unclear"]).assert().code(1);
+}
+
+#[test]
+fn two_single_runs_that_differ_as_runs_may_are_unclear_and_it_is_said_what_to_do() {
+    let bench = Bench::new();
+    bench.run("base", &pace(1), &[]).assert().success();
+    bench.run("new", &slow(2, 1.04), &[]).assert().success();
+    bench
+        .portamark(&["compare", "base", "new", "--fail-on", "slower"])
+        .assert()
+        .success()
+        .stdout(contains("3 unclear").and(contains("whole runs may differ by as much: 1 new, 1 reference")))
+        .stdout(contains("intervals include a standard deviation of 1 % between whole runs"))
+        .stderr(contains("note: cases within what whole runs may differ by: 3; measure both sides in turns"));
+    // Three runs of the reference show how runs differ, so nothing is assumed.
+    for seed in [3, 4] {
+        bench.run("base", &pace(seed), &[]).assert().success();
+    }
+    bench
+        .portamark(&["compare", "base", "new"])
+        .assert()
+        .success()
+        .stdout(contains("1 slower, 2 same").and(contains("between whole runs").not()));
 }
 
 #[test]
@@ -251,7 +273,7 @@ fn sides_are_chosen_by_words_among_the_files_of_a_folder() {
     bench.run("all", &pace(1), &["--label", "card=old"]).assert().success();
     bench.run("all", &slow(2, 1.2), &["--label", "card=new"]).assert().success();
     bench
-        .portamark(&["compare", "label=card=old", "label=card=new,device=fake", "--in", "all"])
+        .compare(&["label=card=old", "label=card=new,device=fake", "--in", "all"])
         .assert()
         .success()
         .stdout(contains("1 slower, 2 same"));
@@ -295,7 +317,7 @@ fn sides_are_chosen_by_words_among_the_files_of_a_folder() {
 #[test]
 fn a_baseline_is_kept_by_name_and_compared_with_the_newest_run() {
     let bench = Bench::new();
-    let compare = ["compare", "--baseline", "main", "--in", "results"];
+    let compare = ["compare", "--baseline", "main", "--in", "results", "--run-spread", "0"];
     bench.portamark(&compare).assert().code(2).stderr(contains("--save-baseline main"));
     bench
         .run("results", &pace(1), &["--save-baseline", "no/name"])

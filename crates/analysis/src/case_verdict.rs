@@ -1,8 +1,8 @@
 //! Verdict on one case, with times, status and differences of both sides.
 
 use super::changes::Change;
+use super::judgement::Judgement;
 use super::matchup::DevicePair;
-use super::verdict::Judgement;
 use portamark_results::{Row, RunFile, Status};
 use serde::Serialize;
 use std::fmt;

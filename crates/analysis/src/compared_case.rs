@@ -2,8 +2,9 @@
 
 use super::case_verdict::{CaseVerdict, Difference, variant};
 use super::changes::{Rows, changes};
+use super::judgement::Judgement;
 use super::matchup::DevicePair;
-use super::verdict::{Absence, Judgement, Side, VerdictRule};
+use super::verdict::{Absence, Side, VerdictRule};
 use portamark_model::workload::{Case, Parameter, Parameters};
 use portamark_results::{Cache, Row, RunFile, Status, TimerChoice};
 use portamark_stats::{geometric_mean, median_of_unsorted};

@@ -74,8 +74,8 @@ impl FromStr for Gate {
 
 #[cfg(test)]
 mod tests {
-    use super::super::verdict::{Absence, Doubt, Judgement, Side};
     use super::*;
+    use crate::{Absence, Doubt, Judgement, Side};
 
     fn verdict(judgement: Judgement, new_status: Option<Status>, reference_s: Option<f64>) -> CaseVerdict {
         CaseVerdict { new_status, reference_s, ..CaseVerdict::of("gemm f32 m8 n8 k8 nn", judgement) }

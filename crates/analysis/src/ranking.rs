@@ -1,7 +1,8 @@
 //! Ranking of the projections of one pass, with the confidence in the order.
 
+use super::judgement::Judgement;
 use super::projection::{Basis, Projection};
-use super::verdict::{Judgement, Verdict, VerdictRule};
+use super::verdict::{Verdict, VerdictRule};
 use portamark_stats::{Spreading, Term, UncertainSum, order_confidence};
 use serde::Serialize;
 

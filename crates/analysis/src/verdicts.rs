@@ -2,8 +2,9 @@
 
 use super::case_verdict::{CaseVerdict, Difference};
 use super::compared_case::compared_cases;
+use super::judgement::judge_together;
 use super::matchup::{DevicePair, pair_devices};
-use super::verdict::{Absence, Verdict, VerdictRule, judge_together};
+use super::verdict::{Absence, Verdict, VerdictRule};
 use portamark_results::RunFile;
 use rayon::prelude::*;
 
