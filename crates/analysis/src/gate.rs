@@ -157,7 +157,7 @@ mod tests_on_noise {
         assert_eq!(count(&verdicts, "unclear"), 150);
         let few = Verdict::Unclear(crate::Doubt::FewRuns { new: 1, reference: 1 });
         assert!(verdicts.iter().filter(|verdict| verdict.judgement.verdict == few).count() > 100);
-        let spread = verdicts[0].judgement.ratio.unwrap().assumed_run_spread;
+        let spread = verdicts[0].judgement.ratio.unwrap().run_spread;
         assert_eq!(spread, Some(0.01));
         // A case that takes half as long again is no matter of the run.
         let slower: Vec<(String, f64)> = cases(150).into_iter().map(|(key, s)| (key, 1.5 * s)).collect();

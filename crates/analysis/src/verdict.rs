@@ -21,7 +21,8 @@ pub struct VerdictRule {
     pub few_factor: f64,
     /// Bootstrap that computes the confidence interval.
     pub bootstrap: Bootstrap,
-    /// Standard deviation of ln t between runs, assumed for sides that have too few runs to show it; 0 for none.
+    /// Standard deviation of ln t between runs that is assumed, worth ten degrees of freedom beside what the runs show;
+    /// 0 for none.
     pub run_spread: f64,
 }
 

@@ -34,8 +34,8 @@ pub struct MedianRatio {
     pub new_processes: usize,
     /// Number of processes of the reference side.
     pub reference_processes: usize,
-    /// Standard deviation of ln t between runs that the intervals assume; `None` if they assume none.
-    pub assumed_run_spread: Option<f64>,
+    /// Standard deviation of ln t between runs that the intervals contain; `None` if the sides share their runs.
+    pub run_spread: Option<f64>,
 }
 
 impl MedianRatio {
@@ -65,14 +65,13 @@ pub struct RatioEvidence {
     student: Option<StudentEstimate>,
     /// Estimate of ln R with what runs differ by; `None` if the sides share them.
     runs: Option<StudentEstimate>,
-    assumed_run_spread: Option<f64>,
+    run_spread: Option<f64>,
     paired: bool,
     processes: [usize; 2],
 }
 
-/// Degrees of freedom from which on the spread between runs is taken from the runs instead of assumed: three runs
-/// of one side suffice.
-const KNOWN_RUNS: f64 = 2.0;
+/// Degrees of freedom that the assumed spread between runs is worth.
+const ASSUMED_RUNS: f64 = 10.0;
 
 impl RatioEvidence {
     /// Computes the evidence from the samples of each process, which are positive, finite times in one unit.
@@ -119,7 +118,7 @@ impl RatioEvidence {
             acceleration,
             student: StudentEstimate::welch(&x, &y),
             runs: None,
-            assumed_run_spread: None,
+            run_spread: None,
             paired: false,
             processes: [new.len(), reference.len()],
         })
@@ -158,7 +157,7 @@ impl RatioEvidence {
             acceleration: None,
             student: StudentEstimate::mean(&medians),
             runs: None,
-            assumed_run_spread: None,
+            run_spread: None,
             paired: true,
             processes: [processes.len(); 2],
         })
@@ -167,24 +166,25 @@ impl RatioEvidence {
     /// Returns the evidence with the variation between runs, which all processes of a run share. `new` and
     /// `reference` are ln t of each run of a side: the mean over its processes of the logarithms of their medians.
     ///
-    /// With three runs of one side, or two of both, the spread is that of the runs, pooled over both sides (Student's
-    /// two-sample t), and intervals are the hull of that over processes and that over runs. With fewer, it is
-    /// `assumed`, a standard deviation of ln t, or that of the runs if it is larger. Its variance is added to that over
-    /// processes with the degrees of freedom of Welch and Satterthwaite, where an assumed spread counts as known; the
-    /// hull with the interval over processes never tells more than that alone.
+    /// The standard deviation of ln t between runs is `assumed`, and corrected by what the runs show: its square is
+    /// (d·assumed² + ν·s²)/(d + ν) with the pooled variance s² of the runs of each side, ν their number less the sides,
+    /// and d = `ASSUMED_RUNS`: the scaled inverse χ² prior of A. Gelman et al., "Bayesian Data Analysis", 3rd ed.,
+    /// 2013, section 2.6. Error and degrees of freedom are those of two independent parts, this one and the assumed part
+    /// of that over processes, which s² contains already. The hull with the interval over processes never tells more
+    /// than that alone.
     pub fn between_runs(mut self, new: &[f64], reference: &[f64], assumed: f64) -> Self {
-        let value = self.replicates.estimate.ln();
-        let parts = (1.0 / new.len() as f64 + 1.0 / reference.len() as f64).sqrt();
+        let parts = 1.0 / new.len() as f64 + 1.0 / reference.len() as f64;
         let observed = StudentEstimate::pooled(new, reference);
-        if let Some(known) = observed.filter(|observed| observed.freedom >= KNOWN_RUNS) {
-            self.runs = Some(StudentEstimate { value, ..known });
-            return self;
-        }
-        let spread = observed.map_or(0.0, |observed| observed.error / parts).max(assumed);
-        if spread > 0.0 && parts.is_finite() {
+        let (shown, own) = observed.map_or((0.0, 0.0), |runs| (runs.error.powi(2) / parts, runs.freedom));
+        let prior = if assumed > 0.0 { ASSUMED_RUNS } else { 0.0 };
+        let freedom = prior + own;
+        if freedom > 0.0 && parts.is_finite() {
+            let variance = (prior * assumed.powi(2) + own * shown) / freedom;
             let over_processes = self.student.unwrap_or_else(|| self.over_samples());
-            self.runs = Some(over_processes.with_error(spread * parts));
-            self.assumed_run_spread = Some(spread);
+            let error = over_processes.error * (prior / freedom).sqrt();
+            let over_processes = StudentEstimate { error, ..over_processes };
+            self.runs = Some(over_processes.with_error((variance * parts).sqrt(), freedom));
+            self.run_spread = Some(variance.sqrt());
         }
         self
     }
@@ -216,7 +216,7 @@ impl RatioEvidence {
             paired,
             new_processes,
             reference_processes,
-            assumed_run_spread: self.assumed_run_spread,
+            run_spread: self.run_spread,
         })
     }
 
@@ -406,24 +406,28 @@ mod tests {
         let half_width = |evidence: RatioEvidence| {
             let ratio = evidence.ratio().unwrap();
             assert!((ratio.hi / 1.1 - 1.1 / ratio.lo).abs() < 1e-9);
-            ((ratio.hi / 1.1).ln(), ratio.assumed_run_spread)
+            ((ratio.hi / 1.1).ln(), ratio.run_spread)
         };
-        // One run each: 1.95996·.01·√2 = .027718, and nothing without an assumption.
-        let (width, assumed) = half_width(evidence.clone().between_runs(&[0.1], &[0.0], 0.01));
-        assert!((width - 0.027718).abs() < 1e-5, "{width}");
-        assert_eq!(assumed, Some(0.01));
-        assert!(half_width(evidence.clone().between_runs(&[0.1], &[0.0], 0.0)).0.abs() < 1e-12);
-        // Two runs of one side that differ by more count instead: s = .04/√2, the error s·√(1 + 1/2) = .034641.
-        let (width, assumed) = half_width(evidence.clone().between_runs(&[0.1], &[-0.02, 0.02], 0.01));
-        assert!((width - 1.95996 * 0.034641).abs() < 1e-5, "{width}");
-        assert!((assumed.unwrap() - 0.04 / 2f64.sqrt()).abs() < 1e-12);
-        // Two runs of both sides: s² = .0002, the error √.0002, and t with two degrees of freedom is 4.30265.
-        let known = evidence.clone().between_runs(&[0.09, 0.11], &[-0.01, 0.01], 0.01);
-        // |ln 1.1 − ln 1.02|/error = 5.3392, P(T₂ ≥ 5.3392) = ½ − t/(2√(2 + t²)) = .016670.
-        assert!((known.p_beyond(0.02).unwrap() - 2.0 * 0.016670).abs() < 1e-5, "{:?}", known.p_beyond(0.02));
-        let (width, assumed) = half_width(known);
+        // One run each: t₁₀ = 2.22814, ·.01·√2 = .031511; and nothing without an assumption.
+        let (width, spread) = half_width(evidence.clone().between_runs(&[0.1], &[0.0], 0.01));
+        assert!((width - 0.031511).abs() < 1e-5, "{width}");
+        assert!((spread.unwrap() - 0.01).abs() < 1e-12);
+        let (width, spread) = half_width(evidence.clone().between_runs(&[0.1], &[0.0], 0.0));
+        assert!(width.abs() < 1e-12 && spread.is_none());
+        // Two runs of one side: s² = .0008 and ν = 1, so the variance is (10·.0001 + .0008)/11 and t₁₁ = 2.20099.
+        let (width, _) = half_width(evidence.clone().between_runs(&[0.1], &[-0.02, 0.02], 0.01));
+        assert!((width - 2.20099 * (0.0018f64 / 11.0 * 1.5).sqrt()).abs() < 1e-5, "{width}");
+        // Two runs of both sides: s² = .0002, ν = 2, the error √(.0014/12) = .010801 and t₁₂ = 2.17881.
+        let both = evidence.clone().between_runs(&[0.09, 0.11], &[-0.01, 0.01], 0.01);
+        // P(T₁₂ ≥ (ln 1.1 − ln 1.02)/.010801 = 6.9907), by SciPy.
+        let p = both.p_beyond(0.02).unwrap();
+        assert!((p / (2.0 * 7.26642e-06) - 1.0).abs() < 1e-3, "{p}");
+        let (width, spread) = half_width(both);
+        assert!((width - 2.17881 * (0.0014f64 / 12.0).sqrt()).abs() < 1e-5, "{width}");
+        assert!((spread.unwrap() - (0.0014f64 / 12.0).sqrt()).abs() < 1e-12);
+        // Without an assumption, the runs alone: t₂ = 4.30265.
+        let (width, _) = half_width(evidence.between_runs(&[0.09, 0.11], &[-0.01, 0.01], 0.0));
         assert!((width - 4.30265 * 0.0002f64.sqrt()).abs() < 1e-5, "{width}");
-        assert_eq!(assumed, None);
     }
 
     #[test]

@@ -94,12 +94,14 @@ impl StudentEstimate {
         (freedom > 0.0).then_some(Self { value, error, freedom })
     }
 
-    /// Returns the estimate with a further, independent standard error that is known, in the unit of the value. Errors
-    /// add in squares, and ν becomes that of Welch and Satterthwaite, ν·(error² + further²)²/error⁴, at most 10⁹.
-    pub fn with_error(self, further: f64) -> Self {
-        let (own, sum) = (self.error.powi(2), self.error.powi(2) + further.powi(2));
-        let freedom = (self.freedom * (sum / own).powi(2)).min(1e9);
-        Self { error: sum.sqrt(), freedom: if freedom.is_finite() { freedom } else { 1e9 }, ..self }
+    /// Returns the estimate with a further, independent standard error, in the unit of the value, of so many degrees of
+    /// freedom. Errors add in squares, and ν becomes that of Welch and Satterthwaite, (a + b)²/(a²/νₐ + b²/νᵦ) for the
+    /// squares a and b.
+    pub fn with_error(self, further: f64, freedom: f64) -> Self {
+        let (own, other) = (self.error.powi(2), further.powi(2));
+        let sum = own + other;
+        let joint = sum * sum / (own * own / self.freedom + other * other / freedom);
+        Self { error: sum.sqrt(), freedom: if sum > 0.0 { joint } else { self.freedom }, ..self }
     }
 
     /// Returns the interval value ± t_{1−α/2, ν}·error, which has zero width if the error is 0. `None` if
@@ -162,13 +164,16 @@ mod tests {
     }
 
     #[test]
-    fn a_known_error_adds_in_squares_and_to_the_degrees_of_freedom() {
-        // Errors 3 and 4 give 5; ν = 8·(25/9)² = 61.73.
-        let estimate = StudentEstimate { value: 1.0, error: 3.0, freedom: 8.0 }.with_error(4.0);
-        assert_eq!((estimate.value, estimate.error), (1.0, 5.0));
-        assert!((estimate.freedom - 8.0 * 625.0 / 81.0).abs() < 1e-9);
-        let certain = StudentEstimate { value: 1.0, error: 0.0, freedom: 8.0 }.with_error(4.0);
-        assert_eq!((certain.error, certain.freedom), (4.0, 1e9));
+    fn errors_add_in_squares_with_joint_degrees_of_freedom() {
+        // Errors 3 and 4 give 5; ν = 25²/(9²/8 + 16²/10) = 17.5.
+        let estimate = StudentEstimate { value: 1.0, error: 3.0, freedom: 8.0 };
+        let joint = estimate.with_error(4.0, 10.0);
+        assert_eq!((joint.value, joint.error), (1.0, 5.0));
+        assert!((joint.freedom - 625.0 / (81.0 / 8.0 + 25.6)).abs() < 1e-9);
+        assert_eq!(estimate.with_error(0.0, 10.0), estimate);
+        let certain = StudentEstimate { error: 0.0, ..estimate };
+        assert_eq!((certain.with_error(4.0, 10.0).error, certain.with_error(4.0, 10.0).freedom), (4.0, 10.0));
+        assert_eq!(certain.with_error(0.0, 10.0), certain);
     }
 
     #[test]

@@ -56,8 +56,8 @@ pub struct Arguments {
     /// Treat ratios between 1/(1 + SHARE) and 1 + SHARE as the same.
     #[arg(long, value_name = "SHARE", value_parser = parse_share, default_value = "2%")]
     margin: f64,
-    /// Assume this standard deviation between whole runs for sides that have too few runs to show it: fewer than
-    /// three runs of one side, or two of both. 0 assumes none; sides that ran in turns (`run --ab`) need none.
+    /// Assume this standard deviation between whole runs; the more runs a side has, the more their own spread counts.
+    /// 0 assumes none. Sides that ran in turns (`run --ab`) need none.
     #[arg(long, value_name = "SHARE", value_parser = parse_spread, default_value = "1%")]
     run_spread: f64,
     /// Compare each kernel variant only with the same variant.
@@ -220,7 +220,7 @@ fn advise(verdicts: &Verdicts) {
     if few > 0 {
         note(&format!(
             "note: cases within what whole runs may differ by: {few}; measure both sides in turns with run --ab, or \
-             compare three runs or more of the reference (a folder of result files)"
+             compare several runs of each (folders of result files)"
         ));
     }
     for (gate, word) in [(Gate::Slower, "slower"), (Gate::Faster, "faster")] {

@@ -85,9 +85,9 @@ pub(super) struct VerdictLine<'a> {
     pub(super) reference_processes: Option<usize>,
     pub(super) new_processes: Option<usize>,
     pub(super) paired: Option<bool>,
-    /// Standard deviation of ln t between runs that the interval assumes.
+    /// Standard deviation of ln t between runs that the interval contains.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) assumed_run_spread: Option<f64>,
+    pub(super) run_spread: Option<f64>,
     pub(super) reference_status: Option<Status>,
     pub(super) new_status: Option<Status>,
     pub(super) p: Option<PValues>,
@@ -114,7 +114,7 @@ impl<'a> VerdictLine<'a> {
             reference_processes: ratio.map(|ratio| ratio.reference_processes),
             new_processes: ratio.map(|ratio| ratio.new_processes),
             paired: ratio.map(|ratio| ratio.paired),
-            assumed_run_spread: ratio.and_then(|ratio| ratio.assumed_run_spread),
+            run_spread: ratio.and_then(|ratio| ratio.run_spread),
             reference_status: case.reference_status,
             new_status: case.new_status,
             p: judgement.p,

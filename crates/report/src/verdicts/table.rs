@@ -22,10 +22,10 @@ pub fn verdict_table(verdicts: &[CaseVerdict], reference: &str, new: &str) -> St
     out
 }
 
-/// Returns what intervals assume about runs; `None` if they assume nothing.
+/// Returns what intervals contain for differences between runs; `None` if that is nothing.
 pub(crate) fn run_spread<'a>(verdicts: impl IntoIterator<Item = &'a CaseVerdict>) -> Option<String> {
     let assumed = verdicts.into_iter();
-    let spreads = assumed.filter_map(|verdict| verdict.judgement.ratio.as_ref()?.assumed_run_spread);
+    let spreads = assumed.filter_map(|verdict| verdict.judgement.ratio.as_ref()?.run_spread);
     let (least, most) = spreads.fold((f64::MAX, 0.0f64), |(least, most), s| (least.min(s), most.max(s)));
     let percent = |part: f64| (1e4 * part).round() / 100.0;
     let range = match (percent(least), percent(most)) {
@@ -34,7 +34,7 @@ pub(crate) fn run_spread<'a>(verdicts: impl IntoIterator<Item = &'a CaseVerdict>
         (least, most) => format!("{least} to {most} %"),
     };
     Some(format!(
-        "intervals include a standard deviation of {range} between whole runs, assumed for sides of few runs"
+        "intervals include a standard deviation of {range} between whole runs, assumed and corrected by what runs show"
     ))
 }
 
