@@ -63,10 +63,11 @@ pub fn run(arguments: &Arguments) -> Result<()> {
             for row in &rows {
                 writer.append(row)?;
             }
+            let noun = if total == 1 { "row" } else { "rows" };
             print(&format!("{}\n", writer.path().display()));
             writer.finish(end)?;
             note(&format!(
-                "{}: {total} rows from {format} on {device}, {cases} of them match portamark cases",
+                "{}: {total} {noun} from {format} on {device}, {cases} of them match portamark cases",
                 file.display()
             ));
         }
