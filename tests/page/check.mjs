@@ -65,7 +65,9 @@ function reports() {
   const imported = path.join(folder, "several/imported");
   const alone = path.join(folder, "imports");
   run("import", path.join(folder, "vendor.csv"), "-o", imported);
-  for (const program of fs.readdirSync(imports, { withFileTypes: true }).filter((entry) => entry.isDirectory())) {
+  // What is refused has nothing to show.
+  const isRead = (entry) => entry.isDirectory() && entry.name !== "refused";
+  for (const program of fs.readdirSync(imports, { withFileTypes: true }).filter(isRead)) {
     const inside = path.join(imports, program.name);
     // Of criterion the whole folder is the results.
     const files = program.name === "criterion" ? [""] : fs.readdirSync(inside);
