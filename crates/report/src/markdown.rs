@@ -117,7 +117,7 @@ fn answer(out: &mut String, model: &ReportModel) {
     if several {
         out.push_str(
             "Fastest is the device that the verdict on all processes of the two fastest calls faster; with fewer than five \
-             processes of each it is unclear.\n\n",
+             processes of each, only a difference beyond a factor of 1.5 is told.\n\n",
         );
     }
     let mut head = vec!["case".to_string()];
