@@ -89,10 +89,17 @@ pub trait Executor {
         self.stop();
     }
 
-    /// Checks the protocol version. Returns the name and version of the executor, and its devices.
+    /// Checks the protocol version and that the devices can exist. Returns the name and version of the executor, and
+    /// its devices.
     fn hello(&mut self, deadline: Duration) -> Result<(String, Vec<Capabilities>), Fault> {
         match self.call(&Request::Hello { protocol: PROTOCOL }, deadline)? {
-            Response::Hello { protocol: PROTOCOL, executor, devices } => Ok((executor, devices)),
+            Response::Hello { protocol: PROTOCOL, executor, devices } => {
+                let fault = devices.iter().find_map(|it| Some(format!("{} {}", it.id, it.impossible()?)));
+                match fault {
+                    Some(fault) => Err(Fault::new(FaultKind::Failed, format!("{executor}: device {fault}"))),
+                    None => Ok((executor, devices)),
+                }
+            }
             Response::Hello { protocol, executor, .. } => Err(Fault::new(
                 FaultKind::Failed,
                 format!("{executor} speaks protocol {protocol}, this portamark speaks {PROTOCOL}"),

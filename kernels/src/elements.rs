@@ -35,7 +35,7 @@ fn vector_shapes(device: &Capabilities, threads: &[u32], per: &[u32]) -> Vec<Var
 
 /// The plain variant: one element per invocation, or two if they share a word.
 pub(super) fn reference_variants(_: &Case, device: &Capabilities) -> Result<Vec<Variant>, PlanError> {
-    let threads = if device.is_software() { 8 } else { 64.min(device.limits.workgroup_size as u32) };
+    let threads = if device.is_software() { 8 } else { device.limits.threads(64) };
     Ok(vec![Variant::new("reference", Path::Scalar).with("threads", threads).with("per", 1)])
 }
 

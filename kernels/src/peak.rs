@@ -96,7 +96,7 @@ fn dot4_variants(case: &Case, device: &Capabilities) -> Result<Vec<Variant>, Pla
     let PeakUnit::Dot4 { .. } = peak(case).unit else { return Ok(Vec::new()) };
     let (threads, pers): (u32, [u32; 3]) =
         if device.is_software() { (8, [4, 8, 2]) } else { (256, [8, 16, 4]) };
-    let threads = threads.min(device.limits.workgroup_size as u32);
+    let threads = device.limits.threads(threads);
     let variant = |per| Variant::new("dot4", Path::Dot4).with("threads", threads).with("per", per);
     Ok(pers.map(variant).to_vec())
 }

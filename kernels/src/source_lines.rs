@@ -55,6 +55,9 @@ fn source_lines(
     if [limits.dispatch, limits.workgroup_memory, limits.binding_bytes, limits.buffer_bytes].contains(&0) {
         return Err("the limits of the device are not known".into());
     }
+    if let Some(fault) = device.impossible() {
+        return Err(format!("the device cannot exist: it {fault}"));
+    }
     // A variant given by its name alone could lack a knob, so only one that this version would run is rendered.
     // The untuned variants are few and are tried first.
     let is_it = |found: &(&Kernel, Variant)| found.1.clone().but(|it| it.checks = variant.checks) == *variant;

@@ -65,7 +65,7 @@ fn scalar_variants(case: &Case, device: &Capabilities) -> Result<Vec<Variant>, P
     if stream(case).op == StreamOp::Read {
         return Ok(Vec::new());
     }
-    let threads = 64.min(device.limits.workgroup_size as u32);
+    let threads = device.limits.threads(64);
     Ok(vec![Variant::new("reference", Path::Scalar).with("threads", threads).with("per", 1)])
 }
 
@@ -116,10 +116,10 @@ fn read_variants(case: &Case, device: &Capabilities) -> Result<Vec<Variant>, Pla
         }
         variants.push(with(Path::Vector, [8, 4, 1, 1]));
     } else {
-        let threads = 64.min(device.limits.workgroup_size as u32);
+        let threads = device.limits.threads(64);
         variants.extend([[1, 1], [1, 4], [4, 1]].map(|[b, s]| with(Path::Vector, [threads, 4, b, s])));
     }
-    variants.push(with(Path::Vector, [256.min(device.limits.workgroup_size as u32), 4, 1, 1]));
+    variants.push(with(Path::Vector, [device.limits.threads(256), 4, 1, 1]));
     Ok(variants)
 }
 

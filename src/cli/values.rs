@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-/// Parses `90s`, `1.5m`, `200ms` or plain seconds.
+/// Longest time that a flag may set, in seconds: a year. Sums and small multiples of it cannot overflow.
+const LONGEST: f64 = 365.0 * 86_400.0;
+
+/// Parses `90s`, `1.5m`, `200ms` or plain seconds; from a nanosecond to a year.
 pub(super) fn parse_time(text: &str) -> std::result::Result<Duration, String> {
     let at = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
     let (number, unit) = text.split_at(at);
@@ -14,11 +17,15 @@ pub(super) fn parse_time(text: &str) -> std::result::Result<Duration, String> {
         "h" => 3600.0,
         _ => return Err(format!("`{unit}` is not a unit of time; use us, ms, s, m or h")),
     };
-    let seconds: f64 = number.parse().map_err(|_| format!("`{text}` is not a time"))?;
-    if seconds > 0.0 {
-        Ok(Duration::from_secs_f64(seconds * factor))
-    } else {
-        Err("a time must be above zero".into())
+    let number: f64 = number.parse().map_err(|_| format!("`{text}` is not a time"))?;
+    let seconds = number * factor;
+    if seconds > LONGEST {
+        return Err("a time must be at most a year, 8760h".into());
+    }
+    match Duration::try_from_secs_f64(seconds) {
+        Ok(time) if !time.is_zero() => Ok(time),
+        Ok(_) if number > 0.0 => Err("a time must be at least a nanosecond, 0.001us".into()),
+        _ => Err("a time must be above zero".into()),
     }
 }
 
@@ -27,6 +34,9 @@ pub(super) fn parse_positive(text: &str) -> std::result::Result<f64, String> {
     let number = text.trim().parse::<f64>().ok().filter(|number| number.is_finite() && *number > 0.0);
     number.ok_or(format!("`{text}` is not a number above zero"))
 }
+
+/// Largest amount of memory that a flag may set, in bytes: beyond it, not every number of bytes has an f64.
+const LARGEST: f64 = (1u64 << 53) as f64;
 
 /// Parses `500MB`, `1.5GB`, `2GiB` or plain bytes.
 pub(super) fn parse_bytes(text: &str) -> std::result::Result<u64, String> {
@@ -44,10 +54,13 @@ pub(super) fn parse_bytes(text: &str) -> std::result::Result<u64, String> {
         _ => return Err(format!("`{unit}` is not a unit of memory; use MB, GB, MiB or GiB")),
     };
     let number: f64 = number.parse().map_err(|_| format!("`{text}` is not an amount of memory"))?;
-    if number > 0.0 {
-        Ok((number * factor) as u64)
+    let bytes = number * factor;
+    if bytes >= LARGEST {
+        Err("an amount of memory must be below 2^53 bytes, 8 PiB".into())
+    } else if bytes >= 1.0 {
+        Ok(bytes as u64)
     } else {
-        Err("an amount of memory must be above zero".into())
+        Err("an amount of memory must be at least a byte".into())
     }
 }
 
@@ -67,7 +80,8 @@ pub(super) fn parse_rate(text: &str) -> std::result::Result<f64, String> {
         _ => return Err(wrong()),
     };
     let number: f64 = number.parse().map_err(|_| wrong())?;
-    (number > 0.0).then_some(number * factor).ok_or_else(wrong)
+    let rate = number * factor;
+    (rate > 0.0 && rate.is_finite()).then_some(rate).ok_or_else(wrong)
 }
 
 /// Splits `word=value,word=value` at each comma followed by one of the `known` words; any other comma belongs
@@ -101,6 +115,28 @@ mod tests {
         assert!(parse_time("5 parsecs").is_err());
         assert!(parse_time("0s").is_err());
         assert!(parse_time("").is_err());
+    }
+
+    #[test]
+    fn values_beyond_all_bounds_are_refused_and_do_not_overflow() {
+        // A year of 365 days has 8760 hours.
+        assert_eq!(parse_time("8760h"), Ok(Duration::from_secs(31_536_000)));
+        let digits = "9".repeat(400);
+        for time in ["8760.1h", "99999999999999999999", "99999999999999999999h", &digits] {
+            assert!(parse_time(time).unwrap_err().contains("at most a year"), "{time}");
+        }
+        // Half a nanosecond rounds to the even number of nanoseconds, which is none.
+        assert!(parse_time("0.0005us").unwrap_err().contains("at least a nanosecond"));
+        assert_eq!(parse_time("0.001us"), Ok(Duration::from_nanos(1)));
+        for memory in ["99999999999999999999", "9e9", "8192TiB", "9008TB", &digits] {
+            assert!(parse_bytes(memory).is_err(), "{memory}");
+        }
+        assert!(parse_bytes("0.5").is_err());
+        for wrong in ["nan", "inf", "-1", "", ".", "1.2.3"] {
+            assert!(parse_time(wrong).is_err() && parse_bytes(wrong).is_err(), "{wrong}");
+            assert!(parse_rate(wrong).is_err() && parse_positive(wrong).is_err(), "{wrong}");
+        }
+        assert!(parse_rate(&digits).is_err() && parse_positive(&digits).is_err());
     }
 
     #[test]

@@ -348,3 +348,42 @@ fn a_plan_is_a_pure_function_of_case_device_and_variant() {
         }
     }
 }
+
+/// Devices at the ends of what [`Capabilities::impossible`] lets through, as a hostile executor may report them.
+fn extreme_devices() -> Vec<Capabilities> {
+    let mut devices = Vec::new();
+    for limit in [1, 7, 1 << 32, u64::MAX] {
+        for subgroups in [(0, 0), (1, 1), (1, 1024), (1024, 1024)] {
+            devices.extend(self::devices().into_iter().skip(3).step_by(5).map(|device| {
+                device.but(|it| {
+                    (it.subgroup_min, it.subgroup_max) = subgroups;
+                    let limits = &mut it.limits;
+                    (limits.workgroup_memory, limits.workgroup_size, limits.dispatch) = (limit, limit, limit);
+                    (limits.binding_bytes, limits.buffer_bytes, limits.storage_buffers) =
+                        (limit, limit, limit);
+                })
+            }));
+        }
+    }
+    devices
+}
+
+#[test]
+fn planning_for_a_device_at_the_ends_of_all_limits_never_panics() {
+    let source = KernelSource::embedded();
+    let every = || cases().into_iter().chain(decode_cases());
+    // One case of each family and format is enough: the limits do not meet the sizes.
+    let mut kinds = BTreeSet::new();
+    let cases: Vec<Case> =
+        every().filter(|case| kinds.insert((case.family(), case.precision().to_string()))).collect();
+    for device in extreme_devices() {
+        assert_eq!(device.impossible(), None);
+        for case in &cases {
+            let Ok(list) = candidates(case, &device) else { continue };
+            let _ = space(case, &device);
+            for (kernel, variant) in list {
+                let _ = kernel.plan(case, &device, &variant, &source);
+            }
+        }
+    }
+}

@@ -117,6 +117,9 @@ impl fmt::Display for MatrixShape {
     }
 }
 
+/// Largest subgroup size, in invocations, that plans are made for: eight times that of WebGPU.
+const LARGEST_SUBGROUP: u32 = 1024;
+
 /// Device limits that plans depend on, as reported by the device.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[non_exhaustive]
@@ -136,6 +139,13 @@ pub struct DeviceLimits {
     /// Device memory in bytes, possibly shared with the host; `None` if the driver does not report it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub memory_bytes: Option<u64>,
+}
+
+impl DeviceLimits {
+    /// Returns the largest number of invocations in one workgroup, but at most `most` and at least 1.
+    pub fn threads(&self, most: u32) -> u32 {
+        u32::try_from(self.workgroup_size).map_or(most, |limit| limit.min(most)).max(1)
+    }
 }
 
 /// Optional device feature that kernels use.
@@ -292,6 +302,34 @@ impl Capabilities {
         }
     }
 
+    /// Returns what no device that takes plans can have: a limit of 0 or a subgroup size that is none. `None` if all
+    /// is possible. Devices that bring their own kernels need no limits.
+    pub fn impossible(&self) -> Option<String> {
+        if self.takes != Takes::Plans {
+            return None;
+        }
+        let limits = &self.limits;
+        let needed = [
+            ("workgroup_memory", limits.workgroup_memory),
+            ("workgroup_size", limits.workgroup_size),
+            ("dispatch", limits.dispatch),
+            ("binding_bytes", limits.binding_bytes),
+            ("buffer_bytes", limits.buffer_bytes),
+            ("storage_buffers", limits.storage_buffers),
+        ];
+        if let Some((name, _)) = needed.iter().find(|(_, limit)| *limit == 0) {
+            return Some(format!("takes plans, but its limit {name} is 0"));
+        }
+        let sizes = [("subgroup_min", self.subgroup_min), ("subgroup_max", self.subgroup_max)];
+        let is_size = |size: u32| size == 0 || size.is_power_of_two() && size <= LARGEST_SUBGROUP;
+        if let Some((name, size)) = sizes.iter().find(|(_, size)| !is_size(*size)) {
+            return Some(format!("has {name} {size}, but sizes are powers of two up to {LARGEST_SUBGROUP}"));
+        }
+        let (min, max) = (self.subgroup_min, self.subgroup_max);
+        let is_range = min <= max && (min > 0 || max == 0);
+        (!is_range).then(|| format!("has subgroup sizes from {min} to {max}"))
+    }
+
     /// Whether the device offers `feature`.
     pub fn has(&self, feature: Feature) -> bool {
         self.features.contains(&feature)
@@ -423,6 +461,34 @@ mod tests {
                 "vulkan/llvmpipe",
             ]
         );
+    }
+
+    #[test]
+    fn a_device_without_room_or_with_subgroups_of_no_size_cannot_exist() {
+        let told = |change: fn(&mut Capabilities)| Capabilities::example().but(change).impossible();
+        assert_eq!(told(|_| ()), None);
+        assert_eq!(told(|it| (it.subgroup_min, it.subgroup_max) = (0, 0)), None);
+        for change in [
+            (|it| it.limits.workgroup_size = 0) as fn(&mut Capabilities),
+            |it| it.limits.dispatch = 0,
+            |it| it.limits.storage_buffers = 0,
+        ] {
+            assert!(told(change).unwrap().ends_with("is 0"));
+            // Its kernels are its own, so none of these limits matters.
+            let own = Capabilities::example().but(change).but(|it| it.takes = Takes::Cases);
+            assert_eq!(own.impossible(), None);
+        }
+        for (min, max) in [(8, 12), (u32::MAX, u32::MAX), (16, 8), (0, 8), (8, 0), (2048, 2048)] {
+            let device = Capabilities::example().but(|it| (it.subgroup_min, it.subgroup_max) = (min, max));
+            assert!(device.impossible().is_some(), "{min} {max}");
+        }
+    }
+
+    #[test]
+    fn threads_are_at_least_one_whatever_the_limit() {
+        let threads = |limit| DeviceLimits { workgroup_size: limit, ..DeviceLimits::default() }.threads(64);
+        // 2^32 and 2^32 + 1 do not fit in 32 bits; cut off, they would be 0 and 1.
+        assert_eq!([0, 1, 63, 64, 1 << 32, (1 << 32) + 1, u64::MAX].map(threads), [1, 1, 63, 64, 64, 64, 64]);
     }
 
     #[test]

@@ -262,13 +262,16 @@ impl Plan {
 /// Spreads `groups` workgroups over x and y, because one dimension is limited to `limit` (usually 65535).
 ///
 /// Kernels recover the linear index as `id.y * groups.x + id.x` and must guard against indices beyond the
-/// last workgroup.
+/// last workgroup. A `limit` of 0 counts as 1, and one beyond 32 bits as 2^32 - 1. More groups than both dimensions
+/// can hold are as many as they can.
 pub fn spread(groups: u64, limit: u64) -> [u32; 3] {
+    let limit = limit.clamp(1, u32::MAX.into());
     if groups <= limit {
         return [groups as u32, 1, 1];
     }
     let y = groups.div_ceil(limit);
-    [groups.div_ceil(y) as u32, y as u32, 1]
+    let y_held = u32::try_from(y).unwrap_or(u32::MAX);
+    [groups.div_ceil(y) as u32, y_held, 1]
 }
 
 #[cfg(test)]
@@ -278,6 +281,10 @@ mod tests {
     #[test]
     fn spread_covers_all_groups_within_the_limit() {
         assert_eq!(spread(10, 65535), [10, 1, 1]);
+        assert_eq!((spread(10, 0), spread(0, 0)), ([1, 10, 1], [0, 1, 1]));
+        // 2^33 groups need three rows of at most 2^32 - 1; a third of 2^33 is 2863311530.67.
+        assert_eq!(spread(1 << 33, u64::MAX), [2_863_311_531, 3, 1]);
+        assert_eq!(spread(u64::MAX, 1), [1, u32::MAX, 1]);
         for groups in [65_536u64, 1_000_000, 65535 * 7 + 3] {
             let [x, y, z] = spread(groups, 65535);
             assert!(u64::from(x) * u64::from(y) >= groups);

@@ -32,8 +32,15 @@ fn distribution(os_release: &str) -> Option<String> {
 
 /// Returns the current time, RFC 3339, UTC, to the second.
 pub fn now() -> String {
-    let now = jiff::Timestamp::now().as_second();
-    jiff::Timestamp::from_second(now).expect("the present is within range").to_string()
+    text_of(web_time::SystemTime::now())
+}
+
+/// Returns the time that `clock` shows, RFC 3339, UTC, to the second. RFC 3339 has years of four digits, so that a
+/// clock that is set before 1970 or after 9999 gives the first or the last time between them.
+fn text_of(clock: web_time::SystemTime) -> String {
+    let since = clock.duration_since(web_time::SystemTime::UNIX_EPOCH).unwrap_or_default();
+    let seconds = i64::try_from(since.as_secs()).unwrap_or(i64::MAX).min(jiff::Timestamp::MAX.as_second());
+    jiff::Timestamp::from_second(seconds).unwrap_or_default().to_string()
 }
 
 /// Returns a new identifier of a run: eight random hexadecimal digits.
@@ -255,6 +262,19 @@ mod tests {
         assert_eq!((now.len(), now.as_bytes()[10], now.as_bytes()[19]), (20, b'T', b'Z'), "{now}");
         let ago = jiff::Timestamp::now().duration_since(now.parse().unwrap());
         assert!(ago.as_secs().abs() < 5, "{now}");
+    }
+
+    #[test]
+    fn a_clock_that_is_set_wrong_gives_a_time_too() {
+        let epoch = web_time::SystemTime::UNIX_EPOCH;
+        let second = web_time::Duration::from_secs;
+        // The year 9999 begins 253,370,764,800 s after 1970; ten billion years are no date at all.
+        assert_eq!(text_of(epoch + second(253_370_764_800)), "9999-01-01T00:00:00Z");
+        for late in [253_402_300_800, 1 << 58] {
+            let text = text_of(epoch + second(late));
+            assert!(text.starts_with("9999-12-3") && text.parse::<jiff::Timestamp>().is_ok(), "{text}");
+        }
+        assert_eq!(text_of(epoch - second(86_400)), "1970-01-01T00:00:00Z");
     }
 
     #[test]

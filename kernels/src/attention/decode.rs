@@ -89,7 +89,7 @@ fn plan(
     )];
     if split.parts > 1 {
         // One workgroup combines one row; more invocations than this would find no vector of it to process.
-        let most = if device.is_software() { threads } else { 64.min(device.limits.workgroup_size as u32) };
+        let most = if device.is_software() { threads } else { device.limits.threads(64) };
         values["threads"] = json!(most);
         values["o"]["binding"] = json!(2);
         steps.push(Step::new(

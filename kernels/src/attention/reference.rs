@@ -22,7 +22,7 @@ pub const KERNELS: &[Kernel] = &[Kernel {
 
 fn reference_variants(case: &Case, device: &Capabilities) -> Result<Vec<Variant>, PlanError> {
     check_operands(attention(case))?;
-    let threads = if device.is_software() { 8 } else { 64.min(device.limits.workgroup_size as u32) };
+    let threads = if device.is_software() { 8 } else { device.limits.threads(64) };
     Ok(vec![Variant::new("reference", Path::Vector).with("threads", threads)])
 }
 

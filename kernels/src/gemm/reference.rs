@@ -22,7 +22,7 @@ pub const KERNELS: &[Kernel] = &[Kernel {
 }];
 
 pub(crate) fn reference_variants(_: &Case, device: &Capabilities) -> Result<Vec<Variant>, PlanError> {
-    let threads = 64.min(device.limits.workgroup_size as u32);
+    let threads = device.limits.threads(64);
     Ok(vec![Variant::new("reference", Path::Scalar).with("threads", threads)])
 }
 

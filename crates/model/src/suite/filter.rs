@@ -6,6 +6,13 @@ use std::fmt;
 /// Largest number of values that a list or range may expand to.
 const MOST_VALUES: usize = 10_000;
 
+/// Length of the longest glob in bytes, several times that of a key. The matcher of a much longer one cannot be made,
+/// which globset tells by a panic.
+const LONGEST_GLOB: usize = 1000;
+
+/// Number of characters of a pattern that messages quote.
+const LONGEST_QUOTE: usize = 100;
+
 /// Pattern that selects cases by key, as given with `-k`: a glob on the whole key, a part of the key, or
 /// `/a regular expression/`.
 #[derive(Debug, Clone)]
@@ -29,7 +36,11 @@ impl Pattern {
     /// # Errors
     /// Fails if the text is empty, a bracket is not closed or the regular expression is invalid.
     pub fn parse(text: &str) -> Result<Self> {
-        let wrong = |message: String| Error::refused(format!("`{text}` is not a pattern: {message}"));
+        let wrong = |message: String| {
+            let start: String = text.chars().take(LONGEST_QUOTE).collect();
+            let more = if start.len() < text.len() { "…" } else { "" };
+            Error::refused(format!("`{start}{more}` is not a pattern: {message}"))
+        };
         let kind = if text.is_empty() {
             return Err(wrong("it is empty".into()));
         } else if let Some(regex) = text.strip_prefix('/').and_then(|text| text.strip_suffix('/')) {
@@ -37,6 +48,12 @@ impl Pattern {
             let last = |e: regex::Error| e.to_string().lines().last().unwrap_or_default().to_string();
             Kind::Regex(regex::Regex::new(regex).map_err(|e| wrong(last(e)))?)
         } else if text.contains(['*', '?', '[', '{']) {
+            if text.len() > LONGEST_GLOB {
+                let length = text.len();
+                return Err(Error::refused(format!(
+                    "a pattern of {length} bytes is too long; at most {LONGEST_GLOB} can be used"
+                )));
+            }
             let glob = globset::GlobBuilder::new(text).backslash_escape(true).build();
             Kind::Glob(glob.map_err(|e| wrong(e.kind().to_string()))?.compile_matcher())
         } else {
@@ -143,6 +160,22 @@ mod tests {
             let error = Pattern::parse(pattern).unwrap_err().to_string();
             assert!(error.contains(part), "{pattern}: {error}");
         }
+    }
+
+    #[test]
+    fn a_pattern_of_any_length_is_used_or_refused() {
+        for part in ["*", "?", "[^a]", "{a,b}", "{*,?}", "\\*", "é?", "**/", "[!\u{10ffff}-\u{10ffff}]"] {
+            for times in [LONGEST_GLOB / part.len(), 100_000] {
+                let pattern = Pattern::parse(&part.repeat(times));
+                assert_eq!(pattern.is_ok(), times < 100_000, "{part}");
+                let _ = pattern.map(|pattern| pattern.matches(KEY));
+            }
+        }
+        for part in ["(", "(a{1000})", "[a", "a{9}", "(?:"] {
+            let _ = Pattern::parse(&format!("/{}/", part.repeat(10_000)));
+        }
+        let error = Pattern::parse(&"*".repeat(1001)).unwrap_err().to_string();
+        assert!(error.starts_with("a pattern of 1001 bytes is too long"), "{error}");
     }
 
     #[test]
