@@ -2,7 +2,7 @@
 //!
 //! A driver that crashes, hangs or aborts ends only the child process; the run continues.
 
-use super::post_mortem::{describe, kind_of_death, memory_kills, tail};
+use super::post_mortem::{describe, kind_of_death, memory_kills, next_start, tail};
 use super::protocol::{Request, Response};
 use super::remote::{Executor, Fault, FaultKind, understood};
 use std::collections::VecDeque;
@@ -190,7 +190,8 @@ fn spawn(program: &Program) -> Result<Running, Fault> {
     let kept = Arc::new(Mutex::new(VecDeque::new()));
     let keep = Arc::clone(&kept);
     thread::spawn(move || {
-        for line in BufReader::new(stderr).split(b'\n').map_while(Result::ok) {
+        let mut stderr = BufReader::new(stderr);
+        while let Ok(Some(line)) = next_start(&mut stderr) {
             let line: String = String::from_utf8_lossy(&line).chars().take(300).collect();
             let Ok(mut lines) = keep.lock() else { break };
             if lines.len() == KEPT_LINES {

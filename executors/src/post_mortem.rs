@@ -3,8 +3,11 @@
 
 use super::remote::FaultKind;
 use std::collections::VecDeque;
+use std::io::BufRead;
 use std::process::ExitStatus;
 
+/// Bytes that are kept of a line of stderr.
+const MOST_OF_LINE: usize = 4096;
 /// Number of characters that a fault quotes from the end of stderr.
 const TOLD: usize = 1000;
 
@@ -34,6 +37,27 @@ fn signal(status: ExitStatus) -> Option<i32> {
     return std::os::unix::process::ExitStatusExt::signal(&status);
     #[cfg(not(unix))]
     return Option::<i32>::None.filter(|_| status.success());
+}
+
+/// Reads a line and returns its first bytes, at most [`MOST_OF_LINE`]; `None` at the end. The rest is read and dropped:
+/// a program that writes without end and without a newline must neither fill memory nor wait for a reader.
+pub(super) fn next_start(reader: &mut impl BufRead) -> std::io::Result<Option<Vec<u8>>> {
+    let (mut start, mut any) = (Vec::new(), false);
+    loop {
+        let buffer = reader.fill_buf()?;
+        if buffer.is_empty() {
+            return Ok(any.then_some(start));
+        }
+        any = true;
+        let newline = buffer.iter().position(|byte| *byte == b'\n');
+        let line = &buffer[..newline.unwrap_or(buffer.len())];
+        start.extend_from_slice(&line[..line.len().min(MOST_OF_LINE - start.len())]);
+        let used = newline.map_or(buffer.len(), |at| at + 1);
+        reader.consume(used);
+        if newline.is_some() {
+            return Ok(Some(start));
+        }
+    }
 }
 
 /// Joins the last stderr lines into one line of at most [`TOLD`] characters, plus an ellipsis if cut.
@@ -78,6 +102,19 @@ pub(super) fn kind_of_death(status: Option<ExitStatus>, starved: bool, said: &st
 #[cfg(all(test, unix))]
 mod tests {
     use super::*;
+
+    #[test]
+    fn of_a_line_without_an_end_only_the_start_is_kept() {
+        // 64 MiB in one line, then a short one; only 4096 bytes of the first are ever held.
+        let endless = std::io::Read::take(std::io::repeat(b'x'), 1 << 26);
+        let mut reader = std::io::BufReader::new(std::io::Read::chain(endless, &b"\nlast\n\nend"[..]));
+        let first = next_start(&mut reader).unwrap().unwrap();
+        assert_eq!((first.len(), first.capacity() < 3 * MOST_OF_LINE), (4096, true));
+        assert_eq!(next_start(&mut reader).unwrap().unwrap(), b"last");
+        assert_eq!(next_start(&mut reader).unwrap().unwrap(), b"");
+        assert_eq!(next_start(&mut reader).unwrap().unwrap(), b"end");
+        assert_eq!(next_start(&mut reader).unwrap(), None);
+    }
     use std::os::unix::process::ExitStatusExt;
 
     #[test]

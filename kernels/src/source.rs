@@ -4,6 +4,7 @@ use super::error::PlanError;
 use super::marks::mark;
 use include_dir::{Dir, include_dir};
 use minijinja::Environment;
+use portamark_model::text_file::read_text;
 use std::path::PathBuf;
 use std::sync::OnceLock;
 
@@ -38,6 +39,10 @@ fn embedded(name: &str) -> Option<&'static str> {
     let (_, texts) = FOLDERS.iter().find(|(known, _)| *known == folder)?;
     texts.get_file(file)?.contents_utf8()
 }
+
+/// Instructions of the template engine that one rendering may take. The longest of the embedded kernels takes a
+/// hundredth of it; a template that loops on would otherwise keep the runner busy, whose timeouts are for executors.
+const FUEL: u64 = 5_000_000;
 
 /// Source of the `*.wgsl` templates and of the tuning tables that ship with them.
 ///
@@ -74,8 +79,7 @@ impl KernelSource {
     /// Reads the template `name`, e.g. `gemm/tiled.wgsl`, without rendering it.
     pub fn read(&self, name: &str) -> Result<String, String> {
         match &self.folder {
-            Some(folder) => std::fs::read_to_string(folder.join(name))
-                .map_err(|e| format!("kernel {name}: cannot read {}: {e}", folder.join(name).display())),
+            Some(folder) => read_text(&folder.join(name)).map_err(|error| format!("kernel {name}: {error}")),
             None => embedded(name).map(str::to_owned).ok_or_else(|| format!("kernel {name} is not embedded")),
         }
     }
@@ -90,7 +94,7 @@ impl KernelSource {
                 .filter(|entry| entry.path().extension().is_some_and(|extension| extension == "toml"))
                 .filter_map(|entry| {
                     let name = entry.file_name().to_string_lossy().into_owned();
-                    Some((name, std::fs::read_to_string(entry.path()).ok()?))
+                    Some((name, read_text(&entry.path()).ok()?))
                 })
                 .collect(),
             None => TUNED
@@ -152,6 +156,7 @@ impl KernelSource {
     fn environment(&self) -> Environment<'static> {
         let mut environment = Environment::new();
         environment.add_function("ceil", |number: f64| number.ceil() as i64);
+        environment.set_fuel(Some(FUEL));
         environment.set_undefined_behavior(minijinja::UndefinedBehavior::Strict);
         let syntax = minijinja::syntax::SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build();
         environment.set_syntax(syntax.expect("the default delimiters are valid"));
@@ -188,6 +193,21 @@ mod tests {
             }
         }
         assert!(texts > 20, "{texts}");
+    }
+
+    #[test]
+    fn a_template_that_loops_on_is_stopped() {
+        // Ten billion turns take minutes; five million instructions take about a second in a debug build.
+        let endless = "{% for i in range(99999) %}{% for j in range(99999) %}{% endfor %}{% endfor %}";
+        for text in [endless, "{% macro again() %}{{ again() }}{% endmacro %}{{ again() }}"] {
+            let error =
+                KernelSource::embedded().render_text("own", text, &serde_json::json!({})).unwrap_err();
+            assert!(matches!(error, PlanError::Template(_)), "{error}");
+        }
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::File::create(folder.path().join("large.wgsl")).unwrap().set_len((16 << 20) + 1).unwrap();
+        let error = KernelSource::folder(folder.path()).read("large.wgsl").unwrap_err();
+        assert!(error.contains("larger than 16 MiB"), "{error}");
     }
 
     #[test]

@@ -11,6 +11,7 @@ mod export;
 mod folder;
 mod freshness;
 mod host;
+mod hostile;
 mod imports;
 mod kernels;
 mod models;

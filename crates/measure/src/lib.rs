@@ -32,7 +32,6 @@ mod host;
 mod interleaved;
 mod measurement;
 mod memory;
-mod possible;
 mod prove;
 mod rotating;
 mod rotation;

@@ -2,7 +2,6 @@
 
 use super::batch_time::chosen_s;
 use super::config::Config;
-use super::possible::impossible;
 use super::rotation;
 use super::sampling::{self, Sampling};
 use super::session::Session;
@@ -10,6 +9,7 @@ use super::verify::{Oracle, OutputProof};
 use portamark_executors::protocol::{Prepare, Prepared, Sampled};
 use portamark_executors::{Fault, FaultKind};
 use portamark_model::plan::Plan;
+use portamark_model::possible::impossible;
 use portamark_model::workload::{Case, Inputs, Tile};
 use portamark_results::{Cache, Spent, Tag, Timing, Verification};
 use portamark_stats::is_drifting;
@@ -252,7 +252,7 @@ pub(super) fn conclude(
             "no element of the output could be compared with the oracle",
         ));
     }
-    if let Some(reason) = impossible(case, timing.summary.median) {
+    if let Some(reason) = impossible(case.flop(), case.bytes(), timing.summary.median) {
         return Err(Fault::new(FaultKind::Failed, reason));
     }
     measurement.tags = tags(&timing);

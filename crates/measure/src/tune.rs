@@ -6,7 +6,6 @@
 
 use super::config::Config;
 use super::freshness::Freshness;
-use super::possible::impossible;
 use super::rotating::Rotating;
 use super::rotation;
 use super::sampling::batch_size;
@@ -15,6 +14,7 @@ use super::verify::Oracle;
 use portamark_executors::protocol::{Prepare, Prepared, Sampled};
 use portamark_executors::{Fault, FaultKind};
 use portamark_model::plan::Plan;
+use portamark_model::possible::impossible;
 use portamark_model::units;
 use portamark_model::workload::{Case, Inputs};
 use portamark_results::TimerChoice;
@@ -365,7 +365,7 @@ impl<'p> Search<'_, '_, '_> {
             let warm = self.session.executor.sample(handle, 1, 0, config.timeout)?;
             runner.first_s = told_s(&warm);
         }
-        if let Some(reason) = impossible(self.case, runner.first_s) {
+        if let Some(reason) = impossible(self.case.flop(), self.case.bytes(), runner.first_s) {
             return Ok(Some(Fate::Failed(reason)));
         }
         let batch_s = LEAST_BATCH_S.max(runner.first_s);

@@ -32,6 +32,7 @@ pub mod device;
 pub mod error;
 pub mod kernel_text;
 pub mod plan;
+pub mod possible;
 pub mod schema;
 pub mod suite;
 pub mod text_file;

@@ -1,5 +1,6 @@
 //! Summary shown in the terminal after a run.
 
+use super::columns::cell_text;
 use super::wording;
 use portamark_analysis::{Comparison, Device, Entry, clean};
 use portamark_model::units;
@@ -85,7 +86,7 @@ impl Column {
         device: &Device,
         text: impl Fn(&Entry) -> String,
     ) -> Self {
-        Column { name, align, cells: device.all().map(text).collect() }
+        Column { name, align, cells: device.all().map(|entry| cell_text(&text(entry))).collect() }
     }
 
     /// Returns the width of the longest cell on one line, including the gap after it.

@@ -24,6 +24,7 @@
 
 mod baseline;
 mod cache;
+mod claim;
 #[cfg(test)]
 pub(crate) mod example;
 pub mod export;
@@ -32,6 +33,7 @@ mod imported;
 mod imported_row;
 mod lines;
 mod load;
+mod places;
 mod provenance;
 mod replace;
 mod resume;

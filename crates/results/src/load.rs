@@ -1,12 +1,14 @@
 //! Reading result files: whatever a file holds, loading returns rows and messages and never panics.
 
+use super::claim::{judge, refusal};
 use super::lines::{LONGEST_LINE, Lines, RawLine};
+use super::places::Places;
 use super::run_file::RunFile;
-use super::schema::{Header, Identity, Record, Row, SCHEMA_VERSION};
+use super::schema::{Header, Record, Row, SCHEMA_VERSION};
 use portamark_model::error::{Error, Result};
 use rayon::prelude::*;
 use serde_json::Value;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{self, BufReader};
 use std::path::{Path, PathBuf};
@@ -127,7 +129,7 @@ pub(super) fn scan(path: &Path) -> Result<Scan> {
     let header = first_header(path, &first)?;
     let mut state = State {
         rows: Vec::new(),
-        place: BTreeMap::new(),
+        places: Places::default(),
         end: None,
         problems: Vec::new(),
         row_lines: 0,
@@ -186,8 +188,8 @@ fn begins_like_a_header(bytes: &[u8]) -> bool {
 /// Content that has been read so far.
 struct State {
     rows: Vec<Row>,
-    /// Index in `rows` and line number of the row of a case, variant and repeat.
-    place: BTreeMap<Identity, (usize, u64)>,
+    /// Where in `rows` each row stands.
+    places: Places,
     end: Option<super::schema::End>,
     problems: Vec<String>,
     /// Number of lines with rows, including rows that a later one replaced.
@@ -256,8 +258,13 @@ impl State {
         if self.end.take().is_some() {
             self.problem(format!("line {number} is a row after an end record, which is ignored"));
         }
-        let Some((at, before)) = self.replaced(&row) else {
-            self.place.insert(row.identity(), (self.rows.len(), number));
+        if let Some(reason) = refusal(&row) {
+            self.problem(format!("line {number} cannot be used: {reason}"));
+            return;
+        }
+        judge(&mut row);
+        let Some((at, before)) = self.places.replaced_by(&row, &self.rows) else {
+            self.places.add(&row, self.rows.len(), number);
             self.rows.push(row);
             return;
         };
@@ -267,21 +274,9 @@ impl State {
                 row.case.chars().take(100).collect::<String>()
             ));
         }
-        self.place.remove(&self.rows[at].identity());
-        self.place.insert(row.identity(), (at, number));
+        self.places.remove(&self.rows[at], at);
+        self.places.add(&row, at, number);
         self.rows[at] = row;
-    }
-
-    /// Returns index and line number of the row that `row` replaces, if any.
-    fn replaced(&self, row: &Row) -> Option<(usize, u64)> {
-        let failed = || {
-            let tried =
-                |old: &&Row| old.case == row.case && old.repeat == row.repeat && old.status.may_be_retried();
-            self.rows.iter().find(tried).and_then(|old| self.place.get(&old.identity()))
-        };
-        // Only for retries: otherwise each row would be compared with all rows before it.
-        let before = self.place.get(&row.identity());
-        before.or_else(|| if row.retry > 0 { failed() } else { None }).copied()
     }
 
     fn torn(&mut self, number: u64) {

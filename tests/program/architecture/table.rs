@@ -22,6 +22,7 @@ pub const CRATES: &[(&str, &str, &[&str])] = &[
 pub const ROOMS: &[(&str, &[&str])] = &[
     ("units", &[]),
     ("error", &[]),
+    ("possible", &["units"]),
     ("schema", &[]),
     ("workload", &[]),
     ("device", &["workload"]),

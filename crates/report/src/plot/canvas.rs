@@ -16,6 +16,9 @@ pub const SCALE: i32 = 10;
 /// Factor by which plotters divides font sizes when it writes SVG.
 const PLOTTERS_FONT_FACTOR: f64 = 1.24;
 
+/// Advance of the narrowest characters over the font size.
+const NARROWEST: f64 = 0.40;
+
 /// Half the size of a mark, in CSS pixels.
 const MARK_RADIUS: f64 = 4.0;
 
@@ -87,7 +90,7 @@ fn font_units(size: f64) -> f64 {
 pub fn text_width(text: &str, size: f64) -> f64 {
     let advance = |c: char| match c {
         'i' | 'j' | 'l' | 't' | 'f' | 'r' | 'I' | '.' | ',' | ':' | ';' | '|' | '·' | ' ' | '(' | ')'
-        | '/' => 0.40,
+        | '/' => NARROWEST,
         'm' | 'M' | 'W' | '%' | '@' => 1.0,
         'w' | '=' | '+' | '<' | '>' => 0.84,
         c if c.is_ascii_uppercase() => 0.75,
@@ -100,8 +103,10 @@ pub fn text_width(text: &str, size: f64) -> f64 {
 
 /// Shortens `text` so that it is at most `width` wide at font size `size`.
 pub fn fitted(text: &str, size: f64, width: f64) -> String {
-    let mut limit = text.chars().count();
-    let mut cut = text.to_owned();
+    // No more characters of the narrowest kind fit, so that a text of any length takes no longer.
+    let most = ((width / (NARROWEST * size)) as usize).saturating_add(2);
+    let mut limit = text.chars().count().min(most);
+    let mut cut = portamark_analysis::shorten(text, limit);
     while limit > 1 && text_width(&cut, size) > width {
         limit -= 1;
         cut = portamark_analysis::shorten(text, limit);
@@ -248,6 +253,9 @@ mod tests {
     #[test]
     fn a_text_is_cut_to_the_width_it_has() {
         assert_eq!(fitted("short", 13.0, 100.0), "short");
+        // Nine characters of 0.64 times 13 px are 74.9 px and an ellipsis 13 px more, ten are 83.2 and 13 px.
+        assert_eq!(fitted(&"a".repeat(1_000_000), 13.0, 90.0), format!("{}…", "a".repeat(9)));
+        assert_eq!(fitted("iiiii", 10.0, 20.0), "iiiii");
         let cut = fitted("NVIDIA H100 80GB HBM3 · 580.82.07", 13.0, 120.0);
         assert!(cut.ends_with('…') && text_width(&cut, 13.0) <= 120.0, "{cut}");
     }

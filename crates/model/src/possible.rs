@@ -1,7 +1,6 @@
 //! Times that no device can reach: a clock that gives them is at fault.
 
-use portamark_model::units;
-use portamark_model::workload::Case;
+use crate::units;
 
 /// FLOP/s that no device reaches. The largest processor, a Cerebras WSE-3 of a whole wafer, is announced with
 /// 125 PFLOP/s (<https://www.cerebras.ai/chip>).
@@ -11,14 +10,15 @@ const MOST_BYTES: f64 = 4e16;
 /// Seconds that every execution takes at least: three cycles at 3 GHz.
 const LEAST_S: f64 = 1e-9;
 
-/// Returns what is impossible about one execution of `case` in `seconds`; `None` if some device may do that.
-pub(super) fn impossible(case: &Case, seconds: f64) -> Option<String> {
+/// Returns what is impossible about one execution of `flop` operations and `bytes` moved in `seconds`; `None` if some
+/// device may do that.
+pub fn impossible(flop: u128, bytes: u64, seconds: f64) -> Option<String> {
     let clock = "the clock of the executor is at fault";
     if seconds.is_nan() || seconds <= 0.0 {
         return Some(format!("one execution took no time: {clock}"));
     }
     let took = |rate: String| format!("one execution took {}, {rate}: {clock}", units::seconds(seconds));
-    let (flop, bytes) = (case.flop() as f64 / seconds, case.bytes() as f64 / seconds);
+    let (flop, bytes) = (flop as f64 / seconds, bytes as f64 / seconds);
     if flop > MOST_FLOP {
         Some(took(format!("which is {} and more than any device can do", units::flop_rate(flop))))
     } else if bytes > MOST_BYTES {
@@ -36,7 +36,10 @@ mod tests {
 
     #[test]
     fn a_time_is_impossible_where_no_device_reaches_its_rate() {
-        let of = |key: &str, seconds: f64| impossible(&key.parse().unwrap(), seconds);
+        let of = |key: &str, seconds: f64| {
+            let case: crate::workload::Case = key.parse().unwrap();
+            impossible(case.flop(), case.bytes(), seconds)
+        };
         // 2·4096³ = 137.4 GFLOP in 261.8 ns are 525 PFLOP/s; in 1 ms they are 137 TFLOP/s.
         let gemm = "gemm f16.f32 m4096 n4096 k4096 nn";
         let words = of(gemm, 261.8e-9).unwrap();

@@ -1,0 +1,81 @@
+//! What a row of a file claims that cannot be: files may be of earlier versions, other programs, or anybody.
+
+use super::schema::{Row, Status};
+use portamark_model::possible::impossible;
+use portamark_model::workload::Case;
+
+/// Longest key of a case in bytes, ten times that of the longest one known. A longer one is no key, and everything that
+/// shows it would have to make room for it.
+const LONGEST_KEY: usize = 2000;
+
+/// Returns why a row cannot be used at all; `None` if it can.
+pub(super) fn refusal(row: &Row) -> Option<String> {
+    let length = row.case.len();
+    (length > LONGEST_KEY)
+        .then(|| format!("its case has {length} bytes, more than {LONGEST_KEY}, and was skipped"))
+}
+
+/// Takes back the status `ok` of a row that was measured but has no proof or a time that no device reaches: it becomes
+/// `wrong` or `failed`, with the reason.
+pub(super) fn judge(row: &mut Row) {
+    if row.status != Status::Ok {
+        return;
+    }
+    let unproven = row.verification.as_ref().filter(|proof| proof.checked == 0 || !proof.passed);
+    let (status, reason) = if let Some(proof) = unproven {
+        let what = if proof.checked == 0 { "no element was compared" } else { "the comparison did not pass" };
+        (Status::Wrong, format!("{what} with the oracle"))
+    } else if let Some(timing) = &row.timing {
+        let case = row.case.parse::<Case>().ok();
+        let (flop, bytes) = case.map_or((0, 0), |case| (case.flop(), case.bytes()));
+        let found = impossible(flop.max(row.flop.into()), bytes.max(row.bytes), timing.summary.median);
+        let Some(reason) = found else { return };
+        (Status::Failed, reason)
+    } else {
+        return;
+    };
+    row.status = status;
+    row.reason = Some(format!("the file says ok, but {reason}"));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::example;
+    use super::*;
+
+    fn judged(change: impl FnOnce(&mut Row)) -> (Status, String) {
+        let mut row = example::row("gemm f16.f32 m4096 n4096 k4096 nn").but(change);
+        judge(&mut row);
+        (row.status, row.reason.unwrap_or_default())
+    }
+
+    fn timed(seconds: f64) -> (Status, String) {
+        judged(|row| row.timing.as_mut().unwrap().summary.median = seconds)
+    }
+
+    #[test]
+    fn a_row_without_proof_or_with_an_impossible_time_is_not_ok() {
+        // 2·4096³ = 137.4 GFLOP in 0.98 ms are 141 TFLOP/s, in 261.8 ns 525 PFLOP/s.
+        assert_eq!(judged(|_| ()), (Status::Ok, String::new()));
+        let (status, reason) = timed(261.8e-9);
+        assert_eq!(status, Status::Failed);
+        assert!(reason.starts_with("the file says ok, but") && reason.contains("525 PFLOP/s"), "{reason}");
+        for seconds in [0.0, -1.0, f64::NAN, 1e-300] {
+            assert_eq!(timed(seconds).0, Status::Failed, "{seconds}");
+        }
+        let (status, reason) = judged(|row| row.verification.as_mut().unwrap().checked = 0);
+        assert_eq!((status, reason.contains("no element was compared")), (Status::Wrong, true));
+        assert_eq!(judged(|row| row.verification.as_mut().unwrap().passed = false).0, Status::Wrong);
+        // The counts of the file do not hide the work of the case, nor the other way round.
+        let (status, _) = judged(|row| (row.flop, row.bytes) = (u64::MAX, 0));
+        assert_eq!(status, Status::Failed);
+        let other = |row: &mut Row| (row.status, row.reason) = (Status::Crashed, Some("SIGSEGV".into()));
+        assert_eq!(judged(other), (Status::Crashed, "SIGSEGV".into()));
+    }
+
+    #[test]
+    fn a_case_that_is_no_key_is_refused() {
+        assert_eq!(refusal(&example::row(&"x".repeat(2000))), None);
+        assert!(refusal(&example::row(&"x".repeat(2001))).unwrap().contains("2001 bytes"));
+    }
+}
