@@ -5,6 +5,7 @@
 //! original.
 
 use super::load::{BASELINES, find_in, load};
+use super::replace::create_in;
 use super::schema::Header;
 use portamark_model::device::ChipKind;
 use portamark_model::error::{Error, Hint, Result};
@@ -78,7 +79,7 @@ pub fn save_baseline(results: &Path, name: &str, files: &[PathBuf]) -> Result<Pa
         let target = device.join(file.file_name().unwrap_or_default());
         let bytes = std::fs::read(file).map_err(|e| Error::io("read", file, e))?;
         let write = |bytes: &[u8]| -> std::io::Result<()> {
-            let mut whole = tempfile::NamedTempFile::new_in(&device)?;
+            let mut whole = create_in(&device)?;
             std::io::Write::write_all(&mut whole, bytes)?;
             whole.as_file().sync_all()?;
             whole.persist(&target)?;
