@@ -105,6 +105,10 @@ fn by_flags(hint: &Hint) -> String {
         Hint::OtherDevice(found) => {
             format!("devices found: {found}; `portamark doctor` explains why another is not")
         }
+        Hint::WaitForRun => {
+            "another run is measuring into it; wait for it with --wait, or start a new run without --resume and --retry"
+                .into()
+        }
         Hint::OtherAddress => {
             "choose another port with --port (0 picks a free one), or an address of this machine with --listen".into()
         }

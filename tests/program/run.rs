@@ -334,6 +334,32 @@ fn a_run_that_is_killed_goes_on_where_it_stopped() {
 }
 
 #[test]
+fn a_run_that_is_still_measuring_is_not_gone_on_with_by_another_that_may_wait_for_it() {
+    let bench = Bench::new(&rule("gemm f16 *", "sample", "hang"));
+    let mut child = bench.start_and_hang("100s");
+    let before = fs::read_to_string(&bench.files()[0]).unwrap();
+    for again in [&["--resume"][..], &["--retry", "failed"]] {
+        let mut refused = bench.run(again);
+        let refused = refused.assert().code(2).stderr(contains("another process is writing this file"));
+        refused.stderr(contains("wait for it with --wait"));
+    }
+    assert_eq!(fs::read_to_string(&bench.files()[0]).unwrap(), before);
+    // Who waits goes on once the first is killed: no lock outlives its process.
+    fs::write(bench.path("script.toml"), "").unwrap();
+    let waiter = std::thread::scope(|scope| {
+        let waiter = scope.spawn(|| bench.run(&["--resume", "--wait"]).output().unwrap());
+        std::thread::sleep(std::time::Duration::from_millis(1500));
+        assert!(!waiter.is_finished());
+        child.kill().unwrap();
+        child.wait().unwrap();
+        waiter.join().unwrap()
+    });
+    let said = String::from_utf8(waiter.stderr).unwrap();
+    assert!(waiter.status.success() && said.contains("waiting until another run has ended"), "{said}");
+    assert_eq!(bench.statuses(), ["ok"; 5]);
+}
+
+#[test]
 fn without_an_interrupted_run_resume_starts_a_new_one() {
     let bench = Bench::new("");
     bench.run(&["--resume"]).assert().success();

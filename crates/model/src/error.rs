@@ -28,6 +28,8 @@ pub enum Hint {
     OtherDevice(String),
     /// Serve the page at another address or port.
     OtherAddress,
+    /// Another run writes the file: wait for it, or start a new run.
+    WaitForRun,
 }
 
 impl fmt::Display for Hint {
@@ -42,6 +44,7 @@ impl fmt::Display for Hint {
             Hint::NameDevice => f.write_str("name one device"),
             Hint::ListDevices => f.write_str("list the devices to see their numbers"),
             Hint::OtherDevice(found) => write!(f, "devices found: {found}"),
+            Hint::WaitForRun => f.write_str("wait until that run has ended, or start a new run"),
             Hint::OtherAddress => {
                 f.write_str("choose another port (0 picks a free one), or an address of this machine")
             }
@@ -95,6 +98,12 @@ pub enum Error {
         /// Error reported by the operating system.
         source: std::io::Error,
     },
+    /// Another process writes the file.
+    #[error("{}: another process is writing this file", path.display())]
+    Busy {
+        /// Path of the file.
+        path: PathBuf,
+    },
     /// No usable device was found.
     #[error("{message}")]
     NoDevice {
@@ -141,6 +150,7 @@ impl Error {
     pub fn hint(&self) -> Option<&Hint> {
         match self {
             Error::Refused { hint, .. } | Error::Input { hint, .. } => hint.as_ref(),
+            Error::Busy { .. } => Some(&Hint::WaitForRun),
             Error::Io { .. } | Error::NoDevice { .. } | Error::Executor { .. } => None,
         }
     }

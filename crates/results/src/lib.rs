@@ -28,6 +28,7 @@ mod claim;
 #[cfg(test)]
 pub(crate) mod example;
 pub mod export;
+mod hold;
 pub mod import;
 mod imported;
 mod imported_row;
@@ -51,6 +52,7 @@ mod words;
 
 pub use baseline::{check_baseline_name, find_baseline, save_baseline};
 pub use cache::{CacheReport, CacheSource, CurvePoint};
+pub use hold::Hold;
 pub use imported::{ImportUnit, Imported, Spread, SpreadKind, Statistic};
 pub use load::{load, load_all, load_readable};
 pub use provenance::{now, platform, redact, run_id};

@@ -2,13 +2,17 @@
 //!
 //! A file only grows by whole lines. What a failed write left behind is cut off again. If that fails too, or
 //! after a power failure, the reader in `load` recognises the torn line.
+//!
+//! Only one process writes a file. Should another one change or remove it all the same, the next write fails, so that
+//! no row is lost unseen.
 
+use super::hold::open_alone;
 use super::load::{Scan, scan};
 use super::run_file::RunFile;
 use super::schema::{End, Header, Record, Row, Status};
 use crate::Spent;
 use portamark_model::error::{Error, Result};
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{self, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
@@ -18,6 +22,11 @@ pub trait Sink: Write {
     fn sync(&mut self) -> io::Result<()>;
     /// Truncates what was written to its first `len` bytes and continues from there.
     fn cut(&mut self, len: u64) -> io::Result<()>;
+    /// Checks that this is still what `path` names, and that it still has `len` bytes: nobody else wrote to it.
+    fn check(&self, path: &Path, len: u64) -> io::Result<()> {
+        let _ = (path, len);
+        Ok(())
+    }
 }
 
 impl Sink for File {
@@ -28,6 +37,18 @@ impl Sink for File {
     fn cut(&mut self, len: u64) -> io::Result<()> {
         self.set_len(len)?;
         self.seek(SeekFrom::Start(len)).map(drop)
+    }
+
+    fn check(&self, path: &Path, len: u64) -> io::Result<()> {
+        let changed = |what: &str| io::Error::other(format!("{what} while this run wrote it"));
+        let there = std::fs::metadata(path).map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound => changed("it was removed"),
+            _ => error,
+        })?;
+        if self.metadata()?.len() == len && there.len() == len {
+            return Ok(());
+        }
+        Err(changed("something else changed it"))
     }
 }
 
@@ -53,7 +74,7 @@ impl RunWriter {
         for number in 1u32.. {
             let name = if number == 1 { format!("{stem}.jsonl") } else { format!("{stem}-{number}.jsonl") };
             let path = folder.join(name);
-            match OpenOptions::new().write(true).create_new(true).open(&path) {
+            match open_alone(&path, true) {
                 Ok(file) => {
                     let mut writer = Self::over(file, path);
                     writer.line(&Record::Header(Box::new(header)))?;
@@ -67,23 +88,33 @@ impl RunWriter {
         unreachable!("the numbers do not end before the file names do")
     }
 
-    /// Opens an interrupted file to continue it, and returns what it holds so far.
+    /// Opens an interrupted file to continue it, and returns what it holds so far; `None` if the run has ended and
+    /// `finished` is false, as when another process finished it after it was found.
     ///
     /// A torn last line and a closing line at the end are cut off; every finished row stays unchanged, byte
     /// for byte.
-    pub fn resume(path: &Path) -> Result<(Self, RunFile)> {
+    ///
+    /// # Errors
+    /// Fails with [`Error::Busy`] if another process writes the file, and if it cannot be read, changed or resumed.
+    pub fn resume(path: &Path, finished: bool) -> Result<Option<(Self, RunFile)>> {
+        let mut sink = open_alone(path, false).map_err(|error| match error.kind() {
+            io::ErrorKind::WouldBlock => Error::Busy { path: path.into() },
+            _ => Error::io("open", path, error),
+        })?;
+        // Only now, since whoever wrote it may have added to it until a moment ago.
         let Scan { file, keep, newline_missing, mixed } = scan(path)?;
         if mixed {
             return Err(Error::input(path, "holds several runs, so it cannot be resumed"));
         }
-        let mut sink =
-            OpenOptions::new().read(true).write(true).open(path).map_err(|e| Error::io("open", path, e))?;
+        if !finished && !file.is_interrupted() {
+            return Ok(None);
+        }
         sink.cut(keep).map_err(|e| Error::io("shorten", path, e))?;
         let mut writer = Self { len: keep, rows: file.rows.len() as u64, ..Self::over(sink, path.into()) };
         if newline_missing {
             writer.bytes(b"\n")?;
         }
-        Ok((writer, file))
+        Ok(Some((writer, file)))
     }
 }
 
@@ -118,6 +149,10 @@ impl<F: Sink> RunWriter<F> {
     }
 
     fn bytes(&mut self, bytes: &[u8]) -> Result<()> {
+        if !self.torn {
+            // What others wrote is not cut off.
+            self.sink.check(&self.path, self.len).map_err(|e| Error::io("write", &self.path, e))?;
+        }
         let written = if self.torn { self.repair() } else { Ok(()) };
         match written.and_then(|()| self.sink.write_all(bytes)).and_then(|()| self.sink.sync()) {
             Ok(()) => {
@@ -300,7 +335,7 @@ mod tests {
     #[cfg(target_os = "linux")]
     #[test]
     fn a_full_device_gives_an_error_and_no_panic() {
-        let file = OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let file = File::options().write(true).open("/dev/full").unwrap();
         let mut writer = RunWriter::over(file, "/dev/full".into());
         let error = writer.append(&example::row(CASES[0])).unwrap_err();
         assert!(matches!(&error, Error::Io { action: "write", .. }), "{error:?}");
@@ -332,7 +367,7 @@ mod tests {
         let before = std::fs::read(&path).unwrap();
         std::fs::write(&path, [&before, tail].concat()).unwrap();
 
-        let (mut writer, file) = RunWriter::resume(&path).unwrap();
+        let (mut writer, file) = RunWriter::resume(&path, true).unwrap().unwrap();
         assert_eq!(file.rows.len(), 2);
         writer.append(&example::row(CASES[2])).unwrap();
         writer.finish(example::end(3, RunOutcome::Done)).unwrap();
@@ -368,10 +403,45 @@ mod tests {
         drop(writer);
         let before = std::fs::read(&path).unwrap();
         std::fs::write(&path, &before[..before.len() - 1]).unwrap();
-        let (mut writer, file) = RunWriter::resume(&path).unwrap();
+        let (mut writer, file) = RunWriter::resume(&path, true).unwrap().unwrap();
         assert_eq!(file.rows.len(), 1);
         writer.append(&example::row(CASES[1])).unwrap();
         assert_eq!((load(&path).unwrap().rows.len(), load(&path).unwrap().problems.len()), (2, 0));
         assert!(std::fs::read(&path).unwrap().starts_with(&before));
+    }
+
+    #[test]
+    fn a_file_that_is_being_written_is_not_resumed_by_another() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut writer = RunWriter::create(folder.path(), example::header()).unwrap();
+        let path = writer.path().to_path_buf();
+        writer.append(&example::row(CASES[0])).unwrap();
+        let busy = |finished| matches!(RunWriter::resume(&path, finished), Err(Error::Busy { .. }));
+        assert!(busy(false) && busy(true));
+        writer.append(&example::row(CASES[1])).unwrap();
+        // What was refused has cut off nothing, and the end of the writer is the end of its lock.
+        writer.finish(example::end(2, RunOutcome::Done)).unwrap();
+        assert_eq!(load(&path).unwrap().rows.len(), 2);
+        assert!(RunWriter::resume(&path, false).unwrap().is_none());
+        assert!(!load(&path).unwrap().is_interrupted());
+        assert!(RunWriter::resume(&path, true).unwrap().is_some());
+    }
+
+    #[test]
+    fn a_file_that_is_changed_or_removed_meanwhile_is_an_error_and_no_lost_row() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut writer = RunWriter::create(folder.path(), example::header()).unwrap();
+        let path = writer.path().to_path_buf();
+        writer.append(&example::row(CASES[0])).unwrap();
+        let whole = std::fs::read(&path).unwrap();
+        let foreign = [&whole[..], b"x"].concat();
+        std::fs::write(&path, &foreign).unwrap();
+        let error = writer.append(&example::row(CASES[1])).unwrap_err().to_string();
+        assert!(error.contains("something else changed it while this run wrote it"), "{error}");
+        assert_eq!(std::fs::read(&path).unwrap(), foreign, "what others wrote is not cut off");
+        let mut writer = RunWriter::create(folder.path(), example::header()).unwrap();
+        std::fs::remove_file(writer.path()).unwrap();
+        let error = writer.append(&example::row(CASES[1])).unwrap_err().to_string();
+        assert!(error.contains("it was removed while this run wrote it"), "{error}");
     }
 }

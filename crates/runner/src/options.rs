@@ -131,6 +131,8 @@ pub struct Options {
     pub output: PathBuf,
     /// How to treat an earlier run.
     pub earlier: Earlier,
+    /// Whether to wait while another process measures into the file of the earlier run, instead of failing.
+    pub wait: bool,
     /// Unit of work that gets a child process of its own.
     pub isolation: Isolation,
 }
@@ -150,6 +152,7 @@ impl Options {
             labels: BTreeMap::new(),
             output: output.into(),
             earlier: Earlier::default(),
+            wait: false,
             isolation: Isolation::default(),
         }
     }

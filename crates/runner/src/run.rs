@@ -33,7 +33,7 @@ pub struct Finished {
 /// Fails if a file cannot be read or written. A case that fails, however badly, is a row and not an error.
 pub fn run(options: &Options, found: &Found, stop: &AtomicBool, events: &dyn Events) -> Result<Finished> {
     let Options { suite, repeats, .. } = options;
-    let setup = Setup { run_id: results::run_id(), ab: None, present: found.present.clone() };
+    let setup = Setup { run_id: results::run_id(), ab: None, present: found.present.clone(), stop };
     let mut tracks = Vec::new();
     for place in &found.chosen {
         tracks.push(Track::open(options, &setup, place, events)?);

@@ -39,8 +39,8 @@ struct Contender<'a> {
 /// Fails if a file cannot be read or written. A case that fails, however badly, is a row and not an error.
 pub fn run_sides(sides: [&Side; 2], stop: &AtomicBool, events: &dyn Events) -> Result<Finished> {
     let run_id = results::run_id();
-    let mut a = contender(sides[0], &run_id, events)?;
-    let mut b = contender(sides[1], &run_id, events)?;
+    let mut a = contender(sides[0], &run_id, stop, events)?;
+    let mut b = contender(sides[1], &run_id, stop, events)?;
     one_clock(&mut a.track.timer, &mut b.track.timer, events);
     one_cache(&mut a.track, &mut b.track);
     let started = Instant::now();
@@ -58,10 +58,16 @@ pub fn run_sides(sides: [&Side; 2], stop: &AtomicBool, events: &dyn Events) -> R
     finish([a.track, b.track], started.elapsed().as_secs_f64(), interrupted)
 }
 
-fn contender<'a>(side: &'a Side, run_id: &str, events: &dyn Events) -> Result<Contender<'a>> {
+fn contender<'a>(
+    side: &'a Side,
+    run_id: &str,
+    stop: &AtomicBool,
+    events: &dyn Events,
+) -> Result<Contender<'a>> {
     let words = if side.ab.words.is_empty() { "as given" } else { &side.ab.words };
     events.note(&format!("{}: {} ({words})", side.ab.side, side.place.device.id));
-    let setup = Setup { run_id: run_id.into(), ab: Some(side.ab.clone()), present: side.present.clone() };
+    let setup =
+        Setup { run_id: run_id.into(), ab: Some(side.ab.clone()), present: side.present.clone(), stop };
     let track = Track::open(&side.options, &setup, &side.place, events)?;
     Ok(Contender { side, track })
 }

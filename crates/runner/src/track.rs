@@ -17,15 +17,22 @@ use portamark_results::{
     find_earlier,
 };
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+/// Time between two looks whether a run that is waited for has ended.
+const LOOK: Duration = Duration::from_millis(200);
 
 /// Data shared by all devices of a run.
-pub(crate) struct Setup {
+pub(crate) struct Setup<'a> {
     /// Identifier of the run, the same in all of its result files.
     pub(crate) run_id: String,
     /// Side of a comparison; `None` if the run is not a comparison.
     pub(crate) ab: Option<AbSide>,
     /// Ids of all devices that are present, chosen or not.
     pub(crate) present: Vec<String>,
+    /// Becomes true when the run is to stop.
+    pub(crate) stop: &'a AtomicBool,
 }
 
 /// State of one device during a run.
@@ -47,7 +54,12 @@ pub(crate) struct Track {
 
 impl Track {
     /// Starts the executor of `place`, tests the device's timer, and creates or reopens its result file.
-    pub(crate) fn open(options: &Options, setup: &Setup, place: &Place, events: &dyn Events) -> Result<Self> {
+    pub(crate) fn open(
+        options: &Options,
+        setup: &Setup<'_>,
+        place: &Place,
+        events: &dyn Events,
+    ) -> Result<Self> {
         let mut device = place.device.clone();
         // The PCI slot is private to the user's machine and does not go into the file.
         let slot = device.pci_bus_id.take();
@@ -144,7 +156,7 @@ impl Track {
 /// Reopens the file of an earlier run to continue; `None` if that is not requested or there is none.
 fn reopen_file(
     options: &Options,
-    setup: &Setup,
+    setup: &Setup<'_>,
     header: &Header,
     events: &dyn Events,
 ) -> Result<Option<(RunWriter, RunFile)>> {
@@ -153,7 +165,23 @@ fn reopen_file(
         return Ok(None);
     }
     let wanted = Earlier { header, finished: retry, present: &setup.present };
-    let Some(path) = find_earlier(&options.output, wanted)? else {
+    let mut waits = false;
+    let found = loop {
+        let Some(path) = find_earlier(&options.output, wanted)? else { break None };
+        match RunWriter::resume(&path, retry) {
+            Ok(Some(reopened)) => break Some((path, reopened)),
+            // It ended since it was found.
+            Ok(None) => {}
+            Err(Error::Busy { path }) if options.wait && !setup.stop.load(Ordering::SeqCst) => {
+                if !std::mem::replace(&mut waits, true) {
+                    events.note(&format!("waiting until another run has ended: {}", path.display()));
+                }
+                std::thread::sleep(LOOK);
+            }
+            Err(error) => return Err(error),
+        }
+    };
+    let Some((path, (writer, earlier))) = found else {
         if retry {
             let (suite, device) = (&header.suite, &header.device.id);
             return Err(Error::refused_hint(
@@ -166,7 +194,6 @@ fn reopen_file(
         }
         return Ok(None);
     };
-    let (writer, earlier) = RunWriter::resume(&path)?;
     events.note(&format!("resuming {} after {} rows", path.display(), earlier.rows.len()));
     for problem in &earlier.problems {
         events.note(&format!("note: {problem}"));

@@ -3,9 +3,9 @@
 use crate::events::Events;
 use crate::options::Settings;
 use crate::places::Place;
-use crate::tuned::{load_tuned, save_tuned};
+use crate::tuned::{add_tuned, load_tuned};
 use portamark_executors::Executor;
-use portamark_kernels::{KernelSource, TunedEntry, TuningKey, TuningTable, space};
+use portamark_kernels::{KernelSource, TunedEntry, TuningKey, space};
 use portamark_measure::{
     Config, Effort, Experience, FINAL, Fate, Predictor, Session, TooLarge, Tuned, Untuned, fits, test_timer,
     tune,
@@ -93,7 +93,6 @@ struct Tuner<'a> {
     timer: TimerReport,
     config: Config,
     path: &'a Path,
-    table: TuningTable,
     experience: Experience,
     predictor: Predictor,
     started: Instant,
@@ -111,17 +110,11 @@ impl<'a> Tuner<'a> {
         let device = &place.device;
         let started = Instant::now();
         let config = options.settings.config(device, 1);
-        let mut table = TuningTable::new(device);
-        if path.exists() {
-            let before = load_tuned(path)?;
-            if before.is_of(device) {
-                table = before;
-            } else {
-                events.note(&format!(
-                    "note: {} was tuned on another device, driver or wgpu and is replaced",
-                    path.display()
-                ));
-            }
+        if path.is_file() && !load_tuned(path)?.is_of(device) {
+            events.note(&format!(
+                "note: {} was tuned on another device, driver or wgpu and is replaced",
+                path.display()
+            ));
         }
         let mut executor = place.start();
         let timer = test_timer(&mut *executor, device, &config, &options.source).map_err(|fault| {
@@ -138,7 +131,6 @@ impl<'a> Tuner<'a> {
             timer,
             config,
             path,
-            table,
             experience: Experience::default(),
             predictor: Predictor::default(),
             started,
@@ -274,8 +266,7 @@ impl<'a> Tuner<'a> {
             tuned: if stays { "default kept".into() } else { variant.to_string() },
             ratio: (!stays).then_some(ratio),
         });
-        self.table.entries.insert(key.clone(), entry);
-        save_tuned(self.path, &self.table)?;
+        add_tuned(self.path, self.device, key.clone(), entry)?;
         // The fates cover every candidate that ran except the default.
         let looked = 1 + found.fates.iter().map(|(place, _)| place).filter(|place| **place > 0).count();
         let seconds = units::seconds(found.default_s);

@@ -45,6 +45,7 @@ impl Command {
             repeats: arguments.repeats(),
             labels: arguments.labels()?,
             earlier: isolation.earlier(arguments.resume),
+            wait: isolation.wait,
             isolation: isolation.isolate.into(),
             ..Options::new(suite, &arguments.output)
         })

@@ -37,6 +37,9 @@ pub struct Isolation {
     /// Continue the newest run of this suite on this device, finished or not, and measure these rows again.
     #[arg(long, value_name = "WHICH")]
     pub(super) retry: Option<Retry>,
+    /// With --resume or --retry: wait while another run measures into that file, instead of ending with an error.
+    #[arg(long)]
+    pub(super) wait: bool,
 }
 
 impl Isolation {
