@@ -12,7 +12,7 @@ pub enum Exit {
     Done = 0,
     /// A gate failed: a regression, a wrong result, a row below its floor.
     Gate = 1,
-    /// Wrong usage or unreadable input.
+    /// Wrong usage, unreadable input, or output that cannot be written.
     Usage = 2,
     /// No usable device.
     NoDevice = 3,
@@ -29,6 +29,9 @@ pub enum Error {
     /// A gate failed.
     #[error("{0}")]
     Gate(String),
+    /// Stdout takes no more.
+    #[error("cannot write to stdout: {0}; the output is incomplete")]
+    Output(std::io::Error),
     /// The user asked to stop.
     #[error("interrupted; {0}")]
     Interrupted(String),
@@ -62,7 +65,7 @@ impl Error {
     pub fn exit(&self) -> Exit {
         match self {
             Error::Library(Library::NoDevice { .. } | Library::Executor { .. }) => Exit::NoDevice,
-            Error::Library(_) => Exit::Usage,
+            Error::Library(_) | Error::Output(_) => Exit::Usage,
             Error::Gate(_) => Exit::Gate,
             Error::Interrupted(_) => Exit::Interrupted,
         }
@@ -75,7 +78,7 @@ impl Error {
             Library::Io { source, .. } => match source.kind() {
                 ErrorKind::PermissionDenied => "check the permissions, or name another place with -o",
                 ErrorKind::StorageFull => {
-                    "free some disk space, then continue with --resume; finished rows are saved"
+                    "free some disk space; finished rows of a run are saved, and --resume continues it"
                 }
                 _ => return None,
             },

@@ -13,12 +13,16 @@ fn main() -> ExitCode {
         Ok(arguments) => arguments,
         Err(error) => {
             let code = if error.use_stderr() { Exit::Usage } else { Exit::Done };
-            let _ = error.print();
-            return ExitCode::from(code as u8);
+            return ended(cli::print_help(&error).map(|()| code));
         }
     };
-    match cli::run(arguments) {
-        Ok(()) => ExitCode::from(Exit::Done as u8),
+    ended(cli::run(arguments).map(|()| Exit::Done))
+}
+
+/// Prints the error, if there is one, and returns the exit code.
+fn ended(end: error::Result<Exit>) -> ExitCode {
+    match end {
+        Ok(code) => ExitCode::from(code as u8),
         Err(error) => {
             // A reader that went away is not worth a panic; the exit code still tells.
             let hint = error.hint().map(|hint| format!("hint: {hint}\n")).unwrap_or_default();

@@ -32,8 +32,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     } else {
         report::accelerator_list(&found)
     };
-    print(&text);
-    Ok(())
+    print(&text)
 }
 
 /// Returns the entry with exactly this name and, if there is none, every entry whose name contains it; tells the

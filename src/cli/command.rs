@@ -14,7 +14,7 @@ use clap::{CommandFactory, Parser, Subcommand};
     version,
     max_term_width = 100,
     after_help = "\
-Exit codes: 0 done; 1 a gate failed (a wrong or failed case, or --fail-on); 2 wrong usage or unreadable input; \
+Exit codes: 0 done; 1 a gate failed (a wrong or failed case, or --fail-on); 2 wrong usage, unreadable input, or output that cannot be written; \
 3 no usable device; 4 interrupted; finished rows are saved, continue with --resume."
 )]
 pub struct Arguments {

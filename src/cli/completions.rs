@@ -16,6 +16,5 @@ pub struct Arguments {
 pub fn run(arguments: &Arguments, mut command: clap::Command) -> Result<()> {
     let mut script = Vec::new();
     clap_complete::generate(arguments.shell, &mut command, "portamark", &mut script);
-    print(&String::from_utf8_lossy(&script));
-    Ok(())
+    print(&String::from_utf8_lossy(&script))
 }

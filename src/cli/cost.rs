@@ -96,7 +96,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         serde_json::to_string_pretty(&found).expect("costs are plain data") + "\n"
     } else {
         report::decoding_cost_table(&found)
-    });
+    })?;
     if let Some(path) = &arguments.output {
         let mut contexts: Vec<u64> = contexts.into_iter().chain(CHART_CONTEXTS).collect();
         contexts.sort_unstable();

@@ -72,6 +72,5 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         serde_json::to_string_pretty(&answer).expect("counts are plain data") + "\n"
     } else {
         report::count_table(&case, &counts, seconds)
-    });
-    Ok(())
+    })
 }

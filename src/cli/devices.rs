@@ -41,13 +41,13 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     if arguments.json {
         let text =
             serde_json::to_string_pretty(&without_slots(&devices)).expect("capabilities are plain data");
-        print(&format!("{text}\n"));
+        print(&format!("{text}\n"))?;
     }
     if devices.is_empty() {
         return Err(Library::NoDevice { message: "no device was found".into(), explained: false }.into());
     }
     if !arguments.json {
-        print(&table(&devices));
+        print(&table(&devices))?;
     }
     Ok(())
 }

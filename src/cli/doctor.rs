@@ -93,7 +93,7 @@ pub fn run(_: &Arguments) -> Result<()> {
             ),
         });
     }
-    print(&render(&findings));
+    print(&render(&findings))?;
     if devices.is_empty() {
         return Err(Library::NoDevice { message: "no device was found".into(), explained: true }.into());
     }

@@ -53,11 +53,11 @@ pub fn run(arguments: &Arguments) -> Result<()> {
             all.insert(place.device.id.clone(), findings);
         } else {
             let lines: String = findings.iter().map(|finding| format!("  {finding}\n")).collect();
-            print(&format!("{} ({})\n{lines}", place.device.id, place.executor));
+            print(&format!("{} ({})\n{lines}", place.device.id, place.executor))?;
         }
     }
     if arguments.json {
-        print(&format!("{}\n", serde_json::to_string_pretty(&all).expect("findings are plain data")));
+        print(&format!("{}\n", serde_json::to_string_pretty(&all).expect("findings are plain data")))?;
     }
     if failed > 0 {
         return Err(Error::Gate(format!(

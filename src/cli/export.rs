@@ -71,8 +71,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         None => {
             let mut text = Vec::new();
             table.write(&runs, &mut text).map_err(|e| Error::io("write", Path::new("stdout"), e))?;
-            print(&String::from_utf8_lossy(&text));
-            Ok(())
+            print(&String::from_utf8_lossy(&text))
         }
     }
 }

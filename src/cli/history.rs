@@ -65,6 +65,5 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     print(&match arguments.format {
         Format::Table => history_table(&case, &series),
         Format::Json => history_json(&case, &series),
-    });
-    Ok(())
+    })
 }

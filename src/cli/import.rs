@@ -64,8 +64,9 @@ pub fn run(arguments: &Arguments) -> Result<()> {
                 writer.append(row)?;
             }
             let noun = if total == 1 { "row" } else { "rows" };
-            print(&format!("{}\n", writer.path().display()));
+            let path = writer.path().to_path_buf();
             writer.finish(end)?;
+            print(&format!("{}\n", path.display()))?;
             note(&format!(
                 "{}: {total} {noun} from {format} on {device}, {cases} of them match portamark cases",
                 file.display()

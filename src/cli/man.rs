@@ -14,8 +14,7 @@ pub struct Arguments {
 
 /// Prints the manual page of `command` or of one of its subcommands.
 pub fn run(arguments: &Arguments, command: clap::Command) -> Result<()> {
-    print(&page(arguments.command.as_deref(), command)?);
-    Ok(())
+    print(&page(arguments.command.as_deref(), command)?)
 }
 
 fn page(name: Option<&str>, command: clap::Command) -> Result<String> {

@@ -30,3 +30,4 @@ mod values;
 mod verify;
 
 pub use command::{Arguments, run};
+pub use output::print_help;

@@ -98,8 +98,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         Format::Table => report::portability_table(&study),
         Format::Md => report::portability_markdown(&study),
         Format::Json => serde_json::to_string_pretty(&study).expect("a study is plain data") + "\n",
-    });
-    Ok(())
+    })
 }
 
 /// Prints the scores of the CSV table in `path`.
@@ -115,6 +114,5 @@ fn table(path: &Path, arguments: &Arguments) -> Result<()> {
         Format::Table => report::score_lines(&scores),
         Format::Md => format!("```text\n{}```\n", report::score_lines(&scores)),
         Format::Json => serde_json::to_string_pretty(&scores).expect("scores are plain data") + "\n",
-    });
-    Ok(())
+    })
 }

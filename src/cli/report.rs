@@ -62,6 +62,5 @@ pub fn write(results: &[PathBuf], output: &Path) -> Result<()> {
 }
 
 fn tell(written: &Written) -> Result<()> {
-    print(&format!("{}\n{}\n", written.html.display(), written.markdown.display()));
-    Ok(())
+    print(&format!("{}\n{}\n", written.html.display(), written.markdown.display()))
 }

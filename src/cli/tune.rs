@@ -51,8 +51,8 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         }
         let path = if is_file { arguments.output.clone() } else { tuned_path(&arguments.output, device) };
         let tuning = tune_suite(&options, place, &path, &stop, &Talk)?;
-        print(&summary(&device.id, &tuning));
-        print(&format!("{}\n", path.display()));
+        print(&summary(&device.id, &tuning))?;
+        print(&format!("{}\n", path.display()))?;
         broken += tuning.broken;
     }
     if stop.load(Ordering::SeqCst) {

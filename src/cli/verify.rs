@@ -31,15 +31,20 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     let (settings, source) = (arguments.selection.settings(), arguments.selection.source());
     let mut tally = Tally::default();
     for place in &found.chosen {
-        print(&format!("{}\n", place.device.id));
+        print(&format!("{}\n", place.device.id))?;
+        let mut shown = Ok(());
         verify(&suite, place, &settings, &source, arguments.preferred, &mut |proof| {
-            print(&format!("  {}\n", tally.count(&proof)));
+            let line = format!("  {}\n", tally.count(&proof));
+            if shown.is_ok() {
+                shown = print(&line);
+            }
         });
+        shown?;
     }
     print(&format!(
         "{} variants verified, {} wrong or failed, {} cases skipped\n",
         tally.proven, tally.broken, tally.left_out
-    ));
+    ))?;
     if tally.broken > 0 {
         return Err(Error::Gate(format!("wrong or failing variants: {}", tally.broken)));
     }

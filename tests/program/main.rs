@@ -15,6 +15,7 @@ mod hostile;
 mod imports;
 mod kernels;
 mod models;
+mod outputs;
 mod portability;
 mod protocol;
 mod repeats;

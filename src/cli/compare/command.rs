@@ -123,7 +123,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     let devices =
         compare(&new, &reference, matching, &rule).map_err(|refusal| refused(refusal, &new, &reference))?;
     let verdicts = Verdicts { devices: &devices, rule: &rule, gates: &arguments.fail_on };
-    print(&arguments.written(&verdicts)?);
+    print(&arguments.written(&verdicts)?)?;
     advise(&verdicts);
     gate(&verdicts)
 }

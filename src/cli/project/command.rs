@@ -113,10 +113,10 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         ));
     }
     if arguments.compare.is_empty() {
-        print(&if arguments.json { json(&found) } else { projections(&found) });
+        print(&if arguments.json { json(&found) } else { projections(&found) })?;
     } else {
         let passes = ranked_passes(&found, arguments)?;
-        print(&if arguments.json { json(&passes) } else { ranking_table(&passes) });
+        print(&if arguments.json { json(&passes) } else { ranking_table(&passes) })?;
         if let Some(path) = &arguments.output {
             write_chart(&passes, path)?;
         }

@@ -43,13 +43,14 @@ pub(super) fn run(command: &Command) -> Result<()> {
     let b = contender(command, &executors, &sides[1], "B")?;
     let progress = Progress::new(executors.audience());
     let Finished { paths, defects, interrupted } = runner::run_sides([&a, &b], &stop, &progress)?;
-    print(&portamark_report::verdict_table(&judge(&paths, arguments.selection.seed, own > 0)?, "A", "B"));
-    for path in &paths {
-        print(&format!("{}\n", path.display()));
-    }
+    let judged = judge(&paths, arguments.selection.seed, own > 0)?;
+    let mut text = portamark_report::verdict_table(&judged, "A", "B");
+    text.extend(paths.iter().map(|path| format!("{}\n", path.display())));
+    let shown = print(&text);
     if let Some(folder) = &arguments.report {
         report::write(&paths, folder)?;
     }
+    shown?;
     ending(interrupted, defects)
 }
 

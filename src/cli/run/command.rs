@@ -37,11 +37,10 @@ pub fn run(command: &Command) -> Result<()> {
         runner::run(&options, &found, &stop, &Progress::new(executors.audience()))?;
     let runs = results::load_all(&paths)?;
     let width = std::io::stdout().is_terminal().then(terminal_width);
-    print(&portamark_report::terminal(&runs, width));
-    print(&portamark_report::own_kernels(&runs));
-    for path in &paths {
-        print(&format!("{}\n", path.display()));
-    }
+    let mut text = portamark_report::terminal(&runs, width) + &portamark_report::own_kernels(&runs);
+    text.extend(paths.iter().map(|path| format!("{}\n", path.display())));
+    // A stdout that takes no more does not cost the baseline and the report.
+    let shown = print(&text);
     if let Some(name) = arguments.save_baseline.as_ref().filter(|_| !interrupted) {
         let folder = results::save_baseline(&arguments.output, name, &paths)?;
         note(&format!("baseline {name} is in {}", folder.display()));
@@ -49,6 +48,7 @@ pub fn run(command: &Command) -> Result<()> {
     if let Some(folder) = &arguments.report {
         report::write(&paths, folder)?;
     }
+    shown?;
     ending(interrupted, defects)
 }
 
@@ -73,6 +73,5 @@ fn dry_run(options: &Options, places: &[Place]) -> Result<()> {
         }
     }
     text.push_str("columns: case, work, bytes, predicted time of one execution, kernel\n");
-    print(&text);
-    Ok(())
+    print(&text)
 }
