@@ -29,6 +29,7 @@ mod generator;
 #[cfg(feature = "host")]
 mod host;
 mod in_process;
+mod lengths;
 pub mod loader;
 mod post_mortem;
 pub mod protocol;

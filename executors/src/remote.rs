@@ -1,5 +1,6 @@
 //! The runner's side of the protocol: the [`Executor`] trait and its faults.
 
+use super::lengths::bounded;
 use super::protocol::{Failure, PROTOCOL, Prepare, Prepared, Request, Response, Sampled, decode_values};
 use portamark_model::device::Capabilities;
 use std::time::Duration;
@@ -161,9 +162,11 @@ pub trait Executor {
 /// Parses the answer of an executor. Returns an error message if the answer is not a response or reports a lost
 /// device: in both cases the executor cannot continue.
 pub(super) fn understood(answer: &str, whose: &str) -> Result<Response, String> {
-    match serde_json::from_str::<Response>(answer) {
-        Ok(Response::Error { status: Failure::DeviceLost, reason }) => Err(reason),
-        Ok(response) => Ok(response),
+    let read = serde_json::from_str(answer).map(bounded);
+    match read {
+        Ok(Ok(Response::Error { status: Failure::DeviceLost, reason })) => Err(reason),
+        Ok(Ok(response)) => Ok(response),
+        Ok(Err(what)) => Err(format!("{whose} answer is refused: {what}")),
         Err(error) => {
             let start: String = answer.trim_end().chars().take(60).collect();
             Err(format!("{whose} answer is not a response: {error}: `{start}`"))
