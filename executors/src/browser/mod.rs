@@ -2,6 +2,7 @@
 //! messages as the pipes of a child process.
 
 mod assets;
+mod connections;
 mod executor;
 mod gate;
 mod hub;

@@ -1,6 +1,7 @@
 //! HTTP server for one browser: serves the page, its scripts, and one WebSocket.
 
 use super::assets::{ASSETS, Asset, PAGE, WRITERS, writers};
+use super::connections::{Connections, Stays};
 use super::gate::{Gate, is_own, is_own_page};
 use super::hub::{Ended, Hub, Order, Progress};
 use super::refusals::{Refusals, Say, one_line};
@@ -56,16 +57,17 @@ struct Site {
     writers: String,
 }
 
-/// Addresses of both ends of a connection.
-#[derive(Clone, Copy)]
+/// Addresses of both ends of a connection, and what lifts the limit of its lifetime.
+#[derive(Clone)]
 struct Ends {
     here: Option<SocketAddr>,
     there: SocketAddr,
+    stays: Stays,
 }
 
-impl Connected<IncomingStream<'_, tokio::net::TcpListener>> for Ends {
-    fn connect_info(stream: IncomingStream<'_, tokio::net::TcpListener>) -> Self {
-        Ends { here: stream.io().local_addr().ok(), there: *stream.remote_addr() }
+impl Connected<IncomingStream<'_, Connections>> for Ends {
+    fn connect_info(stream: IncomingStream<'_, Connections>) -> Self {
+        Ends { here: stream.io().here(), there: *stream.remote_addr(), stays: stream.io().stays() }
     }
 }
 
@@ -107,7 +109,7 @@ impl BrowserServer {
                 let Ok(listener) = tokio::net::TcpListener::from_std(listener) else { return };
                 let service = router.into_make_service_with_connect_info::<Ends>();
                 tokio::select! {
-                    _ = axum::serve(listener, service) => {}
+                    _ = axum::serve(Connections::of(listener), service) => {}
                     _ = stopped => {}
                 }
             });
@@ -230,7 +232,7 @@ async fn look(
     next: Next,
 ) -> Response {
     let what = format!("{} {} from {}", request.method(), request.uri().path(), ends.there);
-    let mut response = match misled(&request, ends) {
+    let mut response = match misled(&request, &ends) {
         Some(why) => refusal(StatusCode::FORBIDDEN, why),
         None => next.run(request).await,
     };
@@ -245,7 +247,7 @@ async fn look(
 }
 
 /// Returns why `request` is not addressed to this server or does not come from its page. `None` if it is valid.
-fn misled(request: &Request, ends: Ends) -> Option<&'static str> {
+fn misled(request: &Request, ends: &Ends) -> Option<&'static str> {
     let text = |name: HeaderName| request.headers().get(name).map(|value| value.to_str().unwrap_or_default());
     let host = text(header::HOST).unwrap_or_default();
     if !ends.here.is_some_and(|here| is_own(host, here)) {
@@ -292,6 +294,7 @@ async fn page() -> Response {
 
 async fn upgrade(
     State(site): State<Arc<Site>>,
+    ConnectInfo(ends): ConnectInfo<Ends>,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Response {
     let Ok(upgrade) = upgrade else {
@@ -300,8 +303,10 @@ async fn upgrade(
     if site.hub.occupied() {
         return refusal(StatusCode::CONFLICT, "another page is connected");
     }
-    upgrade
-        .max_message_size(LONGEST_MESSAGE)
-        .max_frame_size(LONGEST_MESSAGE)
-        .on_upgrade(move |socket| async move { socket::serve(socket, &site.hub, &site.refusals).await })
+    upgrade.max_message_size(LONGEST_MESSAGE).max_frame_size(LONGEST_MESSAGE).on_upgrade(
+        move |socket| async move {
+            ends.stays.for_good();
+            socket::serve(socket, &site.hub, &site.refusals).await;
+        },
+    )
 }
