@@ -113,7 +113,12 @@ mod tests {
         assert_eq!(parse_time("200ms"), Ok(Duration::from_millis(200)));
         assert_eq!(parse_time("674.7us"), Ok(Duration::from_nanos(674_700)));
         assert!(parse_time("5 parsecs").is_err());
-        assert!(parse_time("0s").is_err());
+        // A thousand hours are allowed; nothing is rounded to no time, and nothing overflows.
+        assert_eq!(parse_time("1000h"), Ok(Duration::from_secs(3_600_000)));
+        for wrong in ["0s", "1000.1h", "0.0000001us", "-1s", "nan", "inf", &"9".repeat(30), &"9".repeat(400)]
+        {
+            assert!(parse_time(wrong).is_err(), "{wrong}");
+        }
         assert!(parse_time("").is_err());
     }
 
@@ -143,7 +148,7 @@ mod tests {
     fn rates_are_read_with_their_prefix() {
         assert_eq!((parse_rate("1426T"), parse_rate("1.5 GFLOP/s")), (Ok(1426e12), Ok(1.5e9)));
         assert_eq!(parse_rate("100"), Ok(100.0));
-        for wrong in ["", "T", "0T", "5 parsecs", "-1T"] {
+        for wrong in ["", "T", "0T", "5 parsecs", "-1T", "nan", "inf", &"9".repeat(400)] {
             assert!(parse_rate(wrong).is_err(), "{wrong}");
         }
     }
@@ -154,7 +159,7 @@ mod tests {
         assert_eq!(parse_bytes("1.5gb"), Ok(1_500_000_000));
         assert_eq!(parse_bytes("2 GiB"), Ok(2 << 30));
         assert_eq!(parse_bytes("4096"), Ok(4096));
-        for wrong in ["5 parsecs", "0", "", "GB"] {
+        for wrong in ["5 parsecs", "0", "", "GB", "0.5", "-1", "nan", "inf", "99999999TB", &"9".repeat(400)] {
             assert!(parse_bytes(wrong).is_err(), "{wrong}");
         }
     }

@@ -123,3 +123,33 @@ fn an_error_that_nobody_reads_keeps_its_exit_code() {
     let status = command.args(["run", "quik"]).stderr(writer).status().unwrap();
     assert_eq!(status.code(), Some(2), "{status}");
 }
+
+#[test]
+fn numbers_that_are_none_or_out_of_range_are_refused_by_their_option() {
+    let long = "9".repeat(400);
+    let numbers = ["nan", "NaN", "inf", "-inf", "-1", "0", "1e999", "", "x"];
+    let bounded: &[(&[&str], &str)] = &[
+        (&["run"], "--max-noise"),
+        (&["run"], "--budget"),
+        (&["run"], "--memory"),
+        (&["compare", "a", "b"], "--margin"),
+        (&["history", "x"], "--max-p"),
+        (&["cost"], "--cache-bytes"),
+        (&["cost"], "--price"),
+        (&["count", "gemm f32 m8 n8 k8 nn"], "--time"),
+        (&["count", "gemm f32 m8 n8 k8 nn"], "--rate"),
+        (&["project", "llama-3.1-8b", "a"], "--price"),
+        (&["project", "llama-3.1-8b", "a"], "--power"),
+        (&["project", "llama-3.1-8b", "a"], "--efficiency"),
+    ];
+    for (command, option) in bounded {
+        for number in numbers.into_iter().chain([long.as_str()]) {
+            let given = format!("{option}={number}");
+            let output =
+                Command::new(env!("CARGO_BIN_EXE_portamark")).args(*command).arg(&given).output().unwrap();
+            let said = String::from_utf8_lossy(&output.stderr);
+            assert_eq!(output.status.code(), Some(2), "{command:?} {given}: {said}");
+            assert!(said.contains(option) && !said.contains("panicked"), "{command:?} {given}: {said}");
+        }
+    }
+}

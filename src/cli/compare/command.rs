@@ -261,7 +261,7 @@ mod tests {
         assert_eq!(parse_share("2%"), Ok(0.02));
         assert_eq!(parse_share("0.5 %"), Ok(0.005));
         assert_eq!(parse_share("0.02"), Ok(0.02));
-        for wrong in ["0", "-1%", "100%", "2", "", "%", "two", "nan"] {
+        for wrong in ["0", "-1%", "100%", "2", "", "%", "two", "nan", "inf", "-inf", "1e-400", "1e400"] {
             assert!(parse_share(wrong).is_err(), "{wrong}");
         }
     }

@@ -1,5 +1,6 @@
 //! The flags of `portamark run`, and what they resolve to.
 
+use crate::cli::compare::parse_share;
 use crate::cli::selection::Selection;
 use crate::cli::values::parse_time;
 use crate::error::{Error, Result};
@@ -42,7 +43,7 @@ pub struct Arguments {
     #[arg(long, value_name = "TIME", value_parser = parse_time, default_value = "200ms")]
     pub(super) warmup: Duration,
     /// Stop sampling when the confidence interval of the median is within this fraction.
-    #[arg(long, value_name = "FRACTION", default_value_t = 0.005)]
+    #[arg(long, value_name = "FRACTION", value_parser = parse_share, default_value = "0.005")]
     pub(super) max_noise: f64,
     /// Choose the state of the caches when an execution begins.
     #[arg(long, value_name = "STATE", default_value = "rotated")]
