@@ -28,7 +28,8 @@ pub struct Kernel {
 
 impl Kernel {
     /// Renders one variant into a plan. If a tensor exceeds the binding size of the device and the case
-    /// can be split, the plan binds the tensors in ranges.
+    /// can be split, the plan binds the tensors in ranges. Kernels of a source that is checked have run-time checks, also
+    /// if the variant has none.
     ///
     /// # Errors
     /// Fails if the device lacks something or if the template cannot be rendered.
@@ -39,6 +40,8 @@ impl Kernel {
         variant: &Variant,
         source: &KernelSource,
     ) -> Result<Plan, PlanError> {
-        in_ranges(case, device, |part| (self.plan)(part, device, variant, source))
+        let checked = variant.checks || source.is_checked();
+        let variant = variant.clone().but(|it| it.checks = checked);
+        in_ranges(case, device, |part| (self.plan)(part, device, &variant, source))
     }
 }

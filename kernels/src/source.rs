@@ -51,6 +51,8 @@ const FUEL: u64 = 5_000_000;
 #[derive(Debug, Clone, Default)]
 pub struct KernelSource {
     folder: Option<PathBuf>,
+    /// Whether every kernel gets run-time checks, since nobody has reviewed the texts.
+    checked: bool,
     /// Whether each line of code carries a mark with its file and number; see [`super::source_lines`].
     marked: bool,
 }
@@ -61,9 +63,20 @@ impl KernelSource {
         KernelSource::default()
     }
 
-    /// Returns the sources of a folder laid out like `kernels/`; files are read again at each rendering.
+    /// Returns the sources of a folder laid out like `kernels/`; files are read again at each rendering. Nobody has
+    /// reviewed them: every kernel gets run-time checks, unless [`KernelSource::trusted`] says otherwise.
     pub fn folder(path: impl Into<PathBuf>) -> Self {
-        KernelSource { folder: Some(path.into()), marked: false }
+        KernelSource { folder: Some(path.into()), checked: true, marked: false }
+    }
+
+    /// Returns these sources without run-time checks in variants that have none.
+    pub fn trusted(self) -> Self {
+        KernelSource { checked: false, ..self }
+    }
+
+    /// Whether every kernel of these sources gets run-time checks.
+    pub fn is_checked(&self) -> bool {
+        self.checked
     }
 
     /// Whether these are the sources embedded in the binary, and not those of a folder.
@@ -73,7 +86,7 @@ impl KernelSource {
 
     /// Returns the embedded sources with marks, which show the lines that a rendered kernel consists of.
     pub(super) fn marked() -> Self {
-        KernelSource { folder: None, marked: true }
+        KernelSource { marked: true, ..KernelSource::default() }
     }
 
     /// Reads the template `name`, e.g. `gemm/tiled.wgsl`, without rendering it.

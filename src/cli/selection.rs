@@ -54,7 +54,8 @@ pub struct Selection {
     /// zero). Power draw, and so the clock, can depend on it.
     #[arg(long, value_name = "DISTRIBUTION", default_value_t = Distribution::Uniform)]
     pub(in crate::cli) dist: Distribution,
-    /// Read kernel sources from this folder instead of the built-in ones.
+    /// Read kernel sources from this folder instead of the built-in ones. They run with run-time checks, unless `run`
+    /// has --checks off.
     #[arg(long, value_name = "DIR")]
     pub(in crate::cli) kernels: Option<PathBuf>,
     #[command(flatten)]

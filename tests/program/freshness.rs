@@ -125,7 +125,7 @@ fn an_own_kernel_is_examined_and_those_of_the_program_are_not() {
         &executor,
     ];
     let run = folder.portamark(&run).assert().code(1);
-    run.stderr(contains("own/mine: wrong: skips work that is done already"));
+    run.stderr(contains("own/mine checked: wrong: skips work that is done already"));
     let rows = &load_all(&[folder.path("out")]).unwrap()[0].rows;
     assert_eq!(rows.iter().map(|row| row.status).collect::<Vec<_>>(), [Status::Ok, Status::Wrong]);
 }

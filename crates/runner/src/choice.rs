@@ -62,7 +62,8 @@ pub struct OwnFile {
 pub struct KernelChoice {
     /// Variants of the built-in kernels.
     pub variants: Variants,
-    /// Run-time checks in kernels. `None` leaves them as in each variant, which mostly means off.
+    /// Run-time checks in kernels. `None` leaves them as in each variant, which mostly means off; with kernels of the
+    /// user, which nobody has reviewed, all kernels of the run have them, so that their times can be compared.
     pub checks: Option<Checks>,
     /// User's kernels, measured in addition to the built-in one for their cases.
     pub own: Vec<OwnFile>,
@@ -106,6 +107,8 @@ impl Job {
 pub(crate) struct Chooser {
     choice: KernelChoice,
     tables: Vec<TuningTable>,
+    /// Whether the kernels come from a folder of the user.
+    checked: bool,
 }
 
 impl KernelChoice {
@@ -146,7 +149,7 @@ impl KernelChoice {
                 }
             }
         }
-        Ok(Chooser { choice: self.clone(), tables })
+        Ok(Chooser { choice: self.clone(), tables, checked: source.is_checked() })
     }
 }
 
@@ -227,6 +230,7 @@ impl Chooser {
             _ if matches!(job, Job::Refused(_) | Job::Case) => vec![job],
             // This device cannot run without checks, and its rows have to say so.
             _ if device.always_checked => vec![with(true)],
+            None if self.checked || !self.choice.own.is_empty() => vec![with(true)],
             None => vec![job],
             Some(Checks::Off) => vec![with(false)],
             Some(Checks::On) => vec![with(true)],
@@ -266,6 +270,34 @@ mod tests {
     use portamark_executors::fake::Script;
 
     #[test]
+    fn kernels_of_the_user_and_those_beside_them_are_checked_unless_told_otherwise() {
+        let case: Case = "stream f32 copy n1048576".parse().unwrap();
+        let text = "// portamark: case = \"stream f32 copy n1048576\"\n// portamark: workgroups = \"1\"\n\
+                    @compute @workgroup_size(1) fn main() {}";
+        let kernel = OwnKernel::parse("mine", text).unwrap();
+        let own = OwnFile { patterns: vec![Pattern::parse(&kernel.cases[0]).unwrap()], kernel };
+        let folder = KernelSource::folder("no/such");
+        let (device, results) = (Script::device(), Path::new("no/such"));
+        let checks = |given: Option<Checks>, own: Vec<OwnFile>, source: &KernelSource| -> Vec<bool> {
+            let choice = KernelChoice { checks: given, own, ..KernelChoice::default() };
+            let chooser = choice.chooser(&device, results, source, &crate::Silent).unwrap();
+            let checked = |job: &Job| match job {
+                Job::Variant(choice) => choice.variant.checks,
+                Job::Own(_, variant) => variant.checks,
+                _ => panic!("a kernel of ours"),
+            };
+            chooser.jobs(&case, &device).iter().map(checked).collect()
+        };
+        let embedded = KernelSource::embedded();
+        assert_eq!(checks(None, vec![], &embedded), [false]);
+        assert_eq!(checks(None, vec![own.clone()], &embedded), [true, true]);
+        assert_eq!(checks(Some(Checks::Off), vec![own.clone()], &embedded), [false, false]);
+        assert_eq!(checks(Some(Checks::Both), vec![own], &embedded), [false, true, false, true]);
+        assert_eq!(checks(None, vec![], &folder), [true]);
+        assert_eq!(checks(None, vec![], &folder.trusted()), [false]);
+    }
+
+    #[test]
     fn where_checks_cannot_be_left_out_every_row_has_them() {
         let case: Case = "gemm f32 m64 n64 k64 nn".parse().unwrap();
         let browser = Script::device().but(|it| it.always_checked = true);
@@ -273,7 +305,7 @@ mod tests {
             [(None, vec![false]), (Some(Checks::Off), vec![false]), (Some(Checks::Both), vec![false, true])]
         {
             let choice = KernelChoice { checks: given, ..KernelChoice::default() };
-            let chooser = Chooser { choice, tables: Vec::new() };
+            let chooser = Chooser { choice, tables: Vec::new(), checked: false };
             let checks = |device: &Capabilities| -> Vec<bool> {
                 let jobs = chooser.jobs(&case, device);
                 jobs.iter().map(|job| matches!(job, Job::Variant(choice) if choice.variant.checks)).collect()

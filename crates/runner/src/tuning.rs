@@ -175,7 +175,11 @@ impl<'a> Tuner<'a> {
             return Ok(format!("unsupported: {reason}"));
         }
         let all = match space(case, self.device) {
-            Ok(all) => all,
+            Ok(all) => {
+                let checked = self.options.source.is_checked();
+                let own = |variant: Variant| variant.but(|it| it.checks |= checked);
+                all.into_iter().map(|(kernel, variant)| (kernel, own(variant))).collect::<Vec<_>>()
+            }
             Err(error) => return Ok(format!("unsupported: {error}")),
         };
         let variants: Vec<Variant> = all.iter().map(|(_, variant)| variant.clone()).collect();

@@ -10,10 +10,11 @@ use crate::cli::interrupt::interrupt_flag;
 use crate::cli::output::print;
 use crate::error::{Error, Result};
 use portamark_analysis::{CaseVerdict, VerdictRule, verdicts};
+use portamark_kernels::KernelSource;
 use portamark_model::error::{Error as Library, Hint};
 use portamark_model::suite::Suite;
 use portamark_results::{self as results, AbSide, RunFile};
-use portamark_runner::{self as runner, BuiltIn, Executors, Finished, Found, Variants};
+use portamark_runner::{self as runner, BuiltIn, Checks, Executors, Finished, Found, Variants};
 use std::path::PathBuf;
 
 /// Measures both sides and prints the verdicts.
@@ -39,8 +40,14 @@ pub(super) fn run(command: &Command) -> Result<()> {
     }
     let stop = interrupt_flag();
     let executors = arguments.selection.executors.resolve()?;
-    let a = contender(command, &executors, &sides[0], "A")?;
-    let b = contender(command, &executors, &sides[1], "B")?;
+    let mut a = contender(command, &executors, &sides[0], "A")?;
+    let mut b = contender(command, &executors, &sides[1], "B")?;
+    // Checks on one side alone would be what the comparison finds.
+    if [&a, &b].iter().any(|side| side.options.source.is_checked()) {
+        for side in [&mut a, &mut b] {
+            side.options.choice.checks = side.options.choice.checks.or(Some(Checks::On));
+        }
+    }
     let progress = Progress::new(executors.audience());
     let Finished { paths, defects, interrupted } = runner::run_sides([&a, &b], &stop, &progress)?;
     let judged = judge(&paths, arguments.selection.seed, own > 0)?;
@@ -61,7 +68,10 @@ fn contender(command: &Command, executors: &Executors, side: &Side, name: &str) 
         options.choice.variants = Variants::Named(text.clone());
     }
     if let Some(kernels) = &side.kernels {
-        options.source = portamark_kernels::KernelSource::folder(kernels);
+        let folder = KernelSource::folder(kernels);
+        // As `options` does for the sources that both sides share.
+        let trusted = matches!(options.choice.checks, Some(Checks::Off | Checks::Both));
+        options.source = if trusted { folder.trusted() } else { folder };
     }
     if let Some(case) = &side.case {
         options.suite = Suite::new(options.suite.name, vec![case.clone()]);

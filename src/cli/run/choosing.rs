@@ -32,10 +32,12 @@ pub struct Choosing {
     /// Measure every untuned variant of each case, one row for each.
     #[arg(long, conflicts_with_all = ["tuned", "untuned", "variant"])]
     all_variants: bool,
-    /// Choose run-time checks in kernels [default: as in the variant, mostly off].
+    /// Choose run-time checks in kernels [default: as in the variant, mostly off; on for all kernels of a run with
+    /// --kernel or --kernels, which nobody has reviewed].
     #[arg(long, value_name = "WHICH")]
     checks: Option<Checks>,
-    /// Also measure this kernel of your own for its cases; see docs/kernels.md.
+    /// Also measure this kernel of your own for its cases, with run-time checks unless --checks off; see
+    /// docs/kernels.md.
     #[arg(long, value_name = "FILE.wgsl")]
     kernel: Vec<PathBuf>,
 }

@@ -4,7 +4,7 @@ use super::arguments::Arguments;
 use super::choosing::{Choosing, own_cases};
 use super::isolation::Isolation;
 use crate::error::Result;
-use portamark_runner::{BROWSER, Options};
+use portamark_runner::{BROWSER, Checks, Options};
 
 /// Measures a suite on one or more devices and records the results, row by row.
 #[derive(Debug, Clone, clap::Args)]
@@ -38,7 +38,10 @@ impl Command {
         };
         Ok(Options {
             settings: arguments.settings(),
-            source: arguments.selection.source(),
+            source: match choice.checks {
+                None | Some(Checks::On) => arguments.selection.source(),
+                Some(Checks::Off | Checks::Both) => arguments.selection.source().trusted(),
+            },
             choice,
             budget: arguments.budget(&suite),
             settle: arguments.settle,
