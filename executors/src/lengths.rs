@@ -31,7 +31,8 @@ pub(super) fn bounded(mut response: Response) -> Result<Response, String> {
             prepared.kernel.as_deref().map_or(Ok(()), |name| short("the name of a kernel", name))?;
         }
         Response::Error { reason, .. } if reason.len() > LONGEST_REASON => {
-            reason.truncate(reason.floor_char_boundary(LONGEST_REASON));
+            let end = (0..=LONGEST_REASON).rev().find(|at| reason.is_char_boundary(*at));
+            reason.truncate(end.unwrap_or(0));
             reason.push('…');
         }
         _ => {}
