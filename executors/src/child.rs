@@ -1,13 +1,15 @@
 //! An executor in a child process: starts it, waits for its answers with a timeout, kills and restarts it.
 //!
-//! A driver that crashes, hangs or aborts ends only the child process; the run continues.
+//! A driver that crashes, hangs or aborts ends only the child process; the run continues. What the child started
+//! itself ends with it.
 
+use super::family::{Family, TemporaryFolder};
 use super::post_mortem::{describe, kind_of_death, memory_kills, next_start, tail};
 use super::protocol::{Request, Response};
 use super::remote::{Executor, Fault, FaultKind, understood};
 use std::collections::VecDeque;
 use std::io::{BufRead, BufReader, Write};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel, sync_channel};
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -19,6 +21,12 @@ const KEPT_LINES: usize = 20;
 const LONGEST_RESPONSE: u64 = 64 << 20;
 /// Time that an executor gets to exit by itself after `bye`.
 const FAREWELL: Duration = Duration::from_millis(500);
+/// Time after which the runner looks, again and again, whether an executor that does not answer is still alive:
+/// a descendant may hold its stdout open after its death. Most answers come earlier, so nothing looks while a
+/// batch is timed.
+const LOOK: Duration = Duration::from_millis(250);
+/// Time that the answer of an executor which has exited may take through the pipe.
+const LAST_WORDS: Duration = Duration::from_millis(100);
 
 /// Command that starts an executor.
 #[derive(Debug, Clone)]
@@ -31,7 +39,7 @@ pub struct Program {
     pub environment: Vec<(String, String)>,
     /// Temporary folder with the program's own files, removed when the last clone is dropped. `None` if it
     /// needs no such folder.
-    pub folder: Option<Arc<tempfile::TempDir>>,
+    pub folder: Option<Arc<TemporaryFolder>>,
 }
 
 impl Program {
@@ -42,7 +50,7 @@ impl Program {
 }
 
 struct Running {
-    child: Child,
+    family: Family,
     /// Queue to the thread that writes to the child's stdin. A child that does not read blocks the pipe; with
     /// a thread of its own, it does not block the runner.
     requests: Sender<Vec<u8>>,
@@ -50,6 +58,25 @@ struct Running {
     stderr: Arc<Mutex<VecDeque<String>>>,
     /// Number of processes that the OOM killer had ended when the child started.
     memory_kills: Option<u64>,
+}
+
+impl Running {
+    /// Waits for the next line of the executor, for at most `deadline`. An executor that has exited is
+    /// `Disconnected`, also if a process that it started holds its stdout open.
+    fn line(&mut self, deadline: Duration) -> Result<std::io::Result<String>, RecvTimeoutError> {
+        let started = Instant::now();
+        loop {
+            let left = deadline.saturating_sub(started.elapsed());
+            match self.lines.recv_timeout(left.min(LOOK)) {
+                Err(RecvTimeoutError::Timeout) if self.family.has_exited() => {
+                    let last = self.lines.recv_timeout(LAST_WORDS);
+                    return last.map_err(|_| RecvTimeoutError::Disconnected);
+                }
+                Err(RecvTimeoutError::Timeout) if left > LOOK => {}
+                answer => return answer,
+            }
+        }
+    }
 }
 
 /// [`Executor`] in a child process, connected through stdin and stdout. The first request starts the child;
@@ -92,7 +119,7 @@ impl ChildExecutor {
         let running = self.start()?;
         let _ = running.requests.send(text);
         let crashed = FaultKind::Crashed;
-        match running.lines.recv_timeout(deadline) {
+        match running.line(deadline) {
             Ok(Ok(line)) => {
                 understood(&line, "the executor's").map_err(|what| self.post_mortem(crashed, &what))
             }
@@ -114,16 +141,8 @@ impl ChildExecutor {
         // A crashed child may take a moment to exit; waiting yields its own exit status. After a timeout
         // there is nothing to wait for.
         let patience = if kind == FaultKind::Crashed { Duration::from_millis(200) } else { Duration::ZERO };
-        let until = Instant::now() + patience;
-        let status = loop {
-            match running.child.try_wait() {
-                Ok(Some(status)) => break Some(status),
-                Ok(None) if Instant::now() < until => thread::sleep(Duration::from_millis(5)),
-                _ => break None,
-            }
-        };
-        let _ = running.child.kill();
-        let _ = running.child.wait();
+        let exited = running.family.exits_within(patience);
+        let status = running.family.end().filter(|_| exited);
         // The thread that reads stderr ends with the pipe; give it time to store the last lines.
         thread::sleep(Duration::from_millis(10));
         let said = running.stderr.lock().map(|lines| tail(&lines)).unwrap_or_default();
@@ -147,14 +166,11 @@ fn spawn(program: &Program) -> Result<Running, Fault> {
     let mut command = Command::new(&program.program);
     command.args(&program.arguments).envs(program.environment.iter().cloned());
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    // Ctrl-C signals the whole foreground process group. The child gets its own group and survives, so
-    // that the runner can finish the current row.
-    #[cfg(unix)]
-    std::os::unix::process::CommandExt::process_group(&mut command, 0);
-    let mut child = command.spawn().map_err(|e| {
+    let mut family = Family::start(command).map_err(|e| {
         let name = program.program.file_name().unwrap_or_default().to_string_lossy().into_owned();
         Fault::new(FaultKind::Crashed, format!("cannot start {name}: {e}"))
     })?;
+    let child = family.leader();
     let mut stdin = child.stdin.take().expect("piped");
     let stdout = child.stdout.take().expect("piped");
     let stderr = child.stderr.take().expect("piped");
@@ -200,7 +216,7 @@ fn spawn(program: &Program) -> Result<Running, Fault> {
             lines.push_back(line.trim().to_string());
         }
     });
-    Ok(Running { child, requests, lines, stderr: kept, memory_kills: memory_kills() })
+    Ok(Running { family, requests, lines, stderr: kept, memory_kills: memory_kills() })
 }
 
 impl Executor for ChildExecutor {
@@ -223,8 +239,7 @@ impl Executor for ChildExecutor {
 
     fn stop(&mut self) {
         if let Some(mut running) = self.running.take() {
-            let _ = running.child.kill();
-            let _ = running.child.wait();
+            running.family.end();
         }
     }
 
@@ -237,14 +252,7 @@ impl Executor for ChildExecutor {
         let mut ended = true;
         if let Some(running) = self.running.as_mut() {
             let _ = running.requests.send(b"{\"request\":\"bye\"}\n".to_vec());
-            let until = Instant::now() + patience;
-            ended = loop {
-                match running.child.try_wait() {
-                    Ok(None) if Instant::now() < until => thread::sleep(Duration::from_millis(2)),
-                    Ok(None) => break false,
-                    _ => break true,
-                }
-            };
+            ended = running.family.exits_within(patience);
         }
         self.stop();
         Some(ended)

@@ -24,6 +24,7 @@
 mod browser;
 mod child;
 pub mod fake;
+mod family;
 #[cfg(any(feature = "browser", feature = "wgpu"))]
 mod generator;
 #[cfg(feature = "host")]
@@ -42,6 +43,7 @@ mod wgpu;
 #[cfg(feature = "browser")]
 pub use browser::{BrowserExecutor, BrowserServer, Ended, Progress, Say};
 pub use child::{ChildExecutor, Program};
+pub use family::TemporaryFolder;
 #[cfg(feature = "host")]
 pub use host::HostService;
 pub use in_process::{InProcessExecutor, MakeService};

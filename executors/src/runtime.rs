@@ -1,6 +1,7 @@
 //! Foreign runtimes such as PyTorch, which bring vendor kernels. The built-in Python executor drives them.
 
 use super::child::Program;
+use super::family::TemporaryFolder;
 use include_dir::{Dir, include_dir};
 use portamark_model::error::{Error, Result};
 use std::path::{Path, PathBuf};
@@ -55,7 +56,7 @@ impl Runtime {
         let usual = if cfg!(windows) { "python" } else { "python3" };
         let program = python.map(PathBuf::from).or_else(named).unwrap_or_else(|| usual.into());
         let failed = |error| Error::io("write", &std::env::temp_dir(), error);
-        let folder = tempfile::Builder::new().prefix("portamark-").tempdir().map_err(failed)?;
+        let folder = TemporaryFolder::new().map_err(failed)?;
         let unpacked = folder.path().join(NAME);
         std::fs::create_dir(&unpacked).map_err(failed)?;
         // Only `.py` files: the folder may also contain bytecode that another Python version compiled.

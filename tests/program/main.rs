@@ -15,6 +15,8 @@ mod hostile;
 mod imports;
 mod kernels;
 mod models;
+#[cfg(target_os = "linux")]
+mod orphans;
 mod outputs;
 mod portability;
 mod protocol;

@@ -1,0 +1,164 @@
+//! Nothing that an executor started outlives it or the runner, however either of them ends.
+
+use portamark_results::{Status, load_all};
+use rustix::process::{Pid, Signal, kill_process};
+use std::fs;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// What an executor starts beside itself: a child, one in a session of its own whose parent is gone, and one that
+/// refuses to end when asked. Each holds the executor's pipes open. The test knows them by the seconds that they
+/// sleep.
+const DESCENDANTS: &str = r#"
+sleep "$SECONDS_OF_TEST" &
+(setsid sh -c 'sleep "$SECONDS_OF_TEST" & wait' &)
+(trap '' TERM INT HUP; sleep "$SECONDS_OF_TEST" &)
+"#;
+
+/// Numbers of the processes whose command line has `word`.
+fn living(word: &str) -> Vec<String> {
+    let has = |pid: &String| {
+        fs::read(format!("/proc/{pid}/cmdline"))
+            .is_ok_and(|line| line.split(|byte| *byte == 0).any(|part| part == word.as_bytes()))
+    };
+    let names = fs::read_dir("/proc").unwrap().flatten().map(|entry| entry.file_name());
+    names.filter_map(|name| name.into_string().ok()).filter(has).collect()
+}
+
+/// Waits until `done`, for at most ten seconds; whether it is.
+fn soon(mut done: impl FnMut() -> bool) -> bool {
+    let started = Instant::now();
+    while started.elapsed() < Duration::from_secs(10) {
+        if done() {
+            return true;
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    false
+}
+
+struct Scene {
+    folder: tempfile::TempDir,
+    seconds: String,
+}
+
+impl Scene {
+    /// A scene that `number` tells from the others of this file, whose executor follows the rules of `script`.
+    fn new(number: usize, script: &str) -> Self {
+        let seconds = format!("{}{number:02}", std::process::id());
+        let scene = Scene { folder: tempfile::tempdir().unwrap(), seconds };
+        fs::create_dir(scene.path().join("tmp")).unwrap();
+        fs::write(scene.path().join("rules.toml"), script).unwrap();
+        let suite = "name = \"one\"\n[[case]]\nkey = \"gemm f32 m16 n16 k16 nn\"\n";
+        fs::write(scene.path().join("one.toml"), suite).unwrap();
+        let program = env!("CARGO_BIN_EXE_portamark");
+        let text = format!("{DESCENDANTS}\nexec '{program}' executor fake --script rules.toml\n");
+        fs::write(scene.path().join("executor.sh"), text).unwrap();
+        scene
+    }
+
+    fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    fn run(&self, arguments: &[&str]) -> Child {
+        Command::new(env!("CARGO_BIN_EXE_portamark"))
+            .current_dir(self.path())
+            .env("TMPDIR", self.path().join("tmp"))
+            .env("SECONDS_OF_TEST", &self.seconds)
+            .args(["run", "one.toml", "-o", "results", "--max-time", "50ms"])
+            .args(arguments)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap()
+    }
+
+    fn none_lives(&self, how: &str) {
+        soon(|| living(&self.seconds).is_empty());
+        let left = living(&self.seconds);
+        assert!(left.is_empty(), "{how}: {left:?}");
+    }
+
+    /// Processes of this scene that live, waited for until all three do.
+    fn three_live(&self) {
+        assert!(soon(|| living(&self.seconds).len() >= 3), "{:?}", living(&self.seconds));
+    }
+}
+
+#[test]
+fn a_dead_executor_whose_descendants_hold_its_pipe_is_a_crash_at_once() {
+    let scene = Scene::new(1, "[[rules]]\ncase = '*'\non = 'sample'\nact = 'exit'\n");
+    let started = Instant::now();
+    let status = scene.run(&["--executor", "sh executor.sh", "--timeout", "60s"]).wait().unwrap();
+    // The deadline of an answer is 60 s.
+    assert!(started.elapsed() < Duration::from_secs(30), "{:?}", started.elapsed());
+    assert_eq!(status.code(), Some(1));
+    let runs = load_all(&[scene.path().join("results")]).unwrap();
+    assert_eq!(runs[0].rows[0].status, Status::Crashed, "{:?}", runs[0].rows[0].reason);
+    scene.none_lives("after a crash");
+}
+
+#[test]
+fn no_descendant_outlives_a_runner_that_finished() {
+    let scene = Scene::new(2, "");
+    assert!(scene.run(&["--executor", "sh executor.sh", "--timeout", "60s"]).wait().unwrap().success());
+    scene.none_lives("after a run");
+}
+
+#[test]
+fn no_descendant_outlives_a_runner_that_was_interrupted_or_killed() {
+    let signals: [(&str, &[Signal]); 4] = [
+        ("Ctrl-C twice", &[Signal::INT, Signal::INT]),
+        ("SIGTERM", &[Signal::TERM]),
+        ("SIGHUP", &[Signal::HUP]),
+        ("SIGKILL", &[Signal::KILL]),
+    ];
+    for (number, (how, signals)) in signals.iter().enumerate() {
+        let scene = Scene::new(10 + number, "[[rules]]\ncase = '*'\non = 'prepare'\nact = 'hang'\n");
+        let mut runner = scene.run(&["--executor", "sh executor.sh", "--timeout", "60s"]);
+        scene.three_live();
+        // The handler of Ctrl-C is set when the devices are known.
+        std::thread::sleep(Duration::from_millis(1500));
+        for signal in *signals {
+            kill_process(Pid::from_child(&runner), *signal).unwrap();
+            std::thread::sleep(Duration::from_millis(200));
+        }
+        assert!(soon(|| runner.try_wait().unwrap().is_some()), "{how}: the runner goes on");
+        scene.none_lives(how);
+    }
+}
+
+#[test]
+fn after_one_interrupt_the_row_is_finished_and_no_descendant_lives() {
+    let scene = Scene::new(20, "[[rules]]\ncase = '*'\non = 'prepare'\nact = 'hang'\n");
+    let mut runner = scene.run(&["--executor", "sh executor.sh", "--timeout", "3s"]);
+    scene.three_live();
+    std::thread::sleep(Duration::from_millis(1000));
+    kill_process(Pid::from_child(&runner), Signal::INT).unwrap();
+    // The timer's self-test and the row each wait 3 s at most for an answer.
+    let started = Instant::now();
+    while runner.try_wait().unwrap().is_none() && started.elapsed() < Duration::from_secs(60) {
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    assert!(runner.try_wait().unwrap().is_some(), "the runner goes on");
+    scene.none_lives("Ctrl-C");
+}
+
+#[test]
+fn the_folder_of_a_foreign_runtime_goes_with_a_runner_that_was_killed() {
+    let scene = Scene::new(30, "");
+    let python = scene.path().join("python.sh");
+    fs::write(&python, format!("#!/bin/sh\n{DESCENDANTS}\nexec sleep \"$SECONDS_OF_TEST\"\n")).unwrap();
+    fs::set_permissions(&python, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let folders = || fs::read_dir(scene.path().join("tmp")).unwrap().count();
+    let mut runner = scene.run(&["-d", "numpy", "--python", python.to_str().unwrap()]);
+    scene.three_live();
+    assert_eq!(folders(), 1);
+    runner.kill().unwrap();
+    runner.wait().unwrap();
+    scene.none_lives("SIGKILL");
+    soon(|| folders() == 0);
+    assert_eq!(folders(), 0);
+}
