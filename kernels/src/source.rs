@@ -5,7 +5,8 @@ use super::marks::mark;
 use include_dir::{Dir, include_dir};
 use minijinja::Environment;
 use portamark_model::text_file::read_text;
-use std::path::PathBuf;
+use std::io;
+use std::path::{Component, Path, PathBuf};
 use std::sync::OnceLock;
 
 /// Folders of kernel sources that are embedded in the binary, with their names.
@@ -57,6 +58,32 @@ pub struct KernelSource {
     marked: bool,
 }
 
+/// Returns the file that `path` stands for, with links followed; `None` if it is not in `folder`.
+///
+/// # Errors
+/// Fails if one of them does not exist.
+fn inside(folder: &Path, path: &Path) -> io::Result<Option<PathBuf>> {
+    let (folder, path) = (folder.canonicalize()?, path.canonicalize()?);
+    Ok(path.starts_with(folder).then_some(path))
+}
+
+/// Reads the template `name` of `folder`. A template of somebody else may name any file of this machine, whose text
+/// would come to light in messages and result files: only `.wgsl` files in the folder itself are read.
+fn read_inside(folder: &Path, name: &str) -> Result<String, String> {
+    let is_plain = Path::new(name).components().all(|part| matches!(part, Component::Normal(_)));
+    if !is_plain || !name.ends_with(".wgsl") {
+        return Err(format!("kernel {name}: expected the name of a .wgsl file in the folder of kernels"));
+    }
+    let path = folder.join(name);
+    let failed = |e: io::Error| format!("kernel {name}: cannot read {}: {e}", path.display());
+    match inside(folder, &path).map_err(failed)? {
+        Some(file) => read_text(&file).map_err(|error| format!("kernel {name}: {error}")),
+        None => {
+            Err(format!("kernel {name}: it is a link to a file outside the folder of kernels; copy the file"))
+        }
+    }
+}
+
 impl KernelSource {
     /// Returns the sources embedded in the binary.
     pub fn embedded() -> Self {
@@ -92,7 +119,7 @@ impl KernelSource {
     /// Reads the template `name`, e.g. `gemm/tiled.wgsl`, without rendering it.
     pub fn read(&self, name: &str) -> Result<String, String> {
         match &self.folder {
-            Some(folder) => read_text(&folder.join(name)).map_err(|error| format!("kernel {name}: {error}")),
+            Some(folder) => read_inside(folder, name),
             None => embedded(name).map(str::to_owned).ok_or_else(|| format!("kernel {name} is not embedded")),
         }
     }
@@ -107,7 +134,8 @@ impl KernelSource {
                 .filter(|entry| entry.path().extension().is_some_and(|extension| extension == "toml"))
                 .filter_map(|entry| {
                     let name = entry.file_name().to_string_lossy().into_owned();
-                    Some((name, read_text(&entry.path()).ok()?))
+                    let path = inside(folder, &entry.path()).ok().flatten()?;
+                    Some((name, read_text(&path).ok()?))
                 })
                 .collect(),
             None => TUNED
@@ -176,10 +204,14 @@ impl KernelSource {
         let source = self.clone();
         environment.set_loader(move |name| {
             let marks = |text: String| if source.marked { mark(name, &text) } else { text };
-            source
-                .read(name)
-                .map(|text| Some(marks(text)))
-                .map_err(|e| minijinja::Error::new(minijinja::ErrorKind::TemplateNotFound, e))
+            source.read(name).map(|text| Some(marks(text))).map_err(|e| {
+                // The engine says its own words of a template that is not found. Why one that is there is
+                // not used has to be told.
+                let is_there = source.folder.as_ref().is_some_and(|folder| folder.join(name).exists());
+                let not_found = minijinja::ErrorKind::TemplateNotFound;
+                let kind = if is_there { minijinja::ErrorKind::InvalidOperation } else { not_found };
+                minijinja::Error::new(kind, e)
+            })
         });
         environment
     }
@@ -221,6 +253,47 @@ mod tests {
         std::fs::File::create(folder.path().join("large.wgsl")).unwrap().set_len((16 << 20) + 1).unwrap();
         let error = KernelSource::folder(folder.path()).read("large.wgsl").unwrap_err();
         assert!(error.contains("larger than 16 MiB"), "{error}");
+    }
+
+    #[test]
+    fn a_template_includes_only_kernels_of_its_own_folder() {
+        let home = tempfile::tempdir().unwrap();
+        let folder = home.path().join("kernels");
+        std::fs::create_dir_all(folder.join("stream")).unwrap();
+        let secret = home.path().join("secret.wgsl");
+        std::fs::write(&secret, "secret").unwrap();
+        std::fs::write(folder.join("stream/notes.txt"), "secret").unwrap();
+        std::fs::write(folder.join("stream/part.wgsl"), "part").unwrap();
+        let rendered = |include: &str, how: &str| {
+            let text = format!("{{% {how} \"{include}\" %}}");
+            std::fs::write(folder.join("stream/stream.wgsl"), text).unwrap();
+            KernelSource::folder(&folder).render("stream/stream.wgsl", ()).map_err(|error| error.to_string())
+        };
+        assert_eq!(rendered("stream/part.wgsl", "include"), Ok("part".into()));
+        let mut names = vec![
+            secret.to_str().unwrap().to_string(),
+            "../secret.wgsl".into(),
+            "stream/../../secret.wgsl".into(),
+            "./stream/../../secret.wgsl".into(),
+            "stream/notes.txt".into(),
+            "/etc/passwd".into(),
+            "".into(),
+        ];
+        #[cfg(unix)]
+        {
+            std::os::unix::fs::symlink(&secret, folder.join("stream/link.wgsl")).unwrap();
+            std::os::unix::fs::symlink(home.path(), folder.join("up")).unwrap();
+            names.extend(["stream/link.wgsl".into(), "up/secret.wgsl".into()]);
+        }
+        for name in names {
+            for how in ["include", "extends"] {
+                let error = rendered(&name, how).unwrap_err();
+                assert!(
+                    error.contains("folder of kernels") && !error.contains("secret\n"),
+                    "{name}: {error}"
+                );
+            }
+        }
     }
 
     #[test]
