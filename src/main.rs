@@ -5,6 +5,7 @@ mod error;
 
 use clap::Parser;
 use error::Exit;
+use portamark_model::plain_text::printable;
 use std::io::Write;
 use std::process::ExitCode;
 
@@ -24,10 +25,15 @@ fn ended(end: error::Result<Exit>) -> ExitCode {
     match end {
         Ok(code) => ExitCode::from(code as u8),
         Err(error) => {
-            // A reader that went away is not worth a panic; the exit code still tells.
             let hint = error.hint().map(|hint| format!("hint: {hint}\n")).unwrap_or_default();
-            let _ = write!(std::io::stderr(), "error: {error}\n{hint}");
+            say(&format!("error: {error}\n{hint}"));
             ExitCode::from(error.exit() as u8)
         }
     }
+}
+
+/// Prints `text` to stderr, without what a terminal would interpret. A reader that went away is not worth a panic;
+/// the exit code still tells.
+fn say(text: &str) {
+    let _ = write!(std::io::stderr(), "{}", printable(text));
 }

@@ -95,7 +95,7 @@ impl Prepare {
     /// set, uniform inputs of seed 1, no memory limit.
     pub fn new(device: &Capabilities, case: &Case, plan: Option<Plan>) -> Self {
         Prepare {
-            device: device.id.clone(),
+            device: device.id_of_executor().into(),
             case: case.key(),
             plan,
             tensors: if device.takes == Takes::Cases { case.tensors() } else { Vec::new() },

@@ -3,7 +3,13 @@
 use super::lengths::bounded;
 use super::protocol::{Failure, PROTOCOL, Prepare, Prepared, Request, Response, Sampled, decode_values};
 use portamark_model::device::Capabilities;
+use portamark_model::plain_text::{clean, cut};
+use portamark_model::privacy::{identity, redact};
+use std::collections::BTreeSet;
 use std::time::Duration;
+
+/// Largest number of characters of the name of a library's kernel.
+const KERNEL_LIMIT: usize = 400;
 
 /// Kind of fault of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,10 +40,11 @@ pub struct Fault {
 impl std::error::Error for Fault {}
 
 impl Fault {
-    /// Creates a fault of `kind`. It is fatal if `kind` is `Timeout` or `Crashed`.
+    /// Creates a fault of `kind`. It is fatal if `kind` is `Timeout` or `Crashed`. What identifies a machine or
+    /// its user is removed from the `reason`, and what a terminal would interpret.
     pub fn new(kind: FaultKind, reason: impl Into<String>) -> Self {
         let ended = matches!(kind, FaultKind::Timeout | FaultKind::Crashed);
-        Fault { kind, reason: reason.into(), ended }
+        Fault { kind, reason: redact(&reason.into()), ended }
     }
 
     /// Creates a fault of `kind` that ended the executor, whatever the kind.
@@ -91,10 +98,11 @@ pub trait Executor {
     }
 
     /// Checks the protocol version and that the devices can exist. Returns the name and version of the executor, and
-    /// its devices.
+    /// its devices, without what identifies a machine or its user.
     fn hello(&mut self, deadline: Duration) -> Result<(String, Vec<Capabilities>), Fault> {
         match self.call(&Request::Hello { protocol: PROTOCOL }, deadline)? {
             Response::Hello { protocol: PROTOCOL, executor, devices } => {
+                let (executor, devices) = (identity(&executor), public(devices));
                 let fault = devices.iter().find_map(|it| Some(format!("{} {}", it.id, it.impossible()?)));
                 match fault {
                     Some(fault) => Err(Fault::new(FaultKind::Failed, format!("{executor}: device {fault}"))),
@@ -112,7 +120,11 @@ pub trait Executor {
     /// Creates the buffers, inputs and pipelines of a case.
     fn prepare(&mut self, prepare: Prepare, deadline: Duration) -> Result<Prepared, Fault> {
         match self.call(&Request::Prepare(Box::new(prepare)), deadline)? {
-            Response::Prepared(prepared) => Ok(prepared),
+            Response::Prepared(mut prepared) => {
+                let kernel = prepared.kernel.take();
+                prepared.kernel = kernel.map(|kernel| clean(&redact(&cut(&kernel, KERNEL_LIMIT))));
+                Ok(prepared)
+            }
             other => Err(unexpected("prepare", other)),
         }
     }
@@ -174,6 +186,21 @@ pub(super) fn understood(answer: &str, whose: &str) -> Result<Response, String> 
     }
 }
 
+/// Returns the devices without what identifies a machine or its user. Ids that only differed in that get a number,
+/// so that all differ.
+fn public(devices: Vec<Capabilities>) -> Vec<Capabilities> {
+    let mut seen: BTreeSet<String> = BTreeSet::new();
+    let mut devices: Vec<Capabilities> = devices.into_iter().map(Capabilities::without_private).collect();
+    for device in devices.iter_mut().filter(|device| device.own_id.is_some()) {
+        let plain = device.id.clone();
+        let numbered = (2..).map(|number| format!("{plain} ({number})"));
+        let free = std::iter::once(plain.clone()).chain(numbered).find(|id| !seen.contains(id));
+        device.id = free.unwrap_or(plain);
+        seen.insert(device.id.clone());
+    }
+    devices
+}
+
 fn done(request: &str, response: Response) -> Result<(), Fault> {
     match response {
         Response::Done => Ok(()),
@@ -197,5 +224,60 @@ fn unexpected(request: &str, response: Response) -> Fault {
             let answer: String = answer.chars().take(80).collect();
             Fault::new(FaultKind::Crashed, format!("answered {request} with {answer}"))
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::Prepare;
+
+    /// Answers every request with the same response.
+    struct Says(Response);
+
+    impl Executor for Says {
+        fn call(&mut self, _: &Request, _: Duration) -> Result<Response, Fault> {
+            Ok(self.0.clone())
+        }
+    }
+
+    const SOON: Duration = Duration::from_secs(1);
+
+    #[test]
+    fn what_an_executor_says_of_itself_and_its_devices_identifies_nobody() {
+        let device = |slot: &str| {
+            Capabilities::example().but(|it| {
+                it.id = format!("x/card/driver at {slot}");
+                it.name = "card\u{1b}[2J SN12345678".into();
+                it.driver = "/srv/alice/libfoo.so".into();
+                it.driver_version = "2.1 on 192.168.1.17".into();
+            })
+        };
+        let devices = vec![device("0000:65:00.0"), device("0000:66:00.0")];
+        let executor = "x 1 /srv/alice/bin/x".into();
+        let (name, devices) =
+            Says(Response::Hello { protocol: PROTOCOL, executor, devices }).hello(SOON).unwrap();
+        assert_eq!(name, "x 1 x");
+        // The two ids only differed in the PCI address; requests still name the device in the executor's words.
+        let ids: Vec<&str> = devices.iter().map(|device| device.id.as_str()).collect();
+        assert_eq!(ids, ["x/card/driver at <slot>", "x/card/driver at <slot> (2)"]);
+        let case = "gemm f32 m8 n8 k8 nn".parse().unwrap();
+        assert_eq!(Prepare::new(&devices[1], &case, None).device, "x/card/driver at 0000:66:00.0");
+        assert_eq!(devices[0].name, "card [2J <serial>");
+        assert_eq!(devices[0].driver, "libfoo.so");
+        assert_eq!(devices[0].driver_version, "2.1 on <address>");
+        assert!(!serde_json::to_string(&devices).unwrap().contains("66:00"));
+    }
+
+    #[test]
+    fn the_name_of_a_kernel_and_a_reason_identify_nobody_and_are_cut() {
+        let kernel = Some(format!("lib\u{202e}.mm /srv/alice/lib.so {}", "x".repeat(10_000)));
+        let prepared = Prepared { handle: 1, compile_ns: 0, held_bytes: 0, kernel };
+        let case = "gemm f32 m8 n8 k8 nn".parse().unwrap();
+        let prepare = Prepare::new(&Capabilities::example(), &case, None);
+        let kernel = Says(Response::Prepared(prepared)).prepare(prepare, SOON).unwrap().kernel.unwrap();
+        assert!(kernel.starts_with("lib .mm lib.so xxx") && kernel.chars().count() <= 400, "{kernel}");
+        let fault = Fault::new(FaultKind::Failed, format!("\u{1b}[31m /srv/alice/x {}", "y".repeat(1 << 20)));
+        assert!(fault.reason.starts_with(" [31m x yyy") && fault.reason.chars().count() <= 4000);
     }
 }

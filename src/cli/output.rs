@@ -1,11 +1,15 @@
-//! Output of commands: data to stdout, messages to stderr, charts to files.
+//! Output of commands: data to stdout, messages to stderr, charts to files. All text passes
+//! [`printable`]: names and reasons come from files, executors and pages, and a terminal would interpret what is
+//! in them.
 
 use crate::error::{Error, Result};
+use portamark_model::plain_text::printable;
+use std::borrow::Cow;
 use std::io::{self, Write};
 
 /// Prints a message to stderr. A closed pipe is not an error.
 pub(super) fn note(text: &str) {
-    let _ = writeln!(io::stderr(), "{text}");
+    let _ = writeln!(io::stderr(), "{}", printable(text));
 }
 
 /// Prints data to stdout. A closed pipe is not an error: its reader has what it wants.
@@ -13,7 +17,7 @@ pub(super) fn note(text: &str) {
 /// # Errors
 /// Fails if stdout takes no more, e.g. if it is redirected to a disk that is full.
 pub(super) fn print(text: &str) -> Result<()> {
-    printed(io::stdout().write_all(text.as_bytes()))
+    printed(io::stdout().write_all(printable(text).as_bytes()))
 }
 
 /// Returns the error of what was written to stdout, if any, and of what is still to be flushed.
@@ -32,13 +36,20 @@ pub(super) fn printed(written: io::Result<()>) -> Result<()> {
 /// # Errors
 /// As [`print`].
 pub fn print_help(error: &clap::Error) -> Result<()> {
-    let written = error.print();
+    // The help has colors, which only a text that acts in no other way may keep.
+    let plain = error.render().to_string();
+    let written = if matches!(printable(&plain), Cow::Owned(_)) {
+        let text = printable(&plain);
+        if error.use_stderr() { io::stderr().write_all(text.as_bytes()) } else { io::stdout().write_all(text.as_bytes()) }
+    } else {
+        error.print()
+    };
     if error.use_stderr() { Ok(()) } else { printed(written) }
 }
 
 /// Writes a chart to a file and prints its path.
 pub(super) fn write_figure(path: &std::path::Path, svg: &str) -> Result<()> {
-    portamark_results::replace_file(path, |file| file.write_all(svg.as_bytes()))?;
+    portamark_results::replace_file(path, |file| file.write_all(printable(svg).as_bytes()))?;
     note(&format!("wrote {}", path.display()));
     Ok(())
 }

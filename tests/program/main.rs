@@ -27,3 +27,4 @@ mod run;
 mod shipped;
 mod timers;
 mod tune;
+mod untrusted;

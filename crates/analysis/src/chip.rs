@@ -1,8 +1,8 @@
 //! Which devices are the same chip: those of one kind and one name, through any API and driver.
 
-use super::label::clean;
 use super::published::accelerator;
 use portamark_model::device::ChipKind;
+use portamark_model::plain_text::clean;
 use portamark_results::Header;
 
 /// Identity of a chip.

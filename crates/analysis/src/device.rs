@@ -2,11 +2,11 @@
 
 use super::bandwidth_curve::BandwidthCurve;
 use super::ceiling::Ceilings;
-use super::label::clean;
 use super::plausibility::{Excess, excess};
 use super::rate::{Rate, RateUnit};
 use super::repeats::typical;
 use super::roofline::{Placement, place};
+use portamark_model::plain_text::clean;
 use portamark_model::workload::{Case, StreamOp, Workload, compare_keys};
 use portamark_results::{Header, Row, RunFile, RunOutcome, Status, Tag};
 use std::collections::HashMap;

@@ -4,9 +4,9 @@
 use super::chip;
 use super::comparison::{CaseLine, Comparison};
 use super::device::{Device, Entry};
-use super::label::clean;
 use super::published::{accelerator, published_times};
 use super::rate::proven_seconds;
+use portamark_model::plain_text::clean;
 use portamark_model::workload::Case;
 use portamark_results::{Row, Status};
 use portamark_stats::{Best, Nested, Sampled};

@@ -1,7 +1,7 @@
 //! History of one case on one device over all its runs, and the points where its time changed.
 
 use super::changes::{Change, changes};
-use super::label::clean;
+use portamark_model::plain_text::clean;
 use portamark_results::{Row, RunFile, Status};
 use portamark_stats::{ChangePointRule, change_points, geometric_mean};
 use std::collections::BTreeMap;

@@ -3,10 +3,10 @@
 use super::ceiling::Ceilings;
 use super::chip::Chip;
 use super::device::Device;
-use super::label::clean;
 use super::plausibility::{Excess, excess_of_import};
 use super::rate::Rate;
 use portamark_model::device::ChipKind;
+use portamark_model::plain_text::clean;
 use portamark_model::workload::{Case, compare_keys};
 use portamark_results::{Header, Imported, Row, RunFile};
 use std::collections::HashMap;

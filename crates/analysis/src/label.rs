@@ -1,6 +1,7 @@
 //! Short, unique device names, built from untrusted text in result files.
 
 use portamark_model::device::{Capabilities, Takes, without_marks};
+use portamark_model::plain_text::{clean, cut as shorten};
 use portamark_model::workload::Distribution;
 use portamark_results::Header;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -8,41 +9,6 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 /// Maximum number of characters of the device name in a label; `VERSION_LIMIT` is that of the driver version.
 const NAME_LIMIT: usize = 36;
 const VERSION_LIMIT: usize = 20;
-
-/// Returns `text` on one line, without characters that a terminal, an XML parser or the Unicode bidirectional
-/// algorithm would interpret: each run of these and of white space becomes one space.
-pub fn clean(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        if acts(c) {
-            if !out.is_empty() && !out.ends_with(' ') {
-                out.push(' ');
-            }
-        } else {
-            out.push(c);
-        }
-    }
-    out.truncate(out.trim_end().len());
-    out
-}
-
-/// Whether `c` is a control, white-space, invisible or direction-changing character, or forbidden in XML.
-fn acts(c: char) -> bool {
-    c.is_control()
-        || c.is_whitespace()
-        || matches!(c, '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}')
-        || matches!(c, '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}')
-        || (u32::from(c) & 0xfffe) == 0xfffe
-}
-
-/// Returns `text` cut to at most `limit` characters; the last one then is an ellipsis.
-pub fn shorten(text: &str, limit: usize) -> String {
-    if text.chars().count() <= limit {
-        return text.into();
-    }
-    let kept: String = text.chars().take(limit.saturating_sub(1)).collect();
-    format!("{}…", kept.trim_end())
-}
 
 /// Returns the part before the first parenthesis, or all of `text` if nothing stands before it.
 fn before_parenthesis(text: &str) -> &str {
@@ -163,13 +129,6 @@ mod tests {
     use portamark_fixtures::fixture;
 
     #[test]
-    fn controls_and_direction_changes_become_one_space() {
-        assert_eq!(clean("  a\u{1b}[31m\r\n\t b\u{202e}c\u{0} "), "a [31m b c");
-        assert_eq!(clean("\u{feff}\u{ffff}"), "");
-        assert_eq!(clean("Adreno™ 740"), "Adreno™ 740");
-    }
-
-    #[test]
     fn a_label_is_name_and_version_without_what_is_in_parentheses() {
         let (h100, software) = (fixture::h100_header(), fixture::software_header());
         assert_eq!(
@@ -220,12 +179,5 @@ mod tests {
             labels(&[&discrete, &integrated]),
             ["AMD Radeon Graphics · 580.82.07 · discrete", "AMD Radeon Graphics · 580.82.07 · integrated"]
         );
-    }
-
-    #[test]
-    fn a_cut_text_ends_in_an_ellipsis_and_keeps_its_limit() {
-        assert_eq!(shorten("abcdef", 6), "abcdef");
-        assert_eq!(shorten("abcdefg", 6), "abcde…");
-        assert_eq!(shorten("ÄÖÜß", 2), "Ä…");
     }
 }

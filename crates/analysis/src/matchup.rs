@@ -1,6 +1,7 @@
 //! Pairing of the devices in two sets of files.
 
-use super::label::{clean, labels, shorten};
+use super::label::labels;
+use portamark_model::plain_text::{clean, cut as shorten};
 use portamark_results::{Header, RunFile};
 use std::collections::{BTreeSet, HashMap};
 

@@ -10,8 +10,8 @@
 //! `80.2%`. One above 200 % is refused, since it is a percentage that does not say that it is one.
 
 use super::efficiency::Cell;
-use super::label::{clean, shorten};
 use super::portability::Score;
+use portamark_model::plain_text::{clean, cut as shorten};
 use portamark_stats::{Better, application_efficiency};
 use serde::Serialize;
 use std::collections::{HashMap, HashSet};

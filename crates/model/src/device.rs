@@ -1,5 +1,6 @@
 //! Device capabilities: everything a plan may depend on.
 
+use crate::privacy::{identifier, identity};
 use regex::Regex;
 use serde::{Deserialize, Serialize};
 use std::cmp::Reverse;
@@ -227,6 +228,10 @@ pub struct Capabilities {
     #[serde(skip_serializing_if = "Option::is_none", default)]
     #[schemars(skip)]
     pub pci_bus_id: Option<String>,
+    /// The `id` in the words of the executor, which requests to it name; `None` if it is `id`. It may identify a
+    /// machine or a user, so it is never written.
+    #[serde(skip)]
+    pub own_id: Option<String>,
     /// Number of further entries of this same device in the list of its API, because several driver manifests name
     /// one driver. The device is listed once.
     #[serde(default, skip_serializing_if = "is_zero")]
@@ -242,6 +247,23 @@ impl Capabilities {
     pub fn but(mut self, change: impl FnOnce(&mut Self)) -> Self {
         change(&mut self);
         self
+    }
+
+    /// Returns the device as it may stand in a result file: each text is an [`identity`], and `own_id` has the id
+    /// in the words of the executor if that differs.
+    pub fn without_private(mut self) -> Self {
+        let own = std::mem::take(&mut self.id);
+        self.id = identifier(&own);
+        self.own_id = (self.id != own).then_some(own);
+        for text in [&mut self.name, &mut self.api, &mut self.driver, &mut self.driver_version] {
+            *text = identity(text);
+        }
+        self
+    }
+
+    /// Returns the id in the words of the executor, for requests to it.
+    pub fn id_of_executor(&self) -> &str {
+        self.own_id.as_deref().unwrap_or(&self.id)
     }
 
     /// Creates a device that brings its own kernels: nothing is set that plans depend on, and timing uses
@@ -265,6 +287,7 @@ impl Capabilities {
             timer: TimerKind::Host,
             always_checked: false,
             pci_bus_id: None,
+            own_id: None,
             listed_again: 0,
         }
     }
@@ -298,6 +321,7 @@ impl Capabilities {
             timer: TimerKind::Host,
             always_checked: false,
             pci_bus_id: None,
+            own_id: None,
             listed_again: 0,
         }
     }

@@ -5,6 +5,7 @@ use super::{html, markdown};
 use portamark_analysis::ReportModel;
 use portamark_model::error::{Error, Result};
 use portamark_model::kernel_text::KernelTexts;
+use portamark_model::plain_text::printable;
 use portamark_results::{RunFile, replace_file};
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -56,9 +57,9 @@ pub fn write(
     Ok(written)
 }
 
-/// Replaces the file at `path` by `text` in one step.
+/// Replaces the file at `path` by `text`, which then only shows itself, in one step.
 fn replace(path: &Path, text: &str) -> Result<()> {
-    replace_file(path, |file| file.write_all(text.as_bytes()))
+    replace_file(path, |file| file.write_all(printable(text).as_bytes()))
 }
 
 #[cfg(test)]

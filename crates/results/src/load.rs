@@ -3,6 +3,7 @@
 use super::claim::{judge, refusal};
 use super::lines::{LONGEST_LINE, Lines, RawLine};
 use super::places::Places;
+use super::record_line::{clean_texts, parse};
 use super::run_file::RunFile;
 use super::schema::{Header, Record, Row, SCHEMA_VERSION};
 use portamark_model::error::{Error, Result};
@@ -154,11 +155,12 @@ fn first_header(path: &Path, line: &RawLine) -> Result<Header> {
         return Err(Error::input(path, "not a result file: its first line does not end"));
     };
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-    let value: Value = match serde_json::from_slice(bytes) {
+    let mut value: Value = match serde_json::from_slice(bytes) {
         Ok(value) => value,
         Err(_) if !line.newline && begins_like_a_header(bytes) => return Err(torn()),
         Err(_) => return Err(Error::input(path, "not a result file: its first line is not JSON")),
     };
+    clean_texts(&mut value);
     // The version comes before everything else: later headers may look different in any way.
     let schema = value.get("schema").and_then(Value::as_f64);
     if let Some(schema) = schema.filter(|schema| *schema > f64::from(SCHEMA_VERSION)) {
@@ -304,26 +306,6 @@ impl State {
         let file = RunFile { path: path.into(), header, rows, end, problems };
         Scan { file, keep, newline_missing, mixed }
     }
-}
-
-/// Start of each row line that portamark writes.
-const ROW: &[u8] = br#"{"type":"row","#;
-
-/// Parses a line by its type. Rows, which are nearly all lines, bypass the buffer that serde fills to find
-/// the type of a line.
-fn parse(bytes: &[u8]) -> serde_json::Result<Record> {
-    if bytes.starts_with(ROW) {
-        return serde_json::from_slice::<Box<Row>>(bytes).map(|mut row| {
-            // Vectors grow by doubling; there can be a hundred thousand rows.
-            if let Some(timing) = &mut row.timing {
-                timing.device_ns.shrink_to_fit();
-                timing.host_ns.shrink_to_fit();
-                timing.widen_old_interval();
-            }
-            Record::Row(row)
-        });
-    }
-    serde_json::from_slice(bytes)
 }
 
 fn is_json(bytes: &[u8]) -> bool {

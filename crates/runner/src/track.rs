@@ -74,7 +74,8 @@ impl Track {
         for line in timer_talk(&device, &timer) {
             events.note(&line);
         }
-        let mut header = Header::new(METHOD, &setup.run_id, &suite.name, device.clone(), timer.clone());
+        let public = device.clone().but(|it| it.own_id = None);
+        let mut header = Header::new(METHOD, &setup.run_id, &suite.name, public, timer.clone());
         header.seed = options.settings.seed;
         header.executor = place.executor.clone();
         header.labels = options.labels.clone();

@@ -6,6 +6,7 @@ use portamark_analysis::Rate;
 use portamark_executors::{BrowserServer, Ended, Progress as Shown};
 use portamark_model::device::Capabilities;
 use portamark_model::error::Error;
+use portamark_model::plain_text::{clean, printable};
 use portamark_model::units;
 use portamark_model::workload::Case;
 use portamark_results::{Row, Status};
@@ -81,7 +82,7 @@ impl Events for Progress {
 
     fn begin(&self, device: &Capabilities, case: &Case) {
         if let Some(bar) = self.bar.get() {
-            bar.set_message(format!("{case}, {}", device.spoken()));
+            bar.set_message(clean(&format!("{case}, {}", device.spoken())));
         }
         self.running.replace(Some((device.spoken(), case.key())));
         self.show(None);
@@ -113,6 +114,8 @@ impl Events for Progress {
         }));
         let (at, total) = (self.at.get(), self.total.get());
         let line = format!("[{at}/{total}] {}: {}{variant}: {what}", device.spoken(), row.case);
+        // A reason of several lines must not look like the line of another row.
+        let line = printable(&line).trim_end().replace('\n', "\n    ");
         match self.bar.get() {
             Some(bar) => bar.println(line),
             None => note(&line),

@@ -1,6 +1,7 @@
 //! Columns of the exported tables. One line here defines everything about a column.
 
 use crate::{Header, Imported, KernelUsed, Row, Tag, TimerChoice, Timing, Verification};
+use portamark_model::plain_text::printable;
 use portamark_model::workload::Case;
 use portamark_stats::{StopReason, Summary};
 use serde::Serialize;
@@ -56,6 +57,16 @@ pub struct Column {
     pub meaning: &'static str,
     /// Returns the value of a row in a file with the given header.
     pub of: fn(&Header, &Row) -> Cell,
+}
+
+impl Column {
+    /// Returns the value of a row in a file with the given header; a text only shows itself.
+    pub(super) fn cell(&self, header: &Header, row: &Row) -> Cell {
+        match (self.of)(header, row) {
+            Cell::Text(text) => Cell::Text(printable(&text).into_owned()),
+            cell => cell,
+        }
+    }
 }
 
 fn text(value: &str) -> Cell {

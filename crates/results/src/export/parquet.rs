@@ -63,7 +63,7 @@ fn write_column<W: Write + Send>(
 ) -> ParquetResult<()> {
     let mut writer =
         row_group.next_column()?.ok_or_else(|| ParquetError::General("a column is missing".into()))?;
-    let cells: Vec<Cell> = rows.iter().map(|(header, row)| (column.of)(header, row)).collect();
+    let cells: Vec<Cell> = rows.iter().map(|(header, row)| column.cell(header, row)).collect();
     match column.kind {
         Kind::Text => values::<ByteArrayType>(&mut writer, &cells, |cell| match cell {
             Cell::Text(text) => Some(ByteArray::from(text.as_str())),

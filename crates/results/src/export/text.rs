@@ -14,7 +14,7 @@ pub fn write_csv(runs: &[RunFile], out: impl Write) -> io::Result<()> {
     writer.write_record(COLUMNS.iter().map(|column| column.name))?;
     for run in runs {
         for row in &run.rows {
-            writer.write_record(COLUMNS.iter().map(|column| match (column.of)(&run.header, row) {
+            writer.write_record(COLUMNS.iter().map(|column| match column.cell(&run.header, row) {
                 Cell::Text(text) => text,
                 Cell::Integer(value) => value.to_string(),
                 // The shortest text that reads back to the same number.
@@ -36,7 +36,7 @@ pub fn write_jsonl(runs: &[RunFile], mut out: impl Write) -> io::Result<()> {
         for row in &run.rows {
             let mut object = Map::new();
             for column in COLUMNS {
-                let value = match (column.of)(&run.header, row) {
+                let value = match column.cell(&run.header, row) {
                     Cell::Text(text) => Value::from(text),
                     Cell::Integer(value) => Value::from(value),
                     Cell::Number(value) => Value::from(value),

@@ -1,8 +1,8 @@
 //! Numbers of other programs before they become rows, and the checks that they must pass.
 
 use crate::imported::{ImportUnit, Imported, Spread, SpreadKind, Statistic};
-use crate::provenance::redact;
 use crate::tag::Tag;
+use portamark_model::privacy::redact_label;
 use portamark_model::workload::Case;
 use portamark_stats::Summary;
 use std::collections::BTreeMap;
@@ -255,7 +255,7 @@ pub(super) fn plain(text: &str) -> String {
 pub(super) fn told(text: &str) -> String {
     // Shortening first makes the search for names and paths cheaper.
     let short: String = text.chars().take(4 * LONGEST_TEXT).collect();
-    plain(&redact(&plain(&short)))
+    plain(&redact_label(&plain(&short)))
 }
 
 #[cfg(test)]
