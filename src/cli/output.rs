@@ -40,7 +40,11 @@ pub fn print_help(error: &clap::Error) -> Result<()> {
     let plain = error.render().to_string();
     let written = if matches!(printable(&plain), Cow::Owned(_)) {
         let text = printable(&plain);
-        if error.use_stderr() { io::stderr().write_all(text.as_bytes()) } else { io::stdout().write_all(text.as_bytes()) }
+        if error.use_stderr() {
+            io::stderr().write_all(text.as_bytes())
+        } else {
+            io::stdout().write_all(text.as_bytes())
+        }
     } else {
         error.print()
     };

@@ -130,8 +130,8 @@ mod tests {
         for time in ["8760.1h", "99999999999999999999", "99999999999999999999h", &digits] {
             assert!(parse_time(time).unwrap_err().contains("at most a year"), "{time}");
         }
-        // Half a nanosecond rounds to the even number of nanoseconds, which is none.
-        assert!(parse_time("0.0005us").unwrap_err().contains("at least a nanosecond"));
+        // Less than half a nanosecond rounds to none.
+        assert!(parse_time("0.0004us").unwrap_err().contains("at least a nanosecond"));
         assert_eq!(parse_time("0.001us"), Ok(Duration::from_nanos(1)));
         for memory in ["99999999999999999999", "9e9", "8192TiB", "9008TB", &digits] {
             assert!(parse_bytes(memory).is_err(), "{memory}");

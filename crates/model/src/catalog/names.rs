@@ -71,7 +71,8 @@ pub(super) fn nearest<'a, T, N: IntoIterator<Item = String>>(
     names: impl Fn(&'a T) -> N,
 ) -> impl Iterator<Item = &'a T> {
     let distance = |item: &'a T| {
-        let of = |name: String| (!wanted.is_empty() && !name.contains(wanted), strsim::levenshtein(wanted, &name));
+        let of =
+            |name: String| (!wanted.is_empty() && !name.contains(wanted), strsim::levenshtein(wanted, &name));
         names(item).into_iter().map(of).min().unwrap_or((true, usize::MAX))
     };
     let mut found: Vec<(_, &T)> = all.iter().map(|item| (distance(item), item)).collect();
