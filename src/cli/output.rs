@@ -23,7 +23,7 @@ pub(super) fn print(text: &str) -> Result<()> {
 /// Returns the error of what was written to stdout, if any, and of what is still to be flushed.
 ///
 /// # Errors
-/// As [`print`].
+/// As [`print()`].
 pub(super) fn printed(written: io::Result<()>) -> Result<()> {
     match written.and_then(|()| io::stdout().flush()) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Error::Output(error)),
@@ -34,7 +34,7 @@ pub(super) fn printed(written: io::Result<()>) -> Result<()> {
 /// Prints what the parser of the command line says: help and version to stdout, errors to stderr.
 ///
 /// # Errors
-/// As [`print`].
+/// As [`print()`].
 pub fn print_help(error: &clap::Error) -> Result<()> {
     // The help has colors, which only a text that acts in no other way may keep.
     let plain = error.render().to_string();

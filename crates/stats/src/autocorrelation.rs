@@ -131,7 +131,7 @@ pub fn rank_autocorrelation(samples: &[f64]) -> Option<f64> {
 }
 
 /// Returns the number of independent samples that correlated ones are worth for their median: n over
-/// [`RankCorrelation::median_inflation`]. `None` for fewer than three samples or one that is not finite.
+/// `RankCorrelation::median_inflation`. `None` for fewer than three samples or one that is not finite.
 pub fn effective_samples(samples: &[f64]) -> Option<f64> {
     Some(samples.len() as f64 / RankCorrelation::new(samples, Removed::Mean)?.median_inflation())
 }

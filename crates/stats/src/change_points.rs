@@ -24,7 +24,7 @@ pub struct ChangePointRule {
     /// Difference of the means before and after that a change must exceed, in the unit of the series.
     pub least_change: f64,
     /// Standard deviation of single values that is assumed as long as few of them show it, in the unit of the
-    /// series. It counts as much as [`ASSUMED_FREEDOM`] degrees of freedom. `None` takes values as independent and their
+    /// series. It counts as much as `ASSUMED_FREEDOM` degrees of freedom. `None` takes values as independent and their
     /// spread as it is, however few they are: Hunter's test.
     pub assumed_spread: Option<f64>,
 }
@@ -75,7 +75,7 @@ pub struct ChangePoint {
 /// each other: with the correlation ρ of neighbours, n values count as n/v independent ones, v = 1 + 2·Σ(1 − k/n)·ρᵏ.
 /// ρ = 1 + 2·r, with the rank correlation r of successive differences, which single changes of level hardly move.
 /// Few values are no proof of little noise: the variance is (d·σ² + ν·s²)/(d + ν) with ν = n/v − 2 and d =
-/// [`ASSUMED_FREEDOM`]. Values that come in steps of a coarse clock vary at least as the rounding does, by a step over √12.
+/// `ASSUMED_FREEDOM`. Values that come in steps of a coarse clock vary at least as the rounding does, by a step over √12.
 ///
 /// `None` if a value is not finite or the window is below 2.
 pub fn change_points(series: &[f64], rule: &ChangePointRule) -> Option<Vec<ChangePoint>> {

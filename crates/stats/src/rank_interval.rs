@@ -89,7 +89,7 @@ pub fn rank_interval(sorted: &[f64], level: f64) -> Option<RankInterval> {
 /// takes account of their correlation in time.
 ///
 /// The number of samples below the median has the variance v·n/4, with v from
-/// [`RankCorrelation::median_inflation`]. The ranks are n/2 ± t·√(v·n)/2, where t is Student's quantile with
+/// `RankCorrelation::median_inflation`. The ranks are n/2 ± t·√(v·n)/2, where t is Student's quantile with
 /// n/v − 1 degrees of freedom, because v itself is an estimate. They are never narrower than the exact ranks of
 /// independent samples and end at the smallest and the largest sample.
 ///

@@ -22,7 +22,7 @@ pub enum Counting {
 pub struct CacheFormat {
     /// Bytes per element.
     pub bytes: f64,
-    /// Bytes per element in the full-attention layers of mixed models ([`is_mixed`]): the report uses two bytes
+    /// Bytes per element in the full-attention layers of mixed models (`is_mixed`): the report uses two bytes
     /// there.
     pub full_bytes: f64,
 }
