@@ -65,7 +65,7 @@ fn the_example_of_an_own_kernel_is_right_and_measured_beside_the_built_in_one() 
     let output = portamark(folder.path(), &arguments);
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
-    assert!(said.contains("own/mine on") && said.contains("times the speed of"), "{said}");
+    assert!(said.contains("own/mine checked on") && said.contains("times the speed of"), "{said}");
     let runs = portamark_results::load_all(&[folder.path().join("results")]).unwrap();
     let kernels: Vec<_> =
         runs[0].rows.iter().map(|row| row.kernel.as_ref().unwrap().variant.kernel.clone()).collect();
