@@ -2,6 +2,8 @@
 # Finds Vulkan drivers, and installs software ones where a run or the tests need them.
 #
 #   scripts/drivers.sh ensure-any     make sure that some Vulkan driver is there (for ./bench)
+#   scripts/drivers.sh compilers      make a folder with the compilers of GPUs that are not here (for
+#                                     `portamark inspect`); prints its path as a shell assignment
 #   scripts/drivers.sh test-drivers   install every driver the tests need; prints shell
 #                                     assignments on stdout, talks on stderr (for ./test)
 #
@@ -420,7 +422,8 @@ build_lavapipe_25() {
 }
 
 # Mesa 26 has VK_KHR_cooperative_matrix in lavapipe but needs a newer libc than Debian 12 has:
-# hence a whole Debian 13 to run it in (scripts/in-trixie.sh).
+# hence a whole Debian 13 to run it in (scripts/in-trixie.sh). Beside it are the compilers of GPUs, with the
+# stand-ins that open cards which are not there (mesa-drm-shim), and the validator of SPIR-V.
 build_trixie() {
   local final="$1" tmp="$1.tmp.$$" base
   install_packages debootstrap debian-archive-keyring
@@ -446,7 +449,7 @@ build_trixie() {
     export DEBIAN_FRONTEND=noninteractive LC_ALL=C PATH=/usr/sbin:/usr/bin:/sbin:/bin
     chroot "$tmp" apt-get -q update
     chroot "$tmp" apt-get -q -y --no-install-recommends -o Dpkg::Use-Pty=0 \
-      install -t trixie-backports mesa-vulkan-drivers
+      install -t trixie-backports mesa-vulkan-drivers mesa-drm-shim spirv-tools
     rm -rf "$tmp"/var/cache/apt/archives/*.deb "$tmp"/var/lib/apt/lists/*
   ' bash "$tmp" "$base" "$keyring" </dev/null >"$cache/trixie-apt.log" 2>&1; then
     tail -n 25 "$cache/trixie-apt.log" >&2
@@ -468,6 +471,40 @@ manifest_in_trixie() {
   done
 }
 
+# Whether the folder is whole: one of an older checkout has no stand-ins.
+has_compilers() {
+  local shims=("$1"/usr/lib/*/libamdgpu_noop_drm_shim.so)
+  [ -e "${shims[0]}" ]
+}
+
+# Takes the lock of the cache on file descriptor 9: two runs in one checkout must not build into the same folders.
+lock_cache() {
+  mkdir -p "$cache"
+  exec 9>"$cache/.lock"
+  flock -n 9 || say "waiting for another drivers.sh in this checkout"
+  flock -w 1800 9 || die "another drivers.sh has held $cache/.lock for half an hour."
+  # What is shown of it after a failure should be about this call.
+  : >"$apt_log"
+  local left
+  for left in "$cache"/*.tmp.*; do
+    [ -e "$left" ] && remove_tree "$left"
+  done
+  return 0
+}
+
+compilers() {
+  [ "$(uname -s)" = Linux ] || die "compilers of GPUs that are not here are opened on Linux only."
+  command -v apt-get >/dev/null || {
+    say "The compilers are packages of Debian, and there is no apt-get here. Install by hand Mesa 26 or newer"
+    more "with its Vulkan drivers and its drm-shim libraries (Debian 13: mesa-vulkan-drivers, mesa-drm-shim)."
+    exit 3
+  }
+  lock_cache
+  local folder="$cache/trixie"
+  has_compilers "$folder" || bash "$self" _build-trixie "$folder" || exit 1
+  assign PORTAMARK_COMPILERS "$folder"
+}
+
 missing=0
 cannot_have() {
   if [ "${PORTAMARK_ALLOW_MISSING_DRIVERS:-}" = 1 ]; then
@@ -487,17 +524,7 @@ test_drivers() {
     say "the driver tests' drivers are Debian packages, and there is no apt-get here."
     exit 3
   }
-  mkdir -p "$cache"
-  # Two test runs in one checkout must not build into the same folders.
-  exec 9>"$cache/.lock"
-  flock -n 9 || say "waiting for another drivers.sh in this checkout"
-  flock -w 1800 9 || die "another drivers.sh has held $cache/.lock for half an hour."
-  # What is shown of it after a failure should be about this call.
-  : >"$apt_log"
-  local left
-  for left in "$cache"/*.tmp.*; do
-    [ -e "$left" ] && remove_tree "$left"
-  done
+  lock_cache
 
   # The manifests are looked up below as files, whatever the caller selected for itself.
   unset VK_DRIVER_FILES VK_ICD_FILENAMES VK_ADD_DRIVER_FILES
@@ -530,9 +557,10 @@ test_drivers() {
   fi
 
   folder="$cache/trixie"
-  if { [ -d "$folder" ] || bash "$self" _build-trixie "$folder"; } &&
+  if { has_compilers "$folder" || bash "$self" _build-trixie "$folder"; } &&
     manifest="$(manifest_in_trixie "$folder")"; then
     assign PORTAMARK_TRIXIE_ROOT "$folder"
+    assign PORTAMARK_COMPILERS "$folder"
     assign PORTAMARK_ICD_LAVAPIPE_TRIXIE "$manifest"
   else
     cannot_have "Mesa 26's lavapipe (trixie-backports)"
@@ -551,6 +579,7 @@ if [ "${BASH_SOURCE[0]}" = "$0" ]; then
   [ $# -eq 0 ] || shift
   case "$command" in
     ensure-any) ensure_any ;;
+    compilers) compilers ;;
     test-drivers) test_drivers ;;
     _install) install_packages "$@" ;;
     _build-lavapipe-25) build_lavapipe_25 "$@" ;;

@@ -2,6 +2,7 @@
 //! line by line, each of limited length.
 
 use super::protocol::Response;
+use portamark_model::compiled::Executable;
 use portamark_model::device::Capabilities;
 use serde_json::Value;
 
@@ -30,6 +31,9 @@ pub(super) fn bounded(mut response: Response) -> Result<Response, String> {
         Response::Prepared(prepared) => {
             prepared.kernel.as_deref().map_or(Ok(()), |name| short("the name of a kernel", name))?;
         }
+        Response::Inspected { steps } => {
+            steps.iter().flat_map(|step| &step.executables).try_for_each(program)?
+        }
         Response::Error { reason, .. } if reason.len() > LONGEST_REASON => {
             let end = (0..=LONGEST_REASON).rev().find(|at| reason.is_char_boundary(*at));
             reason.truncate(end.unwrap_or(0));
@@ -38,6 +42,18 @@ pub(super) fn bounded(mut response: Response) -> Result<Response, String> {
         _ => {}
     }
     Ok(response)
+}
+
+/// Checks the names in what a compiler tells. Its texts may be as long as a response.
+fn program(program: &Executable) -> Result<(), String> {
+    if program.statistics.len() > LONGEST_LIST {
+        let count = program.statistics.len();
+        return Err(format!("a program has {count} statistics; at most {LONGEST_LIST} are allowed"));
+    }
+    let statistics = program.statistics.iter().map(|statistic| &statistic.name);
+    let listings = program.listings.iter().map(|listing| &listing.name);
+    let mut names = statistics.chain(listings).chain([&program.name]);
+    names.try_for_each(|name| short("a name of the compiler", name))
 }
 
 /// Checks every field of a device, also those that are added later.

@@ -23,6 +23,7 @@
 #[cfg(feature = "browser")]
 mod browser;
 mod child;
+mod compilers;
 pub mod fake;
 mod family;
 #[cfg(any(feature = "browser", feature = "wgpu"))]
@@ -33,6 +34,7 @@ mod in_process;
 mod lengths;
 pub mod loader;
 mod post_mortem;
+mod printed;
 pub mod protocol;
 mod remote;
 mod runtime;
@@ -43,10 +45,12 @@ mod wgpu;
 #[cfg(feature = "browser")]
 pub use browser::{BrowserExecutor, BrowserServer, Ended, Progress, Say};
 pub use child::{ChildExecutor, Program};
+pub use compilers::{Compilers, VARIABLE as COMPILERS_VARIABLE};
 pub use family::TemporaryFolder;
 #[cfg(feature = "host")]
 pub use host::HostService;
 pub use in_process::{InProcessExecutor, MakeService};
+pub use printed::private_stdout;
 pub use remote::{Executor, Fault, FaultKind};
 pub use runtime::Runtime;
 pub use serve::{Service, serve};

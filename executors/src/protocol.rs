@@ -2,6 +2,7 @@
 //! requests to the executor's stdin; the executor writes exactly one response to each on its stdout. The
 //! runner keeps the last lines of stderr to explain a crash.
 
+use portamark_model::compiled::Compiled;
 use portamark_model::device::{Capabilities, Takes};
 use portamark_model::plan::Plan;
 use portamark_model::workload::{Case, Distribution, Tensor};
@@ -52,6 +53,9 @@ pub enum Request {
         /// Handle of the preparation; not valid afterwards.
         handle: u32,
     },
+    /// Asks what the compiler makes of a plan, which is compiled and not run. Optional: an executor that cannot tell
+    /// answers with the error `unsupported`.
+    Inspect(Box<Inspect>),
     /// Ends the session: the executor answers `done` and exits.
     Bye,
 }
@@ -82,6 +86,26 @@ pub struct Prepare {
     /// Largest allowed size of all buffers together, in bytes. If the case needs more, the executor answers
     /// with the error `out-of-memory`.
     pub memory_limit: u64,
+}
+
+/// Plan to compile on a device, to see what its compiler makes of it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+#[non_exhaustive]
+pub struct Inspect {
+    /// Identifier of the device: the `id` that the executor listed in its `hello` response.
+    pub device: String,
+    /// Plan to compile.
+    pub plan: Plan,
+    /// Whether the texts of the compiler are wanted, and the SPIR-V.
+    #[serde(default)]
+    pub texts: bool,
+}
+
+impl Inspect {
+    /// Creates a request for `plan` on `device`, with the compiler's `texts` or without.
+    pub fn new(device: &Capabilities, plan: Plan, texts: bool) -> Self {
+        Inspect { device: device.id_of_executor().into(), plan, texts }
+    }
 }
 
 impl Prepare {
@@ -132,6 +156,11 @@ pub enum Response {
         values: String,
         /// Number of elements in the whole output that still hold the poison pattern, compared bit by bit.
         poisoned: u64,
+    },
+    /// Answer to `inspect`.
+    Inspected {
+        /// What the compiler made of each step of the plan, in order.
+        steps: Vec<Compiled>,
     },
     /// Answer to `poison`, `release` and `bye`.
     Done,

@@ -1,9 +1,12 @@
 //! The runner's side of the protocol: the [`Executor`] trait and its faults.
 
 use super::lengths::bounded;
-use super::protocol::{Failure, PROTOCOL, Prepare, Prepared, Request, Response, Sampled, decode_values};
+use super::protocol::{
+    Failure, Inspect, PROTOCOL, Prepare, Prepared, Request, Response, Sampled, decode_values,
+};
+use portamark_model::compiled::Compiled;
 use portamark_model::device::Capabilities;
-use portamark_model::plain_text::{clean, cut};
+use portamark_model::plain_text::{clean, cut, printable};
 use portamark_model::privacy::{identity, redact};
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -117,6 +120,21 @@ pub trait Executor {
         }
     }
 
+    /// Asks what the compiler makes of each step of a plan, in order.
+    fn inspect(&mut self, inspect: Inspect, deadline: Duration) -> Result<Vec<Compiled>, Fault> {
+        let steps = inspect.plan.steps.len();
+        match self.call(&Request::Inspect(Box::new(inspect)), deadline)? {
+            Response::Inspected { steps: told } if told.len() == steps => {
+                Ok(told.into_iter().map(plain).collect())
+            }
+            Response::Inspected { steps: told } => {
+                let reason = format!("asked for {steps} steps, got {}", told.len());
+                Err(Fault::new(FaultKind::Crashed, reason))
+            }
+            other => Err(unexpected("inspect", other)),
+        }
+    }
+
     /// Creates the buffers, inputs and pipelines of a case.
     fn prepare(&mut self, prepare: Prepare, deadline: Duration) -> Result<Prepared, Fault> {
         match self.call(&Request::Prepare(Box::new(prepare)), deadline)? {
@@ -199,6 +217,21 @@ fn public(devices: Vec<Capabilities>) -> Vec<Capabilities> {
         seen.insert(device.id.clone());
     }
     devices
+}
+
+/// Returns what a compiler told, with names and texts that do nothing but show themselves.
+fn plain(mut told: Compiled) -> Compiled {
+    for program in &mut told.executables {
+        program.name = identity(&program.name);
+        for statistic in &mut program.statistics {
+            statistic.name = identity(&statistic.name);
+        }
+        for listing in &mut program.listings {
+            listing.name = identity(&listing.name);
+            listing.text = printable(&listing.text).into_owned();
+        }
+    }
+    told
 }
 
 fn done(request: &str, response: Response) -> Result<(), Fault> {

@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Result};
 use portamark_executors::fake::{Fake, Script};
-use portamark_executors::{HostService, Service, WgpuService, serve};
+use portamark_executors::{HostService, Service, WgpuService, private_stdout, serve};
 use portamark_model::error::Error as Library;
 use portamark_model::text_file::read_text;
 use std::io::{self, BufRead, BufReader};
@@ -42,7 +42,7 @@ pub fn run(kind: &Kind) -> Result<()> {
         Kind::Fake { script } => Box::new(Fake::from_script(read_script(script.as_deref())?)),
     };
     requests()
-        .and_then(|requests| serve(service.as_mut(), requests, std::io::stdout().lock()))
+        .and_then(|requests| serve(service.as_mut(), requests, private_stdout()?))
         .map_err(|error| Library::Executor { name: "child".into(), message: error.to_string() }.into())
 }
 

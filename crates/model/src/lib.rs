@@ -28,6 +28,7 @@
 //! change to portamark itself; `CONTRIBUTING.md` lists the files to edit.
 
 pub mod catalog;
+pub mod compiled;
 pub mod device;
 pub mod error;
 pub mod kernel_text;

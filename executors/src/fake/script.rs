@@ -1,6 +1,7 @@
 //! Script of a simulated executor: its devices, its speed, and which failures occur when.
 
-use crate::protocol::{Failure, PROTOCOL, Prepare, Request};
+use crate::protocol::{Failure, Inspect, PROTOCOL, Prepare, Request, Response};
+use portamark_model::compiled::Compiled;
 use portamark_model::device::{Capabilities, DeviceType, Feature, Takes, TimerKind};
 use portamark_model::suite::Pattern;
 use serde::{Deserialize, Deserializer};
@@ -55,6 +56,8 @@ pub struct Script {
     pub timer: Timer,
     /// Factor by which [`Timer::WrongPeriod`] and [`Timer::AboveHost`] are wrong.
     pub timer_factor: f64,
+    /// What the compiler tells of each step of any plan; `None`: it cannot tell.
+    pub compiled: Option<Compiled>,
     /// Failures to simulate. The first rule that matches a request applies.
     pub rules: Vec<Rule>,
 }
@@ -77,6 +80,7 @@ impl Default for Script {
             memory_bytes: 8_000_000_000,
             timer: Timer::Honest,
             timer_factor: 10.0,
+            compiled: None,
             rules: Vec::new(),
         }
     }
@@ -271,6 +275,21 @@ pub enum On {
     Poison,
     /// `release`.
     Release,
+    /// `inspect`.
+    Inspect,
+}
+
+impl Script {
+    /// Returns the answer to `inspect`.
+    pub(super) fn inspected(&self, inspect: &Inspect) -> Response {
+        match &self.compiled {
+            Some(compiled) => Response::Inspected { steps: vec![compiled.clone(); inspect.plan.steps.len()] },
+            None => Response::Error {
+                status: Failure::Unsupported,
+                reason: "no compiler tells what it makes of kernels".into(),
+            },
+        }
+    }
 }
 
 impl On {
@@ -283,6 +302,7 @@ impl On {
             Request::Read { handle, .. } => (On::Read, Target::Handle(*handle)),
             Request::Poison { handle } => (On::Poison, Target::Handle(*handle)),
             Request::Release { handle } => (On::Release, Target::Handle(*handle)),
+            Request::Inspect(_) => (On::Inspect, Target::Nothing),
             Request::Bye => return None,
         })
     }

@@ -162,6 +162,7 @@ impl Fake {
                 Some(_) => Response::Done,
                 None => unknown(handle),
             },
+            Request::Inspect(inspect) => self.script.inspected(&inspect),
             Request::Bye => Response::Done,
         }
     }

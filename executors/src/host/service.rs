@@ -134,6 +134,7 @@ impl HostService {
                 self.ready.remove(&handle).ok_or_else(|| failed(format!("no handle {handle}")))?;
                 Ok(Response::Done)
             }
+            Request::Inspect(_) => Err((Failure::Unsupported, "the host takes no plans".into())),
             Request::Bye => Ok(Response::Done),
         }
     }

@@ -1,6 +1,9 @@
 //! An open device: calls that catch errors and panics, waiting, and the kernels that fill buffers.
 
 use super::adapters::Found;
+#[cfg(not(target_vendor = "apple"))]
+use super::observer;
+use super::problem::Problem;
 use crate::generator;
 use crate::protocol::Failure;
 use portamark_model::device::Feature;
@@ -11,22 +14,6 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-
-/// Failure of a request, which becomes an error response.
-#[derive(Debug, Clone)]
-pub struct Problem {
-    /// Kind of failure.
-    pub status: Failure,
-    /// Error message.
-    pub reason: String,
-}
-
-impl Problem {
-    /// Creates a problem of kind `status`.
-    pub fn new(status: Failure, reason: impl Into<String>) -> Self {
-        Problem { status, reason: reason.into() }
-    }
-}
 
 /// Message of the last panic in this process, stored by the hook that [`quiet_panics`] installs.
 static LAST_PANIC: Mutex<String> = Mutex::new(String::new());
@@ -78,39 +65,62 @@ fn wgpu_features(features: &[Feature]) -> wgpu::Features {
     })
 }
 
+/// Returns what to ask of `found` for `features`, plus timestamps if they are supported.
+fn descriptor(found: &Found, features: &[Feature]) -> wgpu::DeviceDescriptor<'static> {
+    let stamps = found.adapter.features() & wgpu::Features::TIMESTAMP_QUERY;
+    let required_features = wgpu_features(features) | stamps;
+    let experimental_features = if required_features.intersects(wgpu::Features::all_experimental_mask()) {
+        // SAFETY: the only experimental feature requested is cooperative matrices; every plan
+        // that uses them is validated and its result is verified.
+        unsafe { wgpu::ExperimentalFeatures::enabled() }
+    } else {
+        wgpu::ExperimentalFeatures::disabled()
+    };
+    wgpu::DeviceDescriptor {
+        label: None,
+        required_features,
+        required_limits: wgpu::Limits {
+            max_storage_buffer_binding_size: found.capabilities.limits.binding_bytes,
+            ..found.adapter.limits()
+        },
+        experimental_features,
+        memory_hints: wgpu::MemoryHints::MemoryUsage,
+        trace: wgpu::Trace::Off,
+    }
+}
+
+/// Runs `work`, and returns a panic of wgpu or the driver as a problem.
+fn quietly<T>(work: impl FnOnce() -> Result<T, Problem>) -> Result<T, Problem> {
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| Err(panicked()))
+}
+
 impl Gpu {
     /// Opens `found` with exactly `features`, plus timestamps if they are supported. Features that a plan does
     /// not need stay disabled: enabling subgroups changes how every pipeline is compiled.
     pub fn open(found: &Found, features: &[Feature]) -> Result<Self, Problem> {
-        let stamps = found.adapter.features() & wgpu::Features::TIMESTAMP_QUERY;
-        let required_features = wgpu_features(features) | stamps;
-        let experimental_features = if required_features.intersects(wgpu::Features::all_experimental_mask()) {
-            // SAFETY: the only experimental feature requested is cooperative matrices; every plan
-            // that uses them is validated and its result is verified.
-            unsafe { wgpu::ExperimentalFeatures::enabled() }
-        } else {
-            wgpu::ExperimentalFeatures::disabled()
+        let opening = |descriptor: &wgpu::DeviceDescriptor| {
+            let opened = pollster::block_on(found.adapter.request_device(descriptor));
+            opened.map_err(|error| Problem::new(Failure::Failed, format!("cannot open the device: {error}")))
         };
-        let descriptor = wgpu::DeviceDescriptor {
-            label: None,
-            required_features,
-            required_limits: wgpu::Limits {
-                max_storage_buffer_binding_size: found.capabilities.limits.binding_bytes,
-                ..found.adapter.limits()
-            },
-            experimental_features,
-            memory_hints: wgpu::MemoryHints::MemoryUsage,
-            trace: wgpu::Trace::Off,
-        };
-        let opened =
-            catch_unwind(AssertUnwindSafe(|| pollster::block_on(found.adapter.request_device(&descriptor))));
-        let (device, queue) = match opened {
-            Ok(Ok(pair)) => pair,
-            Ok(Err(error)) => {
-                return Err(Problem::new(Failure::Failed, format!("cannot open the device: {error}")));
-            }
-            Err(_) => return Err(panicked()),
-        };
+        let descriptor = descriptor(found, features);
+        let (device, queue) = quietly(|| opening(&descriptor))?;
+        Ok(Self::of(device, queue, &descriptor))
+    }
+
+    /// Opens `found` as [`open`](Self::open) does, and observed: the compiler of its driver tells what it makes of
+    /// each pipeline. `None` if the driver tells nothing.
+    #[cfg(not(target_vendor = "apple"))]
+    pub fn open_observed(
+        found: &Found,
+        features: &[Feature],
+    ) -> Result<Option<(Self, observer::Observer)>, Problem> {
+        let descriptor = descriptor(found, features);
+        let opened = quietly(|| observer::open(found, &descriptor))?;
+        Ok(opened.map(|(device, queue, observer)| (Self::of(device, queue, &descriptor), observer)))
+    }
+
+    fn of(device: wgpu::Device, queue: wgpu::Queue, descriptor: &wgpu::DeviceDescriptor) -> Self {
+        let stamps = descriptor.required_features & wgpu::Features::TIMESTAMP_QUERY;
         let lost = Arc::new(AtomicBool::new(false));
         let flag = Arc::clone(&lost);
         device.set_device_lost_callback(move |reason, message| {
@@ -131,7 +141,7 @@ impl Gpu {
             period: f64::from(queue.get_timestamp_period()),
         });
         let dispatch_limit = u64::from(device.limits().max_compute_workgroups_per_dimension);
-        Ok(Gpu { device, queue, dispatch_limit, timer, lost, writers: RefCell::default() })
+        Gpu { device, queue, dispatch_limit, timer, lost, writers: RefCell::default() }
     }
 
     /// Runs `work` and returns every error and panic of wgpu, naga or the driver as a [`Problem`]. `what` names

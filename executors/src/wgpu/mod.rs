@@ -3,7 +3,12 @@
 
 mod adapters;
 mod gpu;
+mod inspection;
+mod layouts;
+#[cfg(not(target_vendor = "apple"))]
+mod observer;
 mod prepared;
+mod problem;
 mod service;
 
 pub use service::WgpuService;

@@ -1,6 +1,8 @@
 //! A plan prepared on a device: creates its buffers, inputs and pipelines, runs it and reads its output.
 
-use super::gpu::{Gpu, Problem, buffer};
+use super::gpu::{Gpu, buffer};
+use super::layouts::Layouts;
+use super::problem::Problem;
 use crate::protocol::{Failure, Prepare, Sampled, poison};
 use portamark_model::plan::{Buffer, Content, PARAMETER_STRIDE, Plan, READ_BACK, spread};
 use portamark_model::units;
@@ -70,14 +72,8 @@ impl Prepared {
             ));
         }
         let started = Instant::now();
-        let layouts = gpu.guarded("binding layouts", |gpu| Layouts::new(gpu, &plan))?;
-        let mut pipelines = Vec::new();
-        for (number, step) in plan.steps.iter().enumerate() {
-            let what = format!("compiling step {number} of {}", plan.variant);
-            pipelines.push(gpu.guarded(&what, |gpu| {
-                gpu.pipeline(&step.wgsl, Some(&layouts.pipelines[number]), plan.variant.checks)
-            })?);
-        }
+        let layouts = Layouts::made(&gpu, &plan)?;
+        let pipelines = layouts.compile(&gpu, &plan)?;
         let compile_ns = started.elapsed().as_nanos() as u64;
         let usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC | wgpu::BufferUsages::COPY_DST;
         let buffers: Vec<Vec<wgpu::Buffer>> = gpu.guarded("making buffers", |gpu| {
@@ -395,91 +391,6 @@ fn decode(dtype: DType, bytes: &[u8]) -> Option<f64> {
         DType::I32 => i32::from_le_bytes(bytes.try_into().ok()?).into(),
         _ => return None,
     })
-}
-
-/// Bind group layouts and pipeline layouts of a plan's steps.
-struct Layouts {
-    steps: Vec<wgpu::BindGroupLayout>,
-    chain: wgpu::BindGroupLayout,
-    pipelines: Vec<wgpu::PipelineLayout>,
-}
-
-impl Layouts {
-    fn new(gpu: &Gpu, plan: &Plan) -> Self {
-        let entry = |binding: usize, writes: bool| wgpu::BindGroupLayoutEntry {
-            binding: binding as u32,
-            visibility: wgpu::ShaderStages::COMPUTE,
-            ty: wgpu::BindingType::Buffer {
-                ty: wgpu::BufferBindingType::Storage { read_only: !writes },
-                has_dynamic_offset: false,
-                min_binding_size: None,
-            },
-            count: None,
-        };
-        let layout = |entries: &[wgpu::BindGroupLayoutEntry]| {
-            gpu.device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor { label: None, entries })
-        };
-        let chain = layout(&[entry(0, true)]);
-        let steps: Vec<_> = plan
-            .steps
-            .iter()
-            .map(|step| {
-                let entries: Vec<_> =
-                    step.bindings.iter().enumerate().map(|(at, binding)| entry(at, binding.writes)).collect();
-                layout(&entries)
-            })
-            .collect();
-        let pipelines = steps
-            .iter()
-            .map(|step| {
-                gpu.device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
-                    label: None,
-                    bind_group_layouts: &[Some(step), Some(&chain)],
-                    immediate_size: 0,
-                })
-            })
-            .collect();
-        Layouts { steps, chain, pipelines }
-    }
-
-    fn groups(&self, gpu: &Gpu, plan: &Plan, buffers: &[wgpu::Buffer]) -> Vec<wgpu::BindGroup> {
-        plan.steps
-            .iter()
-            .zip(&self.steps)
-            .map(|(step, layout)| {
-                let entries: Vec<_> = step
-                    .bindings
-                    .iter()
-                    .enumerate()
-                    .map(|(at, binding)| wgpu::BindGroupEntry {
-                        binding: at as u32,
-                        resource: match binding.range {
-                            None => buffers[binding.buffer].as_entire_binding(),
-                            Some(range) => wgpu::BindingResource::Buffer(wgpu::BufferBinding {
-                                buffer: &buffers[binding.buffer],
-                                offset: range.offset,
-                                size: std::num::NonZeroU64::new(range.bytes),
-                            }),
-                        },
-                    })
-                    .collect();
-                gpu.device.create_bind_group(&wgpu::BindGroupDescriptor {
-                    label: None,
-                    layout,
-                    entries: &entries,
-                })
-            })
-            .collect()
-    }
-
-    fn chain_group(&self, gpu: &Gpu) -> wgpu::BindGroup {
-        let chain = buffer(&gpu.device, 16, wgpu::BufferUsages::STORAGE);
-        gpu.device.create_bind_group(&wgpu::BindGroupDescriptor {
-            label: None,
-            layout: &self.chain,
-            entries: &[wgpu::BindGroupEntry { binding: 0, resource: chain.as_entire_binding() }],
-        })
-    }
 }
 
 #[cfg(test)]

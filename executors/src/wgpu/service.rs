@@ -1,9 +1,11 @@
 //! The service that answers requests with wgpu.
 
 use super::adapters::{self, Found};
-use super::gpu::{Gpu, Problem, quiet_panics};
+use super::gpu::{Gpu, quiet_panics};
+use super::inspection::Inspector;
 use super::prepared::Prepared;
-use crate::protocol::{self, Failure, PROTOCOL, Prepare, Request, Response, encode_values};
+use super::problem::Problem;
+use crate::protocol::{self, Failure, Inspect, PROTOCOL, Prepare, Request, Response, encode_values};
 use crate::serve::Service;
 use portamark_model::device::Feature;
 use std::collections::BTreeMap;
@@ -15,6 +17,7 @@ pub struct WgpuService {
     found: Option<Vec<Found>>,
     /// Open devices, by identifier and enabled features.
     open: BTreeMap<(String, Vec<Feature>), Rc<Gpu>>,
+    inspectors: BTreeMap<(String, Vec<Feature>), Inspector>,
     prepared: BTreeMap<u32, Prepared>,
     next_handle: u32,
     /// Upper limit on the binding size of all devices, in bytes. `None`: only the device's own limit applies.
@@ -46,21 +49,28 @@ impl WgpuService {
     }
 
     fn gpu(&mut self, device: &str, features: &[Feature]) -> Result<Rc<Gpu>, Problem> {
-        let mut features = features.to_vec();
-        features.sort_unstable();
-        features.dedup();
-        let key = (device.to_string(), features);
+        let key = key(device, features);
         if let Some(gpu) = self.open.get(&key) {
             return Ok(Rc::clone(gpu));
         }
-        let gpu = {
-            let found = self.found().iter().find(|f| f.capabilities.id == device);
-            let found =
-                found.ok_or_else(|| Problem::new(Failure::Failed, format!("no device `{device}`")))?;
-            Rc::new(Gpu::open(found, &key.1)?)
-        };
+        let gpu = { Rc::new(Gpu::open(self.device(device)?, &key.1)?) };
         self.open.insert(key, Rc::clone(&gpu));
         Ok(gpu)
+    }
+
+    fn device(&mut self, id: &str) -> Result<&Found, Problem> {
+        let found = self.found().iter().find(|found| found.capabilities.id == id);
+        found.ok_or_else(|| Problem::new(Failure::Failed, format!("no device `{id}`")))
+    }
+
+    fn inspect(&mut self, inspect: &Inspect) -> Result<Response, Problem> {
+        let key = key(&inspect.device, &inspect.plan.features);
+        if !self.inspectors.contains_key(&key) {
+            let inspector = Inspector::open(self.device(&inspect.device)?, &inspect.plan)?;
+            self.inspectors.insert(key.clone(), inspector);
+        }
+        let steps = self.inspectors[&key].inspect(&inspect.plan, inspect.texts)?;
+        Ok(Response::Inspected { steps })
     }
 
     fn prepare(&mut self, prepare: &Prepare) -> Result<Response, Problem> {
@@ -99,9 +109,18 @@ impl WgpuService {
                 self.prepared.remove(&handle);
                 Ok(Response::Done)
             }
+            Request::Inspect(inspect) => self.inspect(&inspect),
             Request::Bye => Ok(Response::Done),
         }
     }
+}
+
+/// Devices are opened once for each set of features.
+fn key(device: &str, features: &[Feature]) -> (String, Vec<Feature>) {
+    let mut features = features.to_vec();
+    features.sort_unstable();
+    features.dedup();
+    (device.to_string(), features)
 }
 
 impl Service for WgpuService {

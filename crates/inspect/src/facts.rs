@@ -1,0 +1,89 @@
+//! All that is known of one compiled step.
+
+use crate::chip::Chip;
+use crate::flow::{Program, loops};
+use crate::instruction::Mix;
+use crate::issue::{Ceiling, ceiling};
+use crate::listing::{Compiler, instructions};
+use crate::statistics::{Statistics, statistics};
+use portamark_model::compiled::Compiled;
+use serde::{Deserialize, Serialize};
+
+/// What a compiler made of one step of a plan.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+#[non_exhaustive]
+pub struct Facts {
+    /// Statistics of the driver.
+    #[serde(flatten)]
+    pub statistics: Statistics,
+    /// Instructions of the whole program by class. Absent if the driver hands no text over.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mix: Option<Mix>,
+    /// The hottest loop. Absent if there is none, or no text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hot_loop: Option<HotLoop>,
+    /// Time that the driver took to compile the step, in nanoseconds.
+    pub compile_ns: u64,
+}
+
+/// The hottest loop of a program: the one with the most matrix instructions, or multiply-adds, of its own.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+#[non_exhaustive]
+pub struct HotLoop {
+    /// Instructions of one pass by class.
+    pub mix: Mix,
+    /// Lines of the text, counted from 0, in which its instructions stand; from and to of each stretch.
+    pub lines: Vec<(usize, usize)>,
+    /// Largest share of the peak that it can issue. Absent for loops without multiply-adds, and for chips of which the
+    /// rates are not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ceiling: Option<Ceiling>,
+}
+
+impl Facts {
+    /// Returns the number of registers spilled to memory.
+    pub fn spills(&self) -> u32 {
+        let to_memory = ["Spilled VGPRs", "Spills to memory", "Spills", "STP Count", "Spill Count"];
+        let all = &self.statistics.spills;
+        to_memory.iter().filter_map(|kind| all.get(*kind)).sum()
+    }
+
+    /// Returns the share of the peak that the hot loop can issue at most.
+    pub fn ceiling(&self) -> Option<Ceiling> {
+        self.hot_loop.as_ref()?.ceiling
+    }
+
+    /// Whether the program uses a matrix unit. `None` if the driver hands no text over.
+    pub fn uses_matrix_unit(&self) -> Option<bool> {
+        self.mix.as_ref().map(|mix| mix.count(crate::Class::Matrix) > 0)
+    }
+}
+
+/// Returns what is known of `compiled`. `chip` is needed for occupancy and the issue ceiling. Of several programs the one
+/// with the largest subgroups is read, since drivers run that one if they may.
+pub fn facts(compiler: Compiler, compiled: &Compiled, chip: Option<&Chip>) -> Facts {
+    let Some(program) = compiled.executables.iter().max_by_key(|program| program.subgroup_size) else {
+        return Facts { compile_ns: compiled.compile_ns, ..Facts::default() };
+    };
+    let text = compiler.listing(program).map(|text| instructions(compiler, text));
+    Facts {
+        statistics: statistics(compiler, compiled, program, chip),
+        mix: text.as_ref().map(|text| Mix::of(text.instructions())),
+        hot_loop: text.as_ref().and_then(|text| hot_loop(text, chip, program.subgroup_size)),
+        compile_ns: compiled.compile_ns,
+    }
+}
+
+fn hot_loop(text: &Program, chip: Option<&Chip>, subgroup: u32) -> Option<HotLoop> {
+    let hottest = loops(text).into_iter().next()?;
+    let mut lines: Vec<(usize, usize)> = Vec::new();
+    for one in &hottest.instructions {
+        match lines.last_mut() {
+            // A label between two blocks is one line.
+            Some((_, last)) if one.line <= *last + 3 && one.line > *last => *last = one.line,
+            _ => lines.push((one.line, one.line)),
+        }
+    }
+    let ceiling = chip.and_then(|chip| ceiling(chip.scheduler, &hottest.instructions, subgroup));
+    Some(HotLoop { mix: hottest.mix(), lines, ceiling })
+}

@@ -1,0 +1,88 @@
+//! Compiles a plan without running it, and asks the driver what its compiler made of it.
+
+use super::adapters::Found;
+use super::problem::Problem;
+use crate::protocol::Failure;
+use portamark_model::compiled::Compiled;
+use portamark_model::plan::Plan;
+
+#[cfg(not(target_vendor = "apple"))]
+use {
+    super::gpu::Gpu,
+    super::layouts::Layouts,
+    super::observer::Observer,
+    crate::printed::printed_by,
+    portamark_model::compiled::{Listing, Workgroup},
+};
+
+/// Device that tells what its compiler makes of a plan.
+#[cfg(not(target_vendor = "apple"))]
+pub struct Inspector {
+    gpu: Gpu,
+    observer: Observer,
+}
+
+/// No device: Metal tells nothing of a pipeline.
+#[cfg(target_vendor = "apple")]
+pub struct Inspector {}
+
+#[cfg(not(target_vendor = "apple"))]
+impl Inspector {
+    /// Opens `found` with the features of `plan`.
+    pub fn open(found: &Found, plan: &Plan) -> Result<Self, Problem> {
+        let (gpu, observer) = Gpu::open_observed(found, &plan.features)?.ok_or_else(tells_nothing)?;
+        Ok(Inspector { gpu, observer })
+    }
+
+    /// Compiles the steps of `plan`, in order. `texts`: with the instructions and the SPIR-V, where the driver tells
+    /// them.
+    pub fn inspect(&self, plan: &Plan, texts: bool) -> Result<Vec<Compiled>, Problem> {
+        let layouts = Layouts::made(&self.gpu, plan)?;
+        self.observer.keep_texts(texts);
+        self.observer.take();
+        let mut told = Vec::new();
+        for step in 0..plan.steps.len() {
+            let (compiled, printed) = printed_by(|| layouts.compile_step(&self.gpu, plan, step));
+            compiled?;
+            let mut compiled = self.observer.take().pop().ok_or_else(tells_nothing)?;
+            compiled.workgroup = workgroup(&plan.steps[step].wgsl);
+            // Mesa's driver for Apple hands no text over, but prints it if its environment says so.
+            if let Some(program) = compiled.executables.first_mut().filter(|_| texts && !printed.is_empty()) {
+                program.listings.push(Listing::new("printed", &printed));
+            }
+            told.push(compiled);
+        }
+        Ok(told)
+    }
+}
+
+#[cfg(target_vendor = "apple")]
+impl Inspector {
+    /// Fails.
+    pub fn open(_: &Found, _: &Plan) -> Result<Self, Problem> {
+        Err(tells_nothing())
+    }
+
+    /// Fails.
+    pub fn inspect(&self, _: &Plan, _: bool) -> Result<Vec<Compiled>, Problem> {
+        Err(tells_nothing())
+    }
+}
+
+/// Returns the workgroup of the entry point `main`, and the size of all variables in workgroup memory.
+#[cfg(not(target_vendor = "apple"))]
+fn workgroup(wgsl: &str) -> Option<Workgroup> {
+    let module = naga::front::wgsl::parse_str(wgsl).ok()?;
+    let mut layouter = naga::proc::Layouter::default();
+    layouter.update(module.to_ctx()).ok()?;
+    let main = module.entry_points.iter().find(|entry| entry.name == "main")?;
+    let variables = module.global_variables.iter().map(|(_, variable)| variable);
+    let shared = variables.filter(|variable| variable.space == naga::AddressSpace::WorkGroup);
+    let bytes = shared.map(|variable| u64::from(layouter[variable.ty].size)).sum();
+    Some(Workgroup::new(main.workgroup_size, bytes))
+}
+
+fn tells_nothing() -> Problem {
+    let reason = "this driver does not tell what its compiler makes of a kernel";
+    Problem::new(Failure::Unsupported, format!("{reason} (VK_KHR_pipeline_executable_properties)"))
+}
