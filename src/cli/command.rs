@@ -2,7 +2,7 @@
 
 use super::{
     catalog, compare, completions, cost, count, devices, doctor, executor, executor_check, export, history,
-    import, man, portability, project, report, run as run_command, serve, tune, verify,
+    import, inspect, man, portability, project, report, run as run_command, serve, tune, verify,
 };
 use crate::error::Result;
 use clap::{CommandFactory, Parser, Subcommand};
@@ -41,6 +41,8 @@ enum Command {
     Tune(Box<tune::Arguments>),
     /// Verify every kernel variant against the oracle, without timing.
     Verify(Box<verify::Arguments>),
+    /// Show what GPU compilers make of the kernels, also for GPUs that are not here.
+    Inspect(Box<inspect::Arguments>),
     /// Compare two sets of results, case by case.
     Compare(compare::Arguments),
     /// Show one case across all runs of a device, and when its time changed.
@@ -81,6 +83,7 @@ pub fn run(arguments: Arguments) -> Result<()> {
         Command::Serve(arguments) => serve::run(&arguments),
         Command::Tune(arguments) => tune::run(&arguments),
         Command::Verify(arguments) => verify::run(&arguments),
+        Command::Inspect(arguments) => inspect::run(&arguments),
         Command::Compare(arguments) => compare::run(&arguments),
         Command::History(arguments) => history::run(&arguments),
         Command::Report(arguments) => report::run(&arguments),

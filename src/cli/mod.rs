@@ -13,6 +13,7 @@ mod executor_check;
 mod export;
 mod history;
 mod import;
+mod inspect;
 mod interrupt;
 mod man;
 mod output;

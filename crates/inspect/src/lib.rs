@@ -14,22 +14,26 @@
 //! assert_eq!(hot.count(Class::WorkgroupLoad), 1);
 //! ```
 
+mod cell;
 mod chip;
 mod facts;
 mod flow;
 mod instruction;
 mod issue;
 mod listing;
+mod reader;
 mod scheduler;
 mod stand_in;
 mod statistics;
 
+pub use cell::{Cell, Demand, Finding, Inspection, LOW_CEILING, LOW_OCCUPANCY, Outcome};
 pub use chip::{Chip, chip, chips, of_device};
 pub use facts::{Facts, HotLoop, facts};
 pub use flow::{Loop, Program, loops};
 pub use instruction::{Class, Instruction, Mix};
 pub use issue::{Bound, Ceiling, ceiling};
 pub use listing::{Compiler, instructions};
+pub use reader::reader_source;
 pub use scheduler::Scheduler;
 pub use stand_in::StandIn;
 pub use statistics::{Limiter, Resident, Statistics, statistics};

@@ -21,6 +21,7 @@ mod excerpt;
 mod facts;
 mod history;
 mod html;
+mod inspection;
 mod markdown;
 mod page;
 mod plot;
@@ -41,6 +42,10 @@ pub use columns::columns;
 pub use count::count_table;
 pub use decoding_cost::decoding_cost_table;
 pub use history::{history_json, history_table};
+pub use inspection::{
+    inspection_csv, inspection_difference, inspection_markdown, inspection_matrix, inspection_table,
+    marked_listing,
+};
 pub use markdown::portability_markdown;
 pub use plot::{decoding_cost_chart, ranking_chart};
 pub use portability::{portability_table, score_lines};

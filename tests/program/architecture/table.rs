@@ -13,9 +13,9 @@ pub const CRATES: &[(&str, &str, &[&str])] = &[
     ("inspect", "crates/inspect", &["model"]),
     ("executors", "executors", &["inspect", "model"]),
     ("analysis", "crates/analysis", &["model", "results", "stats"]),
-    ("report", "crates/report", &["analysis", "model", "results", "stats"]),
+    ("report", "crates/report", &["analysis", "inspect", "model", "results", "stats"]),
     ("measure", "crates/measure", &["executors", "kernels", "model", "results", "stats"]),
-    ("runner", "crates/runner", &["executors", "kernels", "measure", "model", "results", "stats"]),
+    ("runner", "crates/runner", &["executors", "inspect", "kernels", "measure", "model", "results", "stats"]),
     ("fixtures", "crates/fixtures", &["model", "results", "stats"]),
 ];
 

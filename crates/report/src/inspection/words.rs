@@ -1,0 +1,81 @@
+//! Words and numbers of cells.
+
+use portamark_inspect::{Cell, Finding, Outcome};
+use portamark_model::units;
+
+/// What stands where there is nothing.
+pub const NONE: &str = "–";
+
+/// The worst that there is to say, in one character: ` ` cannot run, `.` nothing, and one letter each.
+pub fn letter(cell: &Cell) -> char {
+    if matches!(cell.outcome, Outcome::Unsupported { .. }) {
+        return ' ';
+    }
+    match cell.findings().first() {
+        None => '.',
+        Some(Finding::Fails) => 'X',
+        Some(Finding::Spills { .. }) => 'S',
+        Some(Finding::MatrixUnused) => 'M',
+        Some(Finding::LowOccupancy { .. }) => 'O',
+        Some(_) => 'I',
+    }
+}
+
+/// Letters and their meaning, for a legend.
+pub const LEGEND: &[(char, &str)] = &[
+    ('.', "nothing to say"),
+    ('X', "does not compile"),
+    ('S', "spills registers to memory"),
+    ('M', "leaves the matrix unit unused"),
+    ('O', "fewer than 2 subgroups resident"),
+    ('I', "can issue less than half of the peak"),
+];
+
+/// All that is bad about a cell, or why it cannot run, in one sentence; empty if there is nothing.
+pub fn findings(cell: &Cell) -> String {
+    match &cell.outcome {
+        Outcome::Unsupported { reason } => format!("cannot run: {reason}"),
+        Outcome::Failed { reason } => format!("does not compile: {reason}"),
+        _ => cell.findings().iter().map(Finding::to_string).collect::<Vec<_>>().join("; "),
+    }
+}
+
+/// Vector registers of the step that computes most.
+pub fn registers(cell: &Cell) -> String {
+    let told = cell.main_step().and_then(|facts| facts.statistics.vector_registers);
+    told.map_or(NONE.into(), |count| count.to_string())
+}
+
+/// Registers spilled to memory.
+pub fn spills(cell: &Cell) -> String {
+    if cell.main_step().is_none() { NONE.into() } else { cell.spills().to_string() }
+}
+
+/// Resident subgroups, e.g. `6/16`.
+pub fn resident(cell: &Cell) -> String {
+    cell.resident().map_or(NONE.into(), |resident| format!("{}/{}", resident.subgroups, resident.limit))
+}
+
+/// Workgroup memory of the step that uses most.
+pub fn workgroup(cell: &Cell) -> String {
+    let told = cell.steps().iter().filter_map(|facts| facts.statistics.workgroup_bytes).max();
+    told.map_or(NONE.into(), units::bytes)
+}
+
+/// Issue ceiling with its unit, e.g. `96 % fma`.
+pub fn ceiling(cell: &Cell) -> String {
+    let told = cell.ceiling();
+    told.map_or(NONE.into(), |ceiling| {
+        let of = match ceiling.of {
+            portamark_inspect::Bound::Matrix => "matrix",
+            _ => "fma",
+        };
+        format!("{:.0} % {of}", 100.0 * ceiling.share)
+    })
+}
+
+/// Instructions of the hot loop by class.
+pub fn mix(cell: &Cell) -> String {
+    let hot = cell.main_step().and_then(|facts| facts.hot_loop.as_ref());
+    hot.map_or(NONE.into(), |hot| hot.mix.to_string())
+}

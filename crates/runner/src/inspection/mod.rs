@@ -1,0 +1,10 @@
+//! Compiles kernels for chips that are here and for chips that are not, and collects what their compilers made of them.
+
+mod demand;
+mod kept;
+mod sweep;
+mod target;
+
+pub use kept::Kept;
+pub use sweep::{Wanted, compiled, inspect};
+pub use target::Target;
