@@ -84,6 +84,6 @@ fn hot_loop(text: &Program, chip: Option<&Chip>, subgroup: u32) -> Option<HotLoo
             _ => lines.push((one.line, one.line)),
         }
     }
-    let ceiling = chip.and_then(|chip| ceiling(chip.scheduler, &hottest.instructions, subgroup));
+    let ceiling = chip.and_then(|chip| ceiling(chip.scheduler, &hottest, subgroup));
     Some(HotLoop { mix: hottest.mix(), lines, ceiling })
 }

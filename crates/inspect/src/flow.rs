@@ -3,6 +3,7 @@
 use crate::instruction::{Class, Instruction, Mix};
 use petgraph::algo::dominators::simple_fast;
 use petgraph::graphmap::DiGraphMap;
+use petgraph::visit::DfsPostOrder;
 use std::collections::BTreeSet;
 
 /// A program as blocks of instructions.
@@ -34,6 +35,19 @@ pub struct Loop {
     pub instructions: Vec<Instruction>,
     /// Number of loops around it.
     pub depth: usize,
+    /// Its blocks, each before those that may come after it; the first one is the head.
+    parts: Vec<Part>,
+}
+
+/// A block of a loop.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct Part {
+    /// Instructions; none for a block of an inner loop.
+    instructions: Vec<Instruction>,
+    /// Blocks of the loop that may come next, by their places.
+    next: Vec<usize>,
+    /// Whether the head may come next, so that a pass ends here.
+    ends: bool,
 }
 
 impl Program {
@@ -49,9 +63,29 @@ impl Loop {
         Mix::of(&self.instructions).count(class)
     }
 
-    /// Returns the instructions by class.
+    /// Returns the instructions by class, of all ways through the loop together.
     pub fn mix(&self) -> Mix {
         Mix::of(&self.instructions)
+    }
+
+    /// Returns the sums of `weights` of the instructions on that way through the loop on which the first sum minus
+    /// `price` times the second one is largest.
+    pub(crate) fn best_way(&self, price: f64, weights: impl Fn(&Instruction) -> (f64, f64)) -> (f64, f64) {
+        // From the last block to the head: the best way from there to the end of the pass. `None`: the loop is left.
+        let mut best: Vec<Option<(f64, f64)>> = vec![None; self.parts.len()];
+        let worth = |(gain, cost): (f64, f64)| gain - price * cost;
+        for (at, part) in self.parts.iter().enumerate().rev() {
+            let end = part.ends.then_some((0.0, 0.0));
+            let onward = part.next.iter().filter_map(|next| best[*next]).chain(end);
+            let onward = onward.max_by(|one, other| worth(*one).total_cmp(&worth(*other)));
+            best[at] = onward.map(|(gain, cost)| {
+                part.instructions.iter().fold((gain, cost), |(gain, cost), one| {
+                    let (more_gain, more_cost) = weights(one);
+                    (gain + more_gain, cost + more_cost)
+                })
+            });
+        }
+        best.first().copied().flatten().unwrap_or((0.0, 0.0))
     }
 }
 
@@ -89,7 +123,8 @@ pub fn loops(program: &Program) -> Vec<Loop> {
         let mut inside = BTreeSet::from([to]);
         let mut open = vec![from];
         while let Some(block) = open.pop() {
-            if inside.insert(block) {
+            // Padding behind a branch leads into the loop, but nothing leads to it.
+            if dominates(to, block) && inside.insert(block) {
                 open.extend(graph.neighbors_directed(block, petgraph::Direction::Incoming));
             }
         }
@@ -110,9 +145,24 @@ pub fn loops(program: &Program) -> Vec<Loop> {
                 .flat_map(|other| other.1.iter().copied())
                 .collect();
             let own = one.1.iter().filter(|block| !inner.contains(block));
+            let order = order(&graph, one, &dominates);
+            let parts = order.iter().map(|block| Part {
+                instructions: if inner.contains(block) {
+                    Vec::new()
+                } else {
+                    blocks[*block].instructions.clone()
+                },
+                next: graph
+                    .neighbors(*block)
+                    .filter(|next| !dominates(*next, *block))
+                    .filter_map(|next| order.iter().position(|other| *other == next))
+                    .collect(),
+                ends: graph.contains_edge(*block, one.0),
+            });
             Loop {
                 instructions: own.flat_map(|block| blocks[*block].instructions.iter().cloned()).collect(),
                 depth: found.iter().filter(|other| is_within(one, other)).count(),
+                parts: parts.collect(),
             }
         })
         .collect();
@@ -122,6 +172,27 @@ pub fn loops(program: &Program) -> Vec<Loop> {
         std::cmp::Reverse((mix.count(Class::Matrix), mix.count(Class::MultiplyAdd), loads, mix.total()))
     });
     loops
+}
+
+/// Returns the blocks of a loop, each before those that may come after it; edges back to a head are left out.
+fn order(
+    graph: &DiGraphMap<usize, ()>,
+    (head, inside): &(usize, BTreeSet<usize>),
+    dominates: &dyn Fn(usize, usize) -> bool,
+) -> Vec<usize> {
+    let mut forward: DiGraphMap<usize, ()> = DiGraphMap::new();
+    inside.iter().for_each(|block| {
+        forward.add_node(*block);
+    });
+    for (from, to, ()) in graph.all_edges() {
+        if inside.contains(&from) && inside.contains(&to) && !dominates(to, from) {
+            forward.add_edge(from, to, ());
+        }
+    }
+    let mut walk = DfsPostOrder::new(&forward, *head);
+    let mut order: Vec<usize> = std::iter::from_fn(|| walk.next(&forward)).collect();
+    order.reverse();
+    order
 }
 
 #[cfg(test)]
@@ -171,6 +242,39 @@ mod tests {
         assert_eq!((found[0].count(Class::MultiplyAdd), found[0].depth), (2, 1));
         assert_eq!((found[1].count(Class::MultiplyAdd), found[1].depth), (1, 0));
         assert_eq!(found[1].count(Class::GlobalLoad), 1);
+    }
+
+    #[test]
+    fn the_best_way_leaves_out_what_only_some_passes_do() {
+        // A head with two ways: one that ends the loop at the next test, one that works.
+        let program = Program {
+            blocks: vec![
+                block("head", &[Class::Arithmetic], &["work"], true),
+                block("stop", &[Class::Scalar, Class::Scalar], &["latch"], false),
+                block("work", &[Class::MultiplyAdd, Class::MultiplyAdd, Class::GlobalLoad], &[], true),
+                block("latch", &[Class::Branch], &["head"], true),
+                block("end", &[], &[], false),
+            ],
+        };
+        let found = &loops(&program)[0];
+        assert_eq!(found.mix().total(), 7);
+        let weights = |one: &Instruction| (f64::from(u8::from(one.class == Class::MultiplyAdd)), 1.0);
+        assert_eq!(found.best_way(0.0, weights), (2.0, 5.0));
+        // 2 - 3 · 5 is less than 0 - 3 · 4.
+        assert_eq!(found.best_way(3.0, weights), (0.0, 4.0));
+    }
+
+    #[test]
+    fn what_nothing_leads_to_is_in_no_loop() {
+        let program = Program {
+            blocks: vec![
+                block("entry", &[Class::Scalar], &["head"], false),
+                block("padding", &[Class::Wait], &[], true),
+                block("head", &[Class::MultiplyAdd], &["head"], true),
+                block("end", &[], &[], false),
+            ],
+        };
+        assert_eq!(loops(&program)[0].mix().to_string(), "1 multiply-add");
     }
 
     #[test]

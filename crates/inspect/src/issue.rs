@@ -5,6 +5,7 @@
 //! by the larger of both, summed over the loop. It is a bound from above: latencies, bank conflicts, waits and caches are
 //! not in it, and where a source says "at most", the faster case is taken.
 
+use crate::flow::Loop;
 use crate::instruction::{Class, Instruction};
 use crate::scheduler::Scheduler;
 use serde::{Deserialize, Serialize};
@@ -40,25 +41,39 @@ pub struct Ceiling {
     pub of: Bound,
 }
 
-/// Returns the issue ceiling of a loop with `instructions` for subgroups of `subgroup` invocations. `None` if it has
-/// neither multiply-adds nor matrix instructions, or if the matrix rate of the chip is not known.
-pub fn ceiling(scheduler: Scheduler, instructions: &[Instruction], subgroup: u32) -> Option<Ceiling> {
-    let count = |class: Class| -> u32 {
-        instructions.iter().filter(|one| one.class == class).map(|one| one.repeat).sum()
-    };
-    let of = match (count(Class::Matrix), count(Class::MultiplyAdd)) {
+/// Returns the issue ceiling of a loop for subgroups of `subgroup` invocations. `None` if it has neither multiply-adds nor
+/// matrix instructions, or if the matrix rate of the chip is not known.
+///
+/// Not every pass takes the same way through a loop, so the way with the largest share counts (by Dinkelbach, "On nonlinear
+/// fractional programming", Management Science 13, 1967): no mixture of ways can have more.
+pub fn ceiling(scheduler: Scheduler, hot: &Loop, subgroup: u32) -> Option<Ceiling> {
+    let of = match (hot.count(Class::Matrix), hot.count(Class::MultiplyAdd)) {
         (0, 0) => return None,
         (0, _) => Bound::MultiplyAdd,
         _ => Bound::Matrix,
     };
-    let (mut unit, mut port) = (0.0, 0.0);
-    for one in instructions {
-        let (on_unit, on_port) = cycles(scheduler, one, subgroup, of)?;
-        unit += f64::from(one.repeat) * on_unit;
-        port += f64::from(one.repeat) * on_port;
+    let cycles = |one: &Instruction| cycles(scheduler, one, subgroup, of);
+    if hot.instructions.iter().any(|one| cycles(one).is_none()) {
+        return None;
     }
-    Some(Ceiling { share: unit / port.max(unit), of })
+    let weights = |one: &Instruction| {
+        let (unit, port) = cycles(one).unwrap_or_default();
+        (f64::from(one.repeat) * unit, f64::from(one.repeat) * port)
+    };
+    let mut ratio = 0.0;
+    // Each step raises the ratio to that of another way, of which there are finitely many; a few steps suffice.
+    for _ in 0..MOST_STEPS {
+        let (unit, port) = hot.best_way(ratio, weights);
+        if port <= 0.0 || unit / port <= ratio {
+            break;
+        }
+        ratio = unit / port;
+    }
+    (ratio > 0.0).then_some(Ceiling { share: ratio.min(1.0), of })
 }
+
+/// Most steps of the search for the best way.
+const MOST_STEPS: usize = 64;
 
 /// Returns the cycles that one instruction takes of the unit of `of`, and of the port that this unit shares.
 fn cycles(scheduler: Scheduler, one: &Instruction, subgroup: u32, of: Bound) -> Option<(f64, f64)> {
@@ -168,6 +183,7 @@ fn multiply_adds(name: &str) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::flow::{Block, Program, loops};
 
     fn of(names: &[(&str, Class, u32)]) -> Vec<Instruction> {
         let all = names.iter();
@@ -175,8 +191,14 @@ mod tests {
             .collect()
     }
 
+    /// A loop of one block.
+    fn straight(instructions: Vec<Instruction>) -> Loop {
+        let block = Block { label: "b".into(), instructions, next: vec!["b".into()], falls_through: false };
+        loops(&Program { blocks: vec![block] }).remove(0)
+    }
+
     fn share(scheduler: Scheduler, names: &[(&str, Class, u32)], subgroup: u32) -> f64 {
-        ceiling(scheduler, &of(names), subgroup).unwrap().share
+        ceiling(scheduler, &straight(of(names)), subgroup).unwrap().share
     }
 
     #[test]
@@ -212,7 +234,7 @@ mod tests {
         // 4 · 32 cycles of the matrix unit, and 32 instructions of two cycles that share its port.
         let mut mixed = of(&[("v_cvt_f32_f16_e32", Class::Conversion, 32)]);
         mixed.extend(vec![Instruction::new("v_wmma_f32_16x16x16_f16", Class::Matrix, 0).of_flop(8192); 4]);
-        let ceiling = ceiling(scheduler, &mixed, 64).unwrap();
+        let ceiling = ceiling(scheduler, &straight(mixed), 64).unwrap();
         assert_eq!((ceiling.of, ceiling.share), (Bound::Matrix, 128.0 / (128.0 + 64.0)));
     }
 
@@ -228,7 +250,8 @@ mod tests {
         assert_eq!(share(Scheduler::Nvidia { fma_cycles: 2, matrix_flop: 128 }, &loop_, 32), 1.0);
         let mut matrix = of(&[("lea", Class::Arithmetic, 60)]);
         matrix.extend(vec![Instruction::new("hmma.m16n8k16.f32", Class::Matrix, 0).of_flop(4096); 1]);
-        let ceiling = ceiling(Scheduler::Nvidia { fma_cycles: 1, matrix_flop: 128 }, &matrix, 32).unwrap();
+        let ceiling =
+            ceiling(Scheduler::Nvidia { fma_cycles: 1, matrix_flop: 128 }, &straight(matrix), 32).unwrap();
         // 32 cycles of the unit, 61 of the port.
         assert_eq!(ceiling.share, 32.0 / 61.0);
     }
@@ -243,9 +266,9 @@ mod tests {
         ];
         assert_eq!(share(Scheduler::Apple, &loop_, 32), 0.5);
         assert_eq!(share(Scheduler::Adreno, &loop_, 64), 0.8);
-        assert_eq!(ceiling(Scheduler::Apple, &of(&[("iadd", Class::Arithmetic, 4)]), 32), None);
+        assert_eq!(ceiling(Scheduler::Apple, &straight(of(&[("iadd", Class::Arithmetic, 4)])), 32), None);
         // Without a known rate there is no ceiling.
-        let matrix = [Instruction::new("hmma.m16n8k8.f32", Class::Matrix, 0).of_flop(2048)];
+        let matrix = straight(vec![Instruction::new("hmma.m16n8k8.f32", Class::Matrix, 0).of_flop(2048)]);
         assert_eq!(ceiling(Scheduler::Nvidia { fma_cycles: 2, matrix_flop: 0 }, &matrix, 32), None);
     }
 }

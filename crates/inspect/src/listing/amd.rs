@@ -17,9 +17,17 @@ pub fn read(text: &str) -> Program {
             blocks.push(Block { label: label.into(), falls_through: true, ..Block::default() });
             continue;
         }
+        let block = blocks.last_mut().expect("one at least");
+        // A row of equal instructions: `(then repeated 5 times)`.
+        if let Some(rest) = line.strip_prefix("(then repeated ") {
+            let times = rest.split(' ').next().and_then(|count| count.parse::<u32>().ok()).unwrap_or(0);
+            if let Some(last) = block.instructions.last_mut() {
+                last.repeat = last.repeat.saturating_add(times);
+            }
+            continue;
+        }
         let mut words = line.split_whitespace();
         let Some(name) = words.next() else { continue };
-        let block = blocks.last_mut().expect("one at least");
         // Two operations of one instruction: `v_dual_fmac_f32 v0, v1, v2 :: v_dual_mul_f32 v3, v4, v5`.
         let second = line.split_once("::").and_then(|(_, second)| second.split_whitespace().next());
         block.instructions.push(instruction(name, second, number));
