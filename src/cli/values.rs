@@ -1,5 +1,6 @@
 //! Values of flags that several commands read.
 
+use portamark_model::possible::is_sensible;
 use std::time::Duration;
 
 /// Longest time that a flag may set, in seconds: a year. Sums and small multiples of it cannot overflow.
@@ -29,10 +30,10 @@ pub(super) fn parse_time(text: &str) -> std::result::Result<Duration, String> {
     }
 }
 
-/// Parses a positive number.
+/// Parses a number above zero, of a size that a price, a power or a number of bytes can have.
 pub(super) fn parse_positive(text: &str) -> std::result::Result<f64, String> {
-    let number = text.trim().parse::<f64>().ok().filter(|number| number.is_finite() && *number > 0.0);
-    number.ok_or(format!("`{text}` is not a number above zero"))
+    let number = text.trim().parse::<f64>().ok().filter(|number| is_sensible(*number));
+    number.ok_or(format!("`{text}` is not a number above zero and of a sensible size"))
 }
 
 /// Largest amount of memory that a flag may set, in bytes: beyond it, not every number of bytes has an f64.
@@ -81,7 +82,7 @@ pub(super) fn parse_rate(text: &str) -> std::result::Result<f64, String> {
     };
     let number: f64 = number.parse().map_err(|_| wrong())?;
     let rate = number * factor;
-    (rate > 0.0 && rate.is_finite()).then_some(rate).ok_or_else(wrong)
+    is_sensible(rate).then_some(rate).ok_or_else(wrong)
 }
 
 /// Splits `word=value,word=value` at each comma followed by one of the `known` words; any other comma belongs
@@ -137,6 +138,7 @@ mod tests {
             assert!(parse_bytes(memory).is_err(), "{memory}");
         }
         assert!(parse_bytes("0.5").is_err());
+        assert!(parse_positive("1e25").is_err() && parse_positive("1e-19").is_err());
         for wrong in ["nan", "inf", "-1", "", ".", "1.2.3"] {
             assert!(parse_time(wrong).is_err() && parse_bytes(wrong).is_err(), "{wrong}");
             assert!(parse_rate(wrong).is_err() && parse_positive(wrong).is_err(), "{wrong}");

@@ -10,6 +10,15 @@ const MOST_BYTES: f64 = 4e16;
 /// Seconds that every execution takes at least: three cycles at 3 GHz.
 const LEAST_S: f64 = 1e-9;
 
+/// Range of sensible amounts in base units: 10⁻¹⁸ s is less than light needs for a nanometre, and 10²⁴ per second is a
+/// million times the fastest machine. Products and ratios of some of them are finite and above 0.
+const SENSIBLE: std::ops::RangeInclusive<f64> = 1e-18..=1e24;
+
+/// Whether `value` is of a sensible size as a time, rate, price or power.
+pub fn is_sensible(value: f64) -> bool {
+    SENSIBLE.contains(&value)
+}
+
 /// Returns what is impossible about one execution of `flop` operations and `bytes` moved in `seconds`; `None` if some
 /// device may do that.
 pub fn impossible(flop: u128, bytes: u64, seconds: f64) -> Option<String> {
@@ -33,6 +42,14 @@ pub fn impossible(flop: u128, bytes: u64, seconds: f64) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_sensible_amount_is_above_0_and_finite_and_so_are_products_of_some() {
+        for value in [f64::NAN, f64::INFINITY, 0.0, -1.0, 1e-300, 1e300] {
+            assert!(!is_sensible(value), "{value}");
+        }
+        assert!(is_sensible(1e-18) && is_sensible(1e24) && is_sensible(0.8));
+    }
 
     #[test]
     fn a_time_is_impossible_where_no_device_reaches_its_rate() {

@@ -3,6 +3,7 @@
 use super::target::Target;
 use crate::error::{Error, Result};
 use portamark_analysis::{EfficiencyRange, GivenEfficiencies, KERNEL_CLASSES};
+use portamark_model::possible::is_sensible;
 
 /// A positive number for all devices, or for one device by name.
 #[derive(Debug, Clone, PartialEq)]
@@ -18,7 +19,7 @@ fn per_device(text: &str, units: &[&str], what: &str) -> std::result::Result<Per
         None => (None, text),
     };
     let number = units.iter().find_map(|unit| number.strip_suffix(unit)).unwrap_or(number);
-    let value = number.trim().parse::<f64>().ok().filter(|value| value.is_finite() && *value > 0.0);
+    let value = number.trim().parse::<f64>().ok().filter(|value| is_sensible(*value));
     let named = name.as_ref().is_none_or(|name| !name.is_empty());
     value.filter(|_| named).map(|value| PerDevice { name, value }).ok_or(format!("`{text}` is not a {what}"))
 }
@@ -51,7 +52,7 @@ pub(super) fn parse_efficiency(
     let part = |text: &str| {
         let (number, scale) = text.trim().strip_suffix('%').map_or((text, 1.0), |number| (number, 0.01));
         let part = number.trim().parse::<f64>().ok().map(|number| number * scale);
-        part.filter(|part| *part > 0.0 && *part <= 1.0)
+        part.filter(|part| is_sensible(*part) && *part <= 1.0)
             .ok_or(format!("`{text}` is not a fraction above 0 and up to 1; write 0.6, 60% or 0.4..0.7"))
     };
     let (lo, hi) = range.split_once("..").unwrap_or((range, range));
@@ -109,7 +110,7 @@ mod tests {
             (parse_power("400W"), parse_power("h20=350")),
             (plain(400.0), Ok(PerDevice { name: Some("h20".into()), value: 350.0 }))
         );
-        for wrong in ["", "free", "-1/h", "0/h", "inf/h", "2/d", "=1", "h20="] {
+        for wrong in ["", "free", "-1/h", "0/h", "inf/h", "1e308/h", "2/d", "=1", "h20="] {
             assert!(parse_price(wrong).is_err(), "{wrong}");
         }
     }
@@ -131,7 +132,7 @@ mod tests {
         assert_eq!(parse_efficiency("0.4..0.7"), Ok((None, range(0.4, 0.7))));
         assert_eq!(parse_efficiency("60%"), Ok((None, range(0.6, 0.6))));
         assert_eq!(parse_efficiency("gemv=0.8..0.9"), Ok((Some("gemv"), range(0.8, 0.9))));
-        for wrong in ["", "0", "1.1", "0.7..0.4", "conv=0.5", "x", "60"] {
+        for wrong in ["", "0", "1e-19", "1.1", "0.7..0.4", "conv=0.5", "x", "60"] {
             assert!(parse_efficiency(wrong).is_err(), "{wrong}");
         }
         assert_eq!(efficiencies(&[]), None);

@@ -2,6 +2,7 @@
 
 use super::model::PricedHardware;
 use portamark_model::catalog::{Accelerator, Catalog};
+use portamark_model::possible::is_sensible;
 use serde::Deserialize;
 
 /// Price file: one `[[hardware]]` table per accelerator.
@@ -41,8 +42,8 @@ pub fn priced_hardware(
     byte_rate: Option<f64>,
 ) -> Result<PricedHardware, String> {
     for (what, value) in [("per_hour", Some(per_hour)), ("flop_rate", flop_rate), ("byte_rate", byte_rate)] {
-        if let Some(value) = value.filter(|value| !(value.is_finite() && *value > 0.0)) {
-            return Err(format!("{name}: {what} is {value}, which is no positive number"));
+        if let Some(value) = value.filter(|value| !is_sensible(*value)) {
+            return Err(format!("{name}: {what} is {value}, which is no positive number of a sensible size"));
         }
     }
     let paper = PricedHardware::paper().into_iter().find(|row| row.name.eq_ignore_ascii_case(name));
@@ -123,6 +124,10 @@ mod tests {
         let one = |fields: &str| read_prices(&format!("[[hardware]]\n{fields}")).unwrap_err();
         assert!(one("name = \"H20\"").contains("per_hour"));
         assert!(one("name = \"H20\"\nper_hour = -1").contains("no positive number"));
+        for amount in ["1e308", "5e-324", "nan", "inf"] {
+            let error = one(&format!("name = \"H20\"\nper_hour = 1\nflop_rate = {amount}"));
+            assert!(error.contains("flop_rate is"), "{amount}: {error}");
+        }
         assert!(one("name = \"H20\"\nper_hour = 1\nprice = 2").contains("price"));
         assert!(one("name = \"H2O\"\nper_hour = 1").contains("similar names: nvidia-h20"));
         assert!(one("name = \"nvidia-rtx-4090x\"\nper_hour = 1").contains("nvidia-rtx-4090"));

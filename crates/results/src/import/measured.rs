@@ -2,6 +2,7 @@
 
 use crate::imported::{ImportUnit, Imported, Spread, SpreadKind, Statistic};
 use crate::tag::Tag;
+use portamark_model::possible::is_sensible;
 use portamark_model::privacy::redact_label;
 use portamark_model::workload::Case;
 use portamark_stats::Summary;
@@ -19,10 +20,6 @@ const MOST_PARAMETERS: usize = 100;
 
 /// Maximum length of a text, in characters.
 pub(super) const LONGEST_TEXT: usize = 300;
-
-/// Range of plausible measurements, in base units: 10⁻¹⁸ s is less than light needs for a nanometre, and 10²⁴
-/// per second is a million times the fastest machine.
-const PLAUSIBLE: std::ops::RangeInclusive<f64> = 1e-18..=1e24;
 
 /// Results read from the output of another program.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -222,7 +219,7 @@ impl Measured {
 
 /// Returns `value` if it is plausible as a time or rate.
 pub(super) fn measurement(value: f64, place: &str) -> Result<f64, String> {
-    if PLAUSIBLE.contains(&value) {
+    if is_sensible(value) {
         return Ok(value);
     }
     Err(format!("{place}: {value} is not a plausible measurement: it must be above 0 and of a sensible size"))
