@@ -171,7 +171,7 @@ impl OwnFile {
             // Text that is not a valid case and has no wildcards is a misspelt case.
             match case.parse::<Case>() {
                 Err(error) if !case.contains(['*', '?', '[', '{', '/']) => Err(wrong(error.to_string())),
-                _ => Pattern::parse(case),
+                _ => Pattern::parse(case).map_err(|error| wrong(error.to_string())),
             }
         };
         let patterns = kernel.cases.iter().map(pattern).collect::<Result<_>>()?;
@@ -268,6 +268,20 @@ impl Chooser {
 mod tests {
     use super::*;
     use portamark_executors::fake::Script;
+
+    #[test]
+    fn what_is_wrong_with_a_case_of_a_kernel_of_the_user_is_said_with_its_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("mine.wgsl");
+        for (case, part) in
+            [("/(/", "is not a pattern"), ("gemm [", "is not a pattern"), ("gemm f32", "is not a case")]
+        {
+            let text = format!("// portamark: case = \"{case}\"\n// portamark: workgroups = \"1\"\n");
+            std::fs::write(&path, text).unwrap();
+            let error = OwnFile::load(&path).unwrap_err().to_string();
+            assert!(error.contains("mine.wgsl") && error.contains(part), "{error}");
+        }
+    }
 
     #[test]
     fn kernels_of_the_user_and_those_beside_them_are_checked_unless_told_otherwise() {
