@@ -1,6 +1,6 @@
 //! The self-test of clocks catches each known lie by its name and accuses no honest clock.
 
-use portamark_executors::fake::{Fake, Script, Timer};
+use portamark_executors::fake::{Act, Fake, On, Rule, Script, Timer};
 use portamark_executors::protocol::{Prepare, Request, Response};
 use portamark_executors::{Executor, Fault, FaultKind};
 use portamark_measure::{Config, Ended, Session, measure, self_test};
@@ -227,4 +227,27 @@ fn times_that_no_device_can_reach_are_a_fault_of_the_clock_and_not_a_result() {
         assert!(fault.reason.contains(words) && fault.reason.contains("clock"), "{fault}");
         assert!(measured.timing.is_none() && measured.verification.unwrap().passed);
     }
+}
+
+#[test]
+fn a_clock_that_lies_only_after_its_self_test_is_found_out_by_the_hosts() {
+    // 512 MB read and as much written at 100 GB/s take 10 ms, far more than 20 empty batches of 21 µs by the host.
+    let key = "stream f32 copy n134217728";
+    let ended = |factor: f64| {
+        let device = Script::device().but(|it| it.takes = Takes::Cases);
+        let rules = vec![Rule { factor, ..Rule::new("*copy*", On::Sample, Act::Lie) }];
+        let script = Script { devices: vec![device.clone()], rules, ..Script::default() };
+        let timer = report(script.clone(), WORK);
+        assert_eq!((timer.chosen, &timer.faults[..]), (TimerChoice::Device, &[][..]));
+        let mut fake = Fake::from_script(script);
+        let config = Config { max_samples: 40, warmup: Duration::from_millis(1), ..Config::default() };
+        let mut session = Session::new(&mut fake, &device, &timer);
+        measure(&mut session, &config, &key.parse().unwrap(), None, None).ended
+    };
+    for factor in [0.01, 0.49] {
+        let Ended::Fault(fault) = ended(factor) else { panic!("{factor}: {:?}", ended(factor)) };
+        assert!(fault.reason.contains("the clock of the executor is at fault"), "{fault}");
+    }
+    // So much may be delays of the host.
+    assert_eq!(ended(0.51), Ended::Ok);
 }

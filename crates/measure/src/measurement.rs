@@ -252,7 +252,8 @@ pub(super) fn conclude(
             "no element of the output could be compared with the oracle",
         ));
     }
-    if let Some(reason) = impossible(case.flop(), case.bytes(), timing.summary.median) {
+    let impossible = impossible(case.flop(), case.bytes(), timing.summary.median);
+    if let Some(reason) = impossible.or_else(|| timing.contradicting_clocks(session.timer.empty_host_s)) {
         return Err(Fault::new(FaultKind::Failed, reason));
     }
     measurement.tags = tags(&timing);

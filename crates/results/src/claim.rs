@@ -1,6 +1,7 @@
 //! What a row of a file claims that cannot be: files may be of earlier versions, other programs, or anybody.
 
 use super::schema::{Row, Status};
+use super::timing::Timing;
 use portamark_model::possible::impossible;
 use portamark_model::workload::Case;
 
@@ -15,27 +16,34 @@ pub(super) fn refusal(row: &Row) -> Option<String> {
         .then(|| format!("its case has {length} bytes, more than {LONGEST_KEY}, and was skipped"))
 }
 
-/// Takes back the status `ok` of a row that was measured but has no proof or a time that no device reaches: it becomes
-/// `wrong` or `failed`, with the reason.
-pub(super) fn judge(row: &mut Row) {
+/// Takes back the status `ok` of a row that has no proof, a time that no device reaches, or fields that contradict each
+/// other: it becomes `wrong` or `failed`, with the reason. An empty batch takes the host `empty_host_s` seconds.
+pub(super) fn judge(row: &mut Row, empty_host_s: f64) {
     if row.status != Status::Ok {
         return;
     }
-    let unproven = row.verification.as_ref().filter(|proof| proof.checked == 0 || !proof.passed);
-    let (status, reason) = if let Some(proof) = unproven {
-        let what = if proof.checked == 0 { "no element was compared" } else { "the comparison did not pass" };
-        (Status::Wrong, format!("{what} with the oracle"))
-    } else if let Some(timing) = &row.timing {
-        let case = row.case.parse::<Case>().ok();
-        let (flop, bytes) = case.map_or((0, 0), |case| (case.flop(), case.bytes()));
-        let found = impossible(flop.max(row.flop.into()), bytes.max(row.bytes), timing.summary.median);
-        let Some(reason) = found else { return };
-        (Status::Failed, reason)
-    } else {
-        return;
+    let unproven = match &row.verification {
+        Some(proof) => proof.fault(),
+        None => Some("it has no comparison with the oracle".into()),
+    };
+    let (status, reason) = match unproven {
+        Some(reason) => (Status::Wrong, reason),
+        None => match row.timing.as_ref().and_then(|timing| wrong_time(row, timing, empty_host_s)) {
+            Some(reason) => (Status::Failed, reason),
+            None => return,
+        },
     };
     row.status = status;
     row.reason = Some(format!("the file says ok, but {reason}"));
+}
+
+/// Returns why the times of a row cannot be; `None` if they can.
+fn wrong_time(row: &Row, timing: &Timing, empty_host_s: f64) -> Option<String> {
+    let case = row.case.parse::<Case>().ok();
+    let (flop, bytes) = case.map_or((0, 0), |case| (case.flop(), case.bytes()));
+    impossible(flop.max(row.flop.into()), bytes.max(row.bytes), timing.summary.median)
+        .or_else(|| timing.other_summary())
+        .or_else(|| timing.contradicting_clocks(empty_host_s))
 }
 
 #[cfg(test)]
@@ -45,7 +53,7 @@ mod tests {
 
     fn judged(change: impl FnOnce(&mut Row)) -> (Status, String) {
         let mut row = example::row("gemm f16.f32 m4096 n4096 k4096 nn").but(change);
-        judge(&mut row);
+        judge(&mut row, 3e-5);
         (row.status, row.reason.unwrap_or_default())
     }
 
@@ -66,6 +74,11 @@ mod tests {
         let (status, reason) = judged(|row| row.verification.as_mut().unwrap().checked = 0);
         assert_eq!((status, reason.contains("no element was compared")), (Status::Wrong, true));
         assert_eq!(judged(|row| row.verification.as_mut().unwrap().passed = false).0, Status::Wrong);
+        let (status, reason) = judged(|row| row.verification = None);
+        assert_eq!((status, reason.contains("no comparison with the oracle")), (Status::Wrong, true));
+        // The example's batches take 0.98 ms by the device.
+        let (status, reason) = judged(|row| row.timing.as_mut().unwrap().host_ns = vec![98_000_000; 30]);
+        assert_eq!((status, reason.contains("clock")), (Status::Failed, true));
         // The counts of the file do not hide the work of the case, nor the other way round.
         let (status, _) = judged(|row| (row.flop, row.bytes) = (u64::MAX, 0));
         assert_eq!(status, Status::Failed);

@@ -25,6 +25,7 @@
 mod baseline;
 mod cache;
 mod claim;
+mod contradiction;
 #[cfg(test)]
 pub(crate) mod example;
 pub mod export;

@@ -5,7 +5,7 @@ use super::lines::{LONGEST_LINE, Lines, RawLine};
 use super::places::Places;
 use super::record_line::{clean_texts, parse};
 use super::run_file::RunFile;
-use super::schema::{Header, Record, Row, SCHEMA_VERSION};
+use super::schema::{Header, Record, Row, SCHEMA_VERSION, Status};
 use portamark_model::error::{Error, Result};
 use rayon::prelude::*;
 use serde_json::Value;
@@ -133,6 +133,8 @@ pub(super) fn scan(path: &Path) -> Result<Scan> {
         places: Places::default(),
         end: None,
         problems: Vec::new(),
+        more_problems: 0,
+        empty_host_s: header.timer.empty_host_s,
         row_lines: 0,
         foreign: false,
         mixed: false,
@@ -194,6 +196,10 @@ struct State {
     places: Places,
     end: Option<super::schema::End>,
     problems: Vec<String>,
+    /// Number of problems beyond those that are listed.
+    more_problems: usize,
+    /// Time that an empty batch takes the host, in seconds.
+    empty_host_s: f64,
     /// Number of lines with rows, including rows that a later one replaced.
     row_lines: u64,
     /// Whether the current line is after the header of another run.
@@ -264,7 +270,12 @@ impl State {
             self.problem(format!("line {number} cannot be used: {reason}"));
             return;
         }
-        judge(&mut row);
+        if row.status != Status::Imported
+            && let Some(counted) = row.recount()
+        {
+            self.problem(format!("line {number} counts {counted}"));
+        }
+        judge(&mut row, self.empty_host_s);
         let Some((at, before)) = self.places.replaced_by(&row, &self.rows) else {
             self.places.add(&row, self.rows.len(), number);
             self.rows.push(row);
@@ -286,7 +297,11 @@ impl State {
     }
 
     fn problem(&mut self, text: String) {
-        self.problems.push(text);
+        if self.problems.len() < MOST_PROBLEMS {
+            self.problems.push(text);
+        } else {
+            self.more_problems += 1;
+        }
     }
 
     fn finish(mut self, path: &Path, header: Header) -> Scan {
@@ -294,12 +309,10 @@ impl State {
             && ![self.rows.len() as u64, self.row_lines].contains(&end.rows)
         {
             let text = format!("the end record counts {} rows, the file has {}", end.rows, self.rows.len());
-            self.problems.push(text);
+            self.problem(text);
         }
-        if self.problems.len() > MOST_PROBLEMS {
-            let more = self.problems.len() - MOST_PROBLEMS;
-            self.problems.truncate(MOST_PROBLEMS);
-            self.problems.push(format!("and {more} more problems"));
+        if self.more_problems > 0 {
+            self.problems.push(format!("and {} more problems", self.more_problems));
         }
         self.rows.shrink_to_fit();
         let State { rows, end, problems, keep, newline_missing, mixed, .. } = self;
@@ -417,11 +430,23 @@ mod tests {
 
     #[test]
     fn the_last_row_of_a_case_counts() {
-        let again = row(FIRST).replace(r#""bytes":3145728"#, r#""bytes":1"#);
+        let again = row(FIRST).replace(r#""steps":1"#, r#""steps":2"#);
         let file = loaded([header(), row(FIRST), row(SECOND), again, end(3)].concat().as_bytes()).unwrap();
         assert_eq!(cases(&file), [FIRST, SECOND]);
-        assert_eq!(file.rows[0].bytes, 1);
+        assert_eq!(file.rows[0].kernel.as_ref().unwrap().steps, 2);
         assert_eq!(file.problems, [format!("lines 2 and 4 are both of `{FIRST}`; the last counts")]);
+    }
+
+    #[test]
+    fn a_row_whose_parts_contradict_each_other_is_not_taken_at_its_word() {
+        let median = row(FIRST).replace(r#""median":0.0009765625"#, r#""median":0.00048828125"#);
+        let counts = row(SECOND).replace(r#""bytes":8388608"#, r#""bytes":838860800"#);
+        let file = loaded([header(), median, counts, end(2)].concat().as_bytes()).unwrap();
+        let says: Vec<_> = file.rows.iter().map(|row| (row.status, row.reason.as_deref())).collect();
+        let reason = "the file says ok, but the median of its samples is 977 µs, not 488 µs";
+        assert_eq!(says, [(Status::Failed, Some(reason)), (Status::Ok, None)]);
+        assert_eq!(file.rows[1].bytes, 8_388_608);
+        assert!(file.problems[0].starts_with("line 3 counts 0 FLOP and 838860800 bytes, where its case has"));
     }
 
     #[test]
@@ -516,6 +541,8 @@ mod tests {
         let file = loaded((header() + &"?\n".repeat(1000)).as_bytes()).unwrap();
         assert_eq!(file.problems.len(), MOST_PROBLEMS + 1);
         assert_eq!(file.problems[MOST_PROBLEMS], "and 950 more problems");
+        // The others took no room while they were read, either.
+        assert!(file.problems.capacity() <= 2 * MOST_PROBLEMS, "{}", file.problems.capacity());
     }
 
     #[test]
