@@ -8,8 +8,9 @@ use super::repeats::typical;
 use super::roofline::{Placement, place};
 use portamark_model::plain_text::clean;
 use portamark_model::workload::{Case, StreamOp, Workload, compare_keys};
-use portamark_results::{Header, Row, RunFile, RunOutcome, Status, Tag};
+use portamark_results::{Header, Identity, Row, RunFile, RunOutcome, Status, Tag};
 use std::collections::HashMap;
+use std::collections::hash_map::Entry as Place;
 
 /// One row with the values derived from it.
 #[derive(Debug, Clone)]
@@ -59,34 +60,64 @@ pub struct NotRun<'a> {
     pub cases: Vec<&'a str>,
 }
 
+/// Rows of one case in the file that has the newest of them.
+struct Newest<'a> {
+    /// Number of the file.
+    file: usize,
+    /// One row for each identity, in the order of the file.
+    rows: Vec<&'a Row>,
+    /// Index in `rows` of each identity.
+    places: HashMap<Identity, usize>,
+    /// Start of the row that started last.
+    latest: &'a str,
+}
+
+impl<'a> Newest<'a> {
+    fn of(file: usize) -> Self {
+        Newest { file, rows: Vec::new(), places: HashMap::new(), latest: "" }
+    }
+
+    /// Adds a row, or puts it in the place of one with its identity that did not start later; returns whether there
+    /// was one.
+    fn takes_place(&mut self, row: &'a Row) -> bool {
+        self.latest = self.latest.max(&row.started);
+        match self.places.entry(row.identity()) {
+            Place::Vacant(place) => {
+                place.insert(self.rows.len());
+                self.rows.push(row);
+                false
+            }
+            Place::Occupied(place) => {
+                let other = &mut self.rows[*place.get()];
+                if row.started >= other.started {
+                    *other = row;
+                }
+                true
+            }
+        }
+    }
+}
+
 impl<'a> Device<'a> {
     pub(super) fn new(mut files: Vec<&'a RunFile>) -> Self {
         files.sort_by(|a, b| a.header.started.cmp(&b.header.started));
         let header = &files.last().expect("a group has a file").header;
-        // For each case: the file that has its newest row, and there one row per variant.
-        let mut newest: HashMap<&str, (usize, Vec<&'a Row>)> = HashMap::new();
+        // For each case: the file that has its newest row, and there one row for each identity.
+        let mut newest: HashMap<&str, Newest> = HashMap::new();
         let mut superseded = 0;
         for (number, file) in files.iter().enumerate() {
             for row in file.rows.iter().filter(|row| row.imported.is_none()) {
-                let held = newest.entry(&row.case).or_insert((number, Vec::new()));
-                if held.0 != number {
+                let held = newest.entry(&row.case).or_insert_with(|| Newest::of(number));
+                if held.file != number {
                     // Files are in time order, but a row of a resumed file can still be older.
-                    if held.1.iter().any(|other| other.started > row.started) {
+                    if held.latest > row.started.as_str() {
                         superseded += 1;
                         continue;
                     }
-                    superseded += held.1.len();
-                    *held = (number, Vec::new());
+                    superseded += held.rows.len();
+                    *held = Newest::of(number);
                 }
-                match held.1.iter_mut().find(|other| other.identity() == row.identity()) {
-                    None => held.1.push(row),
-                    Some(other) => {
-                        superseded += 1;
-                        if row.started >= other.started {
-                            *other = row;
-                        }
-                    }
-                }
+                superseded += usize::from(held.takes_place(row));
             }
         }
         let entry = |number: usize, processes: &[&'a Row]| {
@@ -96,7 +127,7 @@ impl<'a> Device<'a> {
             Some(Entry { row, header: &files[number].header, case, rate, placement: None, excess: None })
         };
         let (mut entries, mut others) = (Vec::new(), Vec::new());
-        for (number, rows) in newest.into_values() {
+        for Newest { file: number, rows, .. } in newest.into_values() {
             let mut variants: Vec<Entry> =
                 by_variant(&rows).iter().filter_map(|processes| entry(number, processes)).collect();
             let value = |entry: &Entry| entry.rate.map_or(f64::NEG_INFINITY, |rate| rate.value);
@@ -226,15 +257,16 @@ impl<'a> Device<'a> {
 
 /// Returns the rows of each variant: one for each process that measured it.
 fn by_variant<'a>(rows: &[&'a Row]) -> Vec<Vec<&'a Row>> {
-    let variant = |row: &Row| row.identity().1;
-    let mut groups: Vec<(String, Vec<&'a Row>)> = Vec::new();
+    let mut groups: Vec<Vec<&'a Row>> = Vec::new();
+    let mut places: HashMap<String, usize> = HashMap::new();
     for row in rows {
-        match groups.iter_mut().find(|(text, _)| *text == variant(row)) {
-            Some((_, group)) => group.push(row),
-            None => groups.push((variant(row), vec![row])),
+        let place = *places.entry(row.identity().1).or_insert(groups.len());
+        match groups.get_mut(place) {
+            Some(group) => group.push(row),
+            None => groups.push(vec![row]),
         }
     }
-    groups.into_iter().map(|(_, group)| group).collect()
+    groups
 }
 
 #[cfg(test)]
