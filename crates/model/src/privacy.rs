@@ -271,7 +271,7 @@ fn without_folders(found: &Captures, kind: Kind) -> String {
     let is_path = match parts[..] {
         ["." | "..", ..] => true,
         [first, _] => is_file && !first.is_empty(),
-        _ if kind == Kind::Label => is_file,
+        _ if kind == Kind::Label => is_file || has_home(&parts),
         _ => parts.iter().filter(|part| !part.is_empty()).count() > 1 && parts.iter().any(has_letter),
     };
     if !is_path {
@@ -283,6 +283,11 @@ fn without_folders(found: &Captures, kind: Kind) -> String {
         .map_or(0, |rest| 1 + rest.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(0));
     let is_option = whole[option..].starts_with(['/', '\\']);
     format!("{}{name}", if is_option { &whole[..option] } else { "" })
+}
+
+/// Whether the parts of a path pass through the home folder of somebody: `…/home/name/…`, `…/Users/name/…`.
+fn has_home(parts: &[&str]) -> bool {
+    parts.windows(4).any(|at| matches!(at[1], "home" | "Users") && !at[2].is_empty() && !at[3].is_empty())
 }
 
 /// Replaces IPv4 addresses. Four numbers are a version where more numbers follow, and in a name or after the word
@@ -472,6 +477,9 @@ mod tests {
             ("../secret/sum/loop", "loop"),
             ("src/secret/sum.cu", "sum.cu"),
             ("/srv/secret/sum", "sum"),
+            ("read/home/somebody/sum", "sum"),
+            ("read\\Users\\somebody\\sum", "sum"),
+            ("read/home/loop", "read/home/loop"),
         ] {
             assert_eq!(redact_label(text), expected, "{text}");
         }
