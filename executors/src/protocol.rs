@@ -56,6 +56,8 @@ pub enum Request {
     /// Asks what the compiler makes of a plan, which is compiled and not run. Optional: an executor that cannot tell
     /// answers with the error `unsupported`.
     Inspect(Box<Inspect>),
+    /// Asks what the compiler makes of SPIR-V that does not come from a plan. Answered like `inspect`, with one step.
+    InspectSpirv(Box<InspectSpirv>),
     /// Ends the session: the executor answers `done` and exits.
     Bye,
 }
@@ -99,6 +101,48 @@ pub struct Inspect {
     /// Whether the texts of the compiler are wanted, and the SPIR-V.
     #[serde(default)]
     pub texts: bool,
+}
+
+/// SPIR-V to compile on a device, to see what its compiler makes of it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+#[non_exhaustive]
+pub struct InspectSpirv {
+    /// Identifier of the device: the `id` that the executor listed in its `hello` response.
+    pub device: String,
+    /// Little-endian words in base64.
+    pub spirv: String,
+    /// Name of the entry point.
+    pub entry: String,
+    /// Specialisation constants: id and value, of 32 bits each.
+    #[serde(default)]
+    pub constants: Vec<(u32, u32)>,
+    /// Subgroup size that is required, with full subgroups. Absent: that of the driver's choice.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subgroup_size: Option<u32>,
+    /// Whether the texts of the compiler are wanted.
+    #[serde(default)]
+    pub texts: bool,
+}
+
+impl InspectSpirv {
+    /// Creates a request for the entry point `entry` of the module `bytes` on `device`, with the compiler's texts.
+    pub fn new(device: &Capabilities, bytes: &[u8], entry: &str, constants: Vec<(u32, u32)>) -> Self {
+        use base64::Engine;
+        InspectSpirv {
+            device: device.id_of_executor().into(),
+            spirv: base64::engine::general_purpose::STANDARD.encode(bytes),
+            entry: entry.into(),
+            constants,
+            subgroup_size: None,
+            texts: true,
+        }
+    }
+
+    /// Returns the request with a required subgroup size.
+    pub fn with_subgroups(mut self, size: Option<u32>) -> Self {
+        self.subgroup_size = size;
+        self
+    }
 }
 
 impl Inspect {

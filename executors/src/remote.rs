@@ -2,7 +2,7 @@
 
 use super::lengths::bounded;
 use super::protocol::{
-    Failure, Inspect, PROTOCOL, Prepare, Prepared, Request, Response, Sampled, decode_values,
+    Failure, Inspect, InspectSpirv, PROTOCOL, Prepare, Prepared, Request, Response, Sampled, decode_values,
 };
 use portamark_model::compiled::Compiled;
 use portamark_model::device::Capabilities;
@@ -123,7 +123,23 @@ pub trait Executor {
     /// Asks what the compiler makes of each step of a plan, in order.
     fn inspect(&mut self, inspect: Inspect, deadline: Duration) -> Result<Vec<Compiled>, Fault> {
         let steps = inspect.plan.steps.len();
-        match self.call(&Request::Inspect(Box::new(inspect)), deadline)? {
+        self.inspected(&Request::Inspect(Box::new(inspect)), steps, deadline)
+    }
+
+    /// Asks what the compiler makes of SPIR-V that does not come from a plan.
+    fn inspect_spirv(&mut self, inspect: InspectSpirv, deadline: Duration) -> Result<Compiled, Fault> {
+        let told = self.inspected(&Request::InspectSpirv(Box::new(inspect)), 1, deadline)?;
+        Ok(told.into_iter().next().unwrap_or_default())
+    }
+
+    /// Sends a request that is answered with what the compiler made of `steps` steps.
+    fn inspected(
+        &mut self,
+        request: &Request,
+        steps: usize,
+        deadline: Duration,
+    ) -> Result<Vec<Compiled>, Fault> {
+        match self.call(request, deadline)? {
             Response::Inspected { steps: told } if told.len() == steps => {
                 Ok(told.into_iter().map(plain).collect())
             }

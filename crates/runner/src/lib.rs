@@ -58,7 +58,7 @@ pub use choice::{Checks, KernelChoice, OwnFile, Variants};
 pub use events::{Events, Silent};
 pub use forecast::{ForecastRow, forecast};
 pub use host::this_host;
-pub use inspection::{Kept, Target, Wanted, compiled, inspect};
+pub use inspection::{Foreign, Kept, Target, Wanted, compiled, inspect, inspect_foreign};
 pub use options::{Earlier, Isolation, Options, Settings};
 pub use places::{BROWSER, BuiltIn, Executors, Found, Place, command_words};
 pub use proving::{Proof, ProofOutcome, verify};

@@ -1,6 +1,6 @@
 //! Script of a simulated executor: its devices, its speed, and which failures occur when.
 
-use crate::protocol::{Failure, Inspect, PROTOCOL, Prepare, Request, Response};
+use crate::protocol::{Failure, PROTOCOL, Prepare, Request, Response};
 use portamark_model::compiled::Compiled;
 use portamark_model::device::{Capabilities, DeviceType, Feature, Takes, TimerKind};
 use portamark_model::suite::Pattern;
@@ -280,10 +280,10 @@ pub enum On {
 }
 
 impl Script {
-    /// Returns the answer to `inspect`.
-    pub(super) fn inspected(&self, inspect: &Inspect) -> Response {
+    /// Returns the answer to `inspect` for a plan of `steps` steps.
+    pub(super) fn inspected(&self, steps: usize) -> Response {
         match &self.compiled {
-            Some(compiled) => Response::Inspected { steps: vec![compiled.clone(); inspect.plan.steps.len()] },
+            Some(compiled) => Response::Inspected { steps: vec![compiled.clone(); steps] },
             None => Response::Error {
                 status: Failure::Unsupported,
                 reason: "no compiler tells what it makes of kernels".into(),
@@ -302,7 +302,7 @@ impl On {
             Request::Read { handle, .. } => (On::Read, Target::Handle(*handle)),
             Request::Poison { handle } => (On::Poison, Target::Handle(*handle)),
             Request::Release { handle } => (On::Release, Target::Handle(*handle)),
-            Request::Inspect(_) => (On::Inspect, Target::Nothing),
+            Request::Inspect(_) | Request::InspectSpirv(_) => (On::Inspect, Target::Nothing),
             Request::Bye => return None,
         })
     }

@@ -162,7 +162,8 @@ impl Fake {
                 Some(_) => Response::Done,
                 None => unknown(handle),
             },
-            Request::Inspect(inspect) => self.script.inspected(&inspect),
+            Request::Inspect(inspect) => self.script.inspected(inspect.plan.steps.len()),
+            Request::InspectSpirv(_) => self.script.inspected(1),
             Request::Bye => Response::Done,
         }
     }

@@ -134,7 +134,9 @@ impl HostService {
                 self.ready.remove(&handle).ok_or_else(|| failed(format!("no handle {handle}")))?;
                 Ok(Response::Done)
             }
-            Request::Inspect(_) => Err((Failure::Unsupported, "the host takes no plans".into())),
+            Request::Inspect(_) | Request::InspectSpirv(_) => {
+                Err((Failure::Unsupported, "the host takes no plans".into()))
+            }
             Request::Bye => Ok(Response::Done),
         }
     }

@@ -2,12 +2,13 @@
 
 use super::adapters::Found;
 use super::problem::Problem;
-use crate::protocol::Failure;
+use crate::protocol::{Failure, InspectSpirv};
 use portamark_model::compiled::Compiled;
 use portamark_model::plan::Plan;
 
 #[cfg(not(target_vendor = "apple"))]
 use {
+    super::foreign,
     super::gpu::Gpu,
     super::layouts::Layouts,
     super::observer::Observer,
@@ -46,11 +47,7 @@ impl Inspector {
             compiled?;
             let mut compiled = self.observer.take().pop().ok_or_else(tells_nothing)?;
             compiled.workgroup = workgroup(&plan.steps[step].wgsl);
-            // Mesa's driver for Apple hands no text over, but prints it if its environment says so.
-            if let Some(program) = compiled.executables.first_mut().filter(|_| texts && !printed.is_empty()) {
-                program.listings.push(Listing::new("printed", &printed));
-            }
-            told.push(compiled);
+            told.push(if texts { with_printed(compiled, &printed) } else { compiled });
         }
         Ok(told)
     }
@@ -67,6 +64,28 @@ impl Inspector {
     pub fn inspect(&self, _: &Plan, _: bool) -> Result<Vec<Compiled>, Problem> {
         Err(tells_nothing())
     }
+}
+
+/// Compiles SPIR-V that does not come from a plan, with what the compiler printed.
+#[cfg(not(target_vendor = "apple"))]
+pub fn foreign(found: &Found, request: &InspectSpirv) -> Result<Compiled, Problem> {
+    let (compiled, printed) = printed_by(|| foreign::compile(found, request));
+    compiled.map(|compiled| with_printed(compiled, &printed))
+}
+
+/// Fails.
+#[cfg(target_vendor = "apple")]
+pub fn foreign(_: &Found, _: &InspectSpirv) -> Result<Compiled, Problem> {
+    Err(tells_nothing())
+}
+
+/// Mesa's driver for Apple hands no text over, but prints it if its environment says so.
+#[cfg(not(target_vendor = "apple"))]
+fn with_printed(mut compiled: Compiled, printed: &str) -> Compiled {
+    if let Some(program) = compiled.executables.first_mut().filter(|_| !printed.is_empty()) {
+        program.listings.push(Listing::new("printed", printed));
+    }
+    compiled
 }
 
 /// Returns the workgroup of the entry point `main`, and the size of all variables in workgroup memory.

@@ -2,6 +2,10 @@
 //! executor runs in a child process; see [`super::child`].
 
 mod adapters;
+#[cfg(not(target_vendor = "apple"))]
+mod executables;
+#[cfg(not(target_vendor = "apple"))]
+mod foreign;
 mod gpu;
 mod inspection;
 mod layouts;

@@ -6,11 +6,12 @@
 //! statistics. All else is what wgpu does anyway, so what is told is told of exactly the pipelines that run.
 
 use super::adapters::Found;
+use super::executables::executables;
 use super::problem::Problem;
 use crate::protocol::Failure;
 use ash::vk;
 use base64::Engine;
-use portamark_model::compiled::{Compiled, Executable, Listing, Statistic};
+use portamark_model::compiled::Compiled;
 use std::collections::HashMap;
 use std::ffi::{CStr, c_char, c_void};
 use std::sync::{Mutex, PoisonError};
@@ -183,7 +184,8 @@ unsafe extern "system" fn create_compute_pipelines(
         let made = unsafe { std::slice::from_raw_parts(pipelines, count as usize) };
         observed(device, |it| {
             for (pipeline, info) in made.iter().zip(infos) {
-                let mut compiled = Compiled::new(it.executables(*pipeline), compile_ns);
+                let mut compiled =
+                    Compiled::new(executables(&it.properties, *pipeline, it.texts), compile_ns);
                 compiled.spirv =
                     it.modules.get(&info.stage.module).filter(|_| it.texts).map(|words| base64_of(words));
                 it.seen.push(compiled);
@@ -191,77 +193,6 @@ unsafe extern "system" fn create_compute_pipelines(
         });
     }
     result
-}
-
-impl Observed {
-    /// Returns the programs of `pipeline`; none if the driver does not tell.
-    fn executables(&self, pipeline: vk::Pipeline) -> Vec<Executable> {
-        let info = vk::PipelineInfoKHR::default().pipeline(pipeline);
-        // SAFETY: the pipeline was just made on this device, with statistics asked for.
-        let told = unsafe { self.properties.get_pipeline_executable_properties(&info) }.unwrap_or_default();
-        let programs = told.iter().enumerate();
-        programs
-            .map(|(number, told)| {
-                let info = vk::PipelineExecutableInfoKHR::default()
-                    .pipeline(pipeline)
-                    .executable_index(number as u32);
-                let mut program = Executable::new(&text(&told.name), told.subgroup_size);
-                // SAFETY: as above, and the index is below the number of executables.
-                let statistics =
-                    unsafe { self.properties.get_pipeline_executable_statistics(&info) }.unwrap_or_default();
-                program.statistics = statistics.iter().map(statistic).collect();
-                if self.texts {
-                    program.listings = self.listings(&info);
-                }
-                program
-            })
-            .collect()
-    }
-
-    /// Returns the texts of one program.
-    fn listings(&self, info: &vk::PipelineExecutableInfoKHR<'_>) -> Vec<Listing> {
-        // SAFETY: the pipeline was made with its texts asked for. This first call tells their lengths.
-        let told = unsafe { self.properties.get_pipeline_executable_internal_representations(info) };
-        let mut told = told.unwrap_or_default();
-        let mut texts: Vec<Vec<u8>> = told.iter().map(|one| vec![0; one.data_size]).collect();
-        for (one, bytes) in told.iter_mut().zip(&mut texts) {
-            one.p_data = bytes.as_mut_ptr().cast();
-        }
-        let mut count = told.len() as u32;
-        let read = self.properties.fp().get_pipeline_executable_internal_representations_khr;
-        // SAFETY: each element has a buffer of the length that the driver told.
-        let result = unsafe { read(self.properties.device(), info, &mut count, told.as_mut_ptr()) };
-        if result != vk::Result::SUCCESS {
-            return Vec::new();
-        }
-        let all = told.iter().zip(&texts).take(count as usize);
-        all.filter(|(one, _)| one.is_text == vk::TRUE)
-            .map(|(one, bytes)| {
-                let end = bytes.iter().position(|byte| *byte == 0).unwrap_or(bytes.len());
-                Listing::new(&text(&one.name), &String::from_utf8_lossy(&bytes[..end]))
-            })
-            .collect()
-    }
-}
-
-fn statistic(told: &vk::PipelineExecutableStatisticKHR<'_>) -> Statistic {
-    let value = told.value;
-    // SAFETY: `format` says which member of the union is set.
-    let value = unsafe {
-        match told.format {
-            vk::PipelineExecutableStatisticFormatKHR::BOOL32 => f64::from(value.b32),
-            vk::PipelineExecutableStatisticFormatKHR::INT64 => value.i64 as f64,
-            vk::PipelineExecutableStatisticFormatKHR::FLOAT64 => value.f64,
-            _ => value.u64 as f64,
-        }
-    };
-    Statistic::new(&text(&told.name), value)
-}
-
-/// Returns the text of a field of fixed length.
-fn text(field: &[c_char]) -> String {
-    let bytes: Vec<u8> = field.iter().map(|byte| *byte as u8).take_while(|byte| *byte != 0).collect();
-    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 fn base64_of(words: &[u32]) -> String {

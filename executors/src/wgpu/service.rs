@@ -2,7 +2,7 @@
 
 use super::adapters::{self, Found};
 use super::gpu::{Gpu, quiet_panics};
-use super::inspection::Inspector;
+use super::inspection::{self, Inspector};
 use super::prepared::Prepared;
 use super::problem::Problem;
 use crate::protocol::{self, Failure, Inspect, PROTOCOL, Prepare, Request, Response, encode_values};
@@ -110,6 +110,10 @@ impl WgpuService {
                 Ok(Response::Done)
             }
             Request::Inspect(inspect) => self.inspect(&inspect),
+            Request::InspectSpirv(inspect) => {
+                let compiled = inspection::foreign(self.device(&inspect.device)?, &inspect)?;
+                Ok(Response::Inspected { steps: vec![compiled] })
+            }
             Request::Bye => Ok(Response::Done),
         }
     }

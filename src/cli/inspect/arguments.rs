@@ -32,6 +32,18 @@ pub struct Arguments {
     /// Put two variants of one case, or two chips, side by side.
     #[arg(long, num_args = 2, value_names = ["LEFT", "RIGHT"], conflicts_with_all = ["space", "variant", "format"])]
     pub(super) diff: Vec<String>,
+    /// Compile this SPIR-V of another program instead of portamark's kernels. Can be repeated.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["space", "variant", "diff", "asm", "filter", "kernels"])]
+    pub(super) spirv: Vec<PathBuf>,
+    /// Name the entry point of that SPIR-V.
+    #[arg(long, value_name = "NAME", default_value = "main", requires = "spirv")]
+    pub(super) entry: String,
+    /// Set specialisation constants of that SPIR-V, e.g. 0=128,1=64.
+    #[arg(long, value_name = "LIST", value_delimiter = ',', value_parser = constant, requires = "spirv")]
+    pub(super) spec: Vec<(u32, u32)>,
+    /// Require this subgroup size, with full subgroups, for that SPIR-V [default: the driver's choice].
+    #[arg(long, value_name = "N", requires = "spirv")]
+    pub(super) subgroup_size: Option<u32>,
     /// Choose the form of the output.
     #[arg(long, value_enum, default_value_t = Form::Table)]
     pub(super) format: Form,
@@ -47,6 +59,17 @@ pub struct Arguments {
     /// Compile everything again, and keep nothing.
     #[arg(long)]
     pub(super) anew: bool,
+}
+
+/// Parses `ID=VALUE`; the value may be hexadecimal.
+fn constant(text: &str) -> Result<(u32, u32), String> {
+    let number = |text: &str| match text.strip_prefix("0x") {
+        Some(digits) => u32::from_str_radix(digits, 16).ok(),
+        None => text.parse().ok(),
+    };
+    let parsed =
+        text.split_once('=').and_then(|(id, value)| Some((number(id.trim())?, number(value.trim())?)));
+    parsed.ok_or_else(|| "expected ID=VALUE, two numbers of 32 bits".into())
 }
 
 /// Form of the output.

@@ -2,7 +2,7 @@
 
 use super::super::output::{note, print};
 use super::arguments::{Arguments, Form};
-use super::cells::{Sweep, cells};
+use super::cells::{Sweep, cells, foreign_cells};
 use super::targets::{self, Opener, Wish, list, wishes};
 use crate::error::{Error, Result};
 use portamark_inspect::{Cell, Finding, Inspection, facts};
@@ -11,14 +11,19 @@ use portamark_model::suite::{Pattern, Suite};
 use portamark_model::workload::Case;
 use portamark_report as report;
 use portamark_results::replace_file;
-use portamark_runner::{Wanted, compiled};
-use std::io::Write;
+use portamark_runner::{Foreign, Wanted, compiled};
+use std::io::{Read, Write};
 use std::path::PathBuf;
 
 /// Runs the command. Exits with code 1 if a kernel does not compile.
 pub fn run(arguments: &Arguments) -> Result<()> {
     if arguments.target.iter().any(|name| name == "list") {
         return print(&list());
+    }
+    if !arguments.spirv.is_empty() {
+        let (wishes, opener) = wishes(arguments)?;
+        let cells = foreign_cells(&wishes, &opener, &foreign(arguments)?, arguments.timeout);
+        return shown(arguments, cells, wishes.len());
     }
     let suite = suite(arguments)?;
     if arguments.diff.len() == 2 {
@@ -34,13 +39,37 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         (None, false) => Wanted::Default,
     };
     let cells = cells(&wishes, &opener, &sweep(arguments, &suite, &wanted, &source(arguments)));
-    write(arguments, &text(arguments, cells.clone(), wishes.len())?)?;
+    shown(arguments, cells, wishes.len())
+}
+
+/// Shows the cells; fails if any did not compile.
+fn shown(arguments: &Arguments, cells: Vec<Cell>, targets: usize) -> Result<()> {
+    write(arguments, &text(arguments, cells.clone(), targets)?)?;
     let failed = cells.iter().filter(|cell| cell.findings().contains(&Finding::Fails)).count();
     match (cells.is_empty(), failed) {
         (true, _) => Err(Error::usage("nothing was compiled")),
         (false, 0) => Ok(()),
         (false, count) => Err(Error::Gate(format!("kernels that do not compile: {count}"))),
     }
+}
+
+/// Most bytes of a file of SPIR-V.
+const MOST_SPIRV: u64 = 64 << 20;
+
+fn foreign(arguments: &Arguments) -> Result<Vec<Foreign>> {
+    let read = |path: &PathBuf| {
+        let mut bytes = Vec::new();
+        let file = std::fs::File::open(path).map_err(|error| Error::io("read", path, error))?;
+        file.take(MOST_SPIRV).read_to_end(&mut bytes).map_err(|error| Error::io("read", path, error))?;
+        Ok(Foreign {
+            name: path.file_name().unwrap_or_default().to_string_lossy().into_owned(),
+            bytes,
+            entry: arguments.entry.clone(),
+            constants: arguments.spec.clone(),
+            subgroup_size: arguments.subgroup_size,
+        })
+    };
+    arguments.spirv.iter().map(read).collect()
 }
 
 /// Returns the cases: those of a suite, or one that is named by its key.
