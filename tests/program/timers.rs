@@ -3,8 +3,9 @@
 use portamark_executors::fake::{Act, Fake, On, Rule, Script, Timer};
 use portamark_executors::protocol::{Prepare, Request, Response};
 use portamark_executors::{Executor, Fault, FaultKind};
-use portamark_measure::{Config, Ended, Session, measure, self_test};
-use portamark_model::device::{Takes, TimerKind};
+use portamark_kernels::KernelSource;
+use portamark_measure::{Config, Ended, Session, measure, measure_cache, self_test, settle};
+use portamark_model::device::{Capabilities, Takes, TimerKind};
 use portamark_results::{TimerChoice, TimerFault, TimerReport, Timing};
 use proptest::prelude::*;
 use std::time::Duration;
@@ -189,20 +190,111 @@ proptest! {
     }
 }
 
-/// An executor without a device clock whose host clock is stuck.
+/// An executor without a device clock whose host clock is stuck, while each execution takes its time.
 struct Stuck {
     fake: Fake,
     host_ns: u64,
+    /// Time that each execution really takes.
+    each: Duration,
+    /// Number of executions of each batch.
+    batches: Vec<u32>,
+}
+
+impl Stuck {
+    fn new(host_ns: u64, each: Duration) -> (Self, Capabilities) {
+        let device = Script::device().but(|it| it.takes = Takes::Cases);
+        let script = Script { devices: vec![device.clone()], ..Script::default() };
+        (Stuck { fake: Fake::from_script(script), host_ns, each, batches: Vec::new() }, device)
+    }
+
+    /// A handle of `WORK`.
+    fn prepared(&mut self, device: &Capabilities) -> u32 {
+        self.prepare(Prepare::new(device, &WORK.parse().unwrap(), None), SOON).unwrap().handle
+    }
+
+    fn largest(&self) -> u32 {
+        self.batches.iter().copied().max().unwrap_or(0)
+    }
 }
 
 impl Executor for Stuck {
     fn call(&mut self, request: &Request, deadline: Duration) -> Result<Response, Fault> {
         let mut answer = self.fake.call(request, deadline)?;
-        if let Response::Sampled(sampled) = &mut answer {
+        if let (Response::Sampled(sampled), Request::Sample { k, .. }) = (&mut answer, request) {
             (sampled.device_ns, sampled.host_ns) = (None, self.host_ns);
+            self.batches.push(*k);
+            std::thread::sleep(self.each * *k);
         }
         Ok(answer)
     }
+}
+
+/// What one execution of a [`Stuck`] takes where it takes any time.
+const EACH: Duration = Duration::from_millis(4);
+
+#[test]
+fn the_batches_of_a_stuck_clock_grow_no_further_than_the_runner_waits() {
+    // The self-test: 16 executions take more than 50 ms, twice as many more than is needed of long work.
+    let (mut stuck, device) = Stuck::new(0, EACH);
+    let handle = stuck.prepared(&device);
+    let report = self_test(&mut stuck, &device, handle, SOON).unwrap();
+    assert_eq!(report.chosen, TimerChoice::Host);
+    assert!(stuck.largest() <= 32, "{}", stuck.largest());
+
+    // The wait for a steady clock: two batches of half a second, which are 125 executions each.
+    let (mut stuck, device) = Stuck::new(0, EACH);
+    let handle = stuck.prepared(&device);
+    let longest = Duration::from_secs(1);
+    let settled = settle(&mut stuck, handle, TimerChoice::Host, SOON, longest).unwrap();
+    assert!(!settled.steady && stuck.batches.len() <= 250, "{}: {settled:?}", stuck.batches.len());
+
+    // The curve of the cache: batches of a second.
+    let (mut stuck, device) = Stuck::new(0, EACH);
+    let timer = TimerReport::untested(String::new());
+    measure_cache(&mut stuck, &device, &timer, &Config::default(), &KernelSource::embedded());
+    assert!(stuck.largest() <= 250, "{}", stuck.largest());
+}
+
+#[test]
+fn a_row_of_a_stuck_clock_fails_before_its_batches_grow() {
+    // No device computes in no time: 4 and then 16 executions, for which the runner waits more than 20 ms, say so too.
+    // 2·64³ FLOP in 1 ns may be, but not as often in it as the runner waits a second for.
+    for (host_ns, words, largest) in [(0, "took no time", 16), (1, "less than a device takes", 250)] {
+        let (mut stuck, device) = Stuck::new(host_ns, EACH);
+        let timer = TimerReport::untested(String::new());
+        let mut session = Session::new(&mut stuck, &device, &timer);
+        let case = "gemm f32 m64 n64 k64 nn".parse().unwrap();
+        let measured = measure(&mut session, &Config::default(), &case, None, None);
+        let Ended::Fault(fault) = &measured.ended else { panic!("{:?}", measured.ended) };
+        assert_eq!(fault.kind, FaultKind::Failed);
+        assert!(fault.reason.contains(words) && fault.reason.contains("clock"), "{fault}");
+        assert!(stuck.largest() <= largest && stuck.batches.len() <= 8, "{:?}", stuck.batches);
+    }
+}
+
+#[test]
+fn a_clock_too_coarse_for_one_execution_is_no_fault() {
+    /// An executor whose host clock ticks each millisecond.
+    struct Coarse(Fake);
+    impl Executor for Coarse {
+        fn call(&mut self, request: &Request, deadline: Duration) -> Result<Response, Fault> {
+            let mut answer = self.0.call(request, deadline)?;
+            if let Response::Sampled(sampled) = &mut answer {
+                (sampled.device_ns, sampled.host_ns) = (None, sampled.host_ns / 1_000_000 * 1_000_000);
+            }
+            Ok(answer)
+        }
+    }
+    let (stuck, device) = Stuck::new(0, Duration::ZERO);
+    let mut coarse = Coarse(stuck.fake);
+    let timer = TimerReport::untested(String::new()).but(|it| it.tick_ns = Some(1e6));
+    let mut session = Session::new(&mut coarse, &device, &timer);
+    let config = Config { max_samples: 40, warmup: Duration::ZERO, ..Config::default() };
+    let measured = measure(&mut session, &config, &WORK.parse().unwrap(), None, None);
+    // 42 µs are no tick, nor are 4 executions; 64 of 21 µs are one.
+    assert_eq!(measured.ended, Ended::Ok);
+    let median = measured.timing.unwrap().summary.median;
+    assert!((median / WORK_S - 1.0).abs() < 0.02, "{median}");
 }
 
 #[test]
@@ -210,14 +302,12 @@ fn times_that_no_device_can_reach_are_a_fault_of_the_clock_and_not_a_result() {
     // A batch of one or more copies of 8192 elements of 4 bytes (65.5 kB read and written) in 1 ns: k is 4096 for
     // so short a time, and 4096·65.5 kB are 268 MB, or 268 PB/s. 2·2048³ FLOP in 30 ns are 573 PFLOP/s and more.
     let stream = "stream f32 copy n8192";
-    for (key, host_ns, words) in [
-        (stream, 0, "took no time"),
-        (stream, 1, "more than any device can move"),
-        ("gemm f32 m2048 n2048 k2048 nn", 30, "more than any device can do"),
+    for (key, host_ns, each, words) in [
+        (stream, 0, Duration::ZERO, "took no time"),
+        (stream, 1, Duration::ZERO, "more than any device can move"),
+        ("gemm f32 m2048 n2048 k2048 nn", 30, EACH, "more than any device can do"),
     ] {
-        let device = Script::device().but(|it| it.takes = Takes::Cases);
-        let script = Script { devices: vec![device.clone()], ..Script::default() };
-        let mut stuck = Stuck { fake: Fake::from_script(script), host_ns };
+        let (mut stuck, device) = Stuck::new(host_ns, each);
         let config = Config { max_samples: 40, warmup: Duration::from_millis(1), ..Config::default() };
         let timer = TimerReport::untested(String::new());
         let mut session = Session::new(&mut stuck, &device, &timer);

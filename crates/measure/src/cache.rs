@@ -5,7 +5,7 @@
 //! last-level cache it is that of memory. McCalpin's STREAM and the Empirical Roofline Toolkit find cache
 //! levels in the same way.
 
-use super::batch_time::chosen_s;
+use super::batch_time::{LONGEST_WAIT_S, chosen_s, grown, waited};
 use super::config::Config;
 use super::fixed_work::prepare_fixed_work;
 use super::host::Host;
@@ -162,18 +162,24 @@ fn fastest(
         TimerChoice::Device => 0.0,
         _ => timer.empty_host_s,
     };
-    let mut batch = |k: u32| -> Result<f64, Fault> {
-        let sampled = executor.sample(handle, k, 0, deadline)?;
+    let mut batch = |k: u32| -> Result<(f64, f64), Fault> {
+        let (sampled, waited_s) = waited(executor, handle, k, deadline)?;
         let seconds = chosen_s(&sampled, timer.chosen).unwrap_or(sampled.host_ns as f64 * 1e-9);
-        Ok((seconds - empty_s).max(1e-9) / f64::from(k))
+        Ok(((seconds - empty_s).max(1e-9) / f64::from(k), waited_s))
     };
     // The first execution may include compilation, and fills the cache.
     batch(1)?;
-    let once = batch(1)?;
-    let k = batch_size(once, timer).max((BATCH_S / once).ceil().min(256.0) as u32);
-    let mut fastest = f64::INFINITY;
+    let (once, waited_s) = batch(1)?;
+    let wanted = batch_size(once, timer).max((BATCH_S / once).ceil().min(256.0) as u32);
+    let k = grown(1, wanted, waited_s, LONGEST_WAIT_S);
+    let (mut fastest, mut all_s) = (f64::INFINITY, 0.0);
     for _ in 0..BATCHES {
-        fastest = fastest.min(batch(k)?);
+        let (seconds, waited_s) = batch(k)?;
+        fastest = fastest.min(seconds);
+        all_s += waited_s;
+        if all_s > LONGEST_WAIT_S {
+            break;
+        }
     }
     Ok(fastest)
 }

@@ -113,7 +113,8 @@ fn turns(
         }
         round += 1;
     }
-    if let Some(k) = common_k(samplers.each_ref().map(|sampler| (sampler.k(), sampler.execution_s()))) {
+    let alike = common_k(samplers.each_ref().map(|sampler| (sampler.k(), sampler.execution_s())));
+    if let Some(k) = alike.filter(|k| samplers.iter().all(|sampler| *k <= sampler.most_k())) {
         samplers.iter_mut().for_each(|sampler| sampler.set_k(k));
     }
     for at in order(0) {

@@ -1,6 +1,6 @@
 //! Measurement of one case: prepare → verify → warm up → sample → verify the buffer that was written last.
 
-use super::batch_time::chosen_s;
+use super::batch_time::{chosen_s, waited};
 use super::config::Config;
 use super::rotation;
 use super::sampling::{self, Sampling};
@@ -128,6 +128,8 @@ pub(super) struct Ready {
     cache: Cache,
     /// Time of the second execution, in seconds.
     first_s: f64,
+    /// Seconds that the runner waited for it.
+    waited_s: f64,
     /// Settings, with the time limit reduced to the case's share of the budget.
     config: Config,
     tile: Tile,
@@ -138,8 +140,8 @@ pub(super) struct Ready {
 impl Ready {
     /// Returns what sampling `case` needs of it.
     pub(super) fn prepared<'a>(&'a self, case: &'a Case) -> sampling::Prepared<'a> {
-        let Ready { handle, sets, cache, first_s, ref config, tile, .. } = *self;
-        sampling::Prepared { config, case, tile, handle, sets, cache, first_s }
+        let Ready { handle, sets, cache, first_s, waited_s, ref config, tile, .. } = *self;
+        sampling::Prepared { config, case, tile, handle, sets, cache, first_s, waited_s }
     }
 }
 
@@ -193,8 +195,13 @@ pub(super) fn prepare(
     let cold_s = seconds(&first);
     // In the first execution some drivers compile and every cache is cold, so the second one gives the time
     // of an execution.
+    let started = Instant::now();
     let second = session.executor.sample(handle, 1, 1 % sets, config.timeout)?;
-    let first_s = seconds(&second);
+    let waited_s = started.elapsed().as_secs_f64();
+    let mut first_s = seconds(&second);
+    if impossible(case.flop(), case.bytes(), first_s).is_some() {
+        first_s = plausible_s(session, config, case, handle)?;
+    }
     measurement.spent.compile_s += (cold_s - first_s).max(0.0);
     measurement.first_s = Some(first_s);
     let mut config = config.clone();
@@ -212,7 +219,33 @@ pub(super) fn prepare(
         }
         config.time_limit = config.time_limit.min(std::time::Duration::from_secs_f64(0.6 * share_s));
     }
-    Ok(Ok(Ready { handle, sets, cache, first_s, config, tile, oracle, before }))
+    Ok(Ok(Ready { handle, sets, cache, first_s, waited_s, config, tile, oracle, before }))
+}
+
+/// Seconds that the runner waits for a batch before it blames the clock of the executor.
+const BLAMED_S: f64 = 0.02;
+/// Maximum number of executions in such a batch.
+const MOST_BLAMED: u32 = 4096;
+
+/// Returns the time of one execution of a prepared case whose single execution took impossibly little. The tick of a
+/// coarse clock may be longer than one execution, but not than what the runner waits [`BLAMED_S`] for.
+///
+/// # Errors
+/// Fails if the time remains impossible, or if the executor fails.
+fn plausible_s(session: &mut Session<'_>, config: &Config, case: &Case, handle: u32) -> Result<f64, Fault> {
+    let mut k = 4;
+    loop {
+        let (sampled, waited_s) = waited(session.executor, handle, k, config.timeout)?;
+        let batch_s = chosen_s(&sampled, session.timer.chosen).unwrap_or(sampled.host_ns as f64 * 1e-9);
+        let seconds = batch_s / f64::from(k);
+        match impossible(case.flop(), case.bytes(), seconds) {
+            None => return Ok(seconds),
+            Some(reason) if waited_s >= BLAMED_S || k >= MOST_BLAMED => {
+                return Err(Fault::new(FaultKind::Failed, reason));
+            }
+            Some(_) => k *= 4,
+        }
+    }
 }
 
 /// Verifies the buffer that the last timed execution wrote, and completes `measurement`.

@@ -1,13 +1,14 @@
 //! Batches: batch size, warm-up, affine fit of the launch overhead, and sampling until the stopping rule is
 //! met.
 
-use super::batch_time::chosen_s;
+use super::batch_time::{LONGEST_WAIT_S, chosen_s, grown};
 use super::config::Config;
 use super::freshness::Freshness;
 use super::rotating::Rotating;
 use super::session::Session;
 use portamark_executors::protocol::Sampled;
-use portamark_executors::{Executor, Fault};
+use portamark_executors::{Executor, Fault, FaultKind};
+use portamark_model::possible::impossible;
 use portamark_model::workload::{Case, Tile};
 use portamark_results::{Cache, SentinelTimes, Slowdowns, TimerChoice, TimerReport, Timing};
 use portamark_stats::{
@@ -90,6 +91,8 @@ pub struct Prepared<'a> {
     pub cache: Cache,
     /// Time of one execution, roughly, in seconds.
     pub first_s: f64,
+    /// Seconds that the runner waited for one execution.
+    pub waited_s: f64,
 }
 
 /// Warms up and samples a prepared case.
@@ -111,10 +114,13 @@ pub fn sample(session: &mut Session<'_>, prepared: Prepared<'_>) -> Result<Sampl
 /// case's own batches count towards its times.
 pub struct Sampler<'a> {
     config: Config,
+    case: &'a Case,
     rotating: Rotating,
     cache: Cache,
     timer: TimerReport,
     k: u32,
+    /// Number of executions to which a batch may grow by the runner's clock.
+    most_k: u32,
     /// Examination of a kernel that may skip finished work; `None` if it is trusted not to.
     freshness: Option<Freshness<'a>>,
     freshness_time: Duration,
@@ -138,14 +144,17 @@ pub struct Sampler<'a> {
 impl<'a> Sampler<'a> {
     /// Creates a sampler for a prepared case.
     pub fn new(session: &Session<'_>, prepared: Prepared<'a>) -> Self {
-        let Prepared { config, case, tile, handle, sets, cache, first_s } = prepared;
+        let Prepared { config, case, tile, handle, sets, cache, first_s, waited_s } = prepared;
+        let k = grown(1, batch_size(first_s, session.timer), waited_s, LONGEST_WAIT_S);
         let choice = session.timer.chosen;
         Sampler {
             config: config.clone(),
+            case,
             rotating: Rotating::new(handle, sets),
             cache,
             timer: session.timer.clone(),
-            k: batch_size(first_s, session.timer),
+            k,
+            most_k: k,
             freshness: config.repoison.then(|| Freshness::new(case, tile, choice, config)),
             freshness_time: Duration::ZERO,
             warm: Vec::new(),
@@ -187,13 +196,20 @@ impl<'a> Sampler<'a> {
         let sampled = self.run(session.executor, self.k)?;
         let host_s = sampled.host_ns as f64 * 1e-9;
         self.warm.push(chosen_s(&sampled, self.timer.chosen).unwrap_or(host_s) / f64::from(self.k));
+        let waited = started.elapsed();
+        self.most_k = grown(self.k, u32::MAX, waited.as_secs_f64(), LONGEST_WAIT_S);
         if let [only] = self.warm[..] {
             // The first guess came from a cold execution with all its overhead; this batch gives a better
             // one.
-            self.k = self.k.max(batch_size(only, &self.timer));
+            self.k = self.k.max(batch_size(only, &self.timer)).min(self.most_k);
         }
-        self.warmup += started.elapsed();
+        self.warmup += waited;
         Ok(())
+    }
+
+    /// Returns the number of executions to which a batch may grow by the runner's clock.
+    pub fn most_k(&self) -> u32 {
+        self.most_k
     }
 
     /// Returns the number of executions in each batch.
@@ -216,6 +232,11 @@ impl<'a> Sampler<'a> {
     /// Ends the warm-up: separates launch overhead from kernel time, and poisons the outputs.
     pub fn begin(&mut self, session: &mut Session<'_>) -> Result<(), Fault> {
         let started = Instant::now();
+        // A coarse clock gives no time for some batches, but not for all of them.
+        let longest_s = self.warm.iter().copied().fold(0.0, f64::max);
+        if let Some(reason) = impossible(self.case.flop(), self.case.bytes(), longest_s) {
+            return Err(Fault::new(FaultKind::Failed, reason));
+        }
         self.fit = self.affine(session.executor)?;
         let line = self.fit.map(|(line, _)| line).filter(|_| self.without_overhead);
         self.taken_off_s = line.and_then(|line| to_take_off(&self.timer, line, self.k));

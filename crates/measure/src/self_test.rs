@@ -1,5 +1,6 @@
 //! Self-test of a device's timer, run before anything is measured with it.
 
+use super::batch_time::{grown, waited};
 use super::config::Config;
 use super::evidence::{Batch, Evidence};
 use super::fixed_work::prepare_fixed_work;
@@ -27,6 +28,11 @@ const LONG_S: f64 = 20e-3;
 /// Minimum duration of long work in ticks, so that rounding to a tick does not affect the check of the
 /// period.
 const LONG_TICKS: f64 = 200.0;
+/// Seconds, by the runner's clock and without the way of the messages, after which a batch does not grow any more,
+/// whatever the executor says that it took.
+const ENOUGH_WAIT_S: f64 = 0.05;
+/// Maximum factor by which the runner may wait longer for long work than that work should take.
+const LONG_WAIT: f64 = 4.0;
 /// Maximum number of executions in a batch.
 const MOST_EXECUTIONS: u32 = 1 << 14;
 
@@ -65,16 +71,18 @@ pub fn self_test(
     let mut evidence = Evidence { offered: device.timer == TimerKind::PassTimestamps, ..Evidence::default() };
     // Some drivers compile at the first execution.
     executor.sample(handle, 1, 0, deadline)?;
-    let mut run = |k: u32, evidence: &mut Evidence| -> Result<f64, Fault> {
-        let sampled = executor.sample(handle, k, 0, deadline)?;
+    // Seconds by the executor's clock and by the runner's.
+    let mut run = |k: u32, evidence: &mut Evidence| -> Result<(f64, f64), Fault> {
+        let (sampled, waited_s) = waited(executor, handle, k, deadline)?;
         evidence.batches.push(Batch { k, sampled });
-        Ok(sampled.host_ns as f64 * 1e-9)
+        Ok((sampled.host_ns as f64 * 1e-9, waited_s))
     };
     let started = Instant::now();
+    let mut enough_s = f64::INFINITY;
     while evidence.batches.len() < LEAST_EMPTY
         || (evidence.batches.len() < EMPTY && started.elapsed() < EMPTY_LIMIT)
     {
-        run(0, &mut evidence)?;
+        enough_s = enough_s.min(run(0, &mut evidence)?.1 + ENOUGH_WAIT_S);
     }
     let empty_s = evidence.median_host_s(0).unwrap_or(0.0);
 
@@ -83,19 +91,29 @@ pub fn self_test(
     let least_s = |evidence: &Evidence| {
         (10.0 * empty_s).max(2e-3).max(LEAST_TICKS * evidence.tick_ns().unwrap_or(0.0) * 1e-9).min(LONG_S)
     };
-    while run(k, &mut evidence)? < least_s(&evidence) && k < MOST_EXECUTIONS {
+    loop {
+        let (host_s, waited_s) = run(k, &mut evidence)?;
+        // The runner may wait long once because the machine is busy, but hardly twice.
+        let is_long =
+            host_s >= least_s(&evidence) || waited_s >= enough_s && run(k, &mut evidence)?.1 >= enough_s;
+        if is_long || k >= MOST_EXECUTIONS {
+            break;
+        }
         k *= 2;
     }
     evidence.once = k;
+    let mut twice_waited_s = f64::INFINITY;
     for _ in 0..PAIRS {
         run(k, &mut evidence)?;
-        run(2 * k, &mut evidence)?;
+        twice_waited_s = twice_waited_s.min(run(2 * k, &mut evidence)?.1);
     }
 
     let tick_s = evidence.tick_ns().unwrap_or(0.0) * 1e-9;
     let twice_s = evidence.median_host_s(2 * k).unwrap_or(LONG_S);
-    let longer = (LONG_S.max(LONG_TICKS * tick_s) / twice_s.max(1e-9)).ceil();
+    let long_s = LONG_S.max(LONG_TICKS * tick_s);
+    let longer = (long_s / twice_s.max(1e-9)).ceil();
     let long = (f64::from(2 * k) * longer).min(f64::from(MOST_EXECUTIONS.max(2 * k))) as u32;
+    let long = grown(2 * k, long, twice_waited_s, LONG_WAIT * long_s);
     for _ in 0..LONG {
         run(long, &mut evidence)?;
     }

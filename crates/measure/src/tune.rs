@@ -4,6 +4,7 @@
 //! K. Jamieson and A. Talwalkar, "Non-stochastic best arm identification and hyperparameter
 //! optimization", AISTATS 2016.
 
+use super::batch_time::{LONGEST_WAIT_S, grown, waited};
 use super::config::Config;
 use super::freshness::Freshness;
 use super::rotating::Rotating;
@@ -361,16 +362,18 @@ impl<'p> Search<'_, '_, '_> {
         }
         // If the first execution is slower than compilation can explain, no second one is needed.
         runner.first_s = cold_s;
+        let mut waited_s = took.as_secs_f64();
         if best_s.is_none_or(|best| cold_s < 10.0 * best + 0.5) {
-            let warm = self.session.executor.sample(handle, 1, 0, config.timeout)?;
-            runner.first_s = told_s(&warm);
+            let (warm, warm_waited_s) = waited(self.session.executor, handle, 1, config.timeout)?;
+            (runner.first_s, waited_s) = (told_s(&warm), warm_waited_s);
         }
         if let Some(reason) = impossible(self.case.flop(), self.case.bytes(), runner.first_s) {
             return Ok(Some(Fate::Failed(reason)));
         }
         let batch_s = LEAST_BATCH_S.max(runner.first_s);
         let whole = (batch_s / runner.first_s.max(1e-9)) as u32;
-        runner.k = batch_size(runner.first_s, self.session.timer).max(whole).max(1);
+        let wanted = batch_size(runner.first_s, self.session.timer).max(whole).max(1);
+        runner.k = grown(1, wanted, waited_s, LONGEST_WAIT_S);
         Ok(self.accuse(runner, true)?.map(Fate::Wrong))
     }
 
