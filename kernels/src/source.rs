@@ -41,8 +41,10 @@ fn embedded(name: &str) -> Option<&'static str> {
     texts.get_file(file)?.contents_utf8()
 }
 
-/// Instructions of the template engine that one rendering may take. The longest of the embedded kernels takes a
-/// hundredth of it; a template that loops on would otherwise keep the runner busy, whose timeouts are for executors.
+/// Instructions of the template engine that one rendering may take, with one more for each 64 bytes of data that it
+/// makes, so that texts never fill more than 320 MB. The longest of the embedded kernels takes less than a fifth of it. A
+/// template that loops on would otherwise keep the runner busy, whose timeouts are for executors, and one that doubles
+/// a text would fill memory.
 const FUEL: u64 = 5_000_000;
 
 /// Source of the `*.wgsl` templates and of the tuning tables that ship with them.
@@ -82,6 +84,15 @@ fn read_inside(folder: &Path, name: &str) -> Result<String, String> {
             Err(format!("kernel {name}: it is a link to a file outside the folder of kernels; copy the file"))
         }
     }
+}
+
+/// Says on one line what the template engine found wrong, with the causes that it names. It would print the values of
+/// the template too, which may be long.
+fn words(error: &minijinja::Error) -> String {
+    let causes = std::iter::successors(std::error::Error::source(error), |cause| cause.source());
+    let all: Vec<String> =
+        [error.to_string()].into_iter().chain(causes.map(|cause| cause.to_string())).collect();
+    all.join(": ").split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 impl KernelSource {
@@ -154,9 +165,13 @@ impl KernelSource {
     /// Renders the template `name` with `values` into WGSL.
     pub fn render<S: serde::Serialize>(&self, name: &str, values: S) -> Result<String, PlanError> {
         let values = minijinja::Value::from(minijinja::value::Serde(values));
-        let render = |all: &Environment| all.get_template(name).and_then(|template| template.render(values));
-        let rendered = self.with_environment(render);
-        rendered.map_err(|error| PlanError::Template(format!("{error:#}")))
+        let render = |all: &Environment| {
+            let captured = all.get_template(name).and_then(|template| template.render_captured(values))?;
+            #[cfg(test)]
+            tests::note_fuel(&captured);
+            Ok(captured.into_output())
+        };
+        self.with_environment(render).map_err(|error| PlanError::Template(words(&error)))
     }
 
     /// Renders the template `text` with `values`; it may include and import the templates of this source.
@@ -168,7 +183,7 @@ impl KernelSource {
     ) -> Result<String, PlanError> {
         let values = minijinja::Value::from(minijinja::value::Serde(values));
         let rendered = self.with_environment(|all| all.render_named_str(name, text, values));
-        rendered.map_err(|error| PlanError::Template(format!("{error:#}")))
+        rendered.map_err(|error| PlanError::Template(words(&error)))
     }
 
     /// Evaluates an expression of `values`; the function `ceil` rounds quotients up to whole numbers.
@@ -198,6 +213,16 @@ impl KernelSource {
         let mut environment = Environment::new();
         environment.add_function("ceil", |number: f64| number.ceil() as i64);
         environment.set_fuel(Some(FUEL));
+        // The engine charges fuel for what it has written, and a list of lists that are one list is short to make and
+        // endless to write.
+        environment.set_formatter(|out, state, value| {
+            use minijinja::value::ValueKind::{Iterable, Map, Seq};
+            if matches!(value.kind(), Seq | Map | Iterable) {
+                let words = "a list cannot be written; write its elements";
+                return Err(minijinja::Error::new(minijinja::ErrorKind::BadSerialization, words));
+            }
+            minijinja::escape_formatter(out, state, value)
+        });
         environment.set_undefined_behavior(minijinja::UndefinedBehavior::Strict);
         let syntax = minijinja::syntax::SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build();
         environment.set_syntax(syntax.expect("the default delimiters are valid"));
@@ -220,6 +245,79 @@ impl KernelSource {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use portamark_model::device::{Capabilities, DeviceType, Feature, MatrixShape};
+    use portamark_model::suite::Suite;
+    use portamark_model::workload::{Case, DType};
+    use std::cell::Cell;
+
+    thread_local! {
+        /// The most fuel that a rendering of this thread took.
+        static MOST_FUEL: Cell<u64> = const { Cell::new(0) };
+    }
+
+    pub(super) fn note_fuel(captured: &minijinja::Captured<'_>) {
+        let (used, _) = captured.state().fuel_levels().unwrap();
+        MOST_FUEL.set(MOST_FUEL.get().max(used));
+    }
+
+    #[test]
+    fn the_longest_kernel_takes_a_small_part_of_the_fuel() {
+        use Feature::{CooperativeMatrix, ShaderF16, Subgroup};
+        let device = Capabilities::example().but(|it| {
+            it.device_type = DeviceType::Discrete;
+            (it.subgroup_min, it.subgroup_max) = (32, 32);
+            it.features = vec![ShaderF16, Subgroup, CooperativeMatrix];
+            let shape = |accumulate| MatrixShape::new(16, DType::F16, accumulate);
+            it.matrix_shapes = [DType::F32, DType::F16].map(shape).to_vec();
+            (it.limits.workgroup_size, it.limits.workgroup_memory) = (1024, 64 << 10);
+        });
+        // Of 60 182 plans, which are all variants for all cases of the full suite on this device and the example, the
+        // longest takes 910 488: it is in the space of this case. Of the others, one of each kind is enough here.
+        let longest: Case = "gemv f16xq4_0.f32 m8 n4096 k14336".parse().unwrap();
+        let mut kinds = std::collections::BTreeSet::new();
+        let suite = Suite::builtin("full").unwrap().cases.into_iter();
+        let cases = suite.filter(|case| kinds.insert((case.family(), case.precision().to_string())));
+        let plans = cases.flat_map(|case| {
+            let found = crate::candidates(&case, &device).unwrap_or_default();
+            found.into_iter().map(move |(kernel, variant)| (case.clone(), kernel, variant))
+        });
+        let space = crate::space(&longest, &device).unwrap();
+        let plans =
+            plans.chain(space.into_iter().map(|(kernel, variant)| (longest.clone(), kernel, variant)));
+        let source = KernelSource::embedded();
+        for (case, kernel, variant) in plans {
+            kernel.plan(&case, &device, &variant, &source).unwrap();
+            assert!(MOST_FUEL.get() <= FUEL / 5, "{case} {variant}: {}", MOST_FUEL.get());
+        }
+        // What this test goes by does not become untrue unnoticed either.
+        assert!(MOST_FUEL.get() >= 900_000, "{}", MOST_FUEL.get());
+    }
+
+    #[test]
+    fn a_template_that_doubles_a_text_is_stopped_and_said_on_one_line() {
+        // 2⁶⁰ times a character, written out and as a loop; a list of 2⁴⁰ numbers; and one long text.
+        let doubles = "{% set x = x ~ x %}".repeat(60);
+        let grow = |start: &str, step: &str| {
+            format!(
+                "{{% set n = namespace(x={start}) %}}{{% for i in range(40) %}}{{% set n.x = {step} %}}{{% endfor %}}"
+            )
+        };
+        for (text, part) in [
+            (format!("{{% set x = 'x' %}}{doubles}"), "fuel"),
+            (grow("'x'", "n.x ~ n.x"), "fuel"),
+            (grow("'x' * 99", "n.x|replace('x', 'xx')"), "fuel"),
+            (grow("[1]", "[n.x, n.x]") + "{{ n.x }}", "a list cannot be written"),
+            ("{{ 'x' * 1000000000 }}".into(), "fuel"),
+        ] {
+            let error =
+                KernelSource::embedded().render_text("own", &text, &serde_json::json!({})).unwrap_err();
+            let words = error.to_string();
+            assert!(words.contains(part) && words.len() < 200 && !words.contains('\n'), "{words}");
+        }
+        let error =
+            KernelSource::embedded().evaluate("'x' * 1000000000", &serde_json::json!({})).unwrap_err();
+        assert!(error.to_string().contains("fuel"), "{error}");
+    }
 
     #[test]
     fn every_text_of_the_folder_is_compiled_in() {
