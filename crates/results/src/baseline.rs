@@ -4,11 +4,13 @@
 //! its own folder, as in a run. A search for result files skips baselines, so that no copy counts beside its
 //! original.
 
+use super::lines::LARGEST_FILE;
 use super::load::{BASELINES, find_in, load};
 use super::replace::create_in;
 use super::schema::Header;
 use portamark_model::device::ChipKind;
 use portamark_model::error::{Error, Hint, Result};
+use portamark_model::text_file::read_bytes;
 use std::path::{Path, PathBuf};
 
 /// Maximum length of the name of a baseline, in bytes.
@@ -77,7 +79,7 @@ pub fn save_baseline(results: &Path, name: &str, files: &[PathBuf]) -> Result<Pa
         let device = folder.join(header.device.slug());
         std::fs::create_dir_all(&device).map_err(|e| Error::io("create", &device, e))?;
         let target = device.join(file.file_name().unwrap_or_default());
-        let bytes = std::fs::read(file).map_err(|e| Error::io("read", file, e))?;
+        let bytes = read_bytes(file, LARGEST_FILE)?;
         let write = |bytes: &[u8]| -> std::io::Result<()> {
             let mut whole = create_in(&device)?;
             std::io::Write::write_all(&mut whole, bytes)?;

@@ -7,7 +7,7 @@ use std::io::{self, BufRead, Read};
 pub(super) const LONGEST_LINE: u64 = 16 << 20;
 
 /// Maximum size of a result file in bytes, thousands of times that of a run: nothing after it is read.
-const LARGEST_FILE: u64 = 1 << 30;
+pub(super) const LARGEST_FILE: u64 = 1 << 30;
 
 /// A line of a file before parsing.
 pub(super) struct RawLine {

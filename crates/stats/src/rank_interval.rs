@@ -97,10 +97,14 @@ pub fn rank_interval(sorted: &[f64], level: f64) -> Option<RankInterval> {
 ///
 /// `None` where [`rank_interval`] is.
 pub fn median_interval(samples: &[f64], level: f64) -> Option<RankInterval> {
+    widened(samples, level, RankCorrelation::new(samples, Removed::Mean)?.median_inflation())
+}
+
+/// Returns [`median_interval`] of samples whose `RankCorrelation::median_inflation` is `inflation`.
+pub(super) fn widened(samples: &[f64], level: f64, inflation: f64) -> Option<RankInterval> {
     let sorted = sorted_finite(samples)?;
     let exact = rank_interval(&sorted, level)?;
     let n = sorted.len();
-    let inflation = RankCorrelation::new(samples, Removed::Mean)?.median_inflation();
     if inflation <= 1.0 {
         return Some(exact);
     }

@@ -1,7 +1,8 @@
 //! Statistics of a result row, computed from its samples.
 
+use super::autocorrelation::{RankCorrelation, Removed};
 use super::quantile::{Quartiles, sorted_finite};
-use super::rank_interval::median_interval;
+use super::rank_interval::widened;
 use super::tukey::{Fences, OutlierCounts};
 use super::{autocorrelation, spread, trend};
 use serde::{Deserialize, Serialize};
@@ -70,16 +71,15 @@ impl Summary {
     pub fn from_samples(samples: &[f64], level: f64) -> Option<Self> {
         let sorted = sorted_finite(samples)?;
         let quartiles = Quartiles::from_sorted(&sorted)?;
-        let interval = median_interval(samples, level);
         let test = trend::mann_kendall_of_series(samples);
-        Some(Self {
+        let mut summary = Self {
             n: samples.len(),
             median: quartiles.median,
             q1: quartiles.q1,
             q3: quartiles.q3,
-            ci_lo: interval.map(|interval| interval.lo),
-            ci_hi: interval.map(|interval| interval.hi),
-            ci_coverage: interval.map(|interval| interval.ranks.coverage),
+            ci_lo: None,
+            ci_hi: None,
+            ci_coverage: None,
             min: *sorted.first()?,
             max: *sorted.last()?,
             mean: spread::mean(samples)?,
@@ -91,16 +91,19 @@ impl Summary {
             drift: test.and_then(|_| trend::drift(samples)),
             drift_p: test.map(|test| test.p),
             autocorrelation: autocorrelation::lag1_autocorrelation(samples),
-            effective_n: autocorrelation::effective_samples(samples),
-        })
+            effective_n: None,
+        };
+        summary.correct_for_correlation(samples, level);
+        Some(summary)
     }
 
     /// Replaces the interval of the median and `effective_n` by those of the samples, which must be those of the
     /// summary in the order in which they were taken. Leaves them as they are if the samples have none.
     pub fn correct_for_correlation(&mut self, samples: &[f64], level: f64) {
-        let Some(worth) = autocorrelation::effective_samples(samples) else { return };
-        self.effective_n = Some(worth);
-        if let Some(interval) = median_interval(samples, level) {
+        let Some(correlation) = RankCorrelation::new(samples, Removed::Mean) else { return };
+        let inflation = correlation.median_inflation();
+        self.effective_n = Some(samples.len() as f64 / inflation);
+        if let Some(interval) = widened(samples, level, inflation) {
             (self.ci_lo, self.ci_hi) = (Some(interval.lo), Some(interval.hi));
             self.ci_coverage = Some(interval.ranks.coverage);
         }
@@ -189,6 +192,10 @@ mod tests {
             prop_assert!(summary.min <= lo && lo <= summary.median);
             prop_assert!(summary.median <= hi && hi <= summary.max);
             prop_assert_eq!(summary.outliers.total(), summary.n);
+            // To the bit what the estimates give by themselves.
+            let interval = crate::median_interval(&samples, 0.95).unwrap();
+            prop_assert_eq!((lo, hi, summary.ci_coverage), (interval.lo, interval.hi, Some(interval.ranks.coverage)));
+            prop_assert_eq!(summary.effective_n, crate::effective_samples(&samples));
             // serde_json writes a number that is not finite as null, and then it cannot be read
             // back.
             let text = serde_json::to_string(&summary).unwrap();
