@@ -2,8 +2,12 @@
 //! runner is killed.
 //!
 //! On Unix an executor leads a process group of its own. On Linux its environment carries a mark as well, which
-//! finds descendants that left the group. A shell waits for the end of the runner ([`Guard`]). On Windows all
-//! processes are in a job object, which the system ends together with the runner.
+//! finds descendants that left the group. Those that left the group and cleared their environment are found by their
+//! parents: this process adopts the children of those that end. A shell waits for the end of the runner ([`Guard`]). On
+//! Windows all processes are in a job object, which the system ends together with the runner.
+//!
+//! One kind survives a runner that is killed (SIGKILL, SIGTERM, SIGHUP, the second Ctrl-C): a process without the
+//! environment, outside the group, whose parent had ended before. Only the runner knew it, and the shell cannot adopt.
 
 use std::io;
 use std::path::Path;
@@ -18,6 +22,10 @@ const MARK: &str = "PORTAMARK_EXECUTOR_MARK";
 /// Times that marked processes are searched for: one may start another while it is ended.
 #[cfg(target_os = "linux")]
 const ROUNDS: usize = 20;
+
+/// Number of families that live. What this process adopted is of one of them, and nobody knows of which.
+#[cfg(target_os = "linux")]
+static LIVING: std::sync::atomic::AtomicUsize = std::sync::atomic::AtomicUsize::new(0);
 
 /// An executor's process with all of its descendants. They are ended when it is dropped.
 #[derive(Debug)]
@@ -45,7 +53,11 @@ impl Family {
         std::os::unix::process::CommandExt::process_group(&mut command, 0);
         #[cfg(windows)]
         let job = job();
+        #[cfg(target_os = "linux")]
+        super::adopted::adopt();
         let leader = command.spawn()?;
+        #[cfg(target_os = "linux")]
+        LIVING.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
         #[cfg(windows)]
         if let Some(job) = &job {
             use std::os::windows::io::AsRawHandle;
@@ -103,6 +115,9 @@ impl Family {
     /// which is its own if it had exited before.
     pub(super) fn end(&mut self) -> Option<ExitStatus> {
         if !self.ended {
+            // As long as parents live, children are known by them.
+            #[cfg(target_os = "linux")]
+            super::adopted::end_descendants(rustix::process::Pid::from_child(&self.leader));
             #[cfg(unix)]
             {
                 use rustix::process::{Pid, Signal, kill_process_group};
@@ -116,6 +131,13 @@ impl Family {
             let _ = self.leader.kill();
             self.guard.dismiss();
             self.ended = true;
+            #[cfg(target_os = "linux")]
+            {
+                let _ = self.leader.wait();
+                if LIVING.fetch_sub(1, std::sync::atomic::Ordering::SeqCst) == 1 {
+                    super::adopted::end_adopted();
+                }
+            }
         }
         self.leader.wait().ok()
     }
@@ -183,7 +205,25 @@ const SCRIPT: &str = r#"
 trap '' HUP INT QUIT TERM
 read -r word && exit 0
 if [ -n "$1" ]; then
+    tree=$1
+    new=$1
+    while [ -n "$new" ]; do
+        found=
+        for parent in $new; do
+            found="$found $(grep -l "^PPid:[[:space:]]*$parent\$" /proc/[0-9]*/status)"
+        done
+        new=
+        for file in $found; do
+            number=${file#/proc/}
+            new="$new ${number%/status}"
+        done
+        new=$(echo $new)
+        tree="$tree $new"
+    done
     kill -KILL "-$1"
+    for number in ${tree#"$1"}; do
+        kill -KILL "$number"
+    done
     for round in 1 2 3 4 5; do
         found=$(grep -l -a -F "$2" /proc/[0-9]*/environ)
         [ -n "$found" ] || break

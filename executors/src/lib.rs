@@ -21,6 +21,8 @@
 //! a browser.
 
 #[cfg(feature = "browser")]
+#[cfg(target_os = "linux")]
+mod adopted;
 mod browser;
 mod child;
 mod compilers;

@@ -16,6 +16,15 @@ sleep "$SECONDS_OF_TEST" &
 (trap '' TERM INT HUP; sleep "$SECONDS_OF_TEST" &)
 "#;
 
+/// What leaves the group, the session and the environment as well: a child, and one whose parent is gone.
+const WITHOUT_MARK: &str = r#"
+env -i setsid sleep "$SECONDS_OF_TEST" &
+"#;
+const ADOPTED: &str = r#"
+(env -i setsid sleep "$SECONDS_OF_TEST" &)
+(env -i setsid sh -c "sleep $SECONDS_OF_TEST & wait" &)
+"#;
+
 /// Numbers of the processes whose command line has `word`.
 fn living(word: &str) -> Vec<String> {
     let has = |pid: &String| {
@@ -58,6 +67,14 @@ impl Scene {
         scene
     }
 
+    /// The same scene, whose executor starts more processes.
+    fn with(self, more: &str) -> Self {
+        let path = self.path().join("executor.sh");
+        let text = format!("{more}{}", fs::read_to_string(&path).unwrap());
+        fs::write(path, text).unwrap();
+        self
+    }
+
     fn path(&self) -> &Path {
         self.folder.path()
     }
@@ -81,9 +98,9 @@ impl Scene {
         assert!(left.is_empty(), "{how}: {left:?}");
     }
 
-    /// Processes of this scene that live, waited for until all three do.
-    fn three_live(&self) {
-        assert!(soon(|| living(&self.seconds).len() >= 3), "{:?}", living(&self.seconds));
+    /// Waits until `count` processes of this scene live.
+    fn live(&self, count: usize) {
+        assert!(soon(|| living(&self.seconds).len() >= count), "{:?}", living(&self.seconds));
     }
 }
 
@@ -107,6 +124,25 @@ fn no_descendant_outlives_a_runner_that_finished() {
     scene.none_lives("after a run");
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn nothing_that_left_group_session_and_environment_outlives_the_run_or_its_executor() {
+    let more = format!("{WITHOUT_MARK}{ADOPTED}");
+    let scene = Scene::new(3, "").with(&more);
+    assert!(scene.run(&["--executor", "sh executor.sh", "--timeout", "60s"]).wait().unwrap().success());
+    scene.none_lives("after a run");
+    let scene = Scene::new(4, "[[rules]]\ncase = '*'\non = 'sample'\nact = 'exit'\n").with(&more);
+    assert_eq!(scene.run(&["--executor", "sh executor.sh"]).wait().unwrap().code(), Some(1));
+    scene.none_lives("after a crash");
+    let scene = Scene::new(5, "[[rules]]\ncase = '*'\non = 'prepare'\nact = 'hang'\n").with(&more);
+    let mut runner = scene.run(&["--executor", "sh executor.sh", "--timeout", "3s"]);
+    scene.live(6);
+    std::thread::sleep(Duration::from_millis(1000));
+    kill_process(Pid::from_child(&runner), Signal::INT).unwrap();
+    runner.wait().unwrap();
+    scene.none_lives("Ctrl-C");
+}
+
 #[test]
 fn no_descendant_outlives_a_runner_that_was_interrupted_or_killed() {
     let signals: [(&str, &[Signal]); 4] = [
@@ -117,8 +153,10 @@ fn no_descendant_outlives_a_runner_that_was_interrupted_or_killed() {
     ];
     for (number, (how, signals)) in signals.iter().enumerate() {
         let scene = Scene::new(10 + number, "[[rules]]\ncase = '*'\non = 'prepare'\nact = 'hang'\n");
+        #[cfg(target_os = "linux")]
+        let scene = scene.with(WITHOUT_MARK);
         let mut runner = scene.run(&["--executor", "sh executor.sh", "--timeout", "60s"]);
-        scene.three_live();
+        scene.live(if cfg!(target_os = "linux") { 4 } else { 3 });
         // The handler of Ctrl-C is set when the devices are known.
         std::thread::sleep(Duration::from_millis(1500));
         for signal in *signals {
@@ -134,7 +172,7 @@ fn no_descendant_outlives_a_runner_that_was_interrupted_or_killed() {
 fn after_one_interrupt_the_row_is_finished_and_no_descendant_lives() {
     let scene = Scene::new(20, "[[rules]]\ncase = '*'\non = 'prepare'\nact = 'hang'\n");
     let mut runner = scene.run(&["--executor", "sh executor.sh", "--timeout", "3s"]);
-    scene.three_live();
+    scene.live(3);
     std::thread::sleep(Duration::from_millis(1000));
     kill_process(Pid::from_child(&runner), Signal::INT).unwrap();
     // The timer's self-test and the row each wait 3 s at most for an answer.
@@ -154,7 +192,7 @@ fn the_folder_of_a_foreign_runtime_goes_with_a_runner_that_was_killed() {
     fs::set_permissions(&python, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
     let folders = || fs::read_dir(scene.path().join("tmp")).unwrap().count();
     let mut runner = scene.run(&["-d", "numpy", "--python", python.to_str().unwrap()]);
-    scene.three_live();
+    scene.live(3);
     assert_eq!(folders(), 1);
     runner.kill().unwrap();
     runner.wait().unwrap();
