@@ -344,6 +344,42 @@ fn a_run_that_is_still_measuring_is_not_gone_on_with_by_another_that_may_wait_fo
         refused.stderr(contains("wait for it with --wait"));
     }
     assert_eq!(fs::read_to_string(&bench.files()[0]).unwrap(), before);
+    // Who is interrupted while it waits says so, and with the code of an interrupt.
+    #[cfg(unix)]
+    {
+        let program = env!("CARGO_BIN_EXE_portamark");
+        let mut waiter = std::process::Command::new(program)
+            .current_dir(bench.path(""))
+            .args([
+                "run",
+                "small.toml",
+                "-d",
+                "all",
+                "-o",
+                "results",
+                "--warmup",
+                "5ms",
+                "--resume",
+                "--wait",
+                "--executor",
+            ])
+            .arg(&bench.executor)
+            .stderr(std::process::Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut said = std::io::BufReader::new(waiter.stderr.take().unwrap());
+        let mut line = String::new();
+        while !line.contains("waiting until another run has ended") {
+            line.clear();
+            assert!(std::io::BufRead::read_line(&mut said, &mut line).unwrap() > 0, "it does not wait");
+        }
+        let pid = rustix::process::Pid::from_child(&waiter);
+        rustix::process::kill_process(pid, rustix::process::Signal::INT).unwrap();
+        let mut rest = String::new();
+        std::io::Read::read_to_string(&mut said, &mut rest).unwrap();
+        assert_eq!(waiter.wait().unwrap().code(), Some(4), "{rest}");
+        assert!(rest.contains("interrupted; nothing was measured"), "{rest}");
+    }
     // Who waits goes on once the first is killed: no lock outlives its process.
     fs::write(bench.path("script.toml"), "").unwrap();
     let waiter = std::thread::scope(|scope| {

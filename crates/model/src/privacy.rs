@@ -257,6 +257,13 @@ fn shortened(found: &Captures) -> String {
     }
 }
 
+/// Name of a number format, as in `fp16/bf16/fp8`: it tells as little of a machine as a folder of that name would.
+static NUMBER_FORMAT: LazyLock<Regex> = LazyLock::new(|| {
+    regex(
+        r"^(?i:(?:(?:mx|nv)?fp|float|bfloat|bf|tf|f|u?int|[iu]|nf)[0-9]{1,3}|e[0-9]m[0-9]|half|single|double)$",
+    )
+});
+
 /// Removes the folders of a text that is a relative path: it starts with `./` or `../`, has two separators or
 /// more, or one and an extension. `m/s`, `and/or` and `2026/11/24` are none.
 fn without_folders(found: &Captures, kind: Kind) -> String {
@@ -272,6 +279,7 @@ fn without_folders(found: &Captures, kind: Kind) -> String {
         ["." | "..", ..] => true,
         [first, _] => is_file && !first.is_empty(),
         _ if kind == Kind::Label => is_file || has_home(&parts),
+        _ if parts.iter().all(|part| NUMBER_FORMAT.is_match(part)) => false,
         _ => parts.iter().filter(|part| !part.is_empty()).count() > 1 && parts.iter().any(has_letter),
     };
     if !is_path {
@@ -398,6 +406,10 @@ mod tests {
             ("project/src/a.cu", "a.cu"),
             ("secret/a.cu(3)", "a.cu(3)"),
             (r"secret\a.cu", "a.cu"),
+            // Formats only without another word, and not from the root.
+            ("fp16/secret/fp8", "fp8"),
+            ("/fp16/bf16/fp8", "fp8"),
+            ("./fp16/fp8", "fp8"),
         ] {
             assert_eq!(redacted(text), expected, "{text}");
         }
@@ -439,6 +451,7 @@ mod tests {
             "12:08:15.3 and 1.2.3.4.5",
             "memory allocation of 68719476736 bytes failed",
             "2026/11/24, TCP/IP, q/k",
+            "kernel for fp16/bf16/fp8 and f32/TF32/e4m3/u8",
             "bad root signature for user data",
             "dispatch (1, 2, 3): binding 0: 128 MiB > 64 MiB",
             "janet and node123 are others",

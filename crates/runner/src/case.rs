@@ -165,8 +165,8 @@ fn note_down(
         // An executor that ran out of memory or violated the protocol is in an unknown state.
         track.executor.stop();
     }
-    if let (Job::Own(..), Status::Failed, Some(reason)) = (job, row.status, &mut row.reason) {
-        reason.push_str("; docs/kernels.md describes what a kernel receives");
+    if let (Status::Failed, Some(reason)) = (row.status, &mut row.reason) {
+        reason.push_str(job.help());
     }
     track.budget.spend(used_s);
 }

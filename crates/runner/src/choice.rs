@@ -97,6 +97,11 @@ impl Job {
         matches!(self, Job::Own(..))
     }
 
+    /// Returns where it is described what went wrong with its kernel; empty if nothing describes that.
+    pub(crate) fn help(&self) -> &'static str {
+        if self.is_own() { "; docs/kernels.md describes what a kernel receives" } else { "" }
+    }
+
     /// Whether a tuning table chose the variant.
     pub(crate) fn tuned(&self) -> bool {
         matches!(self, Job::Variant(choice) if choice.tuned)

@@ -4,6 +4,7 @@ use crate::events::Silent;
 use crate::options::Options;
 use crate::places::Place;
 use crate::track::learn;
+use portamark_kernels::PlanError;
 use portamark_measure::{METHOD, Predictor};
 use portamark_model::error::Result;
 use portamark_model::workload::Case;
@@ -41,6 +42,7 @@ pub fn forecast(options: &Options, place: &Place) -> Result<Vec<ForecastRow>> {
             let kernel = match chooser.plan(&job, case, device, &options.source) {
                 Ok(Some(plan)) => format!("{}{tuned}", plan.variant),
                 Ok(None) => "the executor's own".into(),
+                Err(error @ PlanError::Template(_)) => format!("{error}{}", job.help()),
                 Err(error) => error.to_string(),
             };
             rows.push(ForecastRow { case: case.clone(), predicted_s: predictor.predict(case), kernel });

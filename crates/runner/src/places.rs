@@ -182,7 +182,9 @@ impl Executors {
     /// Fails if the external executor, or the built-in one for the CPU, does not start.
     pub fn list(&self, events: &dyn Events) -> Result<Vec<Place>> {
         if let Some(command) = &self.command {
-            return ask(&Launcher::Program(self.external(command)?), "the executor");
+            let program = self.external(command)?;
+            let name = program.program.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            return ask(&Launcher::Program(program), &name);
         }
         let (mut places, error) = match self.gpus() {
             Ok(places) => (places, None),

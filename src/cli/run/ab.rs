@@ -2,7 +2,7 @@
 
 use super::super::report;
 use super::super::talk::Talk;
-use super::ending::ending;
+use super::ending::{ending, not_begun};
 use super::flags::Command;
 use super::progress::Progress;
 use super::side::Side;
@@ -49,7 +49,8 @@ pub(super) fn run(command: &Command) -> Result<()> {
         }
     }
     let progress = Progress::new(executors.audience());
-    let Finished { paths, defects, interrupted } = runner::run_sides([&a, &b], &stop, &progress)?;
+    let Finished { paths, defects, interrupted } =
+        runner::run_sides([&a, &b], &stop, &progress).map_err(|error| not_begun(error, &stop))?;
     let judged = judge(&paths, arguments.selection.seed, own > 0)?;
     let mut text = portamark_report::verdict_table(&judged, "A", "B");
     text.extend(paths.iter().map(|path| format!("{}\n", path.display())));

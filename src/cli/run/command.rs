@@ -3,7 +3,7 @@
 use super::super::report;
 use super::super::talk::Talk;
 use super::ab;
-use super::ending::ending;
+use super::ending::{ending, not_begun};
 use super::flags::Command;
 use super::progress::Progress;
 use crate::cli::interrupt::interrupt_flag;
@@ -34,7 +34,8 @@ pub fn run(command: &Command) -> Result<()> {
     }
     let stop = interrupt_flag();
     let Finished { paths, defects, interrupted } =
-        runner::run(&options, &found, &stop, &Progress::new(executors.audience()))?;
+        runner::run(&options, &found, &stop, &Progress::new(executors.audience()))
+            .map_err(|error| not_begun(error, &stop))?;
     let runs = results::load_all(&paths)?;
     let width = std::io::stdout().is_terminal().then(terminal_width);
     let mut text = portamark_report::terminal(&runs, width) + &portamark_report::own_kernels(&runs);
