@@ -1,5 +1,6 @@
 //! The host executor in its process: every family, format and layout against the oracle.
 
+use portamark_executors::protocol::Prepare;
 use portamark_executors::{ChildExecutor, Executor, FaultKind, Program};
 use portamark_measure::{Config, prove};
 use portamark_model::device::{Capabilities, Takes};
@@ -167,4 +168,18 @@ mod without_a_driver {
         devices("3").success().stdout(contains("3 threads"));
         devices("0").code(2).stderr(contains("1..=1024"));
     }
+}
+
+#[test]
+fn a_case_beyond_what_can_be_counted_is_refused_and_the_executor_lives_on() {
+    let (mut executor, device) = start(1);
+    // 2^32 elements and 2^40; the key itself ends at 2^48.
+    for key in ["gemm f32 m65536 n65536 k16 nn", "gemm f32 m1048576 n1048576 k16 nn"] {
+        let case: Case = key.parse().unwrap();
+        let prepare = Prepare::new(&device, &case, None).but(|it| it.memory_limit = u64::MAX);
+        let fault = executor.prepare(prepare, DEADLINE).unwrap_err();
+        assert_eq!(fault.kind, FaultKind::Unsupported, "{key}: {fault}");
+        assert!(fault.reason.contains("the limit is 2^"), "{key}: {fault}");
+    }
+    assert_eq!(executor.starts(), 1);
 }

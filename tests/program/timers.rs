@@ -190,6 +190,30 @@ proptest! {
     }
 }
 
+/// An executor that calls as many stamps of each batch unusable as a number can say.
+struct Unusable(Fake);
+
+impl Executor for Unusable {
+    fn call(&mut self, request: &Request, deadline: Duration) -> Result<Response, Fault> {
+        let mut answer = self.0.call(request, deadline)?;
+        if let Response::Sampled(sampled) = &mut answer {
+            sampled.invalid = u32::MAX;
+        }
+        Ok(answer)
+    }
+}
+
+#[test]
+fn the_count_of_unusable_stamps_ends_at_the_largest_number() {
+    let (stuck, device) = Stuck::new(0, Duration::ZERO);
+    let mut unusable = Unusable(stuck.fake);
+    let timer = TimerReport::untested(String::new());
+    let mut session = Session::new(&mut unusable, &device, &timer);
+    let config = Config { max_samples: 40, warmup: Duration::ZERO, ..Config::default() };
+    let measured = measure(&mut session, &config, &WORK.parse().unwrap(), None, None);
+    assert_eq!(measured.timing.unwrap().invalid, u32::MAX);
+}
+
 /// An executor without a device clock whose host clock is stuck, while each execution takes its time.
 struct Stuck {
     fake: Fake,

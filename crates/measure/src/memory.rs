@@ -41,6 +41,11 @@ pub enum TooLarge {
     ForLimit(String),
 }
 
+/// Returns the sum of sizes in bytes, which executors may report as large as they like.
+pub(super) fn total(bytes: impl Iterator<Item = u64>) -> u64 {
+    bytes.fold(0, u64::saturating_add)
+}
+
 /// Checks that `case` fits in memory, before any buffer is created. Counts every buffer of one set: inputs,
 /// outputs, partial results, and the buffers to read back through. `limit` is in bytes.
 ///
@@ -54,7 +59,7 @@ pub fn fits(case: &Case, plan: Option<&Plan>, device: &Capabilities, limit: u64)
         }
         None => (case.tensors().iter().map(|t| (t.name.clone(), t.bytes())).collect(), 0),
     };
-    let total: u64 = buffers.iter().map(|(_, bytes)| bytes).sum::<u64>() + extra;
+    let total = total(buffers.iter().map(|(_, bytes)| *bytes)).saturating_add(extra);
     let Some((name, largest)) = buffers.iter().max_by_key(|(_, bytes)| *bytes) else { return Ok(()) };
     let (number, plural) = (buffers.len(), if buffers.len() == 1 { "" } else { "s" });
     let needs = format!(
@@ -88,6 +93,12 @@ mod tests {
         let case: Case = key.parse().unwrap();
         let plan = default_plan(&case, device, &KernelSource::embedded()).unwrap();
         fits(&case, Some(&plan), device, limit)
+    }
+
+    #[test]
+    fn a_sum_of_sizes_ends_at_the_largest_number() {
+        assert_eq!(total([3, 4].into_iter()), 7);
+        assert_eq!(total([u64::MAX, 1].into_iter()), u64::MAX);
     }
 
     #[test]

@@ -16,7 +16,7 @@ pub const MOST_SETS: u64 = 256;
 /// it, but not twice.
 pub fn sets(set_bytes: u64, cache_bytes: u64, memory_limit: u64) -> (u32, Cache) {
     let set_bytes = set_bytes.max(1);
-    let wanted = (2 * cache_bytes).div_ceil(set_bytes) + 1;
+    let wanted = cache_bytes.saturating_mul(2).div_ceil(set_bytes).saturating_add(1);
     let affordable = (memory_limit / set_bytes).max(1);
     let sets = wanted.min(MOST_SETS).min(affordable);
     let cache = if sets >= wanted {
@@ -57,5 +57,7 @@ mod tests {
         // A single large set is read again while part of it is still in the cache.
         assert_eq!(sets(100, 32, 100), (1, Cache::Warm));
         assert_eq!(sets(1, 1 << 20, 1 << 30), (256, Cache::Warm));
+        // A cache as no machine has it, as in a file that somebody else wrote.
+        assert_eq!(sets(1, u64::MAX, 1 << 30), (256, Cache::Warm));
     }
 }

@@ -53,7 +53,9 @@ const IMPOSSIBLE: f64 = 1.05;
 fn possible(sampled: Sampled) -> Sampled {
     let most = IMPOSSIBLE * sampled.host_ns as f64 + 1000.0;
     match sampled.device_ns {
-        Some(ns) if ns as f64 > most => Sampled::new(None, sampled.host_ns, sampled.invalid + 1),
+        Some(ns) if ns as f64 > most => {
+            Sampled::new(None, sampled.host_ns, sampled.invalid.saturating_add(1))
+        }
         _ => sampled,
     }
 }
@@ -249,7 +251,7 @@ impl<'a> Sampler<'a> {
     pub fn batch(&mut self, session: &mut Session<'_>) -> Result<Option<f64>, Fault> {
         let started = Instant::now();
         let sampled = self.run(session.executor, self.k)?;
-        self.invalid += sampled.invalid;
+        self.invalid = self.invalid.saturating_add(sampled.invalid);
         self.host_ns.push(sampled.host_ns);
         self.device_ns.extend(sampled.device_ns);
         let batch_s = chosen_s(&sampled, self.timer.chosen);
@@ -395,6 +397,8 @@ mod tests {
         let sample = |ns| Sampled::new(Some(ns), 1_000_000, 0);
         assert_eq!(possible(sample(1_040_000)), sample(1_040_000));
         assert_eq!(possible(sample(1_060_000)), Sampled::new(None, 1_000_000, 1));
+        let most = Sampled::new(Some(1_060_000), 1_000_000, u32::MAX);
+        assert_eq!(possible(most), Sampled::new(None, 1_000_000, u32::MAX));
     }
 
     #[test]

@@ -46,7 +46,7 @@ impl Sentinels {
     ) -> Self {
         let mut prepare = |key: &str| prepare_fixed_work(executor, device, config, source, key).ok();
         let most = MOST_BYTES.min(device.limits.binding_bytes).min(config.memory_limit / 8);
-        let beyond = (2 * config.cache_bytes).min(most);
+        let beyond = config.cache_bytes.saturating_mul(2).min(most);
         // The array exceeds the cache if memory is fast enough, as on every GPU.
         let bytes = memory_rate.map_or(beyond, |rate| beyond.min((rate * BANDWIDTH_S) as u64));
         let elements = (bytes / 4 / READ_BLOCK).max(1) * READ_BLOCK;

@@ -7,6 +7,7 @@
 use super::batch_time::{LONGEST_WAIT_S, grown, waited};
 use super::config::Config;
 use super::freshness::Freshness;
+use super::memory::total;
 use super::rotating::Rotating;
 use super::rotation;
 use super::sampling::batch_size;
@@ -258,7 +259,7 @@ impl<'p> Search<'_, '_, '_> {
 
     /// Drops the slowest candidates, but never the default, until the rest fits in memory.
     fn make_room(&mut self, runners: &mut Vec<Runner<'p>>, fates: &mut Vec<(usize, Fate)>) {
-        while runners.len() > 2 && runners.iter().map(|r| r.held_bytes).sum::<u64>() > self.effort.memory {
+        while runners.len() > 2 && total(runners.iter().map(|r| r.held_bytes)) > self.effort.memory {
             self.drop_slowest(runners, fates);
         }
     }

@@ -51,7 +51,7 @@ pub struct Buffer {
 impl Buffer {
     /// Returns the allocated size in bytes, a multiple of 16.
     pub fn bytes(&self) -> u64 {
-        self.dtype.bytes(self.len).next_multiple_of(16)
+        self.dtype.bytes(self.len).checked_next_multiple_of(16).unwrap_or(u64::MAX)
     }
 
     /// Returns the buffers of a logical tensor: its elements and, if its format has groups, their scales.
@@ -229,7 +229,7 @@ impl Plan {
 
     /// Returns the size of one buffer set in bytes.
     pub fn bytes(&self) -> u64 {
-        self.buffers.iter().map(Buffer::bytes).sum()
+        self.buffers.iter().map(Buffer::bytes).fold(0, u64::saturating_add)
     }
 
     /// Returns the bytes needed in addition to `sets` buffer sets: the parameters of the dispatches that
@@ -277,6 +277,17 @@ pub fn spread(groups: u64, limit: u64) -> [u32; 3] {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    use crate::variant::Path;
+
+    #[test]
+    fn the_sizes_of_a_plan_from_elsewhere_end_at_the_largest_number() {
+        let buffer = |len| Buffer { name: "a".into(), dtype: DType::F32, len, content: Content::Output };
+        assert_eq!((buffer(5).bytes(), buffer(u64::MAX).bytes()), (32, u64::MAX));
+        let buffers = vec![buffer(u64::MAX), buffer(5)];
+        let plan = Plan::new(buffers, Vec::new(), &Variant::new("x", Path::Scalar), Tile::ONE);
+        assert_eq!((plan.bytes(), plan.held_bytes(3)), (u64::MAX, u64::MAX));
+    }
 
     #[test]
     fn spread_covers_all_groups_within_the_limit() {

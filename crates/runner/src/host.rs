@@ -29,7 +29,7 @@ fn cache_bytes(text: &str) -> Option<u64> {
         b'M' => (&text[..text.len() - 1], 1 << 20),
         _ => (text, 1),
     };
-    digits.parse::<u64>().ok().map(|size| size * factor)
+    digits.parse::<u64>().ok()?.checked_mul(factor)
 }
 
 #[cfg(test)]
@@ -42,5 +42,6 @@ mod tests {
         assert_eq!(cache_bytes("32M"), Some(32 << 20));
         assert_eq!(cache_bytes(""), None);
         assert_eq!(cache_bytes("x"), None);
+        assert_eq!(cache_bytes("18446744073709551615K"), None);
     }
 }

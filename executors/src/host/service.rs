@@ -60,6 +60,10 @@ impl HostService {
             return Err(failed(format!("no device `{}`", prepare.device)));
         }
         let case: Case = prepare.case.parse().map_err(|error| failed(format!("{error}")))?;
+        // Sizes are counted in 32 and 64 bits from here on.
+        if let Some(reason) = case.too_large() {
+            return Err((Failure::Unsupported, reason));
+        }
         if prepare.sets == 0 {
             return Err(failed("there must be a buffer set"));
         }

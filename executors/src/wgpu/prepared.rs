@@ -60,6 +60,11 @@ impl Prepared {
         if sets == 0 {
             return Err(Problem::new(Failure::Failed, "there must be a buffer set"));
         }
+        // The generator counts elements in 32 bits.
+        if let Some(large) = plan.buffers.iter().find(|buffer| buffer.len > u64::from(u32::MAX)) {
+            let reason = format!("buffer {} has {} elements; the limit is 2^32 - 1", large.name, large.len);
+            return Err(Problem::new(Failure::Unsupported, reason));
+        }
         let held_bytes = plan.held_bytes(u64::from(sets));
         if held_bytes > prepare.memory_limit {
             return Err(Problem::new(

@@ -127,7 +127,9 @@ impl Problem<'_> {
         let packed = [("lda", if a { k } else { m }), ("ldb", if b { n } else { k }), ("ldc", m), ("ldd", m)];
         let packed =
             packed.iter().all(|(name, least)| self.get(name).is_none() || size(name) == Some(*least));
-        let strides = [("stride_a", m * k), ("stride_b", k * n), ("stride_c", m * n), ("stride_d", m * n)];
+        let (a_size, b_size, c_size) = (m.checked_mul(k)?, k.checked_mul(n)?, m.checked_mul(n)?);
+        let strides =
+            [("stride_a", a_size), ("stride_b", b_size), ("stride_c", c_size), ("stride_d", c_size)];
         let strided = batch == 1
             || strides.iter().all(|(name, least)| self.get(name).is_none() || size(name) == Some(*least));
         if !plain || !packed || !strided {
@@ -218,6 +220,9 @@ Device ID 0 : AMD Instinct MI350X gfx950:sramecc+:xnack-
         // D (1024 × 512) in columns is C (512 × 1024) in rows. A transposed A is stored K × M in columns, so
         // M × K in rows: B as N × K.
         assert_eq!(key(LT).as_deref(), Some("gemm bf16.f32 m512 n1024 k256 nt"));
+        // Sizes whose product is beyond all numbers are of no case.
+        let huge = LT.replace("1024,512,256", "18446744073709551615,512,18446744073709551615");
+        assert_eq!(key(&huge), None);
         let import = read(HIPBLASLT, LT).unwrap();
         let one = &import.measured[0];
         assert!((one.imported.value - 10e-6).abs() < 1e-18 && one.imported.statistic == Statistic::Mean);
