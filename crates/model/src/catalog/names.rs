@@ -63,6 +63,9 @@ pub(super) fn says_nothing(adapter: &str) -> bool {
     shortest.split_whitespace().all(|word| ["radeon", "unknown"].contains(&word))
 }
 
+/// Number of characters of a wanted name that are compared.
+const LONGEST_WANTED: usize = 100;
+
 /// Returns the three items of `all` whose names are most similar to `wanted`: first those with a name that
 /// contains it, then those with the smallest edit distance.
 pub(super) fn nearest<'a, T, N: IntoIterator<Item = String>>(
@@ -70,6 +73,8 @@ pub(super) fn nearest<'a, T, N: IntoIterator<Item = String>>(
     all: &'a [T],
     names: impl Fn(&'a T) -> N,
 ) -> impl Iterator<Item = &'a T> {
+    // What is longer than every name is compared by its start: the effort grows with its length.
+    let wanted = wanted.char_indices().nth(LONGEST_WANTED).map_or(wanted, |(end, _)| &wanted[..end]);
     let distance = |item: &'a T| {
         let of =
             |name: String| (!wanted.is_empty() && !name.contains(wanted), strsim::levenshtein(wanted, &name));
