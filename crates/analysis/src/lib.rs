@@ -24,6 +24,7 @@ mod changes;
 mod chip;
 mod compared_case;
 mod comparison;
+mod compiled_bound;
 mod convergence;
 mod decoding_cost;
 mod device;
@@ -64,6 +65,7 @@ pub use ceiling::{Ceilings, ComputeCeiling, MemoryCeiling, Unit};
 pub use chain::ChainCheck;
 pub use changes::Change;
 pub use comparison::{CaseLine, Comparison};
+pub use compiled_bound::{CompiledBound, compiled_bound};
 pub use convergence::{Convergence, Coverage};
 pub use decoding_cost::{
     AttentionKind, CacheFormat, Counting, DecodingCosts, DecodingWork, Disaggregated, KindIntensity,

@@ -189,6 +189,7 @@ const CHIPS: &[Chip] = &[
         name: "volta",
         aliases: &["gv100", "v100", "titan-v", "sm70"],
         title: "Volta (V100)",
+        catalogue: Some("V100 SXM2"),
         stand_in: nvidia(&[("NOUVEAU_CHIPSET", "0x140")]),
         ..NVIDIA
     },
@@ -200,6 +201,7 @@ const CHIPS: &[Chip] = &[
         subgroups: 8,
         workgroup_memory: 64 << 10,
         matrix_unit: true,
+        catalogue: Some("T4"),
         stand_in: nvidia(&[("NOUVEAU_CHIPSET", "0x162")]),
         ..NVIDIA
     },
@@ -224,6 +226,7 @@ const CHIPS: &[Chip] = &[
         subgroups: 32,
         schedulers: 1,
         workgroup_memory: 0,
+        catalogue: Some("Apple M1 GPU (8 cores)"),
         stand_in: StandIn {
             library: "libasahi_noop_drm_shim.so",
             variables: &[("AGX_MESA_DEBUG", "shaders")],

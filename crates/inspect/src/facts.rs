@@ -40,6 +40,13 @@ pub struct HotLoop {
     pub ceiling: Option<Ceiling>,
 }
 
+impl HotLoop {
+    /// Creates a loop of which no lines are known.
+    pub fn new(mix: Mix, ceiling: Option<Ceiling>) -> Self {
+        HotLoop { mix, lines: Vec::new(), ceiling }
+    }
+}
+
 impl Facts {
     /// Returns the number of registers spilled to memory.
     pub fn spills(&self) -> u32 {

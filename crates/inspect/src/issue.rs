@@ -41,6 +41,13 @@ pub struct Ceiling {
     pub of: Bound,
 }
 
+impl Ceiling {
+    /// Creates the ceiling at `share` of the peak of `of`.
+    pub fn new(share: f64, of: Bound) -> Self {
+        Ceiling { share, of }
+    }
+}
+
 /// Returns the issue ceiling of a loop for subgroups of `subgroup` invocations. `None` if it has neither multiply-adds nor
 /// matrix instructions, or if the matrix rate of the chip is not known.
 ///

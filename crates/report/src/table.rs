@@ -164,6 +164,8 @@ pub(super) fn ascii(text: &str) -> String {
         match c {
             '±' => out.push_str("+/-"),
             '×' => out.push('x'),
+            '≤' => out.push_str("<="),
+            '≥' => out.push_str(">="),
             '·' | '–' => out.push('-'),
             '…' => out.push_str("..."),
             'µ' => out.push('u'),

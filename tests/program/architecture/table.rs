@@ -12,7 +12,7 @@ pub const CRATES: &[(&str, &str, &[&str])] = &[
     ("results", "crates/results", &["model", "stats"]),
     ("inspect", "crates/inspect", &["model"]),
     ("executors", "executors", &["inspect", "model"]),
-    ("analysis", "crates/analysis", &["model", "results", "stats"]),
+    ("analysis", "crates/analysis", &["inspect", "model", "results", "stats"]),
     ("report", "crates/report", &["analysis", "inspect", "model", "results", "stats"]),
     ("measure", "crates/measure", &["executors", "kernels", "model", "results", "stats"]),
     ("runner", "crates/runner", &["executors", "inspect", "kernels", "measure", "model", "results", "stats"]),

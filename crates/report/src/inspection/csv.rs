@@ -1,5 +1,6 @@
 //! CSV: a line for each step of each cell.
 
+use portamark_analysis::compiled_bound;
 use portamark_inspect::{Cell, Class, Facts, Finding, Outcome};
 use std::io::Write;
 
@@ -54,8 +55,8 @@ pub fn inspection_csv(cells: &[Cell], out: impl Write) -> std::io::Result<()> {
         "ceiling_of",
     ];
     let of_loop = CLASSES.iter().map(|class| format!("loop_{}", class.to_string().replace([' ', '-'], "_")));
-    let widths = ["loop_workgroup_load_bytes", "loop_global_load_bytes"].map(String::from);
-    writer.write_record(fixed.iter().map(|name| name.to_string()).chain(of_loop).chain(widths))?;
+    let last = ["loop_workgroup_load_bytes", "loop_global_load_bytes", "bound_s"].map(String::from);
+    writer.write_record(fixed.iter().map(|name| name.to_string()).chain(of_loop).chain(last))?;
     for cell in cells {
         let (outcome, reason) = match &cell.outcome {
             Outcome::Unsupported { reason } => ("unsupported", reason.as_str()),
@@ -86,8 +87,9 @@ pub fn inspection_csv(cells: &[Cell], out: impl Write) -> std::io::Result<()> {
             let mean = |class| {
                 hot.and_then(|mix| mix.mean_width(class)).map_or(String::new(), |bytes| bytes.to_string())
             };
-            let widths = [mean(Class::WorkgroupLoad), mean(Class::GlobalLoad)];
-            writer.write_record(head.iter().cloned().chain(numbers).chain(counts).chain(widths))?;
+            let bound = compiled_bound(cell).map_or(String::new(), |bound| bound.seconds.to_string());
+            let last = [mean(Class::WorkgroupLoad), mean(Class::GlobalLoad), bound];
+            writer.write_record(head.iter().cloned().chain(numbers).chain(counts).chain(last))?;
         }
     }
     writer.flush()

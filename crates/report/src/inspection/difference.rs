@@ -41,6 +41,7 @@ pub fn inspection_difference(left: &Cell, right: &Cell, width: Option<u16>) -> S
             if ns == 0 { words::NONE.into() } else { units::seconds(ns as f64 * 1e-9) }
         }),
         both("issue ceiling", &words::ceiling),
+        both("bound (not measured)", &words::bound),
     ];
     let classes = [
         Class::Matrix,

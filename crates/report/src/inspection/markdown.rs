@@ -16,13 +16,17 @@ pub fn inspection_markdown(cells: &[Cell]) -> String {
     }
     for chip in chips {
         let of_chip: Vec<&Cell> = cells.iter().filter(|cell| cell.chip == chip).collect();
-        let _ =
-            writeln!(out, "## {}\n\nCompiled by {}, not measured.\n", of_chip[0].title, of_chip[0].driver);
         let _ = writeln!(
             out,
-            "| case | variant | registers | spills | resident subgroups | workgroup memory | issue ceiling | hot loop | remarks |"
+            "## {}\n\nCompiled by {}, not measured. The bound is the published peak or bandwidth of a card with this chip, and what the hot \
+             loop can issue of it.\n",
+            of_chip[0].title, of_chip[0].driver
         );
-        let _ = writeln!(out, "| --- | --- | ---: | ---: | ---: | ---: | ---: | --- | --- |");
+        let _ = writeln!(
+            out,
+            "| case | variant | registers | spills | resident subgroups | workgroup memory | issue ceiling | bound | hot loop | remarks |"
+        );
+        let _ = writeln!(out, "| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | --- | --- |");
         for cell in of_chip {
             let variant = cell.variant.as_deref().unwrap_or(words::NONE);
             let row = [
@@ -33,6 +37,7 @@ pub fn inspection_markdown(cells: &[Cell]) -> String {
                 &words::resident(cell),
                 &words::workgroup(cell),
                 &words::ceiling(cell),
+                &words::bound(cell),
                 &words::mix(cell),
                 &words::findings(cell),
             ];

@@ -1,7 +1,9 @@
 //! Words and numbers of cells.
 
+use portamark_analysis::compiled_bound;
 use portamark_inspect::{Cell, Finding, Outcome};
 use portamark_model::units;
+use portamark_model::workload::Case;
 
 /// What stands where there is nothing.
 pub const NONE: &str = "–";
@@ -72,6 +74,20 @@ pub fn ceiling(cell: &Cell) -> String {
         };
         format!("{:.0} % {of}", 100.0 * ceiling.share)
     })
+}
+
+/// Highest rate that the compiled kernel can have on the card of the catalogue with this chip; it is not measured.
+pub fn bound(cell: &Cell) -> String {
+    let case: Option<Case> = cell.case.parse().ok();
+    let told = compiled_bound(cell).zip(case).map(|(bound, case)| {
+        let rate = bound.rate(&case);
+        match (case.is_bandwidth(), case.precision().accumulate.is_integer()) {
+            (true, _) => units::byte_rate(rate),
+            (false, true) => units::op_rate(rate),
+            (false, false) => units::flop_rate(rate),
+        }
+    });
+    told.map_or(NONE.into(), |rate| format!("≤ {rate}"))
 }
 
 /// Instructions of the hot loop by class.
