@@ -144,13 +144,15 @@ impl Cell {
         }
     }
 
-    /// Returns the facts of the step that computes most: the one whose hot loop has the most matrix instructions, then
-    /// multiply-adds, then instructions. `None` if it did not compile.
+    /// Returns the facts of the step that computes most: the one whose invocations do the most matrix instructions in all
+    /// in one pass of the hot loop, then multiply-adds, then instructions. The second step of a decode with few
+    /// workgroups is not taken for its main one. `None` if it did not compile.
     pub fn main_step(&self) -> Option<&Facts> {
         self.steps().iter().max_by_key(|facts| {
             let of_loop = facts.hot_loop.as_ref().map(|hot| &hot.mix).or(facts.mix.as_ref());
-            let count = |class| of_loop.map_or(0, |mix| mix.count(class));
-            (count(Class::Matrix), count(Class::MultiplyAdd), facts.statistics.instructions)
+            let count = |class| u64::from(of_loop.map_or(0, |mix| mix.count(class)));
+            let all = |count: u64| count.saturating_mul(facts.invocations.unwrap_or(1));
+            (all(count(Class::Matrix)), all(count(Class::MultiplyAdd)), facts.statistics.instructions)
         })
     }
 
@@ -276,6 +278,10 @@ mod tests {
         let mut both = cell(vec![facts(Class::Matrix, 0.9, 8), facts(Class::MultiplyAdd, 0.1, 1)]);
         assert_eq!(both.ceiling().unwrap().share, 0.9);
         assert_eq!(words(&both), ["1 of 16 subgroups resident"]);
+        // A second step with few invocations is not the main one, however long its loop is.
+        let (wide, long) = (facts(Class::MultiplyAdd, 0.3, 4), facts(Class::MultiplyAdd, 0.6, 4));
+        let both_steps = vec![wide.over([64, 8, 1], 64), long.over([1, 8, 1], 64)];
+        assert_eq!(cell(both_steps).ceiling().unwrap().share, 0.3);
         both.outcome = Outcome::Failed { reason: "crashed".into() };
         assert_eq!(words(&both), ["does not compile"]);
     }

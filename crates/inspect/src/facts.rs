@@ -22,6 +22,9 @@ pub struct Facts {
     /// The hottest loop. Absent if there is none, or no text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hot_loop: Option<HotLoop>,
+    /// Number of invocations of the whole dispatch. Absent if the step is of no plan.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub invocations: Option<u64>,
     /// Time that the driver took to compile the step, in nanoseconds.
     pub compile_ns: u64,
 }
@@ -48,6 +51,13 @@ impl HotLoop {
 }
 
 impl Facts {
+    /// Returns the facts of a dispatch of `workgroups` in x, y and z, each of `size` invocations.
+    pub fn over(mut self, workgroups: [u32; 3], size: u32) -> Self {
+        let groups = workgroups.iter().fold(1u64, |product, count| product.saturating_mul(u64::from(*count)));
+        self.invocations = Some(groups.saturating_mul(u64::from(size)));
+        self
+    }
+
     /// Returns the number of registers spilled to memory.
     pub fn spills(&self) -> u32 {
         let to_memory = ["Spilled VGPRs", "Spills to memory", "Spills", "STP Count", "Spill Count"];
@@ -77,6 +87,7 @@ pub fn facts(compiler: Compiler, compiled: &Compiled, chip: Option<&Chip>) -> Fa
         statistics: statistics(compiler, compiled, program, chip),
         mix: text.as_ref().map(|text| Mix::of(text.instructions())),
         hot_loop: text.as_ref().and_then(|text| hot_loop(text, chip, program.subgroup_size)),
+        invocations: None,
         compile_ns: compiled.compile_ns,
     }
 }

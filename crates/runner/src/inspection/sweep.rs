@@ -8,7 +8,7 @@ use portamark_executors::{Executor, Fault, FaultKind};
 use portamark_inspect::{Cell, Facts, Outcome, facts};
 use portamark_kernels::{Kernel, KernelSource, PlanError, candidates, named, space};
 use portamark_model::compiled::Compiled;
-use portamark_model::plan::Plan;
+use portamark_model::plan::{Plan, Step};
 use portamark_model::suite::Suite;
 use portamark_model::variant::Variant;
 use portamark_model::workload::Case;
@@ -83,7 +83,11 @@ fn outcome(target: &mut Target, plan: Plan, kept: &mut Kept, deadline: Duration)
     match compiled(target, plan.clone(), deadline) {
         Ok(steps) => {
             let (compiler, chip) = (target.compiler(), target.chip);
-            let steps: Vec<Facts> = steps.iter().map(|step| facts(compiler, step, chip)).collect();
+            let of_step = |(told, step): (&Compiled, &Step)| {
+                let size = told.workgroup.map_or(1, |workgroup| workgroup.invocations());
+                facts(compiler, told, chip).over(step.workgroups, size)
+            };
+            let steps: Vec<Facts> = steps.iter().zip(&plan.steps).map(of_step).collect();
             kept.add(&plan, &steps);
             Outcome::Compiled { steps }
         }
