@@ -1,7 +1,7 @@
 //! All that is known of one compiled step.
 
 use crate::chip::Chip;
-use crate::flow::{Program, loops};
+use crate::flow::{Program, hottest};
 use crate::instruction::Mix;
 use crate::issue::{Ceiling, ceiling};
 use crate::listing::{Compiler, instructions};
@@ -29,7 +29,8 @@ pub struct Facts {
     pub compile_ns: u64,
 }
 
-/// The hottest loop of a program: the one with the most matrix instructions, or multiply-adds, of its own.
+/// The hottest loop of a program: the one with the most matrix instructions, or multiply-adds, of its own. Where no loop
+/// multiplies and the rest of the program does, that rest.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[non_exhaustive]
 pub struct HotLoop {
@@ -93,7 +94,7 @@ pub fn facts(compiler: Compiler, compiled: &Compiled, chip: Option<&Chip>) -> Fa
 }
 
 fn hot_loop(text: &Program, chip: Option<&Chip>, subgroup: u32) -> Option<HotLoop> {
-    let hottest = loops(text).into_iter().next()?;
+    let hottest = hottest(text)?;
     let mut lines: Vec<(usize, usize)> = Vec::new();
     for one in &hottest.instructions {
         match lines.last_mut() {

@@ -1,7 +1,8 @@
 //! Control flow of a listing: its blocks, and the loops among them.
 
 use crate::instruction::{Class, Instruction, Mix};
-use petgraph::algo::dominators::simple_fast;
+use petgraph::Direction;
+use petgraph::algo::dominators::{Dominators, simple_fast};
 use petgraph::graphmap::DiGraphMap;
 use petgraph::visit::DfsPostOrder;
 use std::collections::BTreeSet;
@@ -96,76 +97,9 @@ impl Loop {
 /// reached without passing the target (Aho, Lam, Sethi, Ullman, Compilers, 2nd edition, 9.6.6). Loops of one target are
 /// one loop.
 pub fn loops(program: &Program) -> Vec<Loop> {
-    let blocks = &program.blocks;
-    if blocks.is_empty() {
-        return Vec::new();
-    }
-    let mut graph: DiGraphMap<usize, ()> = DiGraphMap::new();
-    (0..blocks.len()).for_each(|at| {
-        graph.add_node(at);
-    });
-    for (at, block) in blocks.iter().enumerate() {
-        for label in &block.next {
-            if let Some(to) = blocks.iter().position(|other| other.label == *label) {
-                graph.add_edge(at, to, ());
-            }
-        }
-        if block.falls_through && at + 1 < blocks.len() {
-            graph.add_edge(at, at + 1, ());
-        }
-    }
-    let dominators = simple_fast(&graph, 0);
-    let dominates = |above: usize, below: usize| {
-        dominators.dominators(below).is_some_and(|mut all| all.any(|one| one == above))
-    };
-    let mut found: Vec<(usize, BTreeSet<usize>)> = Vec::new();
-    for (from, to, ()) in graph.all_edges().filter(|(from, to, ())| dominates(*to, *from)) {
-        let mut inside = BTreeSet::from([to]);
-        let mut open = vec![from];
-        while let Some(block) = open.pop() {
-            // Padding behind a branch leads into the loop, but nothing leads to it.
-            if dominates(to, block) && inside.insert(block) {
-                open.extend(graph.neighbors_directed(block, petgraph::Direction::Incoming));
-            }
-        }
-        match found.iter_mut().find(|(header, _)| *header == to) {
-            Some((_, blocks)) => blocks.extend(inside),
-            None => found.push((to, inside)),
-        }
-    }
-    let is_within = |inner: &(usize, BTreeSet<usize>), outer: &(usize, BTreeSet<usize>)| {
-        inner.0 != outer.0 && outer.1.contains(&inner.0)
-    };
-    let mut loops: Vec<Loop> = found
-        .iter()
-        .map(|one| {
-            let inner: BTreeSet<usize> = found
-                .iter()
-                .filter(|other| is_within(other, one))
-                .flat_map(|other| other.1.iter().copied())
-                .collect();
-            let own = one.1.iter().filter(|block| !inner.contains(block));
-            let order = order(&graph, one, &dominates);
-            let parts = order.iter().map(|block| Part {
-                instructions: if inner.contains(block) {
-                    Vec::new()
-                } else {
-                    blocks[*block].instructions.clone()
-                },
-                next: graph
-                    .neighbors(*block)
-                    .filter(|next| !dominates(*next, *block))
-                    .filter_map(|next| order.iter().position(|other| *other == next))
-                    .collect(),
-                ends: graph.contains_edge(*block, one.0),
-            });
-            Loop {
-                instructions: own.flat_map(|block| blocks[*block].instructions.iter().cloned()).collect(),
-                depth: found.iter().filter(|other| is_within(one, other)).count(),
-                parts: parts.collect(),
-            }
-        })
-        .collect();
+    let Some(flow) = Flow::of(program) else { return Vec::new() };
+    let found = flow.natural_loops();
+    let mut loops: Vec<Loop> = found.iter().map(|one| flow.region(program, one, &found)).collect();
     loops.sort_by_key(|one| {
         let mix = one.mix();
         let loads = mix.count(Class::GlobalLoad) + mix.count(Class::WorkgroupLoad);
@@ -174,25 +108,123 @@ pub fn loops(program: &Program) -> Vec<Loop> {
     loops
 }
 
-/// Returns the blocks of a loop, each before those that may come after it; edges back to a head are left out.
-fn order(
-    graph: &DiGraphMap<usize, ()>,
-    (head, inside): &(usize, BTreeSet<usize>),
-    dominates: &dyn Fn(usize, usize) -> bool,
-) -> Vec<usize> {
-    let mut forward: DiGraphMap<usize, ()> = DiGraphMap::new();
-    inside.iter().for_each(|block| {
-        forward.add_node(*block);
-    });
-    for (from, to, ()) in graph.all_edges() {
-        if inside.contains(&from) && inside.contains(&to) && !dominates(to, from) {
-            forward.add_edge(from, to, ());
+/// Returns where `program` spends its time: its hottest loop, or, if that multiplies nothing and the instructions outside of
+/// all loops do, those. A loop that a compiler unrolled as a whole is there. `None` if there is neither.
+pub fn hottest(program: &Program) -> Option<Loop> {
+    let multiplies = |one: &Loop| one.count(Class::Matrix) + one.count(Class::MultiplyAdd) > 0;
+    let hot = loops(program).into_iter().next();
+    if hot.as_ref().is_some_and(multiplies) {
+        return hot;
+    }
+    let flow = Flow::of(program)?;
+    let all = (0, (0..program.blocks.len()).filter(|block| flow.dominates(0, *block)).collect());
+    let outside = flow.region(program, &all, &flow.natural_loops());
+    if multiplies(&outside) { Some(outside) } else { hot }
+}
+
+/// Head and blocks of a loop.
+type Inside = (usize, BTreeSet<usize>);
+
+/// Edges between the blocks of a program.
+struct Flow {
+    graph: DiGraphMap<usize, ()>,
+    dominators: Dominators<usize>,
+}
+
+impl Flow {
+    fn of(program: &Program) -> Option<Self> {
+        let blocks = &program.blocks;
+        let mut graph: DiGraphMap<usize, ()> = DiGraphMap::new();
+        (0..blocks.len()).for_each(|at| {
+            graph.add_node(at);
+        });
+        for (at, block) in blocks.iter().enumerate() {
+            for label in &block.next {
+                if let Some(to) = blocks.iter().position(|other| other.label == *label) {
+                    graph.add_edge(at, to, ());
+                }
+            }
+            if block.falls_through && at + 1 < blocks.len() {
+                graph.add_edge(at, at + 1, ());
+            }
+        }
+        (!blocks.is_empty()).then(|| Flow { dominators: simple_fast(&graph, 0), graph })
+    }
+
+    fn dominates(&self, above: usize, below: usize) -> bool {
+        self.dominators.dominators(below).is_some_and(|mut all| all.any(|one| one == above))
+    }
+
+    fn natural_loops(&self) -> Vec<Inside> {
+        let mut found: Vec<Inside> = Vec::new();
+        for (from, to, ()) in self.graph.all_edges().filter(|(from, to, ())| self.dominates(*to, *from)) {
+            let mut inside = BTreeSet::from([to]);
+            let mut open = vec![from];
+            while let Some(block) = open.pop() {
+                // Padding behind a branch leads into the loop, but nothing leads to it.
+                if self.dominates(to, block) && inside.insert(block) {
+                    open.extend(self.graph.neighbors_directed(block, Direction::Incoming));
+                }
+            }
+            match found.iter_mut().find(|(head, _)| *head == to) {
+                Some((_, blocks)) => blocks.extend(inside),
+                None => found.push((to, inside)),
+            }
+        }
+        found
+    }
+
+    /// Returns the instructions of `one`, a loop or the whole program, without those of the `loops` inside it. A pass ends
+    /// where the head may come next, or nothing.
+    fn region(&self, program: &Program, one: &Inside, loops: &[Inside]) -> Loop {
+        let is_whole = !loops.contains(one);
+        let is_within =
+            |inner: &Inside, outer: &Inside| (is_whole || inner.0 != outer.0) && outer.1.contains(&inner.0);
+        let inner = loops.iter().filter(|other| is_within(other, one));
+        let inner: BTreeSet<usize> = inner.flat_map(|other| other.1.iter().copied()).collect();
+        let own = one.1.iter().filter(|block| !inner.contains(block));
+        let order = self.order(one);
+        let parts = order.iter().map(|block| Part {
+            instructions: if inner.contains(block) {
+                Vec::new()
+            } else {
+                program.blocks[*block].instructions.clone()
+            },
+            next: self
+                .graph
+                .neighbors(*block)
+                .filter(|next| !self.dominates(*next, *block))
+                .filter_map(|next| order.iter().position(|other| *other == next))
+                .collect(),
+            ends: if is_whole {
+                self.graph.neighbors(*block).next().is_none()
+            } else {
+                self.graph.contains_edge(*block, one.0)
+            },
+        });
+        Loop {
+            instructions: own.flat_map(|block| program.blocks[*block].instructions.iter().cloned()).collect(),
+            depth: loops.iter().filter(|other| *other != one && is_within(one, other)).count(),
+            parts: parts.collect(),
         }
     }
-    let mut walk = DfsPostOrder::new(&forward, *head);
-    let mut order: Vec<usize> = std::iter::from_fn(|| walk.next(&forward)).collect();
-    order.reverse();
-    order
+
+    /// Returns the blocks of a loop, each before those that may come after it; edges back to a head are left out.
+    fn order(&self, (head, inside): &Inside) -> Vec<usize> {
+        let mut forward: DiGraphMap<usize, ()> = DiGraphMap::new();
+        inside.iter().for_each(|block| {
+            forward.add_node(*block);
+        });
+        for (from, to, ()) in self.graph.all_edges() {
+            if inside.contains(&from) && inside.contains(&to) && !self.dominates(to, from) {
+                forward.add_edge(from, to, ());
+            }
+        }
+        let mut walk = DfsPostOrder::new(&forward, *head);
+        let mut order: Vec<usize> = std::iter::from_fn(|| walk.next(&forward)).collect();
+        order.reverse();
+        order
+    }
 }
 
 #[cfg(test)]
@@ -262,6 +294,26 @@ mod tests {
         assert_eq!(found.best_way(0.0, weights), (2.0, 5.0));
         // 2 - 3 · 5 is less than 0 - 3 · 4.
         assert_eq!(found.best_way(3.0, weights), (0.0, 4.0));
+    }
+
+    #[test]
+    fn where_no_loop_multiplies_the_instructions_outside_of_loops_are_the_hot_ones() {
+        let mut program = Program {
+            blocks: vec![
+                block("entry", &[Class::GlobalLoad], &["rare"], true),
+                block("work", &[Class::MultiplyAdd, Class::MultiplyAdd], &["sums"], false),
+                block("rare", &[Class::Scalar], &[], true),
+                block("sums", &[Class::Arithmetic], &["sums"], true),
+                block("end", &[Class::GlobalStore], &[], false),
+            ],
+        };
+        let hot = hottest(&program).unwrap();
+        assert_eq!(hot.mix().to_string(), "2 multiply-add, 1 scalar, 1 global load, 1 global store");
+        let weights = |one: &Instruction| (f64::from(u8::from(one.class == Class::MultiplyAdd)), 1.0);
+        // Entry, work, end: four instructions on that way, and none of the loop.
+        assert_eq!(hot.best_way(0.0, weights), (2.0, 4.0));
+        program.blocks[3].instructions.push(Instruction::new("x", Class::MultiplyAdd, 0));
+        assert_eq!(hottest(&program).unwrap().mix().total(), 2);
     }
 
     #[test]

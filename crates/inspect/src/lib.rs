@@ -29,7 +29,7 @@ mod statistics;
 pub use cell::{Cell, Demand, Finding, Inspection, LOW_CEILING, LOW_OCCUPANCY, Outcome};
 pub use chip::{Chip, chip, chips, of_device};
 pub use facts::{Facts, HotLoop, facts};
-pub use flow::{Loop, Program, loops};
+pub use flow::{Loop, Program, hottest, loops};
 pub use instruction::{Class, Instruction, Mix};
 pub use issue::{Bound, Ceiling, ceiling};
 pub use listing::{Compiler, instructions};
