@@ -13,6 +13,7 @@ mod freshness;
 mod host;
 mod hostile;
 mod imports;
+mod inspect;
 mod kernels;
 mod models;
 #[cfg(target_os = "linux")]

@@ -17,6 +17,9 @@ pub struct Arguments {
     /// Compile for a device of this machine, named as for `run`. Can be repeated.
     #[arg(short, long, value_name = "DEVICE")]
     pub(super) device: Vec<String>,
+    /// Ask this external executor instead of the built-in ones.
+    #[arg(long, value_name = "COMMAND", conflicts_with = "target")]
+    pub(super) executor: Option<String>,
     /// Select the cases whose key matches: text, a glob with `*`, or a regular expression `/…/`.
     #[arg(short = 'k', long, value_name = "PATTERN")]
     pub(super) filter: Vec<String>,

@@ -56,12 +56,17 @@ impl Opener {
 /// # Errors
 /// Fails if a name is none, or if no compiler is here.
 pub fn wishes(arguments: &Arguments) -> Result<(Vec<Wish>, Opener)> {
-    let executors = built_in()?;
+    let mut executors = built_in()?;
+    executors.command.clone_from(&arguments.executor);
+    let devices = match (&arguments.device[..], &arguments.executor) {
+        ([], Some(_)) => vec!["0".to_string()],
+        (devices, _) => devices.to_vec(),
+    };
     let program = std::env::current_exe()
         .map_err(|error| Error::usage(format!("cannot find this program: {error}")))?;
     let mut wishes: Vec<Wish> = Vec::new();
-    if !arguments.device.is_empty() {
-        let found = executors.find(&arguments.device, &Talk)?;
+    if !devices.is_empty() {
+        let found = executors.find(&devices, &Talk)?;
         wishes.extend(found.chosen.iter().map(|place| Wish::Place(Box::new(place.clone()))));
     }
     let all =
