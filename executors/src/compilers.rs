@@ -67,6 +67,26 @@ impl Compilers {
         self.root.join("usr/lib").join(architecture().0)
     }
 
+    /// Returns the command that runs the program `name` that is there, e.g. `spirv-val`, with `arguments`.
+    ///
+    /// # Errors
+    /// Says which file is missing.
+    pub fn tool(&self, name: &str, arguments: &[&str]) -> Result<Program, String> {
+        let program = self.root.join("usr/bin").join(name);
+        if !program.exists() {
+            return Err(format!("{} is missing", program.display()));
+        }
+        let given = arguments.iter().map(|argument| argument.to_string());
+        if self.root == Path::new("/") {
+            return Ok(Program::new(program, given.collect()));
+        }
+        let libraries = self.libraries();
+        let words = ["--library-path".into(), libraries.to_string_lossy().into_owned()];
+        let program = program.to_string_lossy().into_owned();
+        let words = words.into_iter().chain([program]).chain(given);
+        Ok(Program::new(libraries.join(architecture().1), words.collect()))
+    }
+
     /// Returns the command that starts the executor `program` with `arguments` on the chip of `stand_in`.
     ///
     /// # Errors
@@ -132,6 +152,13 @@ mod tests {
         assert!(program.program.ends_with(architecture().1));
         assert_eq!(&program.arguments[4..], ["/x/portamark", "executor", "wgpu"]);
         assert!(program.environment.contains(&("AMDGPU_GPU_ID".into(), "navi31".into())));
+        assert!(here.tool("spirv-val", &[]).unwrap_err().ends_with("usr/bin/spirv-val is missing"));
+        fs::create_dir_all(folder.path().join("usr/bin")).unwrap();
+        fs::write(folder.path().join("usr/bin/spirv-val"), "").unwrap();
+        let tool = here.tool("spirv-val", &["a.spv"]).unwrap();
+        assert!(tool.program.ends_with(architecture().1));
+        assert!(tool.arguments[2].ends_with("usr/bin/spirv-val"));
+        assert_eq!(tool.arguments[3], "a.spv");
         let missing = start("ampere").unwrap_err();
         assert_eq!(missing, "libnouveau_noop_drm_shim.so is missing (Debian's package mesa-drm-shim)");
     }
