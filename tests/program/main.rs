@@ -15,6 +15,7 @@ mod hostile;
 mod imports;
 mod inspect;
 mod kernels;
+mod languages;
 mod models;
 #[cfg(target_os = "linux")]
 mod orphans;
