@@ -1,10 +1,12 @@
 //! Compiles kernels for chips that are here and for chips that are not, and collects what their compilers made of them.
 
+mod asked;
 mod demand;
 mod kept;
 mod sweep;
 mod target;
 
+pub(crate) use asked::Asked;
 pub use kept::Kept;
 pub use sweep::{Wanted, compiled, inspect};
 pub use target::Target;
