@@ -69,7 +69,7 @@ fn fill(name: &str, title: &str, values: Value) -> Result<String, minijinja::Err
 #[cfg(test)]
 mod tests {
     use super::*;
-    use portamark_fixtures::fixture;
+    use portamark_fixtures::{compiled, fixture};
     use portamark_model::kernel_text::NoTexts;
     use portamark_results::RunFile;
     use std::collections::HashSet;
@@ -103,6 +103,44 @@ mod tests {
                 script_hash()
             );
             assert!(html.contains(&policy));
+        }
+    }
+
+    fn with_cells(runs: &[RunFile], cells: &[Cell]) -> String {
+        let model = ReportModel::new(runs, None, &NoTexts);
+        render(&model, &Charts::new(&model), cells).unwrap()
+    }
+
+    #[test]
+    fn compiled_kernels_are_a_page_and_a_section_and_no_name_of_a_driver_is_live() {
+        let page_of = |cells: &[Cell]| inspection_page(cells).unwrap();
+        let ordinary = compiled::cells();
+        for html in
+            [page_of(&ordinary), with_cells(&fixture::two_devices(), &ordinary), with_cells(&[], &ordinary)]
+        {
+            for part in [
+                "id=\"compiled\"",
+                "Compiled, not measured.",
+                "id=\"chip-one\"",
+                "class=\"m-spills\"",
+                "registers: 120",
+            ] {
+                assert!(html.contains(part), "{part}");
+            }
+        }
+        assert!(!with_cells(&fixture::two_devices(), &[]).contains("id=\"compiled\""));
+        let hostile = compiled::hostile_cells();
+        for html in [page_of(&hostile), with_cells(&fixture::hostile(), &hostile)] {
+            let own = format!("<script>{SCRIPT}</script>");
+            assert_eq!(html.matches(&own).count(), 1);
+            let html = html.replace(&own, "");
+            for live in ["<script", "</script", "\"'>|"] {
+                assert!(!html.contains(live), "{live}");
+            }
+            assert!(!printable(&html).chars().any(|c| (c.is_control() && c != '\n') || c == '\u{202e}'));
+            let ids = attributes(&html, "id");
+            assert_eq!(ids.iter().collect::<HashSet<_>>().len(), ids.len());
+            assert!(attributes(&html, "href").iter().all(|href| ids.contains(&&href[1..])));
         }
     }
 

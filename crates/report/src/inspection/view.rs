@@ -152,13 +152,19 @@ fn many(count: usize, what: &str) -> String {
     format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }
 
-/// Returns the numbers of the cases of each family that has any, in the order of reports; what is no case comes last.
+/// Returns the numbers of the cases of each family that has any, families with remarks first, otherwise in the order of
+/// reports; what is no case comes last.
 fn by_family(grid: &Grid<'_>) -> Vec<(&'static str, Vec<usize>)> {
     let family = |key: &str| key.parse::<Case>().ok().map_or("", |case| case.family());
     let of: Vec<&str> = grid.cases.iter().map(|key| family(key)).collect();
     let all = FAMILIES.iter().copied().chain([""]);
     let members = |family: &str| (0..of.len()).filter(|at| of[*at] == family).collect::<Vec<_>>();
-    all.map(|family| (family, members(family))).filter(|(_, cases)| !cases.is_empty()).collect()
+    let mut families: Vec<_> =
+        all.map(|family| (family, members(family))).filter(|(_, cases)| !cases.is_empty()).collect();
+    let is_bad =
+        |case: usize| (0..grid.chips.len()).any(|chip| grid.at(case, chip).is_some_and(words::has_remarks));
+    families.sort_by_key(|(_, cases)| !cases.iter().any(|case| is_bad(*case)));
+    families
 }
 
 fn line(grid: &Grid<'_>, case: usize, chips: usize) -> LineView {
@@ -206,14 +212,23 @@ fn legend(cells: &[Cell]) -> Vec<LegendView> {
 
 fn chip_view(chip: &Cell, cells: &[Cell], most: usize, names: &mut Names) -> ChipView {
     let of_chip: Vec<&Cell> = cells.iter().filter(|cell| cell.chip == chip.chip).collect();
-    let bad = of_chip.iter().filter(|cell| !cell.findings().is_empty()).count();
-    let ran = of_chip.iter().filter(|cell| words::letter(cell) != ' ').count();
+    let count = |wanted: char| of_chip.iter().filter(|cell| words::letter(cell) == wanted).count();
+    let ran = of_chip.len() - count(' ');
+    let letters: Vec<String> = LEGEND
+        .iter()
+        .map(|(letter, _)| (*letter, count(*letter)))
+        .filter(|(letter, count)| *letter != '.' && *count > 0)
+        .map(|(letter, count)| format!("{count} {letter}"))
+        .collect();
     ChipView {
         anchor: names.take(&format!("chip {}", chip.chip)),
         name: clean(&chip.chip),
         title: clean(&chip.title),
         driver: clean(&chip.driver),
-        summary: format!("{bad} of {ran} have remarks"),
+        summary: match &letters[..] {
+            [] => format!("nothing to say of {ran}"),
+            letters => format!("of {ran}, {}", letters.join(", ")),
+        },
         rows: evenly_spaced(of_chip.len(), most).map(|at| row(of_chip[at])).collect(),
         rows_left_out: of_chip.len().saturating_sub(most),
     }
@@ -235,5 +250,71 @@ fn row(cell: &Cell) -> RowView {
         ],
         variant: cell.variant.as_deref().map_or(words::NONE.into(), clean),
         remarks: clean(&words::findings(cell)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use portamark_fixtures::compiled;
+
+    fn view(cells: &[Cell]) -> InspectionView {
+        InspectionView::new(cells, &mut Names::default())
+    }
+
+    fn letters(line: &LineView) -> String {
+        line.marks.iter().map(|mark| mark.as_ref().map_or(' ', |mark| mark.letter)).collect()
+    }
+
+    #[test]
+    fn each_case_has_a_mark_for_each_chip_and_each_mark_its_numbers() {
+        let view = view(&compiled::cells());
+        assert_eq!(view.counts(), "2 cases on 3 chips");
+        let lines: Vec<_> = view.families.iter().map(|it| (it.title, letters(&it.lines[0]))).collect();
+        assert_eq!(lines, [("Memory bandwidth", "O·I".to_string()), ("Matrix products", "SM–".to_string())]);
+        let spills = view.families[1].lines[0].marks[0].as_ref().unwrap();
+        assert_eq!(spills.class, "m-spills");
+        for part in
+            ["Chip one (RX 1)", "registers: 120", "spilled: 40", "subgroups resident: 8/16", "36.9 kB"]
+        {
+            assert!(spills.hover.contains(part), "{part}: {}", spills.hover);
+        }
+        let counts: Vec<(char, usize)> = view.legend.iter().map(|it| (it.letter, it.count)).collect();
+        assert_eq!(counts, [('·', 1), ('X', 0), ('S', 1), ('M', 1), ('O', 1), ('I', 1), ('–', 1)]);
+        let summaries: Vec<&str> = view.chips.iter().map(|chip| chip.summary.as_str()).collect();
+        assert_eq!(summaries, ["of 2, 1 S, 1 O", "of 2, 1 M", "of 1, 1 I"]);
+        assert_eq!((view.lacks.len(), view.lacks[0].chips.as_str(), view.lacks[0].cases), (1, "three", 1));
+    }
+
+    #[test]
+    fn families_without_remarks_come_last() {
+        // Of the second chip the copy has none, and the product has one.
+        let cells = compiled::cells();
+        let titles: Vec<_> = view(&cells[2..4]).families.iter().map(|family| family.title).collect();
+        assert_eq!(titles, ["Matrix products", "Memory bandwidth"]);
+    }
+
+    #[test]
+    fn more_than_a_page_holds_is_counted() {
+        let one = &compiled::cells()[0];
+        let of_chip = |number: usize| {
+            let mut cell = one.clone();
+            cell.chip = format!("chip {number}");
+            cell
+        };
+        let many: Vec<Cell> = (0..MOST_CHIPS + 3).map(of_chip).collect();
+        assert_eq!((view(&many).chips.len(), view(&many).chips_left_out), (MOST_CHIPS, 3));
+        let of_case = |number: usize| {
+            let mut cell = one.clone();
+            cell.case = format!("case {number}");
+            cell
+        };
+        let many: Vec<Cell> = (0..MOST_CELLS + 5).map(of_case).collect();
+        let view = view(&many);
+        assert_eq!((view.families[0].lines.len(), view.cases_left_out), (MOST_CELLS, 5));
+        assert_eq!(
+            (view.chips[0].rows.len(), view.chips[0].rows_left_out),
+            (MOST_ROWS, MOST_CELLS + 5 - MOST_ROWS)
+        );
     }
 }

@@ -26,6 +26,11 @@ pub fn severity(cell: &Cell) -> usize {
     " .IOMSX".find(letter(cell)).unwrap_or(0)
 }
 
+/// Whether there is something bad to say of a cell.
+pub fn has_remarks(cell: &Cell) -> bool {
+    !matches!(letter(cell), ' ' | '.')
+}
+
 /// Letters and their meaning, for a legend.
 pub const LEGEND: &[(char, &str)] = &[
     ('.', "nothing to say"),
