@@ -226,8 +226,8 @@ fn chip_view(chip: &Cell, cells: &[Cell], most: usize, names: &mut Names) -> Chi
         title: clean(&chip.title),
         driver: clean(&chip.driver),
         summary: match &letters[..] {
-            [] => format!("nothing to say of {ran}"),
-            letters => format!("of {ran}, {}", letters.join(", ")),
+            [] => format!("nothing to say of {}", many(ran, "kernel")),
+            letters => format!("{} of {}", letters.join(", "), many(ran, "kernel")),
         },
         rows: evenly_spaced(of_chip.len(), most).map(|at| row(of_chip[at])).collect(),
         rows_left_out: of_chip.len().saturating_sub(most),
@@ -282,7 +282,7 @@ mod tests {
         let counts: Vec<(char, usize)> = view.legend.iter().map(|it| (it.letter, it.count)).collect();
         assert_eq!(counts, [('·', 1), ('X', 0), ('S', 1), ('M', 1), ('O', 1), ('I', 1), ('–', 1)]);
         let summaries: Vec<&str> = view.chips.iter().map(|chip| chip.summary.as_str()).collect();
-        assert_eq!(summaries, ["of 2, 1 S, 1 O", "of 2, 1 M", "of 1, 1 I"]);
+        assert_eq!(summaries, ["1 S, 1 O of 2 kernels", "1 M of 2 kernels", "1 I of 1 kernel"]);
         assert_eq!((view.lacks.len(), view.lacks[0].chips.as_str(), view.lacks[0].cases), (1, "three", 1));
     }
 
