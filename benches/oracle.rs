@@ -72,7 +72,7 @@ fn ten_thousand_rows(criterion: &mut Criterion) {
             || tempfile::tempdir().expect("a folder can be made"),
             // The folder is handed back, so that removing it is not timed.
             |out| {
-                report::write(&runs, None, &EmbeddedTexts, out.path())
+                report::write(&runs, None, &EmbeddedTexts, &[], out.path())
                     .map(|_| out)
                     .expect("the report is written")
             },
@@ -97,7 +97,7 @@ fn two_hundred_devices(criterion: &mut Criterion) {
             || tempfile::tempdir().expect("a folder can be made"),
             |out| {
                 let runs = results::load_all(&paths).expect("the files are readable");
-                report::write(&runs, None, &EmbeddedTexts, out.path()).expect("the report is written");
+                report::write(&runs, None, &EmbeddedTexts, &[], out.path()).expect("the report is written");
                 (runs, out)
             },
             BatchSize::PerIteration,

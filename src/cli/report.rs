@@ -8,13 +8,13 @@ use portamark_analysis::BEFORE_AND_AFTER;
 use portamark_analysis::Comparison;
 use portamark_kernels::EmbeddedTexts;
 use portamark_report::Written;
-use portamark_results::{AbSide, RunFile};
+use portamark_results::{AbSide, RunFile, load_inspections};
 use std::path::{Path, PathBuf};
 
 /// Writes report.html and report.md from result files.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Arguments {
-    /// Result files or folders of result files.
+    /// Result files, files of `inspect --format json`, or folders of them.
     #[arg(required = true, value_name = "RESULTS")]
     results: Vec<PathBuf>,
     /// Compare with these older results: the report shows before and after with a verdict on each case. Can be
@@ -32,7 +32,11 @@ pub struct Arguments {
 
 /// Runs the command: writes the report and prints the paths written.
 pub fn run(arguments: &Arguments) -> Result<()> {
-    let mut runs = load_files(&arguments.results)?;
+    let found = load_inspections(&arguments.results)?;
+    let mut runs = match &found.results[..] {
+        [] => Vec::new(),
+        paths => load_files(paths)?,
+    };
     if !arguments.base.is_empty() {
         let base = load_files(&arguments.base)?;
         apart(&runs, &base)?;
@@ -46,7 +50,8 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         [] => None,
         wanted => Some(choose_devices(&Comparison::new(&runs), wanted)?),
     };
-    tell(&portamark_report::write(&runs, chosen.as_deref(), &EmbeddedTexts, &arguments.output)?)
+    let (devices, out) = (chosen.as_deref(), &arguments.output);
+    tell(&portamark_report::write(&runs, devices, &EmbeddedTexts, &found.cells, out)?)
 }
 
 /// Marks the run as side 0 (before) or 1 (after) of the report.
@@ -58,7 +63,7 @@ fn on_side(mut run: RunFile, side: usize) -> RunFile {
 
 /// Writes a report of `results` under `output`.
 pub fn write(results: &[PathBuf], output: &Path) -> Result<()> {
-    tell(&portamark_report::write(&load_files(results)?, None, &EmbeddedTexts, output)?)
+    tell(&portamark_report::write(&load_files(results)?, None, &EmbeddedTexts, &[], output)?)
 }
 
 fn tell(written: &Written) -> Result<()> {

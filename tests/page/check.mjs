@@ -15,7 +15,7 @@ import { createRequire } from "node:module";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import * as inPage from "./in_page.mjs";
-import { HOSTILE, MARKER, hostile, several } from "./results.mjs";
+import { HOSTILE, MARKER, hostile, inspections, several } from "./results.mjs";
 
 const [modules, portamark, folder] = process.argv.slice(2).map((part) => path.resolve(part));
 const require = createRequire(path.join(modules, "package.json"));
@@ -61,6 +61,7 @@ function reports() {
   fs.rmSync(folder, { recursive: true, force: true });
   several(results, folder);
   hostile(results, folder);
+  inspections(results, folder);
   const imports = path.join(ROOT, "tests/imports");
   const imported = path.join(folder, "several/imported");
   const alone = path.join(folder, "imports");
@@ -78,11 +79,16 @@ function reports() {
   }
   const pages = { shipped: results, several: path.join(folder, "several"), imports: alone };
   pages.hostile = path.join(folder, "hostile");
-  return Object.entries(pages).map(([name, from]) => {
+  pages.compiled = path.join(folder, "compiled");
+  const made = Object.entries(pages).map(([name, from]) => {
     const into = path.join(folder, "reports", name);
     run("report", from, "-o", into);
     return { name, html: fs.readFileSync(path.join(into, "report.html"), "utf8") };
   });
+  // The page of `inspect`: no driver is needed for the host, which compiles nothing and says so.
+  const page = path.join(folder, "reports/inspect.html");
+  run("inspect", "quick", "-d", "host", "--anew", "--report", page);
+  return [...made, { name: "inspect", html: fs.readFileSync(page, "utf8") }];
 }
 
 /// The directives of the policy that a page brings.

@@ -214,3 +214,60 @@ export function hostile(results, folder) {
     write(path.join(folder, "hostile", `${"x".repeat(device + 1)}<b onclick=x>'"&.jsonl`), header, rows);
   }
 }
+
+/// What a compiler made of one step: `spilled` registers, `resident` of 16 subgroups, and a loop that can issue `share`.
+function step({ spilled = 0, resident = 8, share = 0.9, unit = false }) {
+  const classes = unit ? { matrix: 32, "multiply-add": 8 } : { "multiply-add": 512 };
+  const mix = { classes, widths: { "workgroup-load": { 8: 128 } } };
+  const ceiling = { share, of: unit ? "matrix" : "multiply-add" };
+  return {
+    subgroup_size: 32,
+    vector_registers: 120,
+    spills: spilled ? { "Spilled VGPRs": spilled } : {},
+    workgroup_bytes: 36864,
+    instructions: 3521,
+    resident: { subgroups: resident, limit: 16, limited_by: "registers" },
+    mix,
+    hot_loop: { mix, lines: [[1, 9]], ceiling },
+    compile_ns: 2000000,
+  };
+}
+
+const compiled = (facts) => ({ outcome: "compiled", steps: [step(facts)] });
+
+/// What the letters of the matrix stand for, each once.
+const OUTCOMES = [
+  compiled({}),
+  compiled({ spilled: 34 }),
+  compiled({ resident: 1 }),
+  compiled({ share: 0.3, unit: true }),
+  { outcome: "failed", reason: "the driver ended by SIGSEGV" },
+  { outcome: "unsupported", reason: "needs shader-f16, which this device does not offer" },
+];
+
+/// Writes a file as `portamark inspect --format json` does: on each of the chips with `names` the cases that `of` gives.
+function inspection(file, names, of, driver) {
+  const cells = names.flatMap((name, at) =>
+    of(at).map((key, row) => ({
+      case: key,
+      variant: "tiled bk16 bm128 bn128 tm8 tn8",
+      chip: name,
+      title: `${name} (a card with this chip)`,
+      driver,
+      demand: { matrix: row % 2 === 0, computes: true },
+      outcome: OUTCOMES[(3 * at + row) % OUTCOMES.length],
+    })),
+  );
+  fs.mkdirSync(path.dirname(file), { recursive: true });
+  fs.writeFileSync(file, JSON.stringify({ portamark_inspection: 1, cells }, null, 2));
+}
+
+/// Compiled kernels: a file beside the results of `several`, one alone, and one whose names try to be more than names.
+export function inspections(results, folder) {
+  const keys = shipped(results, "llvmpipe").rows.map((row) => row.case);
+  const chips = ["polaris10", "navi31", "gfx1201", "turing", "ampere", "apple-m1", "adreno-630", "adreno-750"];
+  for (const name of ["several", "compiled"]) {
+    inspection(path.join(folder, name, "matrix.json"), chips, () => keys, "radv Mesa 26.1.6");
+  }
+  inspection(path.join(folder, "hostile/matrix.json"), HOSTILE, (at) => [HOSTILE[at], keys[0]], HOSTILE[0]);
+}

@@ -6,6 +6,7 @@ mod browser;
 mod chaos;
 mod cli;
 mod compare;
+mod compiled;
 mod executor_check;
 mod export;
 mod folder;

@@ -1,10 +1,11 @@
 //! One kernel on one chip: what its compiler made of it, and what is bad about that.
 
 use crate::facts::Facts;
-use crate::instruction::Class;
-use crate::issue::{Bound, Ceiling};
+use crate::finding::{Demand, Finding};
+use crate::issue::Ceiling;
+use crate::statistics::Resident;
+use crate::steps::Steps;
 use serde::{Deserialize, Serialize};
-use std::fmt;
 
 /// What became of one case on one chip.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
@@ -27,23 +28,6 @@ pub struct Cell {
     pub outcome: Outcome,
 }
 
-/// What a case asks of a chip.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
-#[non_exhaustive]
-pub struct Demand {
-    /// Whether it multiplies matrices in a format that the matrix unit of the chip takes.
-    pub matrix: bool,
-    /// Whether arithmetic bounds it, and not memory: it does 32 operations or more for each byte.
-    pub computes: bool,
-}
-
-impl Demand {
-    /// Creates a demand.
-    pub fn new(matrix: bool, computes: bool) -> Self {
-        Demand { matrix, computes }
-    }
-}
-
 /// What the compiler made of a plan.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case", tag = "outcome")]
@@ -64,56 +48,6 @@ pub enum Outcome {
         /// Message of the driver, or how it died.
         reason: String,
     },
-}
-
-/// What is bad about a compiled kernel, the worst first.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
-#[serde(rename_all = "kebab-case", tag = "finding")]
-#[non_exhaustive]
-pub enum Finding {
-    /// It does not compile, or the driver crashes.
-    Fails,
-    /// Registers are spilled to memory.
-    Spills {
-        /// Number of registers.
-        registers: u32,
-    },
-    /// The chip has a matrix unit that takes the operands, and it is not used.
-    MatrixUnused,
-    /// Fewer than two subgroups are resident on a scheduler: nothing hides a wait.
-    LowOccupancy {
-        /// Resident subgroups.
-        subgroups: u32,
-        /// Most that a scheduler keeps.
-        limit: u32,
-    },
-    /// The hot loop can issue less than half of the peak, and arithmetic bounds the case.
-    LowCeiling {
-        /// Largest share of the peak.
-        share: f64,
-    },
-}
-
-/// Share of the peak below which the ceiling of a case that computes is called low.
-pub const LOW_CEILING: f64 = 0.5;
-/// Resident subgroups on a scheduler below which occupancy is called low.
-pub const LOW_OCCUPANCY: u32 = 2;
-
-impl fmt::Display for Finding {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Finding::Fails => f.write_str("does not compile"),
-            Finding::Spills { registers: 1 } => f.write_str("1 register spilled"),
-            Finding::Spills { registers } => write!(f, "{registers} registers spilled"),
-            Finding::MatrixUnused => f.write_str("matrix unit not used"),
-            Finding::LowOccupancy { subgroups, limit } => {
-                write!(f, "{subgroups} of {limit} subgroups resident")
-            }
-            Finding::LowCeiling { share } => {
-                write!(f, "can issue at most {:.0} % of the peak", 100.0 * share)
-            }
-        }
-    }
 }
 
 impl Cell {
@@ -144,28 +78,23 @@ impl Cell {
         }
     }
 
-    /// Returns the facts of the step that computes most: the one whose invocations do the most matrix instructions in all
-    /// in one pass of the hot loop, then multiply-adds, then instructions. The second step of a decode with few
-    /// workgroups is not taken for its main one. `None` if it did not compile.
+    fn all(&self) -> Steps<'_> {
+        Steps::new(self.steps())
+    }
+
+    /// Returns the facts of the step that computes most; see [`Steps::main`]. `None` if it did not compile.
     pub fn main_step(&self) -> Option<&Facts> {
-        self.steps().iter().max_by_key(|facts| {
-            let of_loop = facts.hot_loop.as_ref().map(|hot| &hot.mix).or(facts.mix.as_ref());
-            let count = |class| u64::from(of_loop.map_or(0, |mix| mix.count(class)));
-            let all = |count: u64| count.saturating_mul(facts.invocations.unwrap_or(1));
-            (all(count(Class::Matrix)), all(count(Class::MultiplyAdd)), facts.statistics.instructions)
-        })
+        self.all().main()
     }
 
     /// Returns the number of registers that all steps spill to memory.
     pub fn spills(&self) -> u32 {
-        self.steps().iter().map(Facts::spills).sum()
+        self.all().spills()
     }
 
-    /// Returns the resident subgroups and their limit, of the step that has the fewest of those that need any to hide
-    /// waits: all with a loop. `None` if no driver told.
-    pub fn resident(&self) -> Option<crate::Resident> {
-        let looping = self.steps().iter().filter(|facts| facts.hot_loop.is_some() || facts.mix.is_none());
-        looping.filter_map(|facts| facts.statistics.resident).min_by_key(|resident| resident.subgroups)
+    /// Returns the resident subgroups and their limit; see [`Steps::resident`]. `None` if no driver told.
+    pub fn resident(&self) -> Option<Resident> {
+        self.all().resident()
     }
 
     /// Returns the issue ceiling of the step that computes most.
@@ -173,38 +102,13 @@ impl Cell {
         self.main_step()?.ceiling()
     }
 
-    /// Returns whether any step uses a matrix unit. `None` if no text tells.
-    pub fn uses_matrix_unit(&self) -> Option<bool> {
-        let told: Vec<bool> = self.steps().iter().filter_map(Facts::uses_matrix_unit).collect();
-        (!told.is_empty()).then(|| told.contains(&true))
-    }
-
     /// Returns what is bad about it, the worst first.
     pub fn findings(&self) -> Vec<Finding> {
         match &self.outcome {
-            Outcome::Failed { .. } => return vec![Finding::Fails],
-            Outcome::Unsupported { .. } => return Vec::new(),
-            Outcome::Compiled { .. } => {}
+            Outcome::Failed { .. } => vec![Finding::Fails],
+            Outcome::Unsupported { .. } => Vec::new(),
+            Outcome::Compiled { .. } => self.all().findings(self.demand),
         }
-        let mut found = Vec::new();
-        if self.spills() > 0 {
-            found.push(Finding::Spills { registers: self.spills() });
-        }
-        if self.demand.matrix && self.uses_matrix_unit() == Some(false) {
-            found.push(Finding::MatrixUnused);
-        }
-        if let Some(resident) = self.resident().filter(|resident| resident.subgroups < LOW_OCCUPANCY) {
-            found.push(Finding::LowOccupancy { subgroups: resident.subgroups, limit: resident.limit });
-        }
-        if let Some(ceiling) =
-            self.ceiling().filter(|ceiling| self.demand.computes && ceiling.share < LOW_CEILING)
-        {
-            // Beside an unused matrix unit, the share of the vector peak says little.
-            if ceiling.of == Bound::Matrix || !found.contains(&Finding::MatrixUnused) {
-                found.push(Finding::LowCeiling { share: ceiling.share });
-            }
-        }
-        found
     }
 }
 
@@ -229,8 +133,9 @@ impl Inspection {
 mod tests {
     use super::*;
     use crate::facts::HotLoop;
-    use crate::instruction::{Instruction, Mix};
-    use crate::statistics::{Limiter, Resident};
+    use crate::instruction::{Class, Instruction, Mix};
+    use crate::issue::Bound;
+    use crate::statistics::Limiter;
 
     fn facts(class: Class, share: f64, resident: u32) -> Facts {
         let mix = Mix::of(&[Instruction::new("x", class, 0)]);
@@ -264,6 +169,19 @@ mod tests {
         );
         assert_eq!(words(&cell(vec![facts(Class::Matrix, 0.9, 4)])), [""; 0]);
         assert_eq!(words(&cell(vec![facts(Class::MultiplyAdd, 0.2, 4)])), ["matrix unit not used"]);
+    }
+
+    #[test]
+    fn a_file_of_cells_reads_back_with_the_widths_of_its_accesses() {
+        let load = Instruction::new("ds_load_b128", Class::WorkgroupLoad, 0).of_bytes(16);
+        let mut facts = facts(Class::Matrix, 0.5, 4);
+        facts.mix = Some(Mix::of(&[load]));
+        let file = Inspection::new(vec![cell(vec![facts])]);
+        let text = serde_json::to_string(&file).unwrap();
+        assert_eq!(serde_json::from_str::<Inspection>(&text).unwrap(), file);
+        let broken = text.replace("\"16\":1", "\"wide\":1");
+        let error = serde_json::from_str::<Inspection>(&broken).unwrap_err().to_string();
+        assert!(error.contains("no width: wide"), "{error}");
     }
 
     #[test]

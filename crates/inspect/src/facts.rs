@@ -63,7 +63,7 @@ impl Facts {
     pub fn spills(&self) -> u32 {
         let to_memory = ["Spilled VGPRs", "Spills to memory", "Spills", "STP Count", "Spill Count"];
         let all = &self.statistics.spills;
-        to_memory.iter().filter_map(|kind| all.get(*kind)).sum()
+        to_memory.iter().filter_map(|kind| all.get(*kind)).fold(0, |sum, count| sum.saturating_add(*count))
     }
 
     /// Returns the share of the peak that the hot loop can issue at most.

@@ -1,6 +1,7 @@
 //! Instructions of a listing, by what they do.
 
-use serde::{Deserialize, Serialize};
+use serde::de::Error;
+use serde::{Deserialize, Deserializer, Serialize};
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -118,7 +119,19 @@ pub struct Mix {
     /// Number of instructions of each class that occurs.
     pub classes: BTreeMap<Class, u32>,
     /// Number of accesses of each class that accesses memory, by the bytes of one invocation.
+    #[serde(deserialize_with = "widths")]
     pub widths: BTreeMap<Class, BTreeMap<u32, u32>>,
+}
+
+/// Reads the widths. JSON has only texts as names, and inside a tagged value serde does not read numbers from them.
+fn widths<'de, D: Deserializer<'de>>(from: D) -> Result<BTreeMap<Class, BTreeMap<u32, u32>>, D::Error> {
+    let told = BTreeMap::<Class, BTreeMap<String, u32>>::deserialize(from)?;
+    let number = |(width, count): (String, u32)| {
+        width.parse().map(|width| (width, count)).map_err(|_| D::Error::custom(format!("no width: {width}")))
+    };
+    told.into_iter()
+        .map(|(class, of)| Ok((class, of.into_iter().map(number).collect::<Result<_, D::Error>>()?)))
+        .collect()
 }
 
 impl Mix {
@@ -141,15 +154,15 @@ impl Mix {
 
     /// Returns the number of all instructions.
     pub fn total(&self) -> u32 {
-        self.classes.values().sum()
+        self.classes.values().fold(0, |sum, count| sum.saturating_add(*count))
     }
 
     /// Returns the mean bytes of one access of `class`; `None` if there is none.
     pub fn mean_width(&self, class: Class) -> Option<f64> {
         let widths = self.widths.get(&class)?;
-        let count: u32 = widths.values().sum();
-        let bytes: u64 = widths.iter().map(|(width, count)| u64::from(*width) * u64::from(*count)).sum();
-        (count > 0).then(|| bytes as f64 / f64::from(count))
+        let count: u64 = widths.values().map(|count| u64::from(*count)).sum();
+        let bytes: f64 = widths.iter().map(|(width, count)| f64::from(*width) * f64::from(*count)).sum();
+        (count > 0).then(|| bytes / count as f64)
     }
 }
 

@@ -17,6 +17,7 @@
 mod cell;
 mod chip;
 mod facts;
+mod finding;
 mod flow;
 mod instruction;
 mod issue;
@@ -25,10 +26,12 @@ mod reader;
 mod scheduler;
 mod stand_in;
 mod statistics;
+mod steps;
 
-pub use cell::{Cell, Demand, Finding, Inspection, LOW_CEILING, LOW_OCCUPANCY, Outcome};
+pub use cell::{Cell, Inspection, Outcome};
 pub use chip::{Chip, chip, chips, of_device};
 pub use facts::{Facts, HotLoop, facts};
+pub use finding::{Demand, Finding, LOW_CEILING, LOW_OCCUPANCY};
 pub use flow::{Loop, Program, hottest, loops};
 pub use instruction::{Class, Instruction, Mix};
 pub use issue::{Bound, Ceiling, ceiling};
@@ -37,3 +40,4 @@ pub use reader::reader_source;
 pub use scheduler::Scheduler;
 pub use stand_in::StandIn;
 pub use statistics::{Limiter, Resident, Statistics, statistics};
+pub use steps::Steps;

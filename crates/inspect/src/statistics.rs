@@ -105,7 +105,8 @@ pub fn statistics(
         Compiler::Honeykrisp => number(&["GPRs"]).map(|halves| halves.div_ceil(2)),
         Compiler::Turnip => {
             let whole = number(&["Registers used"]);
-            whole.map(|whole| 4 * whole + 2 * number(&["Half-registers used"]).unwrap_or(0))
+            let half = number(&["Half-registers used"]).unwrap_or(0);
+            whole.map(|whole| whole.saturating_mul(4).saturating_add(half.saturating_mul(2)))
         }
         _ => number(&["VGPRs", "Number of GPRs", "Register Count", "Max live registers"]),
     };
@@ -158,7 +159,7 @@ fn resident(
         // Of RDNA, RADV counts a subgroup of 64 twice (`radv_get_max_waves`); workgroup memory is already in it.
         Compiler::Radv => {
             let told = told("Subgroups per SIMD")?;
-            let per_scheduler = if chip.is_rdna() { told * 32 / subgroup } else { told };
+            let per_scheduler = if chip.is_rdna() { told.saturating_mul(32) / subgroup } else { told };
             return Some(Resident {
                 subgroups: per_scheduler.min(limit),
                 limit,

@@ -1,6 +1,8 @@
 //! The HTML page: one self-contained file that loads nothing from the network. Its content security policy
 //! names its only script, which sorts and filters tables, by hash, so that no other script can run.
 
+use super::anchor::Names;
+use super::inspection::InspectionView;
 use super::page::Page;
 use super::plot::{Charts, SCALE, page_rules};
 use base64::prelude::{BASE64_STANDARD, Engine};
@@ -8,10 +10,17 @@ use minijinja::syntax::SyntaxConfig;
 use minijinja::value::Serde;
 use minijinja::{Environment, UndefinedBehavior, Value, context};
 use portamark_analysis::ReportModel;
+use portamark_inspect::Cell;
+use portamark_model::plain_text::printable;
 use sha2::{Digest, Sha256};
 
-/// File name and text of the page template. The name ends in `.html`, which turns on HTML escaping.
-const TEMPLATE: (&str, &str) = ("report.html", include_str!("report.html"));
+/// File names and texts of the templates. The names end in `.html`, which turns on HTML escaping.
+const TEMPLATES: [(&str, &str); 4] = [
+    ("compiled.html", include_str!("compiled.html")),
+    ("head.html", include_str!("head.html")),
+    ("inspection.html", include_str!("inspection.html")),
+    ("report.html", include_str!("report.html")),
+];
 
 /// Style sheet of the page, without the colours of charts.
 const STYLE: &str = include_str!("report.css");
@@ -24,31 +33,50 @@ fn script_hash() -> String {
     format!("sha256-{}", BASE64_STANDARD.encode(Sha256::digest(SCRIPT)))
 }
 
-/// Renders the page as HTML.
-pub fn render(model: &ReportModel, charts: &Charts) -> Result<String, minijinja::Error> {
+/// Renders the page of a report as HTML; `cells` are what compilers made of kernels for chips that are not in it.
+pub fn render(model: &ReportModel, charts: &Charts, cells: &[Cell]) -> Result<String, minijinja::Error> {
+    let page = Page::new(model, charts, cells);
+    fill("report.html", page.title(), context! { page => Value::from(Serde(&page)) })
+}
+
+/// Returns a page that shows what compilers made of kernels: a matrix of cases and chips, and a table for each chip.
+///
+/// # Errors
+/// Fails if the template does.
+pub fn inspection_page(cells: &[Cell]) -> Result<String, std::io::Error> {
+    let view = InspectionView::new(cells, &mut Names::default());
+    let version = env!("CARGO_PKG_VERSION");
+    fill("inspection.html", view.counts(), context! { view => Value::from(Serde(&view)), version })
+        .map(|page| printable(&page).into_owned())
+        .map_err(|error| std::io::Error::other(format!("{error:#}")))
+}
+
+/// Fills in a template.
+fn fill(name: &str, title: &str, values: Value) -> Result<String, minijinja::Error> {
     let mut environment = Environment::new();
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
     let syntax = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build();
     environment.set_syntax(syntax?);
-    environment.add_template(TEMPLATE.0, TEMPLATE.1)?;
+    for (name, text) in TEMPLATES {
+        environment.add_template(name, text)?;
+    }
     let style = Value::from_safe_string(format!("{}\n{STYLE}", page_rules(SCALE)));
     let (script, script_hash) =
         (Value::from_safe_string(SCRIPT.into()), Value::from_safe_string(script_hash()));
-    let page = Value::from(Serde(Page::new(model, charts)));
-    environment.get_template(TEMPLATE.0)?.render(context! { page, style, script, script_hash })
+    environment.get_template(name)?.render(context! { title, style, script, script_hash, ..values })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use portamark_fixtures::fixture;
+    use portamark_fixtures::{compiled, fixture};
     use portamark_model::kernel_text::NoTexts;
     use portamark_results::RunFile;
     use std::collections::HashSet;
 
     fn page(runs: &[RunFile]) -> String {
         let model = ReportModel::new(runs, None, &NoTexts);
-        render(&model, &Charts::new(&model)).unwrap()
+        render(&model, &Charts::new(&model), &[]).unwrap()
     }
 
     /// Returns the values of all attributes called `name`.
@@ -75,6 +103,44 @@ mod tests {
                 script_hash()
             );
             assert!(html.contains(&policy));
+        }
+    }
+
+    fn with_cells(runs: &[RunFile], cells: &[Cell]) -> String {
+        let model = ReportModel::new(runs, None, &NoTexts);
+        render(&model, &Charts::new(&model), cells).unwrap()
+    }
+
+    #[test]
+    fn compiled_kernels_are_a_page_and_a_section_and_no_name_of_a_driver_is_live() {
+        let page_of = |cells: &[Cell]| inspection_page(cells).unwrap();
+        let ordinary = compiled::cells();
+        for html in
+            [page_of(&ordinary), with_cells(&fixture::two_devices(), &ordinary), with_cells(&[], &ordinary)]
+        {
+            for part in [
+                "id=\"compiled\"",
+                "Compiled, not measured.",
+                "id=\"chip-one\"",
+                "class=\"m-spills\"",
+                "registers: 120",
+            ] {
+                assert!(html.contains(part), "{part}");
+            }
+        }
+        assert!(!with_cells(&fixture::two_devices(), &[]).contains("id=\"compiled\""));
+        let hostile = compiled::hostile_cells();
+        for html in [page_of(&hostile), with_cells(&fixture::hostile(), &hostile)] {
+            let own = format!("<script>{SCRIPT}</script>");
+            assert_eq!(html.matches(&own).count(), 1);
+            let html = html.replace(&own, "");
+            for live in ["<script", "</script", "\"'>|"] {
+                assert!(!html.contains(live), "{live}");
+            }
+            assert!(!printable(&html).chars().any(|c| (c.is_control() && c != '\n') || c == '\u{202e}'));
+            let ids = attributes(&html, "id");
+            assert_eq!(ids.iter().collect::<HashSet<_>>().len(), ids.len());
+            assert!(attributes(&html, "href").iter().all(|href| ids.contains(&&href[1..])));
         }
     }
 

@@ -6,7 +6,7 @@
 //!
 //! let runs = portamark_results::load_all(&["results".into()])?;
 //! print!("{}", portamark_report::terminal(&runs, Some(80)));
-//! let written = portamark_report::write(&runs, None, &NoTexts, "report".as_ref())?;
+//! let written = portamark_report::write(&runs, None, &NoTexts, &[], "report".as_ref())?;
 //! println!("{}", written.html.display());
 //! # Ok::<(), portamark_model::error::Error>(())
 //! ```
@@ -23,6 +23,7 @@ mod history;
 mod html;
 mod inspection;
 mod markdown;
+mod markdown_text;
 mod page;
 mod plot;
 mod portability;
@@ -42,6 +43,7 @@ pub use columns::columns;
 pub use count::count_table;
 pub use decoding_cost::decoding_cost_table;
 pub use history::{history_json, history_table};
+pub use html::inspection_page;
 pub use inspection::{
     inspection_csv, inspection_difference, inspection_markdown, inspection_matrix, inspection_table,
     marked_listing,

@@ -2,11 +2,14 @@
 
 use super::crowd::{CrowdLine, CrowdView};
 use super::excerpt::{evenly_spaced, quotas};
+use super::inspection::{all_cells, inspection_letters};
+use super::markdown_text::{code, escape, table};
 use super::page::family_title;
 use super::plot::{Chart, Charts};
 use super::sides::{SidesView, view};
 use super::{sensitivity, variants, vendor, wording};
-use portamark_analysis::{CaseLine, Comparison, Device, ReportModel, Study, caveats, clean};
+use portamark_analysis::{CaseLine, Comparison, Device, ReportModel, Study, caveats};
+use portamark_inspect::Cell;
 use portamark_model::units;
 use portamark_model::workload::FAMILIES;
 
@@ -26,12 +29,14 @@ pub fn portability_markdown(study: &Study) -> String {
     out
 }
 
-/// Renders the report as Markdown.
-pub fn render(model: &ReportModel, charts: &Charts) -> String {
+/// Renders the report as Markdown; `cells` are what compilers made of kernels for chips that are not in it.
+pub fn render(model: &ReportModel, charts: &Charts, cells: &[Cell]) -> String {
     let comparison = &model.comparison;
     let mut out = String::from("# portamark report\n\n");
+    let cells = all_cells(comparison, cells);
     if comparison.devices.is_empty() && comparison.imported.is_empty() {
-        out += "No results.\n";
+        out += if cells.is_empty() { "No results.\n" } else { "" };
+        out += &inspection_letters(&cells);
         return out;
     }
     if let Some(crowd) = &model.crowd {
@@ -54,6 +59,7 @@ pub fn render(model: &ReportModel, charts: &Charts) -> String {
         portability(&mut out, study);
     }
     against_vendor(&mut out, model);
+    out += &inspection_letters(&cells);
     several_variants(&mut out, comparison);
     distributions(&mut out, model);
     not_run(&mut out, comparison);
@@ -67,16 +73,6 @@ execution over its median time, with the half-width of the 95 % rank interval of
 counts 2·M·N·K FLOP; attention counts 2·(d_qk + d_v) for each query head and each unmasked pair of query and \
 key. Bytes are the compulsory traffic, and 1 GB/s is 10⁹ B/s. The share of the roof is the shortest time \
 possible at the ceilings measured on the same device, divided by the median time.\n";
-
-/// Appends a table whose cells are already Markdown. The first `left` columns are left-aligned, the others,
-/// which hold numbers, right-aligned.
-pub(super) fn table(out: &mut String, head: &[String], left: usize, rows: impl Iterator<Item = Vec<String>>) {
-    let rule: Vec<&str> = (0..head.len()).map(|i| if i < left { "---" } else { "---:" }).collect();
-    for line in [head.join(" | "), rule.join(" | ")].into_iter().chain(rows.map(|row| row.join(" | "))) {
-        out.push_str(&format!("| {line} |\n"));
-    }
-    out.push('\n');
-}
 
 fn many(out: &mut String, crowd: &CrowdView) {
     out.push_str(&format!(
@@ -322,38 +318,6 @@ fn reasons(out: &mut String, device: &Device) {
     out.push('\n');
 }
 
-/// Escapes `text` so that it is shown literally: no Markdown, HTML, links or mentions.
-pub(super) fn escape(text: &str) -> String {
-    let text = clean(text);
-    let mut out = String::with_capacity(text.len() + 8);
-    for (at, c) in text.char_indices() {
-        match c {
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '&' => out.push_str("&amp;"),
-            '@' => out.push_str("&#64;"),
-            '\\' | '`' | '*' | '_' | '{' | '}' | '[' | ']' | '!' | '|' | '~' | '$' | '#' => {
-                out.push('\\');
-                out.push(c);
-            }
-            // These start a list or a rule, but only at the beginning of a line.
-            '-' | '+' | '=' if at == 0 => {
-                out.push('\\');
-                out.push(c);
-            }
-            c => out.push(c),
-        }
-    }
-    // GitHub turns bare addresses into links.
-    out.replace("://", "&#58;//").replace("www.", "www&#46;")
-}
-
-/// Returns `key` as inline code that is also valid inside a table.
-pub(super) fn code(key: &str) -> String {
-    let key = clean(key).replace('`', "'").replace('|', "\\|");
-    if key.is_empty() { "` `".into() } else { format!("`{key}`") }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -362,7 +326,7 @@ mod tests {
 
     fn markdown(runs: &[portamark_results::RunFile]) -> String {
         let model = ReportModel::new(runs, None, &NoTexts);
-        render(&model, &Charts::new(&model))
+        render(&model, &Charts::new(&model), &[])
     }
 
     #[test]
@@ -384,17 +348,6 @@ mod tests {
         let from = text.find("\n## Portable against vendor library").unwrap();
         let to = text.find("## Not run").unwrap();
         insta::assert_snapshot!(&text[from..to]);
-    }
-
-    #[test]
-    fn a_hostile_text_is_text() {
-        assert_eq!(
-            escape("<b>|[x](https://e.example) @all `c` www.e.example &amp; a_b*"),
-            "&lt;b&gt;\\|\\[x\\](https&#58;//e.example) &#64;all \\`c\\` www&#46;e.example &amp;amp; a\\_b\\*"
-        );
-        assert_eq!(code("a`b|c\u{1b}"), "`a'b\\|c`");
-        assert_eq!(escape("# - &#60;"), "\\# - &amp;\\#60;");
-        assert_eq!(escape("- a"), "\\- a");
     }
 
     #[test]

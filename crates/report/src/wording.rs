@@ -4,6 +4,7 @@ use portamark_analysis::{
     Comparison, ComputeCeiling, Device, Entry, Headline, Lead, Published, Rate, RateUnit, Verdict,
     accelerator, caveats, clean, figure, published_bandwidth, published_of, published_peak,
 };
+use portamark_inspect::{Demand, Finding, Steps};
 use portamark_model::units;
 use portamark_model::workload::Precision;
 use portamark_results::{
@@ -213,6 +214,9 @@ pub fn note(entry: &Entry) -> String {
     if let Some(excess) = &entry.excess {
         parts.push(excess.words());
     }
+    // Without the text of the instructions, nothing is said of matrix units and of what a loop can issue.
+    let findings = Steps::new(&row.compiled).findings(Demand::default());
+    parts.extend(findings.iter().map(Finding::to_string));
     parts.retain(|part| !part.is_empty());
     parts.join("; ")
 }
@@ -262,8 +266,8 @@ pub fn no_lead(verdict: &Verdict) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use portamark_fixtures::fixture;
-    use portamark_results::{Energy, Reading};
+    use portamark_fixtures::{compiled, fixture};
+    use portamark_results::{Energy, Reading, RunFile};
 
     #[test]
     fn a_chain_is_read_as_the_time_of_a_step() {
@@ -313,6 +317,24 @@ mod tests {
             sensors(&Comparison::new(&runs).devices[0]),
             "NVML, cores at 1.50 GHz to 1.98 GHz, up to 650 W in a case, 35.2 kJ by NVML energy counter"
         );
+    }
+
+    #[test]
+    fn a_note_says_what_the_compiler_found_bad_and_nothing_else_of_it() {
+        let mut runs = fixture::two_devices();
+        let key = "gemm f32 m2048 n2048 k2048 nn";
+        let note_with = |runs: &mut Vec<RunFile>, steps| {
+            let row = runs[0].rows.iter_mut().find(|row| row.case == key).expect("the suite has it");
+            row.compiled = steps;
+            let comparison = Comparison::new(runs);
+            note(comparison.devices[0].entries.iter().find(|entry| entry.row.case == key).unwrap())
+        };
+        assert_eq!(
+            note_with(&mut runs, vec![compiled::step(40, 1)]),
+            "40 registers spilled; 1 of 16 subgroups resident"
+        );
+        // Two subgroups of sixteen are few, and no finding.
+        assert_eq!(note_with(&mut runs, vec![compiled::step(0, 2)]), "");
     }
 
     #[test]

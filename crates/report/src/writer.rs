@@ -3,6 +3,7 @@
 use super::plot::Charts;
 use super::{html, markdown};
 use portamark_analysis::ReportModel;
+use portamark_inspect::Cell;
 use portamark_model::error::{Error, Result};
 use portamark_model::kernel_text::KernelTexts;
 use portamark_model::plain_text::printable;
@@ -26,6 +27,7 @@ pub struct Written {
 ///
 /// `devices` are the indices of the devices to report on, in that order; `None` means all devices. If there
 /// are more than [`portamark_analysis::MOST_DEVICES`], the fastest are shown in full, and one table lists all.
+/// `cells` are what compilers made of kernels for further chips; those that the rows have are shown beside them.
 ///
 /// An existing file is replaced in one step, so that a reader never sees a partial file. Charts of an earlier
 /// report that this one does not have are kept.
@@ -36,6 +38,7 @@ pub fn write(
     runs: &[RunFile],
     devices: Option<&[usize]>,
     texts: &dyn KernelTexts,
+    cells: &[Cell],
     out: &Path,
 ) -> Result<Written> {
     let model = ReportModel::new(runs, devices, texts);
@@ -50,8 +53,8 @@ pub fn write(
         paths.push(path);
     }
     let written = Written { html: out.join("report.html"), markdown: out.join("report.md"), charts: paths };
-    replace(&written.markdown, &markdown::render(&model, &charts))?;
-    let page = html::render(&model, &charts)
+    replace(&written.markdown, &markdown::render(&model, &charts, cells))?;
+    let page = html::render(&model, &charts, cells)
         .map_err(|error| Error::io("write", &written.html, std::io::Error::other(format!("{error:#}"))))?;
     replace(&written.html, &page)?;
     Ok(written)
@@ -73,7 +76,7 @@ mod tests {
     fn all_files_are_written_and_a_second_time_replaced() {
         let folder = tempfile::tempdir().unwrap();
         let out = folder.path().join("a/b");
-        let first = write(&fixture::two_devices(), None, &NoTexts, &out).unwrap();
+        let first = write(&fixture::two_devices(), None, &NoTexts, &[], &out).unwrap();
         assert_eq!(first.html, out.join("report.html"));
         let names: Vec<_> = first.charts.iter().map(|p| p.file_name().unwrap().to_str().unwrap()).collect();
         assert_eq!(
@@ -94,7 +97,7 @@ mod tests {
         for name in names {
             assert!(markdown.contains(&format!("(charts/{name})")), "{name}");
         }
-        let second = write(&[], None, &NoTexts, &out).unwrap();
+        let second = write(&[], None, &NoTexts, &[], &out).unwrap();
         assert!(second.charts.is_empty());
         assert!(std::fs::read_to_string(&second.html).unwrap().contains("No results"));
         // No temporary files are left behind.
@@ -107,7 +110,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("file");
         std::fs::write(&file, "").unwrap();
-        let error = write(&[], None, &NoTexts, &file).unwrap_err().to_string();
+        let error = write(&[], None, &NoTexts, &[], &file).unwrap_err().to_string();
         assert!(error.starts_with("cannot create") && error.contains("charts"), "{error}");
     }
 
@@ -128,7 +131,7 @@ mod tests {
 
     fn files(runs: &[RunFile], devices: Option<&[usize]>) -> (String, String) {
         let folder = tempfile::tempdir().unwrap();
-        let written = write(runs, devices, &NoTexts, folder.path()).unwrap();
+        let written = write(runs, devices, &NoTexts, &[], folder.path()).unwrap();
         let text = |path| std::fs::read_to_string(path).unwrap();
         (text(&written.html), text(&written.markdown))
     }

@@ -134,12 +134,23 @@ pub(crate) fn row(case: &str) -> Row {
             slowdowns: Default::default(),
         }),
         telemetry: None,
+        compiled: vec![],
         predicted_s: None,
         tags: vec![],
         retry: 0,
         kills: 0,
         imported: None,
     }
+}
+
+/// Returns a row of `case` whose driver told that its only step spills 40 registers.
+pub(crate) fn compiled(case: &str) -> Row {
+    let step = serde_json::json!({
+        "subgroup_size": 32, "vector_registers": 120, "spills": { "Spilled VGPRs": 40 }, "scratch_bytes": 160,
+        "workgroup_bytes": 36_864, "instructions": 3521, "compile_ns": 2_000_000,
+        "resident": { "subgroups": 1, "limit": 16, "limited_by": "registers" },
+    });
+    row(case).but(|it| it.compiled = vec![serde_json::from_value(step).expect("facts of a step")])
 }
 
 /// Returns a row of `case` that was skipped for `reason`.

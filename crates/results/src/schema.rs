@@ -7,6 +7,7 @@ use super::run_option::RunOption;
 use super::tag::Tag;
 use crate::{CacheReport, SentinelTimes, Settled, Spent, TimerReport, Timing, Verification};
 use crate::{Energy, Telemetry};
+use portamark_inspect::Facts;
 use portamark_model::device::Capabilities;
 use portamark_model::variant::{Path, Variant};
 use portamark_model::workload::{Case, Distribution, key_of_older_row};
@@ -261,6 +262,10 @@ pub struct Row {
     /// Summary of the sensor readings while the case ran; absent without sensors.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub telemetry: Option<Box<Telemetry>>,
+    /// What the compiler of the driver made of each step of the variant that ran, without the text of the
+    /// instructions; absent if the driver does not tell.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub compiled: Vec<Facts>,
     /// Time of one execution as predicted before it ran, in seconds; absent without a prediction.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub predicted_s: Option<f64>,
@@ -315,6 +320,7 @@ impl Row {
             timing: None,
             imported: None,
             telemetry: None,
+            compiled: Vec::new(),
             predicted_s: None,
             tags: Vec::new(),
             retry: 0,
@@ -523,6 +529,8 @@ mod tests {
             "Row",
             "Spent",
             "KernelUsed",
+            "Facts",
+            "Resident",
             "Verification",
             "Timing",
             "Imported",

@@ -11,7 +11,7 @@ use portamark_model::plan::Plan;
 use portamark_model::units;
 use portamark_model::workload::Case;
 use portamark_results::{self as results, KernelUsed, Row, Status};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// Runs one case with one kernel and returns its row, whatever the outcome.
 pub(crate) fn run_case(track: &mut Track, case: &Case, job: &Job, source: &KernelSource, repeat: u32) -> Row {
@@ -149,7 +149,7 @@ fn note_down(
     plan: Option<&Plan>,
     measured: Measurement,
 ) {
-    let used_s = measured.spent.warmup_s + measured.spent.sample_s;
+    let mut used_s = measured.spent.warmup_s + measured.spent.sample_s;
     if let (Ended::Ok | Ended::TooSlow(_), Some(seconds)) = (&measured.ended, measured.first_s) {
         let seconds = measured.timing.as_ref().map_or(seconds, |timing| timing.summary.median);
         track.predictor.note(case, seconds);
@@ -168,7 +168,21 @@ fn note_down(
     if let (Status::Failed, Some(reason)) = (row.status, &mut row.reason) {
         reason.push_str(job.help());
     }
+    if let Some(plan) = plan.filter(|_| row.status == Status::Ok) {
+        used_s += ask(track, row, plan, used_s);
+    }
     track.budget.spend(used_s);
+}
+
+/// Stores in `row` what the compiler made of `plan`, which was measured, if it tells that in the time that the case has
+/// left after `used_s`. Returns the seconds that the question took.
+fn ask(track: &mut Track, row: &mut Row, plan: &Plan, used_s: f64) -> f64 {
+    let asked = Instant::now();
+    let left_s = track.budget.share_s().map_or(f64::INFINITY, |share_s| share_s - used_s);
+    let patience_s = left_s.min(track.config.timeout.as_secs_f64()).max(0.0);
+    let patience = Duration::from_secs_f64(patience_s);
+    row.compiled = track.asked.facts(&mut *track.executor, &track.device, plan, patience);
+    asked.elapsed().as_secs_f64()
 }
 
 type Refusal = (Status, String);

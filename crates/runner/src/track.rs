@@ -4,6 +4,7 @@ use super::choice::Chooser;
 use super::conditions::Conditions;
 use super::done::Done;
 use super::events::Events;
+use super::inspection::Asked;
 use super::options::{Earlier as EarlierRun, Options};
 use super::places::Place;
 use super::sensors::Sensors;
@@ -47,6 +48,8 @@ pub(crate) struct Track {
     pub(crate) predictor: Predictor,
     pub(crate) budget: Budget,
     pub(crate) chooser: Chooser,
+    /// What the compiler made of the plans that ran.
+    pub(crate) asked: Asked,
     /// Rows that exist already.
     pub(crate) done: Done,
     pub(crate) earlier_s: f64,
@@ -138,6 +141,7 @@ impl Track {
         };
         let to_do = suite.cases.iter().map(rows).sum();
         Ok(Track {
+            asked: Asked::new(&device),
             earlier_s: earlier.as_ref().map_or(0.0, |file| file.wall_s()),
             device,
             executor,

@@ -50,6 +50,9 @@ pub struct Arguments {
     /// Choose the form of the output.
     #[arg(long, value_enum, default_value_t = Form::Table)]
     pub(super) format: Form,
+    /// Also write a page with all kernels by chip, for a browser.
+    #[arg(long, value_name = "PATH", conflicts_with_all = ["asm", "diff"])]
+    pub(super) report: Option<PathBuf>,
     /// Write to this file instead of stdout.
     #[arg(short, long, value_name = "PATH")]
     pub(super) output: Option<PathBuf>,

@@ -13,7 +13,7 @@ use portamark_report as report;
 use portamark_results::replace_file;
 use portamark_runner::{Foreign, Wanted, compiled};
 use std::io::{Read, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Runs the command. Exits with code 1 if a kernel does not compile.
 pub fn run(arguments: &Arguments) -> Result<()> {
@@ -45,6 +45,10 @@ pub fn run(arguments: &Arguments) -> Result<()> {
 /// Shows the cells; fails if any did not compile.
 fn shown(arguments: &Arguments, cells: Vec<Cell>, targets: usize) -> Result<()> {
     write(arguments, &text(arguments, cells.clone(), targets)?)?;
+    if let Some(path) = &arguments.report {
+        let page = report::inspection_page(&cells).map_err(|error| Error::io("write", path, error))?;
+        write_to(path, &page)?;
+    }
     let failed = cells.iter().filter(|cell| cell.findings().contains(&Finding::Fails)).count();
     match (cells.is_empty(), failed) {
         (true, _) => Err(Error::usage("nothing was compiled")),
@@ -125,7 +129,7 @@ fn text(arguments: &Arguments, cells: Vec<Cell>, targets: usize) -> Result<Strin
         Form::Csv => {
             let mut text = Vec::new();
             report::inspection_csv(&cells, &mut text)
-                .map_err(|error| Error::io("write", std::path::Path::new("stdout"), error))?;
+                .map_err(|error| Error::io("write", Path::new("stdout"), error))?;
             String::from_utf8_lossy(&text).into_owned()
         }
     })
@@ -134,12 +138,14 @@ fn text(arguments: &Arguments, cells: Vec<Cell>, targets: usize) -> Result<Strin
 fn write(arguments: &Arguments, text: &str) -> Result<()> {
     match &arguments.output {
         None => print(text),
-        Some(path) => {
-            replace_file(path, |file| file.write_all(text.as_bytes()))?;
-            note(&format!("wrote {}", path.display()));
-            Ok(())
-        }
+        Some(path) => write_to(path, text),
     }
+}
+
+fn write_to(path: &Path, text: &str) -> Result<()> {
+    replace_file(path, |file| file.write_all(text.as_bytes()))?;
+    note(&format!("wrote {}", path.display()));
+    Ok(())
 }
 
 /// Returns the only case and the only target.

@@ -9,14 +9,14 @@ pub const CRATES: &[(&str, &str, &[&str])] = &[
     ("model", "crates/model", &[]),
     ("stats", "crates/stats", &[]),
     ("kernels", "kernels", &["model"]),
-    ("results", "crates/results", &["model", "stats"]),
+    ("results", "crates/results", &["inspect", "model", "stats"]),
     ("inspect", "crates/inspect", &["model"]),
     ("executors", "executors", &["inspect", "model"]),
     ("analysis", "crates/analysis", &["inspect", "model", "results", "stats"]),
     ("report", "crates/report", &["analysis", "inspect", "model", "results", "stats"]),
     ("measure", "crates/measure", &["executors", "kernels", "model", "results", "stats"]),
     ("runner", "crates/runner", &["executors", "inspect", "kernels", "measure", "model", "results", "stats"]),
-    ("fixtures", "crates/fixtures", &["model", "results", "stats"]),
+    ("fixtures", "crates/fixtures", &["inspect", "model", "results", "stats"]),
 ];
 
 /// The rooms of the model crate, each with those that it may know.

@@ -28,9 +28,7 @@ pub fn inspection_difference(left: &Cell, right: &Cell, width: Option<u16>) -> S
         both("registers", &words::registers),
         both("spilled registers", &words::spills),
         both("resident subgroups", &words::resident),
-        both("limited by", &|cell| {
-            cell.resident().map_or(words::NONE.into(), |resident| resident.limited_by.to_string())
-        }),
+        both("limited by", &words::limited_by),
         both("workgroup memory", &words::workgroup),
         both("instructions", &|cell| {
             let told = cell.main_step().and_then(|facts| facts.statistics.instructions);

@@ -1,6 +1,7 @@
 //! Table of many chips: kernels down, chips across, one letter each.
 
-use super::words::{LEGEND, findings, letter};
+use super::grid::Grid;
+use super::words::{LEGEND, findings, letter, severity};
 use crate::table::ascii;
 use portamark_analysis::clean;
 use portamark_inspect::Cell;
@@ -14,16 +15,8 @@ const MOST_SENTENCES: usize = 24;
 /// Returns a table of `cells`: a line for each case with a letter for each chip, what the letters mean, and the sentences of
 /// the worst. `width` is that of the terminal; `None`: the text is ASCII.
 pub fn inspection_matrix(cells: &[Cell], width: Option<u16>) -> String {
-    let mut chips: Vec<&Cell> = Vec::new();
-    let mut cases: Vec<&str> = Vec::new();
-    for cell in cells {
-        if !chips.iter().any(|other| other.chip == cell.chip) {
-            chips.push(cell);
-        }
-        if !cases.contains(&cell.case.as_str()) {
-            cases.push(&cell.case);
-        }
-    }
+    let grid = Grid::new(cells);
+    let chips = &grid.chips;
     let mut out = String::new();
     // Their names stand above the columns, each one line lower than the one before would be too much: numbered.
     for (number, chip) in chips.iter().enumerate() {
@@ -34,16 +27,9 @@ pub fn inspection_matrix(cells: &[Cell], width: Option<u16>) -> String {
     let _ = writeln!(out);
     let numbers: String = (1..=chips.len()).map(|number| format!("{number:>3}")).collect();
     let _ = writeln!(out, "{:room$}{numbers}", "");
-    for case in &cases {
-        let letters: String = chips
-            .iter()
-            .map(|chip| {
-                let of = cells.iter().filter(|cell| cell.chip == chip.chip && cell.case == **case);
-                // Of several variants, the worst.
-                of.map(letter)
-                    .max_by_key(|letter| severity(*letter))
-                    .map_or("   ".into(), |one| format!("  {one}"))
-            })
+    for (row, case) in grid.cases.iter().enumerate() {
+        let letters: String = (0..chips.len())
+            .map(|chip| grid.at(row, chip).map_or("   ".into(), |cell| format!("  {}", letter(cell))))
             .collect();
         let key = clean(case);
         let mut lines = wrapped(&key, room);
@@ -61,7 +47,7 @@ pub fn inspection_matrix(cells: &[Cell], width: Option<u16>) -> String {
     let blank = cells.iter().filter(|cell| self::letter(cell) == ' ').count();
     let _ = writeln!(out, "   the chip cannot run it: {blank}");
     let mut bad: Vec<&Cell> = cells.iter().filter(|cell| !cell.findings().is_empty()).collect();
-    bad.sort_by_key(|cell| std::cmp::Reverse(severity(letter(cell))));
+    bad.sort_by_key(|cell| std::cmp::Reverse(severity(cell)));
     if !bad.is_empty() {
         let _ = writeln!(out);
     }
@@ -72,10 +58,6 @@ pub fn inspection_matrix(cells: &[Cell], width: Option<u16>) -> String {
         let _ = writeln!(out, "and {} more; --format csv or md shows all", bad.len() - MOST_SENTENCES);
     }
     if width.is_none() { ascii(&out) } else { out }
-}
-
-fn severity(letter: char) -> usize {
-    " .IOMSX".find(letter).unwrap_or(0)
 }
 
 /// Breaks a key at its spaces into lines of at most `room` characters; continued lines are indented.

@@ -23,6 +23,16 @@ pub fn letter(cell: &Cell) -> char {
     }
 }
 
+/// How bad a cell is, for comparison with others: more is worse.
+pub fn severity(cell: &Cell) -> usize {
+    " .IOMSX".find(letter(cell)).unwrap_or(0)
+}
+
+/// Whether there is something bad to say of a cell.
+pub fn has_remarks(cell: &Cell) -> bool {
+    !matches!(letter(cell), ' ' | '.')
+}
+
 /// Letters and their meaning, for a legend.
 pub const LEGEND: &[(char, &str)] = &[
     ('.', "nothing to say"),
@@ -32,6 +42,33 @@ pub const LEGEND: &[(char, &str)] = &[
     ('O', "fewer than 2 subgroups resident"),
     ('I', "can issue less than half of the peak"),
 ];
+
+/// The mark of a letter in pages and Markdown: there a full stop is too small, and a space is no mark.
+pub fn shown(letter: char) -> char {
+    match letter {
+        '.' => '·',
+        ' ' => '–',
+        other => other,
+    }
+}
+
+/// What a letter means.
+pub fn meaning(letter: char) -> &'static str {
+    LEGEND.iter().find(|(one, _)| *one == letter).map_or("cannot run on this chip", |(_, meaning)| meaning)
+}
+
+/// CSS class of the cells with a letter.
+pub fn class(letter: char) -> &'static str {
+    match letter {
+        '.' => "m-fine",
+        'X' => "m-fails",
+        'S' => "m-spills",
+        'M' => "m-unit",
+        'O' => "m-occupancy",
+        'I' => "m-ceiling",
+        _ => "m-cannot",
+    }
+}
 
 /// All that is bad about a cell, or why it cannot run, in one sentence; empty if there is nothing.
 pub fn findings(cell: &Cell) -> String {
@@ -56,6 +93,11 @@ pub fn spills(cell: &Cell) -> String {
 /// Resident subgroups, e.g. `6/16`.
 pub fn resident(cell: &Cell) -> String {
     cell.resident().map_or(NONE.into(), |resident| format!("{}/{}", resident.subgroups, resident.limit))
+}
+
+/// What limits the resident subgroups.
+pub fn limited_by(cell: &Cell) -> String {
+    cell.resident().map_or(NONE.into(), |resident| resident.limited_by.to_string())
 }
 
 /// Workgroup memory of the step that uses most.

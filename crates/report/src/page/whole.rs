@@ -6,6 +6,7 @@ use super::figures::{ChartView, chart_view};
 use crate::anchor::Names;
 use crate::crowd::CrowdView;
 use crate::facts::facts;
+use crate::inspection::{InspectionView, all_cells};
 use crate::plot::{Charts, PlacedChart, Section};
 use crate::portability::{self, PortabilityView};
 use crate::sensitivity::{self, SensitivityRow};
@@ -13,6 +14,7 @@ use crate::sides::{self, SidesView};
 use crate::variants::{self, VariantsView};
 use crate::vendor::{self, VendorRow};
 use portamark_analysis::{Comparison, ReportModel};
+use portamark_inspect::Cell;
 use serde::Serialize;
 
 /// Maximum number of rows in the page; browsers open larger pages slowly.
@@ -44,6 +46,7 @@ pub struct Page {
     variants: Vec<VariantsView>,
     distributions: Vec<String>,
     sensitivity: Vec<SensitivityRow>,
+    compiled: Option<InspectionView>,
 }
 
 #[derive(Debug, Serialize)]
@@ -56,8 +59,9 @@ struct VendorView {
 }
 
 impl Page {
-    /// Builds the page from the content of the report and its charts.
-    pub fn new(model: &ReportModel, charts: &Charts) -> Self {
+    /// Builds the page from the content of the report and its charts. `cells` are what compilers made of kernels, beside
+    /// what the rows have.
+    pub fn new(model: &ReportModel, charts: &Charts, cells: &[Cell]) -> Self {
         let comparison = &model.comparison;
         let mut names = Names::default();
         let devices: Vec<String> =
@@ -96,8 +100,13 @@ impl Page {
             charts.of(section).into_iter().map(view).collect()
         };
         let crowd = model.crowd.as_ref().map(CrowdView::new);
+        let cells = all_cells(comparison, cells);
         Page {
-            title: crowd.as_ref().map_or_else(|| title(comparison), |crowd| crowd.title.clone()),
+            title: match &crowd {
+                Some(crowd) => crowd.title.clone(),
+                None if comparison.devices.is_empty() && !cells.is_empty() => "Compiled kernels".into(),
+                None => title(comparison),
+            },
             facts: crowd.as_ref().map_or_else(|| facts(comparison), |crowd| crowd.facts.clone()),
             version: env!("CARGO_PKG_VERSION"),
             several: comparison.devices.len() > 1,
@@ -131,7 +140,13 @@ impl Page {
             variants: variants::views(comparison),
             distributions: sensitivity::head(),
             sensitivity: sensitivity::rows(model),
+            compiled: (!cells.is_empty()).then(|| InspectionView::new(&cells, &mut names)),
         }
+    }
+
+    /// Returns the heading of the page.
+    pub fn title(&self) -> &str {
+        &self.title
     }
 }
 

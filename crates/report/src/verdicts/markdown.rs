@@ -1,6 +1,6 @@
 //! Verdicts as Markdown for a pull request: changes first, the rest collapsed.
 
-use super::super::markdown::{code, escape, table as markdown_table};
+use super::super::markdown_text::{code, escape, table as markdown_table};
 use super::table;
 use super::view::{Verdicts, changed};
 use portamark_analysis::{CaseVerdict, Verdict, clean};

@@ -1,6 +1,7 @@
 //! Columns of the exported tables. One line here defines everything about a column.
 
 use crate::{Header, Imported, KernelUsed, Row, Tag, TimerChoice, Timing, Verification};
+use portamark_inspect::{Resident, Steps};
 use portamark_model::plain_text::printable;
 use portamark_model::workload::Case;
 use portamark_stats::{StopReason, Summary};
@@ -112,6 +113,15 @@ fn summary(row: &Row, cell: impl FnOnce(&Summary) -> Cell) -> Cell {
     timing(row, |timing| cell(&timing.summary))
 }
 
+/// Leaves the cell empty if the driver told nothing of the variant.
+fn compiled(row: &Row, cell: impl FnOnce(Steps<'_>) -> Cell) -> Cell {
+    if row.compiled.is_empty() { Cell::Missing } else { cell(Steps::new(&row.compiled)) }
+}
+
+fn resident(row: &Row, cell: impl FnOnce(Resident) -> Cell) -> Cell {
+    compiled(row, |steps| maybe(steps.resident(), cell))
+}
+
 fn imported(row: &Row, cell: impl FnOnce(&Imported) -> Cell) -> Cell {
     maybe(row.imported.as_deref(), cell)
 }
@@ -204,6 +214,13 @@ pub const COLUMNS: &[Column] = columns! {
     "imported_lo" Number "lower end of its spread" |_, r| imported(r, |i| maybe(i.spread, |s| number(s.lo)));
     "imported_hi" Number "upper end of its spread" |_, r| imported(r, |i| maybe(i.spread, |s| number(s.hi)));
     "imported_s" Number "its seconds of one execution, where they can be derived" |_, r| maybe(r.imported_seconds(), number);
+    "vector_registers" Integer "vector registers of the variant, of its step with the most instructions"
+        |_, r| compiled(r, |s| maybe(s.registers(), |n| integer(n.into())));
+    "spilled_registers" Integer "registers that it spills to memory"
+        |_, r| compiled(r, |s| integer(s.spills().into()));
+    "resident_subgroups" Integer "subgroups resident on one scheduler, of the step with the fewest"
+        |_, r| resident(r, |it| integer(it.subgroups.into()));
+    "resident_limit" Integer "the most that a scheduler of the chip keeps" |_, r| resident(r, |it| integer(it.limit.into()));
 };
 
 #[cfg(test)]
@@ -260,6 +277,19 @@ mod tests {
         odd.timing.as_mut().unwrap().summary.mean = f64::NAN;
         assert_eq!((cell("family", &odd), cell("flop", &odd)), (Cell::Missing, Cell::Missing));
         assert_eq!(cell("mean_s", &odd), Cell::Missing);
+    }
+
+    #[test]
+    fn what_the_compiler_told_has_columns_and_what_it_did_not_tell_is_missing() {
+        let names = ["vector_registers", "spilled_registers", "resident_subgroups", "resident_limit"];
+        let key = "gemm f32 m512 n512 k512 nn";
+        let silent = example::row(key);
+        assert!(names.iter().all(|name| cell(name, &silent) == Cell::Missing));
+        let told = example::compiled(key);
+        assert_eq!(names.map(|name| cell(name, &told)), [120, 40, 1, 16].map(Cell::Integer));
+        // A driver that is not known tells registers, and no occupancy.
+        let bare = example::compiled(key).but(|it| it.compiled[0].statistics.resident = None);
+        assert_eq!((cell(names[1], &bare), cell(names[2], &bare)), (Cell::Integer(40), Cell::Missing));
     }
 
     /// Returns the table that the documentation has to contain.

@@ -120,6 +120,7 @@ fn rows(mut measured: Vec<Measured>, started: &str) -> Vec<Row> {
             timing: None,
             imported: Some(Box::new(imported)),
             telemetry: None,
+            compiled: Vec::new(),
             predicted_s: None,
             tags,
             retry: 0,

@@ -80,8 +80,8 @@ impl Kept {
     }
 }
 
-/// All that a compilation depends on beside the device.
-fn name(plan: &Plan) -> String {
+/// Returns a name for all that a compilation of `plan` depends on beside the device.
+pub(super) fn name(plan: &Plan) -> String {
     hash(&[&plan.hash(), &format!("{:?} {}", plan.features, plan.variant)])
 }
 
