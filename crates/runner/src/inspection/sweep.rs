@@ -23,6 +23,8 @@ pub enum Wanted {
     Named(String),
     /// All that tuning may try.
     Space,
+    /// Those of the tuning space that are in this list.
+    Among(Vec<Variant>),
 }
 
 type Found = (&'static Kernel, Variant);
@@ -35,6 +37,10 @@ impl Wanted {
                 named(case, &target.device, part).map(|choice| vec![(choice.kernel, choice.variant)])
             }
             Wanted::Space => space(case, &target.device),
+            Wanted::Among(list) => {
+                let all = space(case, &target.device)?;
+                Ok(all.into_iter().filter(|(_, variant)| list.contains(variant)).collect())
+            }
         }
     }
 }
@@ -111,5 +117,31 @@ fn refused(error: &PlanError) -> Outcome {
     match error {
         PlanError::Unsupported(reason) => Outcome::Unsupported { reason: reason.clone() },
         other => Outcome::Failed { reason: other.to_string() },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use portamark_executors::fake::{Fake, Script};
+    use portamark_model::variant::Path;
+
+    #[test]
+    fn of_a_list_those_are_compiled_that_the_tuning_space_has() {
+        let device = Script::device();
+        let executor = Box::new(Fake::from_script(Script::default()));
+        let (name, title) = ("fake".to_string(), "Fake".to_string());
+        let mut target = Target { name, title, chip: None, device, executor };
+        let case: Case = "gemm f32 m512 n512 k512 nn".parse().unwrap();
+        let last = space(&case, &target.device).unwrap().pop().unwrap().1;
+        let wanted = Wanted::Among(vec![Variant::new("gone", Path::Scalar), last.clone()]);
+        let suite = Suite::new("one", [case]);
+        let mut told = Vec::new();
+        let (source, mut kept) = (KernelSource::embedded(), Kept::default());
+        inspect(&suite, &mut target, &wanted, &source, &mut kept, Duration::from_secs(1), &mut |cell| {
+            told.push(cell.variant);
+            true
+        });
+        assert_eq!(told, [Some(last.to_string())]);
     }
 }
