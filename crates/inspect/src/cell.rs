@@ -87,6 +87,11 @@ impl Cell {
         self.all().main()
     }
 
+    /// Returns whether any step uses a matrix unit. `None` if no text tells.
+    pub fn uses_matrix_unit(&self) -> Option<bool> {
+        self.all().uses_matrix_unit()
+    }
+
     /// Returns the number of registers that all steps spill to memory.
     pub fn spills(&self) -> u32 {
         self.all().spills()

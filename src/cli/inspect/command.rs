@@ -168,7 +168,7 @@ fn assembly(arguments: &Arguments, suite: &Suite, wishes: &[Wish], opener: &Open
     let mut target = opener.open(wish).map_err(Error::usage)?;
     let choice = named(case, &target.device, arguments.variant.as_deref().unwrap_or_default());
     let plan = choice
-        .and_then(|choice| (choice.kernel.plan)(case, &target.device, &choice.variant, &source(arguments)));
+        .and_then(|choice| choice.kernel.plan(case, &target.device, &choice.variant, &source(arguments)));
     let plan = plan.map_err(|error| Error::usage(error.to_string()))?;
     let variant = plan.variant.to_string();
     let steps = compiled(&mut target, plan, arguments.timeout)

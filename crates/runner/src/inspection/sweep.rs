@@ -71,7 +71,7 @@ pub fn inspect(
         };
         for (kernel, variant) in variants {
             let text = variant.to_string();
-            let outcome = match (kernel.plan)(case, &target.device, &variant, source) {
+            let outcome = match kernel.plan(case, &target.device, &variant, source) {
                 Err(error) => refused(&error),
                 Ok(plan) => match kept.find(&plan) {
                     Some(steps) => Outcome::Compiled { steps: steps.to_vec() },
