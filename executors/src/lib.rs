@@ -20,9 +20,9 @@
 //! Cargo features: `wgpu` for GPUs through Vulkan, Metal or DX12, `host` for the CPU, `browser` for WebGPU in
 //! a browser.
 
-#[cfg(feature = "browser")]
 #[cfg(target_os = "linux")]
 mod adopted;
+#[cfg(feature = "browser")]
 mod browser;
 mod child;
 mod compilers;
