@@ -35,6 +35,7 @@ mod host;
 mod in_process;
 mod lengths;
 pub mod loader;
+mod own_limits;
 mod post_mortem;
 mod printed;
 pub mod protocol;
@@ -52,6 +53,7 @@ pub use family::TemporaryFolder;
 #[cfg(feature = "host")]
 pub use host::HostService;
 pub use in_process::{InProcessExecutor, MakeService};
+pub use own_limits::limit_own_memory;
 pub use printed::private_stdout;
 pub use remote::{Executor, Fault, FaultKind};
 pub use runtime::Runtime;

@@ -6,11 +6,10 @@ use super::ending::{ending, not_begun};
 use super::flags::Command;
 use super::progress::Progress;
 use super::side::Side;
-use crate::cli::interrupt::interrupt_flag;
 use crate::cli::output::print;
+use crate::cli::selection::source_of;
 use crate::error::{Error, Result};
 use portamark_analysis::{CaseVerdict, VerdictRule, verdicts};
-use portamark_kernels::KernelSource;
 use portamark_model::error::{Error as Library, Hint};
 use portamark_model::suite::Suite;
 use portamark_results::{self as results, AbSide, RunFile};
@@ -69,7 +68,7 @@ fn contender(command: &Command, executors: &Executors, side: &Side, name: &str) 
         options.choice.variants = Variants::Named(text.clone());
     }
     if let Some(kernels) = &side.kernels {
-        let folder = KernelSource::folder(kernels);
+        let folder = source_of(Some(kernels));
         // As `options` does for the sources that both sides share.
         let trusted = matches!(options.choice.checks, Some(Checks::Off | Checks::Both));
         options.source = if trusted { folder.trusted() } else { folder };
