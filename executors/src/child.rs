@@ -244,6 +244,10 @@ impl Executor for ChildExecutor {
         self.starts + u32::from(self.running.is_none())
     }
 
+    fn takes_real_time(&self) -> bool {
+        true
+    }
+
     fn stop(&mut self) {
         if let Some(mut running) = self.running.take() {
             running.family.end();
