@@ -15,9 +15,10 @@ use portamark_model::suite::Suite;
 use portamark_results::{self as results, AbSide, RunFile};
 use portamark_runner::{self as runner, BuiltIn, Checks, Executors, Finished, Found, Variants};
 use std::path::PathBuf;
+use std::sync::atomic::AtomicBool;
 
 /// Measures both sides and prints the verdicts.
-pub(super) fn run(command: &Command) -> Result<()> {
+pub(super) fn run(command: &Command, stop: &AtomicBool) -> Result<()> {
     let arguments = &command.arguments;
     let [a, b] = &arguments.ab[..] else {
         return Err(Error::usage_hint(
@@ -37,7 +38,6 @@ pub(super) fn run(command: &Command) -> Result<()> {
         let message = "one side names a single case, the other a suite of several cases";
         return Err(Error::usage_hint(message, "give both sides case=, or choose one case with -k"));
     }
-    let stop = interrupt_flag();
     let executors = arguments.selection.executors.resolve()?;
     let mut a = contender(command, &executors, &sides[0], "A")?;
     let mut b = contender(command, &executors, &sides[1], "B")?;
@@ -49,7 +49,7 @@ pub(super) fn run(command: &Command) -> Result<()> {
     }
     let progress = Progress::new(executors.audience());
     let Finished { paths, defects, interrupted } =
-        runner::run_sides([&a, &b], &stop, &progress).map_err(|error| not_begun(error, &stop))?;
+        runner::run_sides([&a, &b], stop, &progress).map_err(|error| not_begun(error, stop))?;
     let judged = judge(&paths, arguments.selection.seed, own > 0)?;
     let mut text = portamark_report::verdict_table(&judged, "A", "B");
     text.extend(paths.iter().map(|path| format!("{}\n", path.display())));
