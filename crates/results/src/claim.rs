@@ -116,7 +116,8 @@ mod tests {
         let (status, reason) = judged(|row| row.imported = None);
         let words = "the file says imported, but it has no value of another program";
         assert_eq!((status, &*reason), (Status::Failed, words));
-        let changes: [(fn(&mut Imported), &str); 5] = [
+        type Change = fn(&mut Imported);
+        let changes: [(Change, &str); 5] = [
             (|it| it.value = 0.0, "its value is 0"),
             (|it| it.value = -1.5, "its value is -1.5"),
             (|it| it.value = f64::INFINITY, "its value is inf"),
