@@ -113,16 +113,23 @@ impl ChildExecutor {
         Ok(self.running.as_mut().expect("just set"))
     }
 
-    /// Sends one line and waits for its answer, for at most `deadline`.
-    fn exchange(&mut self, mut text: Vec<u8>, deadline: Duration) -> Result<Response, Fault> {
+    fn exchange(&mut self, text: Vec<u8>, deadline: Duration) -> Result<Response, Fault> {
+        let line = self.ask(text, deadline)?;
+        understood(&line, "the executor's").map_err(|what| self.post_mortem(FaultKind::Crashed, &what))
+    }
+
+    /// Sends one line and returns the line that answers it, whatever it says. A child that does not answer within
+    /// `deadline` is killed.
+    ///
+    /// # Errors
+    /// Fails if there is no answer.
+    pub fn ask(&mut self, mut text: Vec<u8>, deadline: Duration) -> Result<String, Fault> {
         text.push(b'\n');
         let running = self.start()?;
         let _ = running.requests.send(text);
         let crashed = FaultKind::Crashed;
         match running.line(deadline) {
-            Ok(Ok(line)) => {
-                understood(&line, "the executor's").map_err(|what| self.post_mortem(crashed, &what))
-            }
+            Ok(Ok(line)) => Ok(line),
             Ok(Err(error)) => {
                 Err(self.post_mortem(crashed, &format!("the executor's answer ended early: {error}")))
             }
@@ -235,6 +242,10 @@ impl Executor for ChildExecutor {
 
     fn generation(&self) -> u32 {
         self.starts + u32::from(self.running.is_none())
+    }
+
+    fn takes_real_time(&self) -> bool {
+        true
     }
 
     fn stop(&mut self) {

@@ -6,7 +6,7 @@
 //! parents: this process adopts the children of those that end. A shell waits for the end of the runner ([`Guard`]). On
 //! Windows all processes are in a job object, which the system ends together with the runner.
 //!
-//! One kind survives a runner that is killed (SIGKILL, SIGTERM, SIGHUP, the second Ctrl-C): a process without the
+//! One kind survives a runner that is ended at once (SIGKILL, SIGTERM, SIGHUP, the second Ctrl-C): a process without the
 //! environment, outside the group, whose parent had ended before. Only the runner knew it, and the shell cannot adopt.
 
 use std::io;

@@ -20,9 +20,9 @@
 //! Cargo features: `wgpu` for GPUs through Vulkan, Metal or DX12, `host` for the CPU, `browser` for WebGPU in
 //! a browser.
 
-#[cfg(feature = "browser")]
 #[cfg(target_os = "linux")]
 mod adopted;
+#[cfg(feature = "browser")]
 mod browser;
 mod child;
 mod compilers;
@@ -35,6 +35,7 @@ mod host;
 mod in_process;
 mod lengths;
 pub mod loader;
+mod own_limits;
 mod post_mortem;
 mod printed;
 pub mod protocol;
@@ -52,6 +53,7 @@ pub use family::TemporaryFolder;
 #[cfg(feature = "host")]
 pub use host::HostService;
 pub use in_process::{InProcessExecutor, MakeService};
+pub use own_limits::limit_own_memory;
 pub use printed::private_stdout;
 pub use remote::{Executor, Fault, FaultKind};
 pub use runtime::Runtime;

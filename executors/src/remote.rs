@@ -92,6 +92,12 @@ pub trait Executor {
         0
     }
 
+    /// Whether the time that the runner waits for a batch tells of the batch: the executor is a process of its own,
+    /// whose answers nothing delays but the machine. A page in a hidden tab is slowed down, and simulated time is none.
+    fn takes_real_time(&self) -> bool {
+        false
+    }
+
     /// Kills the executor at once. The next request starts a new one.
     fn stop(&mut self) {}
 

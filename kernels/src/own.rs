@@ -126,9 +126,7 @@ impl OwnKernel {
     ) -> Result<[u32; 3], PlanError> {
         let wrong =
             |what: String| PlanError::Template(format!("workgroups = \"{}\": {what}", self.workgroups));
-        let counts = source
-            .evaluate(&format!("[{}]", self.workgroups), values)
-            .map_err(|error| wrong(error.to_string()))?;
+        let counts = source.evaluate(&format!("[{}]", self.workgroups), values).map_err(wrong)?;
         let counts: Vec<f64> =
             serde_json::from_value(counts).map_err(|_| wrong("expected one to three numbers".into()))?;
         if !(1..=3).contains(&counts.len()) {

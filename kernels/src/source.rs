@@ -2,12 +2,13 @@
 
 use super::error::PlanError;
 use super::marks::mark;
+use super::rendering::{Renderer, Rendering, Template};
 use include_dir::{Dir, include_dir};
 use minijinja::Environment;
 use portamark_model::text_file::read_text;
 use std::io;
 use std::path::{Component, Path, PathBuf};
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 /// Folders of kernel sources that are embedded in the binary, with their names.
 static FOLDERS: [(&str, Dir<'static>); 15] = [
@@ -44,7 +45,7 @@ fn embedded(name: &str) -> Option<&'static str> {
 /// Instructions of the template engine that one rendering may take, with one more for each 64 bytes of data that it
 /// makes, so that texts never fill more than 320 MB. The longest of the embedded kernels takes less than a fifth of it. A
 /// template that loops on would otherwise keep the runner busy, whose timeouts are for executors, and one that doubles
-/// a text would fill memory.
+/// a text would fill memory. Lists that contain or continue each other still can: a [`Renderer`] bounds those of others.
 const FUEL: u64 = 5_000_000;
 
 /// Source of the `*.wgsl` templates and of the tuning tables that ship with them.
@@ -58,6 +59,8 @@ pub struct KernelSource {
     checked: bool,
     /// Whether each line of code carries a mark with its file and number; see [`super::source_lines`].
     marked: bool,
+    /// What renders the texts that are not embedded; this process without one.
+    renderer: Option<Arc<dyn Renderer>>,
 }
 
 /// Returns the file that `path` stands for, with links followed; `None` if it is not in `folder`.
@@ -95,6 +98,14 @@ fn words(error: &minijinja::Error) -> String {
     all.join(": ").split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
+/// Takes the text from an answer.
+fn text(answer: serde_json::Value) -> Result<String, String> {
+    match answer {
+        serde_json::Value::String(text) => Ok(text),
+        _ => Err("the template was not rendered into a text".into()),
+    }
+}
+
 impl KernelSource {
     /// Returns the sources embedded in the binary.
     pub fn embedded() -> Self {
@@ -104,12 +115,18 @@ impl KernelSource {
     /// Returns the sources of a folder laid out like `kernels/`; files are read again at each rendering. Nobody has
     /// reviewed them: every kernel gets run-time checks, unless [`KernelSource::trusted`] says otherwise.
     pub fn folder(path: impl Into<PathBuf>) -> Self {
-        KernelSource { folder: Some(path.into()), checked: true, marked: false }
+        KernelSource { folder: Some(path.into()), checked: true, ..KernelSource::default() }
     }
 
     /// Returns these sources without run-time checks in variants that have none.
     pub fn trusted(self) -> Self {
         KernelSource { checked: false, ..self }
+    }
+
+    /// Returns these sources with what renders the templates of the folder and of the user's own kernels. Embedded
+    /// templates are rendered in this process.
+    pub fn rendered_by(self, renderer: Arc<dyn Renderer>) -> Self {
+        KernelSource { renderer: Some(renderer), ..self }
     }
 
     /// Whether every kernel of these sources gets run-time checks.
@@ -164,26 +181,25 @@ impl KernelSource {
 
     /// Renders the template `name` with `values` into WGSL.
     pub fn render<S: serde::Serialize>(&self, name: &str, values: S) -> Result<String, PlanError> {
-        let values = minijinja::Value::from(minijinja::value::Serde(values));
-        let render = |all: &Environment| {
-            let captured = all.get_template(name).and_then(|template| template.render_captured(values))?;
-            #[cfg(test)]
-            tests::note_fuel(&captured);
-            Ok(captured.into_output())
+        let rendered = match (&self.folder, &self.renderer) {
+            (Some(_), Some(renderer)) => serde_json::to_value(values)
+                .map_err(|error| error.to_string())
+                .and_then(|values| self.elsewhere(&**renderer, Template::File(name.into()), values))
+                .and_then(text),
+            _ => self.render_file(name, minijinja::Value::from(minijinja::value::Serde(values))),
         };
-        self.with_environment(render).map_err(|error| PlanError::Template(words(&error)))
+        rendered.map_err(PlanError::Template)
     }
 
     /// Renders the template `text` with `values`; it may include and import the templates of this source.
     pub(super) fn render_text(
         &self,
         name: &str,
-        text: &str,
+        template: &str,
         values: &serde_json::Value,
     ) -> Result<String, PlanError> {
-        let values = minijinja::Value::from(minijinja::value::Serde(values));
-        let rendered = self.with_environment(|all| all.render_named_str(name, text, values));
-        rendered.map_err(|error| PlanError::Template(words(&error)))
+        let template = Template::Text { name: name.into(), text: template.into() };
+        self.foreign(template, values).and_then(text).map_err(PlanError::Template)
     }
 
     /// Evaluates an expression of `values`; the function `ceil` rounds quotients up to whole numbers.
@@ -191,11 +207,62 @@ impl KernelSource {
         &self,
         expression: &str,
         values: &serde_json::Value,
-    ) -> Result<serde_json::Value, minijinja::Error> {
+    ) -> Result<serde_json::Value, String> {
+        self.foreign(Template::Expression(expression.into()), values)
+    }
+
+    /// Renders or evaluates in this process: the part of a [`Renderer`] that is in a process of its own.
+    ///
+    /// # Errors
+    /// Returns a message if the template cannot be rendered.
+    pub fn perform(rendering: &Rendering) -> Result<serde_json::Value, String> {
+        let Rendering { folder, what, values } = rendering;
+        let source = folder.as_ref().map_or_else(KernelSource::embedded, KernelSource::folder);
+        source.here(what, values)
+    }
+
+    /// Renders or evaluates what is of the user.
+    fn foreign(&self, what: Template, values: &serde_json::Value) -> Result<serde_json::Value, String> {
+        match &self.renderer {
+            Some(renderer) => self.elsewhere(&**renderer, what, values.clone()),
+            None => self.here(&what, values),
+        }
+    }
+
+    fn elsewhere(
+        &self,
+        renderer: &dyn Renderer,
+        what: Template,
+        values: serde_json::Value,
+    ) -> Result<serde_json::Value, String> {
+        renderer.perform(&Rendering { folder: self.folder.clone(), what, values })
+    }
+
+    fn here(&self, what: &Template, values: &serde_json::Value) -> Result<serde_json::Value, String> {
         let values = minijinja::Value::from(minijinja::value::Serde(values));
-        let value = self.with_environment(|all| all.compile_expression(expression)?.eval(values))?;
-        serde_json::to_value(value)
-            .map_err(|error| minijinja::Error::new(minijinja::ErrorKind::BadSerialization, error.to_string()))
+        match what {
+            Template::File(name) => self.render_file(name, values).map(Into::into),
+            Template::Text { name, text } => self
+                .with_environment(|all| all.render_named_str(name, text, values))
+                .map_err(|error| words(&error))
+                .map(Into::into),
+            Template::Expression(expression) => {
+                let value = self
+                    .with_environment(|all| all.compile_expression(expression)?.eval(values))
+                    .map_err(|error| words(&error))?;
+                serde_json::to_value(value).map_err(|error| error.to_string())
+            }
+        }
+    }
+
+    fn render_file(&self, name: &str, values: minijinja::Value) -> Result<String, String> {
+        let render = |all: &Environment| {
+            let captured = all.get_template(name).and_then(|template| template.render_captured(values))?;
+            #[cfg(test)]
+            tests::note_fuel(&captured);
+            Ok(captured.into_output())
+        };
+        self.with_environment(render).map_err(|error| words(&error))
     }
 
     /// Calls `render` with the parsed templates. Embedded ones are parsed once, those of a folder each time.
@@ -316,7 +383,7 @@ mod tests {
         }
         let error =
             KernelSource::embedded().evaluate("'x' * 1000000000", &serde_json::json!({})).unwrap_err();
-        assert!(error.to_string().contains("fuel"), "{error}");
+        assert!(error.contains("fuel"), "{error}");
     }
 
     #[test]
@@ -392,6 +459,68 @@ mod tests {
                 );
             }
         }
+    }
+
+    #[derive(Debug)]
+    struct Elsewhere;
+
+    impl Renderer for Elsewhere {
+        fn perform(&self, rendering: &Rendering) -> Result<serde_json::Value, String> {
+            let folder = rendering.folder.as_ref().map_or("embedded".into(), |it| it.display().to_string());
+            Ok(format!("{folder} {} {}", rendering.what.name(), rendering.values).into())
+        }
+    }
+
+    #[test]
+    fn only_what_is_not_embedded_is_rendered_elsewhere() {
+        let renderer = Arc::new(Elsewhere);
+        let values = serde_json::json!({ "n": 1 });
+        let folder = KernelSource::folder("of/mine").rendered_by(renderer.clone());
+        assert_eq!(folder.render("a.wgsl", &values).unwrap(), r#"of/mine a.wgsl {"n":1}"#);
+        let embedded = KernelSource::embedded().rendered_by(renderer);
+        assert_eq!(embedded.render_text("own/b", "text", &values).unwrap(), r#"embedded own/b {"n":1}"#);
+        assert_eq!(embedded.evaluate("[n]", &values).unwrap(), r#"embedded [n] {"n":1}"#);
+        let error = embedded.render("no/such.wgsl", &values).unwrap_err().to_string();
+        assert!(error.contains("no/such.wgsl") && error.contains("not found"), "{error}");
+    }
+
+    /// Renders as another process would, whose messages are JSON.
+    #[derive(Debug)]
+    struct ByMessages;
+
+    impl Renderer for ByMessages {
+        fn perform(&self, rendering: &Rendering) -> Result<serde_json::Value, String> {
+            let message = serde_json::to_string(rendering).unwrap();
+            KernelSource::perform(&serde_json::from_str(&message).unwrap())
+        }
+    }
+
+    #[test]
+    fn a_kernel_of_a_folder_is_the_same_by_messages() {
+        let (device, mut kinds) = (Capabilities::example(), std::collections::BTreeSet::new());
+        let embedded = KernelSource::embedded();
+        let folder = KernelSource::folder(env!("CARGO_MANIFEST_DIR")).rendered_by(Arc::new(ByMessages));
+        for case in Suite::builtin("full").unwrap().cases {
+            for (kernel, variant) in crate::candidates(&case, &device).unwrap_or_default() {
+                if kinds.insert((variant.kernel.clone(), case.precision().to_string())) {
+                    let plan = |source| kernel.plan(&case, &device, &variant, source).unwrap();
+                    assert_eq!(plan(&folder).steps, plan(&embedded).steps, "{case} {variant}");
+                }
+            }
+        }
+        assert!(kinds.len() > 30, "{}", kinds.len());
+    }
+
+    #[test]
+    fn what_is_performed_for_another_process_is_what_would_be_rendered_here() {
+        let values = serde_json::json!({ "n": 3 });
+        let of = |what| Rendering { folder: None, what, values: values.clone() };
+        let own = Template::Text { name: "own".into(), text: "{{ n + 1 }}".into() };
+        assert_eq!(KernelSource::perform(&of(own)).unwrap(), "4");
+        let groups = Template::Expression("[ceil(n / 2)]".into());
+        assert_eq!(KernelSource::perform(&of(groups)).unwrap(), serde_json::json!([2]));
+        let missing = KernelSource::perform(&of(Template::File("no/such.wgsl".into()))).unwrap_err();
+        assert!(missing.contains("no/such.wgsl"), "{missing}");
     }
 
     #[test]

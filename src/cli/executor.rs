@@ -2,10 +2,12 @@
 
 use crate::error::{Error, Result};
 use portamark_executors::fake::{Fake, Script};
-use portamark_executors::{HostService, Service, WgpuService, private_stdout, serve};
+use portamark_executors::{HostService, Service, WgpuService, limit_own_memory, private_stdout, serve};
+use portamark_kernels::{KernelSource, Rendering};
 use portamark_model::error::Error as Library;
 use portamark_model::text_file::read_text;
-use std::io::{self, BufRead, BufReader};
+use portamark_runner::RENDERER_MEMORY;
+use std::io::{self, BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
@@ -31,6 +33,8 @@ pub enum Kind {
         #[arg(long, value_name = "FILE")]
         script: Option<PathBuf>,
     },
+    /// Renders templates that nobody has reviewed, within a limit of memory.
+    Render,
 }
 
 /// Serves the protocol on stdin and stdout until `bye`.
@@ -40,10 +44,26 @@ pub fn run(kind: &Kind) -> Result<()> {
         Kind::Wgpu { binding_bytes: Some(most) } => Box::new(WgpuService::with_binding_bytes(*most)),
         Kind::Host { threads } => Box::new(HostService::new(*threads)),
         Kind::Fake { script } => Box::new(Fake::from_script(read_script(script.as_deref())?)),
+        Kind::Render => return render().map_err(failed),
     };
-    requests()
-        .and_then(|requests| serve(service.as_mut(), requests, private_stdout()?))
-        .map_err(|error| Library::Executor { name: "child".into(), message: error.to_string() }.into())
+    requests().and_then(|requests| serve(service.as_mut(), requests, private_stdout()?)).map_err(failed)
+}
+
+fn failed(error: io::Error) -> Error {
+    Library::Executor { name: "child".into(), message: error.to_string() }.into()
+}
+
+/// Answers each rendering, one a line of stdin, with one line on stdout; any other line ends it.
+fn render() -> io::Result<()> {
+    limit_own_memory(RENDERER_MEMORY);
+    let mut answers = private_stdout()?;
+    for line in requests()?.lines() {
+        let Ok(rendering) = serde_json::from_str::<Rendering>(&line?) else { break };
+        let mut answer = serde_json::to_vec(&KernelSource::perform(&rendering))?;
+        answer.push(b'\n');
+        answers.write_all(&answer)?;
+    }
+    Ok(())
 }
 
 /// Grace period in which a service may notice that its runner has exited.

@@ -31,4 +31,5 @@ mod values;
 mod verify;
 
 pub use command::{Arguments, run};
+pub use interrupt::survive_the_limit_of_file_sizes;
 pub use output::print_help;

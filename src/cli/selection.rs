@@ -7,8 +7,9 @@ use crate::error::{Error, Result};
 use portamark_kernels::KernelSource;
 use portamark_model::suite::{MODEL_PREFIX, Pattern, Suite, parse_list};
 use portamark_model::workload::Distribution;
-use portamark_runner::{Found, Settings};
-use std::path::PathBuf;
+use portamark_runner::{ChildRenderer, Found, Settings};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Options that choose cases, devices and the executor.
@@ -107,7 +108,7 @@ impl Selection {
 
     /// Returns the folder or built-in set of kernel sources.
     pub(in crate::cli) fn source(&self) -> KernelSource {
-        self.kernels.as_ref().map_or_else(KernelSource::embedded, KernelSource::folder)
+        source_of(self.kernels.as_deref())
     }
 
     /// Returns the settings of the method that the flags change from their defaults.
@@ -119,5 +120,14 @@ impl Selection {
             memory: self.memory,
             ..Settings::default()
         }
+    }
+}
+/// Returns the kernel sources of a folder, or those embedded. Templates that nobody has reviewed are rendered in a
+/// process of their own.
+pub(in crate::cli) fn source_of(folder: Option<&Path>) -> KernelSource {
+    let source = folder.map_or_else(KernelSource::embedded, KernelSource::folder);
+    match std::env::current_exe() {
+        Ok(program) => source.rendered_by(Arc::new(ChildRenderer::new(program))),
+        Err(_) => source,
     }
 }

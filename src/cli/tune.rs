@@ -28,6 +28,7 @@ pub struct Arguments {
 
 /// Runs the command.
 pub fn run(arguments: &Arguments) -> Result<()> {
+    let stop = interrupt_flag();
     let options = TuningOptions {
         suite: arguments.selection.cases()?,
         settings: arguments.selection.settings(),
@@ -39,7 +40,6 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     if is_file && chosen.len() > 1 {
         return Err(Error::usage_hint("one file cannot hold the tables of several devices", "name a folder"));
     }
-    let stop = interrupt_flag();
     let mut broken = 0;
     for place in &chosen {
         let device = &place.device;

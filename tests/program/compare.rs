@@ -358,6 +358,10 @@ fn a_history_shows_when_a_case_became_slower_and_what_changed() {
         for mut line in lines {
             if let Some(median) = line.pointer_mut("/timing/summary/median") {
                 *median = (median.as_f64().unwrap() * factor).into();
+                for end in ["ci_lo", "ci_hi"] {
+                    let seconds = line["timing"]["summary"][end].as_f64();
+                    line["timing"]["summary"][end] = seconds.map(|seconds| seconds * factor).into();
+                }
                 for clock in ["device_ns", "host_ns"] {
                     for ns in line["timing"][clock].as_array_mut().unwrap() {
                         *ns = ((ns.as_f64().unwrap() * factor).round() as u64).into();

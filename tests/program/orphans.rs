@@ -157,15 +157,49 @@ fn no_descendant_outlives_a_runner_that_was_interrupted_or_killed() {
         let scene = scene.with(WITHOUT_MARK);
         let mut runner = scene.run(&["--executor", "sh executor.sh", "--timeout", "60s"]);
         scene.live(if cfg!(target_os = "linux") { 4 } else { 3 });
-        // The handler of Ctrl-C is set when the devices are known.
         std::thread::sleep(Duration::from_millis(1500));
         for signal in *signals {
             kill_process(Pid::from_child(&runner), *signal).unwrap();
             std::thread::sleep(Duration::from_millis(200));
         }
         assert!(soon(|| runner.try_wait().unwrap().is_some()), "{how}: the runner goes on");
+        let interrupted = (*how != "SIGKILL").then_some(4);
+        assert_eq!(runner.wait().unwrap().code(), interrupted, "{how}");
         scene.none_lives(how);
     }
+}
+
+#[test]
+fn a_signal_that_comes_before_the_devices_are_known_is_an_interrupt_too() {
+    for (number, signals) in [&[Signal::TERM][..], &[Signal::HUP], &[Signal::INT; 2]].iter().enumerate() {
+        let scene = Scene::new(40 + number, "[[rules]]\non = 'hello'\nact = 'hang'\n");
+        let mut runner = scene.run(&["--executor", "sh executor.sh", "--timeout", "60s"]);
+        scene.live(3);
+        for signal in *signals {
+            kill_process(Pid::from_child(&runner), *signal).unwrap();
+            std::thread::sleep(Duration::from_millis(200));
+        }
+        assert!(soon(|| runner.try_wait().unwrap().is_some()), "{signals:?}: the runner goes on");
+        assert_eq!(runner.wait().unwrap().code(), Some(4), "{signals:?}");
+        scene.none_lives("a signal");
+    }
+}
+
+#[test]
+fn the_end_of_its_terminal_does_not_end_a_run_that_ignores_it() {
+    let scene = Scene::new(50, "");
+    let runner = Command::new("sh")
+        .current_dir(scene.path())
+        .env("SECONDS_OF_TEST", &scene.seconds)
+        .args(["-c", "trap '' HUP; exec \"$0\" \"$@\"", env!("CARGO_BIN_EXE_portamark")])
+        .args(["run", "one.toml", "-o", "results", "--max-time", "50ms", "--executor", "sh executor.sh"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn();
+    let mut runner = runner.unwrap();
+    scene.live(3);
+    kill_process(Pid::from_child(&runner), Signal::HUP).unwrap();
+    assert_eq!(runner.wait().unwrap().code(), Some(0));
 }
 
 #[test]

@@ -127,3 +127,18 @@ fn an_output_that_is_no_plain_file_stays_what_it_is() {
     into("/proc/self/fd/1", log.into());
     assert_eq!(fs::read(folder.path("log")).unwrap(), [&b"begun\n"[..], &expected].concat());
 }
+
+#[test]
+fn a_limit_of_file_sizes_is_exit_2_with_a_sentence() {
+    let (folder, executor) = bench();
+    // A block has 512 bytes, fewer than the header of a result file; the table goes to the pipe.
+    let limited = Command::new("sh")
+        .current_dir(folder.path(""))
+        .args(["-c", "ulimit -f 1; exec \"$0\" \"$@\"", env!("CARGO_BIN_EXE_portamark")])
+        .args(["run", "small.toml", "-d", "all", "-o", "results", "--executor", &executor])
+        .output();
+    let output = limited.unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{:?}: {said}", output.status);
+    assert!(said.contains("error: cannot write") && said.contains("File too large"), "{said}");
+}

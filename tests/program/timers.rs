@@ -6,7 +6,7 @@ use portamark_executors::{Executor, Fault, FaultKind};
 use portamark_kernels::KernelSource;
 use portamark_measure::{Config, Ended, Session, measure, measure_cache, self_test, settle};
 use portamark_model::device::{Capabilities, Takes, TimerKind};
-use portamark_results::{TimerChoice, TimerFault, TimerReport, Timing};
+use portamark_results::{Status, TimerChoice, TimerFault, TimerReport, Timing};
 use proptest::prelude::*;
 use std::time::Duration;
 
@@ -364,4 +364,53 @@ fn a_clock_that_lies_only_after_its_self_test_is_found_out_by_the_hosts() {
     }
     // So much may be delays of the host.
     assert_eq!(ended(0.51), Ended::Ok);
+}
+
+#[test]
+fn clocks_of_a_process_that_both_lie_are_found_out_by_the_runners_own() {
+    /// An executor that takes 15 ms more for each batch than it says.
+    struct Late(Fake, bool);
+    impl Executor for Late {
+        fn call(&mut self, request: &Request, deadline: Duration) -> Result<Response, Fault> {
+            if matches!(request, Request::Sample { .. }) {
+                std::thread::sleep(Duration::from_millis(15));
+            }
+            self.0.call(request, deadline)
+        }
+
+        fn takes_real_time(&self) -> bool {
+            self.1
+        }
+    }
+    // 67 MB read and as much written at 100 GB/s take 1.34 ms, which is a batch.
+    let key = "stream f32 copy n16777216";
+    let ended = |takes_real_time: bool| {
+        let (stuck, device) = Stuck::new(0, Duration::ZERO);
+        let mut late = Late(stuck.fake, takes_real_time);
+        let timer = TimerReport::untested(String::new());
+        let mut session = Session::new(&mut late, &device, &timer);
+        let config = Config { max_samples: 12, warmup: Duration::ZERO, ..Config::default() };
+        measure(&mut session, &config, &key.parse().unwrap(), None, None).ended
+    };
+    let Ended::Fault(fault) = ended(true) else { panic!("no fault") };
+    assert!(fault.reason.contains("the runner waited at least") && fault.reason.contains("clock"), "{fault}");
+    assert_eq!(ended(false), Ended::Ok);
+}
+
+#[test]
+fn a_program_that_understates_both_times_of_a_case_has_a_failed_row() {
+    // 2·48³ FLOP at 10⁷ per second take 22 ms, of which the executor tells 0.22 ms; the others take what they tell.
+    let keys = ["gemm f32 m16 n16 k16 nn", "gemm f32 m48 n48 k48 nn"];
+    let folder =
+        crate::folder::Folder::with_suite(&keys.map(|key| format!("[[case]]\nkey = '{key}'\n")).concat());
+    let rule = "[[rules]]\ncase = '*m48*'\non = 'sample'\nact = 'understate'\nfactor = 100.0\n";
+    let executor = folder.executor("script.toml", &format!("seconds_per_flop = 1e-7\n{rule}"));
+    let run = ["run", "small.toml", "-o", "results", "--warmup", "1ms", "--max-time", "200ms", "--executor"];
+    folder.portamark(&run).arg(&executor).assert().code(1);
+    let rows = portamark_results::load_all(&[folder.path("results")]).unwrap().remove(0).rows;
+    let row = |key: &str| rows.iter().find(|row| row.case == key).unwrap();
+    assert_eq!(row(keys[0]).status, Status::Ok, "{:?}", row(keys[0]).reason);
+    let reason = row(keys[1]).reason.as_deref().unwrap();
+    assert_eq!(row(keys[1]).status, Status::Failed, "{reason}");
+    assert!(reason.contains("the runner waited at least") && reason.contains("clock"), "{reason}");
 }

@@ -195,3 +195,34 @@ fn a_folder_of_kernels_takes_no_other_file_into_a_result_file() {
         assert!(!fs::read_to_string(&runs[0].path).unwrap().contains("zz-secret"));
     }
 }
+
+#[test]
+fn templates_of_others_are_rendered_within_limits_and_those_of_this_repository_keep_to_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    let key = "gemm f32 m16 n16 k16 nn";
+    fs::write(at.join("one.toml"), format!("name = \"one\"\n[[case]]\nkey = \"{key}\"\n")).unwrap();
+    let executor = format!("{} executor fake", env!("CARGO_BIN_EXE_portamark"));
+    let run = |out: &str, more: &[&str]| {
+        let quick = ["--max-time", "50ms", "--warmup", "5ms", "--executor", &executor];
+        let (text, code) = portamark(at, &[&["run", "one.toml", "-o", out], more, &quick].concat());
+        let runs = portamark_results::load_all(&[at.join(out)]).unwrap();
+        (text, code, runs.into_iter().flat_map(|run| run.rows).collect::<Vec<_>>())
+    };
+    let kernels = Path::new(env!("CARGO_MANIFEST_DIR")).join("kernels");
+    let header = format!("// portamark: case = \"{key}\"\n// portamark: workgroups = \"ceil(m / 64)\"\n");
+    let ordinary = "{% set l = [1, 2] + [3] %}\n@compute @workgroup_size({{ l|length }})\nfn main() {}\n";
+    fs::write(at.join("ordinary.wgsl"), format!("{header}{ordinary}")).unwrap();
+    let own = ["--kernels", kernels.to_str().unwrap(), "--kernel", "ordinary.wgsl"];
+    let (text, code, rows) = run("out0", &own);
+    assert_eq!((code, rows.len()), (Some(0), 2), "{text}");
+    // A list of 2⁴⁰ numbers, which the template engine writes out as soon as it consists of 33 layers.
+    let grows = "{% set l = l + l %}\n".repeat(40);
+    fs::write(at.join("grows.wgsl"), format!("{header}{{% set l = [1] %}}\n{grows}{{{{ l|length }}}}\n"))
+        .unwrap();
+    let (text, code, rows) = run("out1", &["--kernel", "grows.wgsl"]);
+    assert_eq!(code, Some(1), "{text}");
+    let reasons: Vec<_> = rows.iter().filter_map(|row| row.reason.as_deref()).collect();
+    assert_eq!(reasons.len(), 1, "{text}");
+    assert!(reasons[0].contains("own/grows") && reasons[0].contains("given up"), "{reasons:?}");
+}

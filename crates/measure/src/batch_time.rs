@@ -3,7 +3,8 @@
 
 use portamark_executors::protocol::Sampled;
 use portamark_executors::{Executor, Fault};
-use portamark_results::TimerChoice;
+use portamark_model::units;
+use portamark_results::{TimerChoice, Timing};
 use std::time::Duration;
 use web_time::Instant;
 
@@ -39,9 +40,56 @@ pub(super) fn grown(k: u32, wanted: u32, waited_s: f64, longest_s: f64) -> u32 {
     wanted.min(most).max(k)
 }
 
+/// Shortest wait, in seconds, that tells of a batch; the way of the messages and the delays of a busy machine are
+/// shorter.
+const TELLING_S: f64 = 0.01;
+/// Seconds that an executor may take for each execution before it starts its clock, to record the commands.
+const RECORDING_S: f64 = 1e-4;
+/// Factor by which the runner may wait longer than the executor's host clock says, in at least one batch of a row.
+const WAIT_OVER_HOST: f64 = 2.0;
+
+/// Returns how the runner's own clock contradicts that of an executor, for whose timed batches it waited `waited_s`
+/// seconds each; `None` if it does not. Both clocks of an executor may be wrong alike, in one case alone.
+pub(super) fn contradicting_waits(timing: &Timing, waited_s: &[f64]) -> Option<String> {
+    let shortest_s = waited_s.iter().copied().reduce(f64::min)?;
+    let host_s = *timing.host_ns.iter().max()? as f64 * 1e-9;
+    let batch_s = shortest_s - RECORDING_S * f64::from(timing.k);
+    (batch_s >= TELLING_S && batch_s > WAIT_OVER_HOST * host_s).then(|| {
+        format!(
+            "its host's clock gives at most {} for a batch for which the runner waited at least {}: the clock of the \
+             executor is at fault",
+            units::seconds(host_s),
+            units::seconds(shortest_s)
+        )
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use portamark_results::{Cache, Timing};
+    use portamark_stats::{StopReason, Summary};
+
+    #[test]
+    fn waits_contradict_a_host_clock_that_is_half_of_the_shortest() {
+        let said = |k: u32, host_ns: &[u64], waited_s: &[f64]| {
+            let summary = Summary::from_samples(&[1e-3; 10], 0.95).unwrap();
+            let timing = Timing::new(TimerChoice::Host, k, 1, Cache::Warm, StopReason::MaxSamples, summary);
+            contradicting_waits(&timing.but(|it| it.host_ns = host_ns.to_vec()), waited_s)
+        };
+        let words = said(1, &[400_000, 500_000], &[0.05, 0.04]).unwrap();
+        assert!(words.contains("at most 500 µs") && words.contains("at least 40.0 ms"), "{words}");
+        // 20.3 ms are 20.2 ms without the recording: more than twice 10 ms, and less than twice 10.2 ms.
+        assert!(said(1, &[10_000_000; 2], &[0.0203; 2]).is_some());
+        assert_eq!(said(1, &[10_000_000, 10_200_000], &[0.0203; 2]), None);
+        // A message or a busy machine takes some milliseconds, and recording 4096 executions 410 ms.
+        assert_eq!(said(1, &[1000; 3], &[0.01; 3]), None);
+        assert_eq!(said(4096, &[1_000_000; 3], &[0.4; 3]), None);
+        assert!(said(4096, &[1_000_000; 3], &[0.5; 3]).is_some());
+        // One batch that was not delayed is enough.
+        assert_eq!(said(1, &[4_000_000; 3], &[0.5, 0.006, 0.5]), None);
+        assert_eq!(said(1, &[], &[]), None);
+    }
 
     #[test]
     fn a_batch_grows_as_far_as_the_runner_waits_and_never_shrinks() {

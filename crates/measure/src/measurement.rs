@@ -1,6 +1,6 @@
 //! Measurement of one case: prepare → verify → warm up → sample → verify the buffer that was written last.
 
-use super::batch_time::{chosen_s, waited};
+use super::batch_time::{chosen_s, contradicting_waits, waited};
 use super::config::Config;
 use super::rotation;
 use super::sampling::{self, Sampling};
@@ -286,7 +286,10 @@ pub(super) fn conclude(
         ));
     }
     let impossible = impossible(case.flop(), case.bytes(), timing.summary.median);
-    if let Some(reason) = impossible.or_else(|| timing.contradicting_clocks(session.timer.empty_host_s)) {
+    let contradiction = impossible
+        .or_else(|| timing.contradicting_clocks(session.timer.empty_host_s))
+        .or_else(|| contradicting_waits(&timing, &sampling.waited_s));
+    if let Some(reason) = contradiction {
         return Err(Fault::new(FaultKind::Failed, reason));
     }
     measurement.tags = tags(&timing);

@@ -66,6 +66,8 @@ pub struct Sampling {
     pub timing: Option<Timing>,
     /// Index of the buffer set that the last timed execution wrote.
     pub last_set: u32,
+    /// Seconds that the runner waited for each timed batch; empty if they tell nothing of it.
+    pub waited_s: Vec<f64>,
     /// Host time spent on warm-up, in seconds.
     pub warmup_s: f64,
     /// Host time spent on sampling, in seconds.
@@ -133,6 +135,8 @@ pub struct Sampler<'a> {
     device_ns: Vec<u64>,
     host_ns: Vec<u64>,
     samples: Vec<f64>,
+    /// Seconds that the runner waited for each timed batch.
+    waited_s: Vec<f64>,
     sentinels: SentinelTimes,
     sentinel_turns: u32,
     sentinel_time: Duration,
@@ -166,6 +170,7 @@ impl<'a> Sampler<'a> {
             device_ns: Vec::new(),
             host_ns: Vec::new(),
             samples: Vec::new(),
+            waited_s: Vec::new(),
             sentinels: SentinelTimes::default(),
             sentinel_turns: 0,
             sentinel_time: Duration::ZERO,
@@ -251,6 +256,7 @@ impl<'a> Sampler<'a> {
     pub fn batch(&mut self, session: &mut Session<'_>) -> Result<Option<f64>, Fault> {
         let started = Instant::now();
         let sampled = self.run(session.executor, self.k)?;
+        self.waited_s.extend(session.executor.takes_real_time().then(|| started.elapsed().as_secs_f64()));
         self.invalid = self.invalid.saturating_add(sampled.invalid);
         self.host_ns.push(sampled.host_ns);
         self.device_ns.extend(sampled.device_ns);
@@ -331,6 +337,7 @@ impl<'a> Sampler<'a> {
         Ok(Sampling {
             timing,
             last_set,
+            waited_s: self.waited_s,
             warmup_s: self.warmup.as_secs_f64(),
             sample_s: self.sampling.as_secs_f64(),
             freshness_s: self.freshness_time.as_secs_f64(),

@@ -19,6 +19,12 @@ pub(super) fn refusal(row: &Row) -> Option<String> {
 /// Takes back the status `ok` of a row that has no proof, a time that no device reaches, or fields that contradict each
 /// other: it becomes `wrong` or `failed`, with the reason. An empty batch takes the host `empty_host_s` seconds.
 pub(super) fn judge(row: &mut Row, empty_host_s: f64) {
+    if row.status == Status::Imported
+        && let Some(reason) = wrong_import(row)
+    {
+        row.status = Status::Failed;
+        row.reason = Some(format!("the file says imported, but {reason}"));
+    }
     if row.status != Status::Ok {
         return;
     }
@@ -37,6 +43,18 @@ pub(super) fn judge(row: &mut Row, empty_host_s: f64) {
     row.reason = Some(format!("the file says ok, but {reason}"));
 }
 
+/// Returns why the value of an imported row cannot be; `None` if it can.
+fn wrong_import(row: &Row) -> Option<String> {
+    let Some(imported) = &row.imported else { return Some("it has no value of another program".into()) };
+    if !(imported.value.is_finite() && imported.value > 0.0) {
+        return Some(format!("its value is {}", imported.value));
+    }
+    if let Some(spread) = imported.spread.as_ref().filter(|spread| spread.lo > spread.hi) {
+        return Some(format!("its spread goes from {} down to {}", spread.lo, spread.hi));
+    }
+    impossible(row.flop.into(), row.bytes, row.imported_seconds()?)
+}
+
 /// Returns why the times of a row cannot be; `None` if they can.
 fn wrong_time(row: &Row, timing: &Timing, empty_host_s: f64) -> Option<String> {
     let case = row.case.parse::<Case>().ok();
@@ -49,6 +67,7 @@ fn wrong_time(row: &Row, timing: &Timing, empty_host_s: f64) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::super::example;
+    use super::super::imported::Imported;
     use super::*;
 
     fn judged(change: impl FnOnce(&mut Row)) -> (Status, String) {
@@ -84,6 +103,35 @@ mod tests {
         assert_eq!(status, Status::Failed);
         let other = |row: &mut Row| (row.status, row.reason) = (Status::Crashed, Some("SIGSEGV".into()));
         assert_eq!(judged(other), (Status::Crashed, "SIGSEGV".into()));
+    }
+
+    #[test]
+    fn an_imported_row_without_a_possible_value_is_not_one() {
+        let judged = |change: fn(&mut Row)| {
+            let mut row = example::imported("gemm f32 m512 n512 k512 nn").but(change);
+            judge(&mut row, 3e-5);
+            (row.status, row.reason.unwrap_or_default())
+        };
+        assert_eq!(judged(|_| ()).0, Status::Imported);
+        let (status, reason) = judged(|row| row.imported = None);
+        let words = "the file says imported, but it has no value of another program";
+        assert_eq!((status, &*reason), (Status::Failed, words));
+        type Change = fn(&mut Imported);
+        let changes: [(Change, &str); 5] = [
+            (|it| it.value = 0.0, "its value is 0"),
+            (|it| it.value = -1.5, "its value is -1.5"),
+            (|it| it.value = f64::INFINITY, "its value is inf"),
+            // 2·512³ FLOP in 10⁻¹² s.
+            (|it| it.value = 1e-12, "more than any device can do"),
+            (|it| it.spread.as_mut().unwrap().lo = 2.0, "its spread goes from 2 down to 0.001953125"),
+        ];
+        for (change, part) in changes {
+            let mut row = example::imported("gemm f32 m512 n512 k512 nn");
+            change(row.imported.as_mut().unwrap());
+            judge(&mut row, 3e-5);
+            let reason = row.reason.unwrap();
+            assert!(row.status == Status::Failed && reason.contains(part), "{part}: {reason}");
+        }
     }
 
     #[test]

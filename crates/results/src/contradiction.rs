@@ -36,20 +36,46 @@ impl Timing {
         })
     }
 
-    /// Returns how the summary contradicts the samples; `None` if it does not, or if there are no samples.
+    /// Returns how the summary contradicts the samples or itself; `None` if it does not.
     pub(super) fn other_summary(&self) -> Option<String> {
         let ns = match self.timer {
             TimerChoice::Device => &self.device_ns,
             TimerChoice::Host => &self.host_ns,
         };
         if ns.is_empty() {
-            return None;
+            return Some("its summary is of no samples".into());
         }
-        let told = self.summary.median;
-        let found = median_of_unsorted(&mut self.seconds()).unwrap_or(f64::NAN);
+        let mut samples = self.seconds();
+        let summary = &self.summary;
+        // Batches without a time are samples by the host's clock.
+        if summary.n != samples.len() && summary.n != ns.len() {
+            return Some(format!(
+                "its summary is of {} samples, of which it has {}",
+                summary.n,
+                samples.len()
+            ));
+        }
+        let told = summary.median;
+        let found = median_of_unsorted(&mut samples).unwrap_or(f64::NAN);
         let same = (told - found).abs() <= ROUNDING * found.abs();
-        (!same).then(|| {
-            format!("the median of its samples is {}, not {}", units::seconds(found), units::seconds(told))
+        if !same {
+            let [found, told] = [found, told].map(units::seconds);
+            return Some(format!("the median of its samples is {found}, not {told}"));
+        }
+        let shortest = samples.iter().copied().fold(f64::INFINITY, f64::min);
+        let longest = samples.iter().copied().fold(0.0, f64::max);
+        let encloses = match (summary.ci_lo, summary.ci_hi) {
+            (None, None) => true,
+            // The ends are samples on both sides of the median.
+            (Some(lo), Some(hi)) => [shortest, lo, told, hi, longest]
+                .windows(2)
+                .all(|pair| pair[0] <= pair[1] + ROUNDING * found.abs()),
+            _ => false,
+        };
+        let end = |end: Option<f64>| end.map_or("nothing".into(), units::seconds);
+        (!encloses).then(|| {
+            let (lo, hi) = (end(summary.ci_lo), end(summary.ci_hi));
+            format!("the interval of its median goes from {lo} to {hi}, which no such samples have")
         })
     }
 }
@@ -64,8 +90,11 @@ impl Verification {
         } else if self.unwritten > 0 {
             Some(format!("the kernel left {} elements of the output unwritten", self.unwritten))
         } else {
-            let ratio = self.worst_ratio.filter(|ratio| *ratio > 1.0)?;
-            Some(format!("an element differs from the oracle by {ratio} times its bound"))
+            match self.worst_ratio {
+                None => Some("its comparison with the oracle has no largest error".into()),
+                Some(ratio) if ratio <= 1.0 => None,
+                Some(ratio) => Some(format!("an element differs from the oracle by {ratio} times its bound")),
+            }
         }
     }
 }
@@ -121,7 +150,8 @@ mod tests {
         // Two executions in 1 µs, 2 µs and 9 µs: the median is 1 µs for one.
         let told = |seconds: f64| {
             let mut timing = timing(&[1000, 2000, 9000], &[2000, 3000, 10_000]).but(|it| it.k = 2);
-            timing.summary.median = seconds;
+            (timing.summary.n, timing.summary.median) = (3, seconds);
+            (timing.summary.ci_lo, timing.summary.ci_hi) = (None, None);
             timing
         };
         assert_eq!(told(1e-6).other_summary(), None);
@@ -136,7 +166,35 @@ mod tests {
         assert!(told(1.5e-6).but(by_host).other_summary().is_some());
         // No batch had a time, and no samples at all.
         assert!(told(1e-6).but(|it| it.device_ns = vec![0; 3]).other_summary().is_some());
-        assert_eq!(told(1e-6).but(|it| it.device_ns = vec![]).other_summary(), None);
+        let none = told(1e-6).but(|it| it.device_ns = vec![]).other_summary();
+        assert_eq!(none.as_deref(), Some("its summary is of no samples"));
+    }
+
+    #[test]
+    fn the_interval_and_the_number_of_a_summary_are_those_of_its_samples() {
+        let said = |change: fn(&mut Timing)| {
+            let mut timing = timing(&[1000, 2000, 4000], &[2000, 3000, 5000]).but(|it| it.k = 1);
+            (timing.summary.n, timing.summary.median) = (3, 2e-6);
+            (timing.summary.ci_lo, timing.summary.ci_hi) = (Some(1e-6), Some(4e-6));
+            change(&mut timing);
+            timing.other_summary().unwrap_or_default()
+        };
+        assert_eq!(said(|_| ()), "");
+        assert_eq!(said(|it| (it.summary.ci_lo, it.summary.ci_hi) = (None, None)), "");
+        let ends: [fn(&mut Timing); 5] = [
+            |it| (it.summary.ci_lo, it.summary.ci_hi) = (Some(4e-6), Some(1e-6)),
+            |it| it.summary.ci_hi = Some(1.5e-6),
+            |it| it.summary.ci_lo = Some(0.5e-6),
+            |it| it.summary.ci_hi = Some(5e-6),
+            |it| it.summary.ci_lo = None,
+        ];
+        for end in ends {
+            assert!(said(end).contains("the interval of its median"), "{}", said(end));
+        }
+        assert_eq!(said(|it| it.summary.n = 30), "its summary is of 30 samples, of which it has 3");
+        // Of four batches one had no time: the summary may count it or not.
+        assert_eq!(said(|it| it.device_ns.push(0)), "");
+        assert_eq!(said(|it| (it.summary.n, it.device_ns) = (4, vec![1000, 2000, 4000, 0])), "");
     }
 
     #[test]
@@ -149,6 +207,8 @@ mod tests {
         assert_eq!(fault(|_| ()), "");
         assert_eq!(fault(|it| it.worst_ratio = Some(1.0)), "");
         assert!(fault(|it| it.worst_ratio = Some(1.5)).contains("1.5 times its bound"));
+        assert!(fault(|it| it.worst_ratio = Some(f64::NAN)).contains("NaN times its bound"));
+        assert!(fault(|it| it.worst_ratio = None).contains("has no largest error"));
         assert!(fault(|it| it.unwritten = 3).contains("left 3 elements of the output unwritten"));
         assert!(fault(|it| it.passed = false).contains("did not pass"));
         assert!(fault(|it| it.checked = 0).contains("no element was compared"));

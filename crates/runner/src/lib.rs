@@ -46,6 +46,7 @@ mod options;
 mod order;
 mod places;
 mod proving;
+mod renderer;
 mod run;
 mod sensors;
 mod sides;
@@ -62,6 +63,7 @@ pub use inspection::{Foreign, Kept, Target, Wanted, compiled, inspect, inspect_f
 pub use options::{Earlier, Isolation, Options, Settings};
 pub use places::{BROWSER, BuiltIn, Executors, Found, Place, command_words};
 pub use proving::{Proof, ProofOutcome, verify};
+pub use renderer::{ChildRenderer, RENDERER_MEMORY};
 pub use run::{Finished, run};
 pub use sides::{Side, run_sides};
 pub use tuned::tuned_path;

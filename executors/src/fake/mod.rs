@@ -1,6 +1,7 @@
 //! A simulated executor for tests: correct values, modelled times, and scripted failures, without a device.
 
 mod outputs;
+mod process;
 mod script;
 mod service;
 

@@ -214,7 +214,7 @@ pub struct Rule {
     /// Reason in the response for [`Act::Error`].
     #[serde(default = "scripted")]
     pub reason: String,
-    /// Factor of [`Act::Slow`], [`Act::Skip`] and [`Act::Lie`]; 10 by default.
+    /// Factor of [`Act::Slow`], [`Act::Skip`], [`Act::Lie`] and [`Act::Understate`]; 10 by default.
     #[serde(default = "ten")]
     pub factor: f64,
 }
@@ -342,6 +342,8 @@ pub enum Act {
     Skip,
     /// The reported device time is the host time multiplied by [`Rule::factor`].
     Lie,
+    /// The process really takes the time of the batch, and reports both times divided by [`Rule::factor`].
+    Understate,
     /// The executor answers with an error of [`Rule::status`] and [`Rule::reason`].
     Error,
 }

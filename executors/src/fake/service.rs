@@ -1,19 +1,17 @@
 //! The simulated executor, which follows a script.
 //!
-//! Time is virtual: even a sample of an hour returns at once; only a hang really waits. [`Fake`] is both a
-//! [`Service`], to run in a child process, and an [`Executor`], for tests within one process. As an
+//! Time is virtual: even a sample of an hour returns at once; only a hang and times that are understated really wait. [`Fake`] is both a
+//! [`Service`](crate::serve::Service), to run in a child process, and an [`Executor`], for tests within one process. As an
 //! [`Executor`] it reports a hang as a timeout at once, and an exit or abort as a crash.
 
 use super::outputs::Outputs;
 use super::script::{Act, On, Rule, Script, Target};
 use crate::protocol::{self, Failure, Prepare, Request, Response, Sampled};
 use crate::remote::{Executor, Fault, FaultKind};
-use crate::serve::{Service, write_response};
 use portamark_model::device::{Capabilities, Feature, Takes, TimerKind};
 use portamark_model::workload::generator::mix;
 use portamark_model::workload::{Case, DType, Inputs, Tensor};
 use std::collections::BTreeMap;
-use std::io::{self, Write};
 use std::time::Duration;
 
 /// Simulated executor that follows a [`Script`].
@@ -44,8 +42,10 @@ struct Prepared {
 }
 
 /// Reaction of the executor to a request.
-enum Reaction {
+pub(super) enum Reaction {
     Answer(Response),
+    /// An answer that a process gives after this time.
+    Late(Response, Duration),
     Garbage(Response),
     HalfLine(Response),
     Hang,
@@ -89,7 +89,7 @@ impl Fake {
         arithmetic.max(case.bytes() as f64 / self.script.bytes_per_second)
     }
 
-    fn reaction(&mut self, request: Request) -> Reaction {
+    pub(super) fn reaction(&mut self, request: Request) -> Reaction {
         self.requests += 1;
         let rule = self.rule(&request);
         match rule.as_ref().map(|rule| rule.act) {
@@ -101,6 +101,11 @@ impl Fake {
             Some(Act::Error) => {
                 let rule = rule.expect("it has an act");
                 Reaction::Answer(Response::Error { status: rule.status, reason: rule.reason })
+            }
+            Some(Act::Understate) => {
+                let before = self.now_ns;
+                let response = self.response(request, rule);
+                Reaction::Late(response, Duration::from_nanos(self.now_ns - before))
             }
             Some(Act::Wrong | Act::Unwritten | Act::Slow | Act::Skip | Act::Lie) | None => {
                 Reaction::Answer(self.response(request, rule))
@@ -220,7 +225,7 @@ impl Fake {
         let factor = |act| rule.as_ref().filter(|rule| rule.act == act).map(|rule| rule.factor);
         let (slow, lie) = (factor(Act::Slow).unwrap_or(1.0), factor(Act::Lie));
         let skip = factor(Act::Skip);
-        let act = rule.map(|rule| rule.act);
+        let act = rule.as_ref().map(|rule| rule.act);
         // Uniform in [-1, 1).
         let random = f64::from(mix(self.samples ^ mix(self.script.noise_seed))) / 2f64.powi(31) - 1.0;
         let poisoned = f64::from(prepared.outputs.poisoned(k, first_set));
@@ -238,6 +243,8 @@ impl Fake {
         } else {
             (None, 0)
         };
+        let told = |ns: u64| factor(Act::Understate).map_or(ns, |factor| (ns as f64 / factor) as u64);
+        let (device_ns, host_ns) = (device_ns.map(told), told(host_ns));
         let device_ns = lie.map_or(device_ns, |factor| Some((host_ns as f64 * factor) as u64));
         Some(Response::Sampled(Sampled { device_ns, host_ns, invalid }))
     }
@@ -255,47 +262,6 @@ fn failed(reason: String) -> Response {
     error(Failure::Failed, reason)
 }
 
-/// Line on stdout that imitates debug output of a driver.
-const GARBAGE: &[u8] = b"}MESA: debug output\n";
-
-impl Service for Fake {
-    fn handle(&mut self, request: Request) -> Response {
-        match self.reaction(request) {
-            Reaction::Answer(response) | Reaction::Garbage(response) | Reaction::HalfLine(response) => {
-                response
-            }
-            Reaction::Hang => hang(),
-            Reaction::Exit => std::process::exit(3),
-            Reaction::Abort => std::process::abort(),
-        }
-    }
-
-    fn answer(&mut self, request: Request, writer: &mut dyn Write) -> io::Result<()> {
-        match self.reaction(request) {
-            Reaction::Answer(response) => write_response(&response, writer),
-            Reaction::Garbage(response) => {
-                writer.write_all(GARBAGE)?;
-                write_response(&response, writer)
-            }
-            Reaction::HalfLine(response) => {
-                let line = serde_json::to_vec(&response)?;
-                writer.write_all(&line[..line.len() / 2])?;
-                writer.flush()?;
-                Err(io::Error::other("ended within a line, as the script says"))
-            }
-            Reaction::Hang => hang(),
-            Reaction::Exit => std::process::exit(3),
-            Reaction::Abort => std::process::abort(),
-        }
-    }
-}
-
-fn hang() -> ! {
-    loop {
-        std::thread::sleep(Duration::from_secs(3600));
-    }
-}
-
 impl Executor for Fake {
     /// Behaves like a child process that follows the script, but without a process and without waiting: a
     /// request that takes longer than `deadline` in virtual time is a timeout.
@@ -307,7 +273,7 @@ impl Executor for Fake {
         let (kind, reason) = match outcome {
             Reaction::Hang => (FaultKind::Timeout, "no answer in time"),
             _ if late => (FaultKind::Timeout, "no answer in time"),
-            Reaction::Answer(response) => {
+            Reaction::Answer(response) | Reaction::Late(response, _) => {
                 if matches!(&response, Response::Error { status: Failure::DeviceLost, .. }) {
                     self.restart();
                 }

@@ -1,6 +1,7 @@
 //! Runs `inspect`.
 
 use super::super::output::{note, print};
+use super::super::selection::source_of;
 use super::arguments::{Arguments, Form};
 use super::cells::{Sweep, cells, foreign_cells};
 use super::targets::{self, Opener, Wish, list, wishes};
@@ -38,7 +39,8 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         (None, true) => Wanted::Space,
         (None, false) => Wanted::Default,
     };
-    let cells = cells(&wishes, &opener, &sweep(arguments, &suite, &wanted, &source(arguments)));
+    let cells =
+        cells(&wishes, &opener, &sweep(arguments, &suite, &wanted, &source_of(arguments.kernels.as_deref())));
     shown(arguments, cells, wishes.len())
 }
 
@@ -88,10 +90,6 @@ fn suite(arguments: &Arguments) -> Result<Suite> {
     };
     let patterns = arguments.filter.iter().map(|text| Pattern::parse(text)).collect::<Result<Vec<_>, _>>()?;
     Ok(if patterns.is_empty() { suite } else { suite.filtered(&patterns)? })
-}
-
-fn source(arguments: &Arguments) -> KernelSource {
-    arguments.kernels.as_ref().map_or_else(KernelSource::embedded, KernelSource::folder)
 }
 
 fn sweep<'a>(
@@ -167,8 +165,9 @@ fn assembly(arguments: &Arguments, suite: &Suite, wishes: &[Wish], opener: &Open
     let (case, wish) = only(suite, wishes)?;
     let mut target = opener.open(wish).map_err(Error::usage)?;
     let choice = named(case, &target.device, arguments.variant.as_deref().unwrap_or_default());
-    let plan = choice
-        .and_then(|choice| choice.kernel.plan(case, &target.device, &choice.variant, &source(arguments)));
+    let plan = choice.and_then(|choice| {
+        choice.kernel.plan(case, &target.device, &choice.variant, &source_of(arguments.kernels.as_deref()))
+    });
     let plan = plan.map_err(|error| Error::usage(error.to_string()))?;
     let variant = plan.variant.to_string();
     let steps = compiled(&mut target, plan, arguments.timeout)
@@ -199,7 +198,7 @@ fn difference(arguments: &Arguments, suite: &Suite) -> Result<()> {
     let [left, right] = [&arguments.diff[0], &arguments.diff[1]];
     let chips = (targets::named(left), targets::named(right));
     let mut pairs: Vec<(Cell, Cell)> = Vec::new();
-    let source = source(arguments);
+    let source = source_of(arguments.kernels.as_deref());
     if let (Ok(left), Ok(right)) = chips {
         let mut both = arguments.clone();
         both.target = vec![left.name.into(), right.name.into()];

@@ -6,19 +6,19 @@ use super::ending::{ending, not_begun};
 use super::flags::Command;
 use super::progress::Progress;
 use super::side::Side;
-use crate::cli::interrupt::interrupt_flag;
 use crate::cli::output::print;
+use crate::cli::selection::source_of;
 use crate::error::{Error, Result};
 use portamark_analysis::{CaseVerdict, VerdictRule, verdicts};
-use portamark_kernels::KernelSource;
 use portamark_model::error::{Error as Library, Hint};
 use portamark_model::suite::Suite;
 use portamark_results::{self as results, AbSide, RunFile};
 use portamark_runner::{self as runner, BuiltIn, Checks, Executors, Finished, Found, Variants};
 use std::path::PathBuf;
+use std::sync::atomic::AtomicBool;
 
 /// Measures both sides and prints the verdicts.
-pub(super) fn run(command: &Command) -> Result<()> {
+pub(super) fn run(command: &Command, stop: &AtomicBool) -> Result<()> {
     let arguments = &command.arguments;
     let [a, b] = &arguments.ab[..] else {
         return Err(Error::usage_hint(
@@ -38,7 +38,6 @@ pub(super) fn run(command: &Command) -> Result<()> {
         let message = "one side names a single case, the other a suite of several cases";
         return Err(Error::usage_hint(message, "give both sides case=, or choose one case with -k"));
     }
-    let stop = interrupt_flag();
     let executors = arguments.selection.executors.resolve()?;
     let mut a = contender(command, &executors, &sides[0], "A")?;
     let mut b = contender(command, &executors, &sides[1], "B")?;
@@ -50,7 +49,7 @@ pub(super) fn run(command: &Command) -> Result<()> {
     }
     let progress = Progress::new(executors.audience());
     let Finished { paths, defects, interrupted } =
-        runner::run_sides([&a, &b], &stop, &progress).map_err(|error| not_begun(error, &stop))?;
+        runner::run_sides([&a, &b], stop, &progress).map_err(|error| not_begun(error, stop))?;
     let judged = judge(&paths, arguments.selection.seed, own > 0)?;
     let mut text = portamark_report::verdict_table(&judged, "A", "B");
     text.extend(paths.iter().map(|path| format!("{}\n", path.display())));
@@ -69,7 +68,7 @@ fn contender(command: &Command, executors: &Executors, side: &Side, name: &str) 
         options.choice.variants = Variants::Named(text.clone());
     }
     if let Some(kernels) = &side.kernels {
-        let folder = KernelSource::folder(kernels);
+        let folder = source_of(Some(kernels));
         // As `options` does for the sources that both sides share.
         let trusted = matches!(options.choice.checks, Some(Checks::Off | Checks::Both));
         options.source = if trusted { folder.trusted() } else { folder };

@@ -16,9 +16,10 @@ use std::io::IsTerminal;
 
 /// Runs the command.
 pub fn run(command: &Command) -> Result<()> {
+    let stop = interrupt_flag();
     let arguments = &command.arguments;
     if !arguments.ab.is_empty() {
-        return ab::run(command);
+        return ab::run(command, &stop);
     }
     if let Some(name) = &arguments.save_baseline {
         results::check_baseline_name(name)?;
@@ -32,7 +33,6 @@ pub fn run(command: &Command) -> Result<()> {
     if arguments.dry_run {
         return dry_run(&options, &found.chosen);
     }
-    let stop = interrupt_flag();
     let Finished { paths, defects, interrupted } =
         runner::run(&options, &found, &stop, &Progress::new(executors.audience()))
             .map_err(|error| not_begun(error, &stop))?;
