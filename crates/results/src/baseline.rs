@@ -4,8 +4,9 @@
 //! its own folder, as in a run. A search for result files skips baselines, so that no copy counts beside its
 //! original.
 
+use super::find::{BASELINES, find_in};
 use super::lines::LARGEST_FILE;
-use super::load::{BASELINES, find_in, load};
+use super::load::load;
 use super::replace::create_in;
 use super::schema::Header;
 use portamark_model::device::ChipKind;

@@ -1,6 +1,6 @@
 //! Reading the files of `portamark inspect --format json`.
 
-use super::load::{find_in, find_named};
+use super::find::{find_in, find_named};
 use super::record_line::clean_texts;
 use portamark_inspect::{Cell, Facts, Inspection, Outcome};
 use portamark_model::error::{Error, Result};

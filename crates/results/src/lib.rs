@@ -29,6 +29,7 @@ mod contradiction;
 #[cfg(test)]
 pub(crate) mod example;
 pub mod export;
+mod find;
 mod hold;
 pub mod import;
 mod imported;

@@ -1,6 +1,7 @@
 //! Reading result files: whatever a file holds, loading returns rows and messages and never panics.
 
 use super::claim::{judge, refusal};
+use super::find::find_in;
 use super::lines::{LONGEST_LINE, Lines, RawLine};
 use super::places::Places;
 use super::record_line::{clean_texts, parse};
@@ -11,11 +12,8 @@ use rayon::prelude::*;
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::fs::File;
-use std::io::{self, BufReader};
+use std::io::BufReader;
 use std::path::{Path, PathBuf};
-
-/// Name of the folder that holds all baselines.
-pub(super) const BASELINES: &str = "baselines";
 
 /// Maximum number of problems that are listed; further ones are only counted.
 const MOST_PROBLEMS: usize = 50;
@@ -85,31 +83,6 @@ fn find(paths: &[PathBuf]) -> Result<Vec<PathBuf>> {
         return Err(Error::refused_hint("no result file is named", "name result files or folders of them"));
     }
     Ok(found)
-}
-
-/// Appends the `.jsonl` files under `folder`, sorted by name. Does not follow links to folders, and skips
-/// baselines, which are copies of other files.
-pub(super) fn find_in(folder: &Path, found: &mut Vec<PathBuf>) -> io::Result<()> {
-    find_named(folder, "jsonl", found)
-}
-
-/// Like [`find_in`], for files whose name ends in `.` and `ending`.
-pub(super) fn find_named(folder: &Path, ending: &str, found: &mut Vec<PathBuf>) -> io::Result<()> {
-    let mut entries: Vec<_> = std::fs::read_dir(folder)?.filter_map(|entry| entry.ok()).collect();
-    entries.sort_by_key(std::fs::DirEntry::file_name);
-    for entry in entries {
-        let path = entry.path();
-        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
-            if entry.file_name() == BASELINES {
-                continue;
-            }
-            // An unreadable subfolder hides only its own files.
-            let _ = find_named(&path, ending, found);
-        } else if path.extension().is_some_and(|extension| extension == ending) && path.is_file() {
-            found.push(path);
-        }
-    }
-    Ok(())
 }
 
 /// A loaded file with what is needed to continue it.

@@ -1,6 +1,7 @@
 //! Search for the earlier file that a run continues, with the reason if a similar file does not match.
 
-use super::load::{Scan, find_in, scan};
+use super::find::find_in;
+use super::load::{Scan, scan};
 use super::run_option::RunOption;
 use super::schema::Header;
 use portamark_model::error::{Error, Hint, Result};

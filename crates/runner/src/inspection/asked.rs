@@ -1,9 +1,10 @@
 //! What the compiler of a device that is measured makes of the plans that ran.
 
 use super::kept::name;
+use super::of_plan::facts_of;
 use portamark_executors::protocol::Inspect;
 use portamark_executors::{Executor, FaultKind};
-use portamark_inspect::{Chip, Compiler, Facts, facts, of_device};
+use portamark_inspect::{Chip, Compiler, Facts, of_device};
 use portamark_model::device::Capabilities;
 use portamark_model::plan::Plan;
 use std::collections::HashMap;
@@ -50,7 +51,7 @@ impl Asked {
             return Vec::new();
         }
         let found = match executor.inspect(Inspect::new(device, plan.clone(), false), patience) {
-            Ok(steps) => steps.iter().map(|step| facts(self.compiler, step, self.chip)).collect(),
+            Ok(steps) => facts_of(self.compiler, &steps, plan, self.chip),
             Err(fault) => {
                 self.silent = fault.kind == FaultKind::Unsupported || fault.is_fatal();
                 Vec::new()
@@ -114,6 +115,17 @@ mod tests {
     }
 
     const SOON: Duration = Duration::from_secs(60);
+
+    #[test]
+    fn the_invocations_of_a_step_are_those_of_its_dispatch() {
+        let mut driver = Driver { answer: told(), questions: 0 };
+        let case = "stream f32 copy n4096".parse().unwrap();
+        let plan = default_plan(&case, &card(), &KernelSource::embedded()).unwrap();
+        let steps = Asked::new(&card()).facts(&mut driver, &card(), &plan, SOON);
+        // The driver told no workgroup: one invocation each.
+        let workgroups: u32 = plan.steps[0].workgroups.iter().product();
+        assert_eq!(steps[0].invocations, Some(u64::from(workgroups)));
+    }
 
     #[test]
     fn a_plan_is_asked_for_once_however_often_it_runs() {

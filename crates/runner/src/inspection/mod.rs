@@ -4,6 +4,7 @@ mod asked;
 mod demand;
 mod foreign;
 mod kept;
+mod of_plan;
 mod sweep;
 mod target;
 

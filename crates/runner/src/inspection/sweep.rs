@@ -2,13 +2,14 @@
 
 use super::demand::demand;
 use super::kept::Kept;
+use super::of_plan::facts_of;
 use super::target::Target;
 use portamark_executors::protocol::Inspect;
 use portamark_executors::{Executor, Fault, FaultKind};
-use portamark_inspect::{Cell, Facts, Outcome, facts};
+use portamark_inspect::{Cell, Outcome};
 use portamark_kernels::{Kernel, KernelSource, PlanError, candidates, named, space};
 use portamark_model::compiled::Compiled;
-use portamark_model::plan::{Plan, Step};
+use portamark_model::plan::Plan;
 use portamark_model::suite::Suite;
 use portamark_model::variant::Variant;
 use portamark_model::workload::Case;
@@ -89,11 +90,7 @@ fn outcome(target: &mut Target, plan: Plan, kept: &mut Kept, deadline: Duration)
     match compiled(target, plan.clone(), deadline) {
         Ok(steps) => {
             let (compiler, chip) = (target.compiler(), target.chip);
-            let of_step = |(told, step): (&Compiled, &Step)| {
-                let size = told.workgroup.map_or(1, |workgroup| workgroup.invocations());
-                facts(compiler, told, chip).over(step.workgroups, size)
-            };
-            let steps: Vec<Facts> = steps.iter().zip(&plan.steps).map(of_step).collect();
+            let steps = facts_of(compiler, &steps, &plan, chip);
             kept.add(&plan, &steps);
             Outcome::Compiled { steps }
         }
