@@ -16,6 +16,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod above_bound;
 mod bandwidth_curve;
 mod case_verdict;
 mod ceiling;
@@ -59,6 +60,7 @@ mod vendor;
 mod verdict;
 mod verdicts;
 
+pub use above_bound::{AboveBound, above_bounds};
 pub use bandwidth_curve::BandwidthCurve;
 pub use case_verdict::{CaseVerdict, Difference};
 pub use ceiling::{Ceilings, ComputeCeiling, MemoryCeiling, Unit};

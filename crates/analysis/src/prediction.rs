@@ -5,11 +5,13 @@
 //! another device, or that the user gives. The result is marked as a prediction. Nothing guarantees that one
 //! device reaches what another does, so it has a range and no confidence interval.
 
+use super::compiled_bound::compiled_bound;
 use super::device::Device;
 use super::projection::{Basis, PartTime, Projection, assemble};
 use super::projection_curve::{Curve, Neighbours};
 use super::published::{accelerator, published_times};
 use super::roofline::Resource;
+use portamark_inspect::Cell;
 use portamark_model::catalog::Accelerator;
 use portamark_model::suite::model::{Part, Pass};
 use portamark_model::workload::Case;
@@ -45,6 +47,8 @@ pub enum EfficiencySource<'c, 'a> {
     Like(&'c Device<'a>),
     /// Values given by the user.
     Given(&'c GivenEfficiencies),
+    /// Kernels as compilers made them: bounds, not estimates.
+    Compiled(&'c [Cell]),
 }
 
 /// Returns the kernel class of a case: its family, or `decode` for decode attention.
@@ -87,6 +91,7 @@ type Efficiency = (f64, Option<(f64, f64)>, String);
 
 fn efficiency(source: EfficiencySource, case: &Case, bound_s: f64) -> Result<Efficiency, String> {
     match source {
+        EfficiencySource::Compiled(_) => Err("a compiled kernel has a bound and no efficiency".into()),
         EfficiencySource::Given(given) => {
             let class = class(case);
             let range = given.of(case).ok_or_else(|| format!("no efficiency is given for {class}"))?;
@@ -121,6 +126,9 @@ fn efficiency(source: EfficiencySource, case: &Case, bound_s: f64) -> Result<Eff
 fn time(row: &'static Accelerator, source: EfficiencySource, part: &Part) -> Result<PartTime, String> {
     let case = &part.case;
     let why = |reason: String| format!("{}, `{}`: {reason}", part.name, case.key());
+    if let EfficiencySource::Compiled(cells) = source {
+        return bounded(row, cells, part).map_err(why);
+    }
     let (bound_s, binds) = published_bound(row, case).map_err(why)?;
     let (middle, ends, from) = efficiency(source, case, bound_s).map_err(why)?;
     Ok(PartTime {
@@ -138,6 +146,33 @@ fn time(row: &'static Accelerator, source: EfficiencySource, part: &Part) -> Res
     })
 }
 
+/// Returns the shortest time of `part` on `row` with the kernel that was compiled for its chip.
+fn bounded(row: &'static Accelerator, cells: &[Cell], part: &Part) -> Result<PartTime, String> {
+    let key = part.case.key();
+    let mut of_case = cells.iter().filter(|cell| cell.case == key);
+    let bound = of_case.find_map(|cell| {
+        let bound = compiled_bound(cell).filter(|bound| bound.accelerator.id == row.id)?;
+        Some((cell, bound))
+    });
+    let (cell, bound) = bound.ok_or_else(|| format!("was not compiled for a chip of {}", row.full_name()))?;
+    Ok(PartTime {
+        name: part.name.clone(),
+        case: key,
+        routing: part.case.routing(),
+        times: part.times,
+        pieces: part.pieces,
+        seconds: bound.seconds,
+        lo: None,
+        process_s: Vec::new(),
+        hi: None,
+        basis: Basis::Compiled {
+            variant: cell.variant.clone().unwrap_or_default(),
+            ceiling: bound.ceiling.filter(|_| bound.limit == Resource::Compute).map(|ceiling| ceiling.share),
+        },
+        binds: Some(bound.limit.name()),
+    })
+}
+
 /// Predicts `pass` on the accelerator `row`, with efficiencies from `source`.
 pub fn predict(row: &'static Accelerator, source: EfficiencySource, pass: &Pass) -> Projection {
     Projection { predicted: true, ..assemble(pass, |part| time(row, source, part)) }
@@ -148,6 +183,7 @@ mod tests {
     use super::*;
     use crate::Comparison;
     use portamark_fixtures::fixture;
+    use portamark_inspect::{Bound, Ceiling, Class, Demand, Facts, HotLoop, Instruction, Mix, Outcome};
     use portamark_model::catalog::Catalog;
     use portamark_model::suite::model::Phase;
 
@@ -164,6 +200,30 @@ mod tests {
 
     fn given(lo: f64, hi: f64) -> GivenEfficiencies {
         GivenEfficiencies { classes: Vec::new(), others: Some(EfficiencyRange { lo, hi }) }
+    }
+
+    #[test]
+    fn a_compiled_kernel_bounds_the_time_on_the_card_with_its_chip() {
+        let row = Catalog::embedded().named("Radeon RX 7900 XTX").unwrap();
+        let mix = Mix::of(&[Instruction::new("x", Class::MultiplyAdd, 0)]);
+        let mut facts = Facts::default();
+        facts.hot_loop = Some(HotLoop::new(mix, Some(Ceiling::new(0.5, Bound::MultiplyAdd))));
+        let compiled = Outcome::Compiled { steps: vec![facts] };
+        let product = "gemm f32 m4096 n4096 k4096 nn";
+        let cells =
+            [Cell::new(product, "navi31", "x", "x", Demand::default(), compiled).of_variant("tiled bm128")];
+        let found = predict(row, EfficiencySource::Compiled(&cells), &pass(&[product]));
+        // 2·4096³ operations at half of 61.44 TFLOP/s.
+        let part = &found.parts[0];
+        assert!((part.seconds / (2.0 * 4096f64.powi(3) / 30.72e12) - 1.0).abs() < 1e-12);
+        assert_eq!(part.basis, Basis::Compiled { variant: "tiled bm128".into(), ceiling: Some(0.5) });
+        assert!(found.predicted && found.lo.is_none() && found.hi.is_none());
+        // Another card, and a case that was not compiled.
+        let other = predict(h20(), EfficiencySource::Compiled(&cells), &pass(&[product]));
+        assert!(
+            other.parts.is_empty() && other.missing[0].contains("was not compiled for a chip of NVIDIA H20")
+        );
+        assert!(predict(row, EfficiencySource::Compiled(&cells), &pass(&[GEMV])).parts.is_empty());
     }
 
     // 2·10⁶ weights of 2 B and the vectors: 4·10⁶ + 2·(1000 + 2000) B.

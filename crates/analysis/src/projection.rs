@@ -41,6 +41,13 @@ pub enum Basis {
         /// Source of the efficiency, in words.
         from: String,
     },
+    /// Shortest time that the compiled kernel can take by published figures: a bound, compiled and not measured.
+    Compiled {
+        /// Variant that was compiled.
+        variant: String,
+        /// Largest share of the published peak that it can issue. Absent if the bandwidth bounds it.
+        ceiling: Option<f64>,
+    },
 }
 
 /// Time of one part of a pass.

@@ -8,7 +8,7 @@ use super::page::family_title;
 use super::plot::{Chart, Charts};
 use super::sides::{SidesView, view};
 use super::{sensitivity, variants, vendor, wording};
-use portamark_analysis::{CaseLine, Comparison, Device, ReportModel, Study, caveats};
+use portamark_analysis::{CaseLine, Comparison, Device, ReportModel, Study, above_bounds, caveats};
 use portamark_inspect::Cell;
 use portamark_model::units;
 use portamark_model::workload::FAMILIES;
@@ -60,6 +60,9 @@ pub fn render(model: &ReportModel, charts: &Charts, cells: &[Cell]) -> String {
     }
     against_vendor(&mut out, model);
     out += &inspection_letters(&cells);
+    for above in above_bounds(&comparison.devices, &cells) {
+        out += &format!("- {}\n", escape(&above.words()));
+    }
     several_variants(&mut out, comparison);
     distributions(&mut out, model);
     not_run(&mut out, comparison);

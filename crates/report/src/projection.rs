@@ -79,7 +79,11 @@ fn write_one(text: &mut String, one: &ModelOnDevice) -> std::fmt::Result {
         "{} on {}{}, {}: {} sequence{plural} of {} tokens",
         one.model,
         one.device,
-        if projection.predicted { " (predicted)" } else { "" },
+        match (is_bound(one), projection.predicted) {
+            (true, _) => " (compiled, not measured)",
+            (false, true) => " (predicted)",
+            (false, false) => "",
+        },
         projection.phase,
         projection.batch,
         projection.context
@@ -129,7 +133,10 @@ fn write_one(text: &mut String, one: &ModelOnDevice) -> std::fmt::Result {
         .zip(projection.hi)
         .map(|(lo, hi)| format!(" ({} to {})", ascii(&units::seconds(lo)), ascii(&units::seconds(hi))));
     let (known, missing) = (projection.parts.len(), projection.missing.len());
-    let origin = if projection.predicted {
+    let bounds = is_bound(one);
+    let origin = if bounds {
+        "a bound: compiled, not measured; nothing is faster by the published peaks".into()
+    } else if projection.predicted {
         "predicted from published peaks, not measured".into()
     } else if estimated > 0.0 {
         format!("{:.0} % extrapolated from measured cases", 100.0 * estimated)
@@ -143,10 +150,12 @@ fn write_one(text: &mut String, one: &ModelOnDevice) -> std::fmt::Result {
         writeln!(text, "  none of {missing} parts has a time")?;
     } else if missing > 0 {
         // Never as the time of the pass: what is missing may take most of it.
-        writeln!(text, "  {seconds} for {known} of {} parts{range}; {origin}", known + missing)?;
+        let least = if bounds { "at least " } else { "" };
+        writeln!(text, "  {least}{seconds} for {known} of {} parts{range}; {origin}", known + missing)?;
     } else {
         let layer = ascii(&units::seconds(one.layer_s));
-        writeln!(text, "  {seconds} per pass{range}, {layer} per layer; {origin}")?;
+        let least = if bounds { "at least " } else { "" };
+        writeln!(text, "  {least}{seconds} per pass{range}, {layer} per layer; {origin}")?;
     }
     if let Some(check) = &one.chain {
         let [parts, chain] = [check.parts_s, check.chain_s].map(|seconds| ascii(&units::seconds(seconds)));
@@ -168,7 +177,8 @@ fn write_one(text: &mut String, one: &ModelOnDevice) -> std::fmt::Result {
             let if_it_fit = if one.fits() == Some(false) { " (hypothetical: does not fit)" } else { "" };
             writeln!(
                 text,
-                "  {} tokens/s{if_it_fit}{}{}",
+                "  {}{} tokens/s{if_it_fit}{}{}",
+                if bounds { "at most " } else { "" },
                 units::significant(rate),
                 price.unwrap_or_default(),
                 energy.unwrap_or_default()
@@ -195,6 +205,11 @@ fn write_one(text: &mut String, one: &ModelOnDevice) -> std::fmt::Result {
     }
 }
 
+/// Whether the times are bounds by compiled kernels.
+pub(super) fn is_bound(one: &ModelOnDevice) -> bool {
+    one.projection.parts.iter().any(|part| matches!(part.basis, Basis::Compiled { .. }))
+}
+
 fn time(part: &PartTime) -> String {
     ascii(&units::seconds(part.seconds))
 }
@@ -206,6 +221,12 @@ fn basis(basis: &Basis) -> String {
         Basis::Extrapolated { from } => format!("extrapolated from {from}"),
         Basis::Predicted { efficiency, from } => {
             ascii(&format!("predicted: {} of the published roof ({from})", units::percent(*efficiency)))
+        }
+        Basis::Compiled { variant, ceiling: Some(share) } => {
+            ascii(&format!("bound: {variant} can issue {} of the published peak", units::percent(*share)))
+        }
+        Basis::Compiled { variant, ceiling: None } => {
+            ascii(&format!("bound: published bandwidth ({variant})"))
         }
     }
 }

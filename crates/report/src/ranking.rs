@@ -1,7 +1,7 @@
 //! Ranking of models and devices by their projections of one pass, as text and as JSON.
 
 use super::columns::columns;
-use super::projection::ModelOnDevice;
+use super::projection::{ModelOnDevice, is_bound};
 use super::wording::no_lead;
 use portamark_analysis::{Basis, Criterion, Doubt, Ranked, Ranking, Verdict};
 use portamark_model::units;
@@ -77,6 +77,9 @@ pub fn criterion(by: Criterion) -> &'static str {
 /// Returns how a time was obtained: `predicted`, `measured`, or the share that was estimated from other
 /// sizes, e.g. `12 % extrapolated`.
 pub fn origin(one: &ModelOnDevice) -> String {
+    if is_bound(one) {
+        return "bound, compiled".into();
+    }
     if one.projection.predicted {
         return "predicted".into();
     }

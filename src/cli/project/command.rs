@@ -10,6 +10,7 @@ use portamark_analysis::{
     Candidate, Comparison, Criterion, EfficiencyRange, EfficiencySource, GivenEfficiencies, Power,
     kwh_per_million, price_per_million, rank,
 };
+use portamark_inspect::Cell;
 use portamark_model::catalog::{Catalog, Model};
 use portamark_model::error::Error as Library;
 use portamark_model::suite::model::{Deployment, Pass, parse};
@@ -17,6 +18,7 @@ use portamark_model::units;
 use portamark_report::{
     EnergyOfTokens, ModelOnDevice, RankedPass, Unranked, projections, ranking_chart, ranking_table,
 };
+use portamark_results::load_inspections;
 use std::path::{Path, PathBuf};
 
 /// Default folder of result files.
@@ -50,6 +52,10 @@ pub struct Arguments {
     /// Predict with this fraction of the published roof: 0.6, 0.4..0.7, or for a class of kernel gemv=0.6..0.8.
     #[arg(long, value_name = "PART", value_delimiter = ',', value_parser = parse_efficiency)]
     efficiency: Vec<(Option<&'static str>, EfficiencyRange)>,
+    /// Bound the prediction by kernels as compilers made them: a file of `portamark inspect MODEL --format json -o FILE`. At
+    /// best this fast, compiled and not measured.
+    #[arg(long, value_name = "FILE", requires = "predict", conflicts_with_all = ["efficiency", "like"])]
+    compiled: Option<PathBuf>,
     /// Set the price of a device, e.g. 2.0/h or h20=0.8/h, to get the cost per million tokens in the same currency.
     #[arg(long, value_name = "PRICE", value_delimiter = ',', value_parser = parse_price)]
     price: Vec<PerDevice>,
@@ -93,7 +99,14 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     check_names("--price", &arguments.price, &targets)?;
     check_names("--power", &arguments.power, &targets)?;
     let given = efficiencies(&arguments.efficiency);
-    let source = source(arguments, &comparison, given.as_ref())?;
+    let cells = match &arguments.compiled {
+        Some(path) => compiled_cells(path)?,
+        None => Vec::new(),
+    };
+    let source = match &arguments.compiled {
+        Some(_) => Some(EfficiencySource::Compiled(&cells)),
+        None => source(arguments, &comparison, given.as_ref())?,
+    };
     let mut found = Vec::new();
     for model in &models {
         let passes = deployment.passes(model)?;
@@ -123,6 +136,18 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     }
     none_is_estimated(&found, &targets, text)?;
     none_fits(&found, &models, &deployment)
+}
+
+/// Reads what compilers made of kernels.
+fn compiled_cells(path: &Path) -> Result<Vec<Cell>> {
+    let cells = load_inspections(&[path.to_path_buf()])?.cells;
+    if cells.is_empty() {
+        return Err(Error::usage_hint(
+            format!("{} holds no compiled kernels", path.display()),
+            "`portamark inspect MODEL --target CHIP --format json -o FILE` writes them",
+        ));
+    }
+    Ok(cells)
 }
 
 /// Returns the source of efficiencies for predictions, if one was given.

@@ -13,9 +13,12 @@ use crate::sensitivity::{self, SensitivityRow};
 use crate::sides::{self, SidesView};
 use crate::variants::{self, VariantsView};
 use crate::vendor::{self, VendorRow};
-use portamark_analysis::{Comparison, ReportModel};
+use portamark_analysis::{Comparison, ReportModel, above_bounds, clean};
 use portamark_inspect::Cell;
 use serde::Serialize;
+
+/// Maximum number of sentences about rows above the bounds of their compiled kernels.
+const MOST_ABOVE: usize = 40;
 
 /// Maximum number of rows in the page; browsers open larger pages slowly.
 const MOST_ROWS: usize = 6000;
@@ -46,6 +49,8 @@ pub struct Page {
     variants: Vec<VariantsView>,
     distributions: Vec<String>,
     sensitivity: Vec<SensitivityRow>,
+    /// Rows that are faster than their compiled kernels can be.
+    above_bounds: Vec<String>,
     compiled: Option<InspectionView>,
 }
 
@@ -140,6 +145,11 @@ impl Page {
             variants: variants::views(comparison),
             distributions: sensitivity::head(),
             sensitivity: sensitivity::rows(model),
+            above_bounds: above_bounds(&comparison.devices, &cells)
+                .iter()
+                .take(MOST_ABOVE)
+                .map(|above| clean(&above.words()))
+                .collect(),
             compiled: (!cells.is_empty()).then(|| InspectionView::new(&cells, &mut names)),
         }
     }
