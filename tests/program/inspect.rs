@@ -144,6 +144,21 @@ fn a_driver_that_dies_while_it_compiles_costs_one_cell_after_the_other() {
 }
 
 #[test]
+fn a_kernel_of_another_program_is_inspected_by_its_file() {
+    let bench = Bench::new(SCRIPT);
+    bench.folder.write("other.spv", "12345678");
+    let text = bench.shown(&["--spirv", "other.spv", "--spec", "0=128,1=0x40"]);
+    let row = text.lines().find(|line| line.starts_with("other.spv")).unwrap();
+    assert!(row.contains("96") && row.contains("12/16") && row.contains("3 registers spilled"), "{row}");
+    bench
+        .inspect(&["--spirv", "other.spv", "--spec", "0:128"])
+        .assert()
+        .code(2)
+        .stderr(contains("expected ID=VALUE"));
+    bench.inspect(&["--spirv", "absent.spv"]).assert().code(2).stderr(contains("absent.spv"));
+}
+
+#[test]
 fn names_of_chips_are_listed_and_others_refused() {
     let folder = Folder::with_suite(SUITE);
     folder.portamark(&["inspect", "--target", "list"]).assert().success().stdout(contains("navi31"));

@@ -9,7 +9,7 @@ use super::problem::Problem;
 use crate::protocol::{Failure, InspectSpirv};
 use ash::vk;
 use base64::Engine;
-use portamark_model::compiled::{Compiled, Workgroup};
+use portamark_model::compiled::Compiled;
 use rspirv_reflect::{BindingCount, DescriptorType, Reflection};
 use std::ffi::{CStr, CString, c_char};
 use std::time::Instant;
@@ -43,7 +43,6 @@ pub fn compile(found: &Found, request: &InspectSpirv) -> Result<Compiled, Proble
     let words: Vec<u32> = words.iter().map(|word| u32::from_le_bytes(*word)).collect();
     let reflection =
         Reflection::new_from_spirv(&bytes).map_err(|error| failed(format!("this is no SPIR-V: {error}")))?;
-    let size = reflection.get_compute_group_size();
     // SAFETY: the handle is used while the adapter exists, and is not kept.
     let adapter = unsafe { found.adapter.as_hal::<wgpu::hal::api::Vulkan>() };
     let adapter = adapter.ok_or_else(|| failed("only Vulkan takes SPIR-V"))?;
@@ -99,8 +98,8 @@ pub fn compile(found: &Found, request: &InspectSpirv) -> Result<Compiled, Proble
     let compile_ns = started.elapsed().as_nanos() as u64;
     let result = match made {
         Ok(pipelines) => {
-            let mut compiled = Compiled::new(executables(&told, pipelines[0], request.texts), compile_ns);
-            compiled.workgroup = size.map(|(x, y, z)| Workgroup::new([x, y, z], 0));
+            // Its workgroup memory may depend on specialisation constants: what is not known is not told.
+            let compiled = Compiled::new(executables(&told, pipelines[0], request.texts), compile_ns);
             // SAFETY: it was made on this device, and nothing runs.
             unsafe { device.0.destroy_pipeline(pipelines[0], None) };
             Ok(compiled)
