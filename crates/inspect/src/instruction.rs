@@ -46,6 +46,28 @@ pub enum Class {
     Other,
 }
 
+impl Class {
+    /// All classes, in the order of tables.
+    pub const ALL: &[Class] = &[
+        Class::Matrix,
+        Class::MultiplyAdd,
+        Class::Conversion,
+        Class::Arithmetic,
+        Class::Shuffle,
+        Class::Scalar,
+        Class::WorkgroupLoad,
+        Class::WorkgroupStore,
+        Class::GlobalLoad,
+        Class::GlobalStore,
+        Class::ConstantLoad,
+        Class::Scratch,
+        Class::Barrier,
+        Class::Wait,
+        Class::Branch,
+        Class::Other,
+    ];
+}
+
 impl fmt::Display for Class {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

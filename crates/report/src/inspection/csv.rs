@@ -4,25 +4,6 @@ use portamark_analysis::compiled_bound;
 use portamark_inspect::{Cell, Class, Facts, Finding, Outcome};
 use std::io::Write;
 
-/// Classes of instructions of the hot loop, each with a column.
-const CLASSES: &[Class] = &[
-    Class::Matrix,
-    Class::MultiplyAdd,
-    Class::Conversion,
-    Class::Arithmetic,
-    Class::Shuffle,
-    Class::Scalar,
-    Class::WorkgroupLoad,
-    Class::WorkgroupStore,
-    Class::GlobalLoad,
-    Class::GlobalStore,
-    Class::ConstantLoad,
-    Class::Scratch,
-    Class::Barrier,
-    Class::Wait,
-    Class::Branch,
-];
-
 /// Writes `cells`, a line for each step; a case that did not compile has one line.
 ///
 /// # Errors
@@ -54,7 +35,8 @@ pub fn inspection_csv(cells: &[Cell], out: impl Write) -> std::io::Result<()> {
         "ceiling",
         "ceiling_of",
     ];
-    let of_loop = CLASSES.iter().map(|class| format!("loop_{}", class.to_string().replace([' ', '-'], "_")));
+    let of_loop =
+        Class::ALL.iter().map(|class| format!("loop_{}", class.to_string().replace([' ', '-'], "_")));
     let last = ["loop_workgroup_load_bytes", "loop_global_load_bytes", "bound_s"].map(String::from);
     writer.write_record(fixed.iter().map(|name| name.to_string()).chain(of_loop).chain(last))?;
     for cell in cells {
@@ -83,7 +65,7 @@ pub fn inspection_csv(cells: &[Cell], out: impl Write) -> std::io::Result<()> {
                 if cell.steps().is_empty() { vec![String::new(); 15] } else { numbers(number, facts) };
             let hot = facts.hot_loop.as_ref().map(|hot| &hot.mix);
             let counts =
-                CLASSES.iter().map(|class| hot.map_or(String::new(), |mix| mix.count(*class).to_string()));
+                Class::ALL.iter().map(|class| hot.map_or(String::new(), |mix| mix.count(*class).to_string()));
             let mean = |class| {
                 hot.and_then(|mix| mix.mean_width(class)).map_or(String::new(), |bytes| bytes.to_string())
             };

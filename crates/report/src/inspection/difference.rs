@@ -41,24 +41,7 @@ pub fn inspection_difference(left: &Cell, right: &Cell, width: Option<u16>) -> S
         both("issue ceiling", &words::ceiling),
         both("bound (not measured)", &words::bound),
     ];
-    let classes = [
-        Class::Matrix,
-        Class::MultiplyAdd,
-        Class::Conversion,
-        Class::Arithmetic,
-        Class::Shuffle,
-        Class::Scalar,
-        Class::WorkgroupLoad,
-        Class::WorkgroupStore,
-        Class::GlobalLoad,
-        Class::GlobalStore,
-        Class::ConstantLoad,
-        Class::Scratch,
-        Class::Barrier,
-        Class::Wait,
-        Class::Branch,
-    ];
-    for class in classes {
+    for class in Class::ALL.iter().copied() {
         let of_loop = |cell: &Cell| {
             let mix = cell.main_step().and_then(|facts| facts.hot_loop.as_ref()).map(|hot| &hot.mix);
             match mix.filter(|mix| mix.count(class) > 0) {
