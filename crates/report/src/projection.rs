@@ -167,10 +167,12 @@ fn write_one(text: &mut String, one: &ModelOnDevice) -> std::fmt::Result {
     }
     match projection.tokens_per_s {
         Some(rate) => {
+            let least = if bounds { "at least " } else { "" };
             let price = one
                 .price_per_million
-                .map(|price| format!("; {} per million tokens", units::significant(price)));
-            let energy = one.energy.map(|energy| {
+                .map(|price| format!("; {least}{} per million tokens", units::significant(price)));
+            // The highest rate at the highest power bounds the energy from neither side.
+            let energy = one.energy.filter(|_| !bounds).map(|energy| {
                 let kwh = units::significant(energy.kwh_per_million);
                 format!("; {kwh} kWh per million tokens ({:.0} W, {})", energy.watts, energy.basis.words())
             });
