@@ -4,7 +4,7 @@
 //! A process that the runner starts itself stays in its session. One that it adopted and that is in another session
 //! comes from an executor.
 
-use rustix::process::{Pid, Signal, WaitOptions, getpid, getsid, kill_process, set_child_subreaper, waitpid};
+use rustix::process::{Pid, Signal, WaitOptions, getpid, kill_process, set_child_subreaper, waitpid};
 use std::fs;
 use std::sync::Once;
 use std::thread;
@@ -74,9 +74,10 @@ pub(super) fn end_descendants(leader: Pid) {
 /// Ends what this process adopted from executors, all of which have ended.
 pub(super) fn end_adopted() {
     let own = getpid().as_raw_nonzero().get();
-    let Ok(session) = getsid(None).map(|session| session.as_raw_nonzero().get()) else { return };
     for _ in 0..ROUNDS {
         let all = processes();
+        // In a container the session may be one of outside, whose number is 0 here.
+        let Some(session) = all.iter().find(|it| it.number == own).map(|it| it.session) else { return };
         let is_adopted = |it: &&Process| it.parent == own && it.session != session;
         let adopted: Vec<Pid> =
             all.iter().filter(is_adopted).filter_map(|process| Pid::from_raw(process.number)).collect();
