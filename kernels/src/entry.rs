@@ -3,10 +3,13 @@
 use super::error::PlanError;
 use super::ranges::in_ranges;
 use super::source::KernelSource;
-use portamark_model::device::Capabilities;
+use portamark_model::device::{Capabilities, Feature};
 use portamark_model::plan::Plan;
 use portamark_model::variant::Variant;
 use portamark_model::workload::Case;
+
+/// Knob of the variants that ask for another subgroup size than the usual one of the device.
+pub const SUBGROUP_KNOB: &str = "subgroup";
 
 /// One kernel of a workload family, with functions that list its variants and render them.
 #[derive(Clone, Copy)]
@@ -42,6 +45,18 @@ impl Kernel {
     ) -> Result<Plan, PlanError> {
         let checked = variant.checks || source.is_checked();
         let variant = variant.clone().but(|it| it.checks = checked);
-        in_ranges(case, device, |part| (self.plan)(part, device, &variant, source))
+        let size = variant.knobs.get(SUBGROUP_KNOB).copied().or(device.asked_subgroup());
+        let seen = size.map_or_else(|| device.clone(), |size| device.with_subgroup(size));
+        let mut plan = in_ranges(case, &seen, |part| (self.plan)(part, &seen, &variant, source))?;
+        let depends =
+            [Feature::Subgroup, Feature::CooperativeMatrix].iter().any(|it| plan.features.contains(it));
+        if size.is_some() && depends {
+            plan.subgroup = size;
+            // A size can only be asked for where the device is opened with subgroups.
+            if !plan.features.contains(&Feature::Subgroup) {
+                plan.features.push(Feature::Subgroup);
+            }
+        }
+        Ok(plan)
     }
 }

@@ -1,6 +1,6 @@
 //! List of all kernels, and the selection of variants for a case on a device.
 
-use super::entry::Kernel;
+use super::entry::{Kernel, SUBGROUP_KNOB};
 use super::error::PlanError;
 use super::source::KernelSource;
 use super::{
@@ -69,6 +69,19 @@ pub fn space(case: &Case, device: &Capabilities) -> Result<Vec<(&'static Kernel,
     Ok(found)
 }
 
+/// Returns the variants for the usual subgroup size of `device`, then those for the other sizes that a pipeline can ask
+/// for, where the size makes another kernel of them.
+fn of_sizes(of: Variants, case: &Case, device: &Capabilities) -> Result<Vec<Variant>, PlanError> {
+    let Some(usual) = device.asked_subgroup() else { return of(case, device) };
+    let mut found = of(case, &device.with_subgroup(usual))?;
+    for size in device.subgroup_sizes.iter().copied().filter(|size| *size != usual) {
+        let others = of(case, &device.with_subgroup(size))?.into_iter();
+        let others = others.filter(|variant| matches!(variant.path, Path::Coopmat | Path::Subgroup));
+        found.extend(others.map(|variant| variant.with(SUBGROUP_KNOB, size)));
+    }
+    Ok(found)
+}
+
 type Variants = fn(&Case, &Capabilities) -> Result<Vec<Variant>, PlanError>;
 
 fn collect(
@@ -82,7 +95,7 @@ fn collect(
     let mut found = Vec::new();
     let mut first_error = None;
     for kernel in kernels().filter(|kernel| kernel.family == case.family()) {
-        match of(kernel)(case, device) {
+        match of_sizes(of(kernel), case, device) {
             Ok(variants) => found.extend(variants.into_iter().map(|variant| (kernel, variant))),
             Err(error) => first_error = first_error.or(Some(error)),
         }

@@ -213,6 +213,9 @@ pub struct Capabilities {
     pub subgroup_min: u32,
     /// Largest subgroup size, in invocations; 0 if the device has no subgroups.
     pub subgroup_max: u32,
+    /// Subgroup sizes that a pipeline can be given, the usual one first; empty if a kernel cannot ask for a size.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub subgroup_sizes: Vec<u32>,
     /// Limits that plans depend on.
     pub limits: DeviceLimits,
     /// Supported cooperative-matrix shapes that WGSL can express.
@@ -282,6 +285,7 @@ impl Capabilities {
             features: Vec::new(),
             subgroup_min: 0,
             subgroup_max: 0,
+            subgroup_sizes: Vec::new(),
             limits: DeviceLimits::default(),
             matrix_shapes: Vec::new(),
             timer: TimerKind::Host,
@@ -308,6 +312,7 @@ impl Capabilities {
             features: vec![Feature::Subgroup],
             subgroup_min: 8,
             subgroup_max: 8,
+            subgroup_sizes: Vec::new(),
             limits: DeviceLimits {
                 workgroup_memory: 16_384,
                 workgroup_size: 256,
@@ -351,7 +356,12 @@ impl Capabilities {
         }
         let (min, max) = (self.subgroup_min, self.subgroup_max);
         let is_range = min <= max && (min > 0 || max == 0);
-        (!is_range).then(|| format!("has subgroup sizes from {min} to {max}"))
+        if !is_range {
+            return Some(format!("has subgroup sizes from {min} to {max}"));
+        }
+        let outside = |size: &&u32| !size.is_power_of_two() || !(min..=max).contains(*size);
+        let size = self.subgroup_sizes.iter().find(outside)?;
+        Some(format!("offers subgroups of {size}, but has sizes from {min} to {max}"))
     }
 
     /// Whether the device offers `feature`.
@@ -405,6 +415,18 @@ impl Capabilities {
             DeviceType::Software => "software driver".into(),
             other => other.to_string(),
         }
+    }
+
+    /// Returns the device as a kernel sees it whose pipelines have subgroups of `size`.
+    pub fn with_subgroup(&self, size: u32) -> Self {
+        self.clone().but(|it| (it.subgroup_min, it.subgroup_max) = (size, size))
+    }
+
+    /// Returns the subgroup size that kernels can rely on and must ask for, because the device has several; `None` if it
+    /// has only one, or if no size can be asked for.
+    pub fn asked_subgroup(&self) -> Option<u32> {
+        let varies = self.has(Feature::Subgroup) && self.subgroup_min < self.subgroup_max;
+        self.subgroup_sizes.first().copied().filter(|_| varies)
     }
 
     /// Returns the subgroup size if the device has only one; otherwise `None`.

@@ -137,6 +137,9 @@ pub struct Plan {
     pub steps: Vec<Step>,
     /// Optional features with which the device must be opened.
     pub features: Vec<Feature>,
+    /// Subgroup size, in invocations, that the pipelines must have; `None` if they run with any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subgroup: Option<u32>,
     /// Kernel that the plan runs, with its knobs.
     pub variant: Variant,
     /// Part of the output that one workgroup writes.
@@ -173,7 +176,14 @@ impl Plan {
     /// Creates a plan that runs `steps` on `buffers`; `tile` is the part of the output that one workgroup
     /// writes.
     pub fn new(buffers: Vec<Buffer>, steps: Vec<Step>, variant: &Variant, tile: Tile) -> Self {
-        Plan { features: Self::features(&steps), steps, buffers, variant: variant.clone(), tile }
+        Plan {
+            features: Self::features(&steps),
+            subgroup: None,
+            steps,
+            buffers,
+            variant: variant.clone(),
+            tile,
+        }
     }
 
     /// Creates a plan of one dispatch that binds the buffers of `case` in order. The `groups` workgroups
@@ -244,10 +254,14 @@ impl Plan {
         self.bytes().saturating_mul(sets).saturating_add(self.overhead_bytes(sets))
     }
 
-    /// Returns the SHA-256 of the WGSL, dispatch sizes and bound ranges of all steps, in hexadecimal.
+    /// Returns the SHA-256 of the WGSL, dispatch sizes and bound ranges of all steps, and of the subgroup size that they ask
+    /// for, in hexadecimal.
     pub fn hash(&self) -> String {
         use sha2::{Digest, Sha256};
         let mut digest = Sha256::new();
+        if let Some(size) = self.subgroup {
+            digest.update(format!("subgroups of {size}\n"));
+        }
         for step in &self.steps {
             digest.update(format!("dispatch {:?}\n", step.workgroups));
             digest.update(&step.wgsl);

@@ -117,7 +117,8 @@ fn describe(adapter: &wgpu::Adapter) -> Capabilities {
     device.device_id = info.device;
     device.features = offered;
     if subgroups {
-        (device.subgroup_min, device.subgroup_max) = (info.subgroup_min_size, info.subgroup_max_size);
+        (device.subgroup_min, device.subgroup_max) = subgroup_range(adapter, &info);
+        device.subgroup_sizes = subgroup_choice(adapter, &device);
     }
     device.limits.workgroup_memory = u64::from(limits.max_compute_workgroup_storage_size);
     device.limits.workgroup_size = u64::from(limits.max_compute_invocations_per_workgroup)
@@ -131,6 +132,43 @@ fn describe(adapter: &wgpu::Adapter) -> Capabilities {
     device.timer = if timestamps { TimerKind::PassTimestamps } else { TimerKind::Host };
     device.pci_bus_id = Some(info.device_pci_bus_id).filter(|id| !id.is_empty());
     device
+}
+
+/// Vendor id of Apple in wgpu's list of adapters of Metal.
+const APPLE: u32 = 0x106b;
+/// PCI vendor ids.
+const AMD: u32 = 0x1002;
+const INTEL: u32 = 0x8086;
+
+/// Returns the smallest and the largest subgroup size. wgpu does not ask Metal, and says 4 to 64: the SIMD groups of all
+/// GPUs by Apple are of 32.
+fn subgroup_range(adapter: &wgpu::Adapter, info: &wgpu::AdapterInfo) -> (u32, u32) {
+    let is_apple = info.backend == wgpu::Backend::Metal
+        && (info.vendor == APPLE || info.name.starts_with("Apple"))
+        && adapter.features().contains(wgpu::Features::SUBGROUP);
+    if is_apple { (32, 32) } else { (info.subgroup_min_size, info.subgroup_max_size) }
+}
+
+/// Returns the subgroup sizes that a pipeline can be given, the one that kernels use unless told otherwise first: 64 on
+/// AMD, as its drivers choose for compute (32 lanes would have to share their matrices with twice the registers), 16 on
+/// Intel, whose matrix unit wants it, and the smallest elsewhere.
+#[cfg(not(target_vendor = "apple"))]
+fn subgroup_choice(adapter: &wgpu::Adapter, device: &Capabilities) -> Vec<u32> {
+    let mut sizes = super::vulkan::subgroup_sizes(adapter);
+    sizes.retain(|size| (device.subgroup_min..=device.subgroup_max).contains(size));
+    let usual = match device.vendor_id {
+        AMD => 64,
+        INTEL => 16,
+        _ => device.subgroup_min,
+    };
+    sizes.sort_by_key(|size| (*size != usual, *size));
+    sizes
+}
+
+/// Returns none: Metal has no way to ask for a size.
+#[cfg(target_vendor = "apple")]
+fn subgroup_choice(_: &wgpu::Adapter, _: &Capabilities) -> Vec<u32> {
+    Vec::new()
 }
 
 /// Returns the size of the largest device-local memory heap, in bytes. wgpu does not report it, so this asks

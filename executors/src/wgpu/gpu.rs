@@ -1,9 +1,9 @@
 //! An open device: calls that catch errors and panics, waiting, and the kernels that fill buffers.
 
 use super::adapters::Found;
-#[cfg(not(target_vendor = "apple"))]
-use super::observer;
 use super::problem::Problem;
+#[cfg(not(target_vendor = "apple"))]
+use super::{inspection::workgroup, vulkan};
 use crate::generator;
 use crate::protocol::Failure;
 use portamark_model::device::Feature;
@@ -33,6 +33,9 @@ pub struct Gpu {
     pub device: wgpu::Device,
     /// Queue of the device.
     pub queue: wgpu::Queue,
+    /// What only Vulkan can do; `None` on other APIs.
+    #[cfg(not(target_vendor = "apple"))]
+    pub vulkan: Option<vulkan::Opened>,
     /// Largest number of workgroups along one dimension of a dispatch.
     pub dispatch_limit: u64,
     /// Timestamps around a compute pass. `None` if the device does not support them.
@@ -98,25 +101,36 @@ impl Gpu {
     /// Opens `found` with exactly `features`, plus timestamps if they are supported. Features that a plan does
     /// not need stay disabled: enabling subgroups changes how every pipeline is compiled.
     pub fn open(found: &Found, features: &[Feature]) -> Result<Self, Problem> {
+        let descriptor = descriptor(found, features);
+        #[cfg(not(target_vendor = "apple"))]
+        if let Some((device, queue, opened)) = quietly(|| vulkan::open(found, &descriptor))? {
+            return Ok(Gpu { vulkan: Some(opened), ..Self::of(device, queue, &descriptor) });
+        }
         let opening = |descriptor: &wgpu::DeviceDescriptor| {
             let opened = pollster::block_on(found.adapter.request_device(descriptor));
             opened.map_err(|error| Problem::new(Failure::Failed, format!("cannot open the device: {error}")))
         };
-        let descriptor = descriptor(found, features);
         let (device, queue) = quietly(|| opening(&descriptor))?;
         Ok(Self::of(device, queue, &descriptor))
     }
 
-    /// Opens `found` as [`open`](Self::open) does, and observed: the compiler of its driver tells what it makes of
-    /// each pipeline. `None` if the driver tells nothing.
-    #[cfg(not(target_vendor = "apple"))]
-    pub fn open_observed(
-        found: &Found,
-        features: &[Feature],
-    ) -> Result<Option<(Self, observer::Observer)>, Problem> {
-        let descriptor = descriptor(found, features);
-        let opened = quietly(|| observer::open(found, &descriptor))?;
-        Ok(opened.map(|(device, queue, observer)| (Self::of(device, queue, &descriptor), observer)))
+    /// Chooses what the next pipelines are like.
+    fn want(&self, text: &str, subgroup: Option<u32>, checks: bool) -> Result<(), Problem> {
+        #[cfg(not(target_vendor = "apple"))]
+        if let Some(opened) = self.vulkan {
+            let full = subgroup.is_some_and(|size| {
+                let workgroup = workgroup(text);
+                workgroup.is_some_and(|workgroup| workgroup.size[0].is_multiple_of(size))
+            });
+            opened.want(vulkan::Wanted { subgroup, full, unchecked: !checks });
+            return Ok(());
+        }
+        // Metal and DX12 have no way to say it, and devices of theirs offer no sizes to choose from.
+        let _ = (text, checks);
+        let told = |size| {
+            Problem::new(Failure::Unsupported, format!("no pipeline here can ask for subgroups of {size}"))
+        };
+        subgroup.map_or(Ok(()), |size| Err(told(size)))
     }
 
     fn of(device: wgpu::Device, queue: wgpu::Queue, descriptor: &wgpu::DeviceDescriptor) -> Self {
@@ -141,7 +155,16 @@ impl Gpu {
             period: f64::from(queue.get_timestamp_period()),
         });
         let dispatch_limit = u64::from(device.limits().max_compute_workgroups_per_dimension);
-        Gpu { device, queue, dispatch_limit, timer, lost, writers: RefCell::default() }
+        Gpu {
+            device,
+            queue,
+            #[cfg(not(target_vendor = "apple"))]
+            vulkan: None,
+            dispatch_limit,
+            timer,
+            lost,
+            writers: RefCell::default(),
+        }
     }
 
     /// Runs `work` and returns every error and panic of wgpu, naga or the driver as a [`Problem`]. `what` names
@@ -202,19 +225,22 @@ impl Gpu {
             })?,
         };
         let pipeline =
-            self.guarded("the kernel that fills a buffer", |gpu| gpu.pipeline(&text, None, true))?;
+            self.guarded("the kernel that fills a buffer", |gpu| gpu.pipeline(&text, None, true, None))??;
         self.writers.borrow_mut().insert(format.into(), pipeline.clone());
         Ok(pipeline)
     }
 
     /// Compiles the entry point `main` of the WGSL source `text`. If `layout` is `None`, it is derived from the
-    /// source. `checks` enables run-time bounds checks and zero-initialised workgroup memory.
+    /// source. `checks` enables run-time bounds checks and zero-initialised workgroup memory. `subgroup` is the size that
+    /// subgroups must have, which fails where none can be asked for.
     pub fn pipeline(
         &self,
         text: &str,
         layout: Option<&wgpu::PipelineLayout>,
         checks: bool,
-    ) -> wgpu::ComputePipeline {
+        subgroup: Option<u32>,
+    ) -> Result<wgpu::ComputePipeline, Problem> {
+        self.want(text, subgroup, checks)?;
         let descriptor =
             wgpu::ShaderModuleDescriptor { label: None, source: wgpu::ShaderSource::Wgsl(text.into()) };
         let module = if checks {
@@ -227,7 +253,7 @@ impl Gpu {
                 self.device.create_shader_module_trusted(descriptor, wgpu::ShaderRuntimeChecks::unchecked())
             }
         };
-        self.device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
+        Ok(self.device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
             label: None,
             layout,
             module: &module,
@@ -237,7 +263,7 @@ impl Gpu {
                 zero_initialize_workgroup_memory: checks,
             },
             cache: None,
-        })
+        }))
     }
 }
 

@@ -11,7 +11,7 @@ use {
     super::foreign,
     super::gpu::Gpu,
     super::layouts::Layouts,
-    super::observer::Observer,
+    super::vulkan::{Asked, Opened},
     crate::printed::printed_by,
     portamark_model::compiled::{Listing, Workgroup},
 };
@@ -20,7 +20,7 @@ use {
 #[cfg(not(target_vendor = "apple"))]
 pub struct Inspector {
     gpu: Gpu,
-    observer: Observer,
+    opened: Opened,
 }
 
 /// No device: Metal tells nothing of a pipeline.
@@ -31,21 +31,22 @@ pub struct Inspector {}
 impl Inspector {
     /// Opens `found` with the features of `plan`.
     pub fn open(found: &Found, plan: &Plan) -> Result<Self, Problem> {
-        let (gpu, observer) = Gpu::open_observed(found, &plan.features)?.ok_or_else(tells_nothing)?;
-        Ok(Inspector { gpu, observer })
+        let gpu = Gpu::open(found, &plan.features)?;
+        let opened = gpu.vulkan.filter(|opened| opened.tells()).ok_or_else(tells_nothing)?;
+        Ok(Inspector { gpu, opened })
     }
 
     /// Compiles the steps of `plan`, in order. `texts`: with the instructions and the SPIR-V, where the driver tells
     /// them.
     pub fn inspect(&self, plan: &Plan, texts: bool) -> Result<Vec<Compiled>, Problem> {
         let layouts = Layouts::made(&self.gpu, plan)?;
-        self.observer.keep_texts(texts);
-        self.observer.take();
+        self.opened.ask(if texts { Asked::Texts } else { Asked::Statistics });
+        self.opened.take();
         let mut told = Vec::new();
         for step in 0..plan.steps.len() {
             let (compiled, printed) = printed_by(|| layouts.compile_step(&self.gpu, plan, step));
             compiled?;
-            let mut compiled = self.observer.take().pop().ok_or_else(tells_nothing)?;
+            let mut compiled = self.opened.take().pop().ok_or_else(tells_nothing)?;
             compiled.workgroup = workgroup(&plan.steps[step].wgsl);
             told.push(if texts { with_printed(compiled, &printed) } else { compiled });
         }
@@ -90,7 +91,7 @@ fn with_printed(mut compiled: Compiled, printed: &str) -> Compiled {
 
 /// Returns the workgroup of the entry point `main`, and the size of all variables in workgroup memory.
 #[cfg(not(target_vendor = "apple"))]
-fn workgroup(wgsl: &str) -> Option<Workgroup> {
+pub fn workgroup(wgsl: &str) -> Option<Workgroup> {
     let module = naga::front::wgsl::parse_str(wgsl).ok()?;
     let mut layouter = naga::proc::Layouter::default();
     layouter.update(module.to_ctx()).ok()?;

@@ -31,7 +31,7 @@ impl Layouts {
     ) -> Result<wgpu::ComputePipeline, Problem> {
         let (step, layout) = (&plan.steps[number], &self.pipelines[number]);
         let what = format!("compiling step {number} of {}", plan.variant);
-        gpu.guarded(&what, |gpu| gpu.pipeline(&step.wgsl, Some(layout), plan.variant.checks))
+        gpu.guarded(&what, |gpu| gpu.pipeline(&step.wgsl, Some(layout), plan.variant.checks, plan.subgroup))?
     }
 
     fn new(gpu: &Gpu, plan: &Plan) -> Self {

@@ -9,10 +9,10 @@ mod foreign;
 mod gpu;
 mod inspection;
 mod layouts;
-#[cfg(not(target_vendor = "apple"))]
-mod observer;
 mod prepared;
 mod problem;
 mod service;
+#[cfg(not(target_vendor = "apple"))]
+mod vulkan;
 
 pub use service::WgpuService;

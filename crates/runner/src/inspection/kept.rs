@@ -1,6 +1,7 @@
 //! Facts of earlier compilations. They depend on the plan, the device with its driver, and the code that reads them;
 //! nothing else.
 
+use portamark_executors::compiling_source;
 use portamark_inspect::{Facts, reader_source};
 use portamark_model::device::Capabilities;
 use portamark_model::plan::Plan;
@@ -26,7 +27,7 @@ pub struct Kept {
 /// Contents of the file.
 #[derive(Debug, Default, Serialize, Deserialize)]
 struct File {
-    /// Hash of the driver and of the reader; of another one, nothing is taken.
+    /// Hash of the driver, of the reader and of how pipelines are made; of another one, nothing is taken.
     base: String,
     facts: BTreeMap<String, Vec<Facts>>,
 }
@@ -40,6 +41,7 @@ impl Kept {
         let base = hash(&[
             env!("CARGO_PKG_VERSION"),
             reader_source(),
+            compiling_source(),
             name,
             &device.id,
             &device.driver,
