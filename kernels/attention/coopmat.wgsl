@@ -2,10 +2,12 @@
 // with online softmax (Milakov and Gimelshein 2018).
 //
 // 2 (d + dv) FLOP for each visible (query, key) pair. Reads Q once, K and V once for each workgroup,
-// and writes O once; no buffer of scores. A workgroup takes TILE = SG RM EDGE query rows of one kv
-// head and walks over the keys BC at a time; each of its SG subgroups owns RM rows of matrices and
-// keeps O for them as accumulators. K and V take turns in one block of workgroup memory, in the
-// element format of the unit whatever format they have in storage.
+// and writes O once; no buffer of scores. A workgroup takes TILE = SG / ACROSS RM EDGE query rows of
+// one kv head and walks over the keys BC at a time; ACROSS of its SG subgroups own RM rows of matrices:
+// each computes the scores of its share of the keys and the weights of its share of the rows, and keeps
+// its share of the columns of O as accumulators. K and V take turns in one block of workgroup memory, in the
+// element format of the unit whatever format they have in storage; V lies there along its columns,
+// or `turned` along the keys, as units want it that take the elements of a lane from there.
 //
 // The elements of a matrix cannot be touched, so scores go through a strip of workgroup memory (f32),
 // from which lanes compute the weights; these lie in workgroup memory in the format of the unit. Rows
@@ -20,33 +22,44 @@
 // keys that no row of the tile sees are not visited, only blocks at an edge are masked, and tiles
 // with most work come first.
 // Bindings: q, k (and its scales), v (and its scales), o, all dense.
-// Knobs: edge; sg; rm; bc, a multiple of edge; threads; slack; hold, 1 when the matrices of Q stay in
+// Knobs: edge; sg; across; rm; bc, a multiple of edge; threads; slack; hold, 1 when the matrices of Q stay in
 // registers and the products are written out, 0 when they stay in workgroup memory; prefetch, 1 when
-// the next K and V wait in registers while the present ones are multiplied.
+// the next K and V wait in registers while the present ones are multiplied; turn, 1 when V lies along
+// the keys. `flat`: workgroup memory holds scalars (Metal).
 
 {% import "format.wgsl" as format %}
+{% import "gemm/matrix_memory.wgsl" as memory %}
+{% import "gemm/stage.wgsl" as stage %}
+{% macro at(index) %}{{ memory.at(index, flat) }}{% endmacro %}
 enable wgpu_cooperative_matrix;
 {% include "attention/sizes.wgsl" %}
-{% set tile = sg * rm * edge %}
+{% set tile = sg // across * rm * edge %}
 {# Vectors of 4 elements by which rows in workgroup memory are longer. #}
 {% set pad = 16 // (4 * element_bytes) %}
-{# Lanes that share a row of a subgroup, or rows that a lane has; vectors of a row that a lane has. #}
-{% set lanes_each = [subgroup // (rm * edge), 1] | max %}
-{% set rows_each = [rm * edge // subgroup, 1] | max %}
+{# Rows whose weights a subgroup computes; lanes that share one of them, or rows that a lane has; vectors of a row
+   that a lane has. #}
+{% set share_rows = rm * edge // across %}
+{% set lanes_each = [subgroup // share_rows, 1] | max %}
+{% set rows_each = [share_rows // subgroup, 1] | max %}
 {% set each = bc // 4 // lanes_each %}
 {% set steps = 4 * d4 // edge %}
-{% set columns = 4 * value_d4 // edge %}
+{# Matrices of a row of scores and of O that a subgroup has. #}
+{% set score_columns = bc // edge // across %}
+{% set columns = 4 * value_d4 // edge // across %}
 {% set part = steps // q_parts %}
 const EDGE: u32 = {{ edge }}u;
 const TILE: u32 = {{ tile }}u;
 const TILES: u32 = {{ tiles }}u;
 const HEAD_ROWS: u32 = {{ head_rows }}u;
-// Rows of a subgroup.
+// Rows of the subgroups that share them.
 const OWN: u32 = {{ rm * edge }}u;
 const BC: u32 = {{ bc }}u;
 const SLACK: f32 = {{ slack }}.0;
+const D: u32 = {{ 4 * d4 }}u;
+const VALUE_D: u32 = {{ 4 * value_d4 }}u;
 // Vectors of 4 elements between two rows in workgroup memory.
-const STRIDE: u32 = {{ kv_stride }}u;
+const K_STRIDE: u32 = {{ d4 + pad }}u;
+const V_STRIDE: u32 = {{ (bc // 4 if v_run == "turned" else value_d4) + pad }}u;
 const Q_STRIDE: u32 = {{ part * edge // 4 + pad }}u;
 const STRIP_STRIDE: u32 = {{ bc // 4 + 1 }}u;
 const WEIGHT_STRIDE: u32 = {{ bc // 4 + pad }}u;
@@ -57,104 +70,89 @@ alias Right = coop_mat{{ edge }}x{{ edge }}<{{ element }}, B>;
 alias Sum = coop_mat{{ edge }}x{{ edge }}<f32, C>;
 
 {{ format.input(q, true, element) }}
-{{ format.input(k, true, element) }}
-{{ format.input(v, true, element) }}
+{% if "wide" in [k_run, v_run] %}
+{{ stage.eight() -}}
+{% endif %}
+{% for x, run, width, whole in [(k, k_run, "D", whole_keys), (v, v_run, "VALUE_D", whole_keys)] %}
+{% if run == "wide" %}
+@group(0) @binding({{ x.binding }}) var<storage, read> {{ x.name }}: array<Eight>;
+{{ stage.wide_load(x.name, whole, "KEYS", width) -}}
+{% else %}
+{{ format.input(x, true, element) -}}
+{{ stage.edge_load(x.name, true, whole, "KEYS", width) -}}
+{% endif %}
+{% endfor %}
 {{ format.output(o, true, "f32") }}
 {% include "attention/visible.wgsl" %}
 
-// BC rows of K or of V{% if hold %}; before that, parts of the rows of Q{% endif %}.
-var<workgroup> kv_tile: array<Vec, {{ kv_vectors }}>;
+// BC rows of K, or V{% if hold %}; before that, parts of the rows of Q{% endif %}.
+{{ memory.declare("kv_tile", element, kv_vectors, flat) -}}
 {% if hold %}
 {% set q_tile = "kv_tile" %}
 {% else %}
 {% set q_tile = "q_tile" %}
-var<workgroup> q_tile: array<Vec, {{ tile * (d4 + pad) }}>;
+{{ memory.declare("q_tile", element, tile * (d4 + pad), flat) -}}
 {% endif %}
-var<workgroup> strips: array<vec4<f32>, {{ tile * (bc // 4 + 1) }}>;
-var<workgroup> weights: array<Vec, {{ tile * (bc // 4 + pad) }}>;
+{{ memory.declare("strips", "f32", tile * (bc // 4 + 1), flat) -}}
+{{ memory.declare("weights", element, tile * (bc // 4 + pad), flat) -}}
 // By what each row of the accumulators is to be multiplied, and whether that is not 1 for some row.
 var<workgroup> factors: array<f32, {{ tile }}>;
 var<workgroup> moved: atomic<u32>;
-{# Runs of eight elements of a block of keys: turns of all lanes, the last of which may be short. #}
-{% macro turns(width) %}{{ (bc * width // 2 + threads - 1) // threads }}{% endmacro %}
-{% macro run_of(width, unit) %}
-            let row = kv_head * KEYS + min(block + {{ unit }} / {{ width // 2 }}u, KEYS - 1u);
-            let origin = row * {{ width }}u + {{ unit }} % {{ width // 2 }}u * 2u;
+{# The next block of K or V into registers, and from there into workgroup memory. #}
+{% macro fetch(name, width, run, block) %}
+{{ stage.fetch(name, bc, 4 * width, threads, run, block, "0u") -}}
 {% endmacro %}
-{% macro fetch(name, width, block) %}
-{% if prefetch %}
-{% set units = bc * width // 2 %}
-{% for t in range(turns(width)|int) %}
-        {
-            let block = {{ block }};
-            let unit = {% if (t + 1) * threads > units %}min(local + {{ t * threads }}u, {{ units - 1 }}u){% else %}local + {{ t * threads }}u{% endif %};
-{{ run_of(width, "unit") -}}
-            {{ name }}{{ t }}_0 = load4_{{ name }}(origin);
-            {{ name }}{{ t }}_1 = load4_{{ name }}(origin + 1u);
+{% macro fill(name, width, run, stride) %}
+{% for t in range(stage.turns(bc, 4 * width, threads, run)|int) %}
+{{ stage.open(t, bc, 4 * width, threads, run) -}}
+{{ memory.write("kv_tile", name ~ t ~ "_", bc, 4 * width, run, stride) -}}
         }
 {% endfor %}
-{% endif %}
 {% endmacro %}
-{% macro fill(name, width) %}
-{% set units = bc * width // 2 %}
-{% if prefetch %}
-{% for t in range(turns(width)|int) %}
-{% if (t + 1) * threads > units %}
-        if local + {{ t * threads }}u < {{ units }}u {
-{% else %}
-        {
-{% endif %}
-            let unit = local + {{ t * threads }}u;
-            let to = unit / {{ width // 2 }}u * STRIDE + unit % {{ width // 2 }}u * 2u;
-            kv_tile[to] = {{ name }}{{ t }}_0;
-            kv_tile[to + 1u] = {{ name }}{{ t }}_1;
-        }
-{% endfor %}
-{% else %}
-        for (var unit = local; unit < {{ units }}u; unit += THREADS) {
-            let block = key;
-{{ run_of(width, "unit") -}}
-            let to = unit / {{ width // 2 }}u * STRIDE + unit % {{ width // 2 }}u * 2u;
-            kv_tile[to] = load4_{{ name }}(origin);
-            kv_tile[to + 1u] = load4_{{ name }}(origin + 1u);
-        }
-{% endif %}
-{% endmacro %}
+{# `offset` vec4s into the share of this subgroup, of which each has `each`. #}
+{% macro side_at(each, offset) %}{% if across > 1 %}side * {{ each }}u + {% endif %}{{ offset }}u{% endmacro %}
 {# The accumulators through the strips, as many columns at a time as these hold: lanes find four of them
    in strips[at], to be multiplied by factors[row]. #}
 {% macro through_strips(final) %}
-{% for from_c in range(0, columns, bc // edge) %}
-{% set count = [bc // edge, columns - from_c] | min %}
+{% for from_c in range(0, columns, score_columns) %}
+{% set count = [score_columns, columns - from_c] | min %}
+{# vec4s of a row in the strips, and those of one subgroup. #}
+{% set mine = count * edge // 4 %}
 {% if not loop.first %}
         workgroupBarrier();
 {% endif %}
         {
 {% for i in range(rm) %}
 {% for c in range(count) %}
-            let to{{ i }}_{{ c }} = (own * OWN + {{ i * edge }}u) * STRIP_STRIDE + {{ c * edge // 4 }}u;
-            let stride{{ i }}_{{ c }} = STRIP_STRIDE;
+            let to{{ i }}_{{ c }} = {{ at("(own * OWN + " ~ (i * edge) ~ "u) * STRIP_STRIDE + " ~ side_at(mine, c * edge // 4)) }};
+            let stride{{ i }}_{{ c }} = {{ at("STRIP_STRIDE") }};
             coopStoreT(o{{ i }}_{{ from_c + c }}, &strips[to{{ i }}_{{ c }}], stride{{ i }}_{{ c }});
 {% endfor %}
 {% endfor %}
             workgroupBarrier();
-            for (var unit = local; unit < {{ tile * count * edge // 4 }}u; unit += THREADS) {
-                let row = unit / {{ count * edge // 4 }}u;
-                let column = unit % {{ count * edge // 4 }}u;
+            for (var unit = lane; unit < {{ tile * across * mine }}u; unit += THREADS) {
+                let row = unit / {{ across * mine }}u;
+                let column = unit % {{ across * mine }}u;
                 let at = row * STRIP_STRIDE + column;
-                let value = factors[row] * strips[at];
+                let value = factors[row] * get_strips(at);
 {% if final %}
                 if first + row < HEAD_ROWS {
-                    store4_o((kv_head * HEAD_ROWS + first + row) * VALUE_D4 + {{ from_c * edge // 4 }}u + column, value);
+{% if across > 1 %}
+                    let at_o = column / {{ mine }}u * {{ columns * edge // 4 }}u + {{ from_c * edge // 4 }}u + column % {{ mine }}u;
+{% else %}
+                    let at_o = {{ from_c * edge // 4 }}u + column;
+{% endif %}
+                    store4_o((kv_head * HEAD_ROWS + first + row) * VALUE_D4 + at_o, value);
                 }
 {% else %}
-                strips[at] = value;
+                put_strips(at, value);
 {% endif %}
             }
 {% if not final %}
             workgroupBarrier();
 {% for i in range(rm) %}
 {% for c in range(count) %}
-            o{{ i }}_{{ from_c + c }} = coopLoadT<Sum>(&strips[(own * OWN + {{ i * edge }}u) * STRIP_STRIDE + {{ c * edge // 4 }}u], STRIP_STRIDE);
+            o{{ i }}_{{ from_c + c }} = coopLoadT<Sum>(&strips[{{ at("(own * OWN + " ~ (i * edge) ~ "u) * STRIP_STRIDE + " ~ side_at(mine, c * edge // 4)) }}], {{ at("STRIP_STRIDE") }});
 {% endfor %}
 {% endfor %}
 {% endif %}
@@ -166,14 +164,19 @@ var<workgroup> moved: atomic<u32>;
 fn main(
     @builtin(workgroup_id) group: vec3<u32>,
     @builtin(num_workgroups) groups: vec3<u32>,
-    @builtin(local_invocation_index) local: u32,
-    @builtin(subgroup_invocation_id) lane: u32,
+    @builtin(local_invocation_index) lane: u32,
+    @builtin(subgroup_invocation_id) sub_lane: u32,
 {% if sg > 1 %}
-    @builtin(subgroup_id) own: u32,
+    @builtin(subgroup_id) number_of_subgroup: u32,
 {% endif %}
 ) {
 {% if sg == 1 %}
     const own = 0u;
+{% else %}
+    let own = number_of_subgroup{% if across > 1 %} / {{ across }}u{% endif %};
+{% endif %}
+{% if across > 1 %}
+    let side = number_of_subgroup % {{ across }}u;
 {% endif %}
     // Workgroups beyond the end repeat the last one: control flow stays uniform.
     let number = min(group.y * groups.x + group.x, {{ groups - 1 }}u);
@@ -189,12 +192,12 @@ fn main(
     let inner_first = first_key(span.y);
 {% endif %}
 {% if lanes_each > 1 %}
-    let share = lane % {{ lanes_each }}u;
+    let share = sub_lane % {{ lanes_each }}u;
 {% else %}
     const share = 0u;
 {% endif %}
 {% for r in range(rows_each) %}
-    let row{{ r }} = own * OWN + {% if lanes_each > 1 %}lane / {{ lanes_each }}u{% else %}lane + {{ r * subgroup }}u{% endif %};
+    let row{{ r }} = own * OWN + {% if across > 1 %}side * {{ share_rows }}u + {% endif %}{% if lanes_each > 1 %}sub_lane / {{ lanes_each }}u{% else %}sub_lane + {{ r * subgroup }}u{% endif %};
     let query{{ r }} = min(first + row{{ r }}, HEAD_ROWS - 1u) % QUERIES;
     let end{{ r }} = end_key(query{{ r }});
 {% if window %}
@@ -208,32 +211,30 @@ fn main(
     var o{{ i }}_{{ c }} = Sum();
 {% endfor %}
 {% endfor %}
+    let from_k = kv_head * KEYS * D;
+    let from_v = kv_head * KEYS * VALUE_D;
 {% if prefetch %}
-{% for name, width in [("k", d4), ("v", value_d4)] %}
-{% for t in range(turns(width)|int) %}
-    var {{ name }}{{ t }}_0 = Vec();
-    var {{ name }}{{ t }}_1 = Vec();
-{% endfor %}
-{% endfor %}
-{{ fetch("k", d4, "first_block") -}}
+{{ stage.declare("k", bc, 4 * d4, threads, k_run) -}}
+{{ stage.declare("v", bc, 4 * value_d4, threads, v_run) -}}
+{{ fetch("k", d4, k_run, "first_block") -}}
 {% endif %}
 {% for p in range(q_parts) %}
 {% if p > 0 %}
     workgroupBarrier();
 {% endif %}
-    for (var unit = local; unit < {{ tile * part * edge // 8 }}u; unit += THREADS) {
+    for (var unit = lane; unit < {{ tile * part * edge // 8 }}u; unit += THREADS) {
         let row = unit / {{ part * edge // 8 }}u;
         let column = unit % {{ part * edge // 8 }}u * 2u;
         let origin = (kv_head * HEAD_ROWS + min(first + row, HEAD_ROWS - 1u)) * D4 + {{ p * part * edge // 4 }}u + column;
         let to = row * Q_STRIDE + column;
-        {{ q_tile }}[to] = load4_q(origin);
-        {{ q_tile }}[to + 1u] = load4_q(origin + 1u);
+        put_{{ q_tile }}(to, load4_q(origin));
+        put_{{ q_tile }}(to + 1u, load4_q(origin + 1u));
     }
 {% if hold %}
     workgroupBarrier();
 {% for i in range(rm) %}
 {% for step in range(part) %}
-    let q{{ i }}_{{ p * part + step }} = coopLoadT<Left>(&kv_tile[(own * OWN + {{ i * edge }}u) * Q_STRIDE + {{ step * edge // 4 }}u], Q_STRIDE);
+    let q{{ i }}_{{ p * part + step }} = coopLoadT<Left>(&kv_tile[{{ at("(own * OWN + " ~ (i * edge) ~ "u) * Q_STRIDE + " ~ (step * edge // 4) ~ "u") }}], {{ at("Q_STRIDE") }});
 {% endfor %}
 {% endfor %}
 {% endif %}
@@ -241,22 +242,32 @@ fn main(
     for (var key = first_block; key < end; key += BC) {
         // All have read what lay in the tile, and whether a maximum moved.
         workgroupBarrier();
-        if local == 0u {
+        if lane == 0u {
             atomicStore(&moved, 0u);
         }
-{{ fill("k", d4) }}
+{% if not prefetch %}
+        {
+{{ stage.declare("k", bc, 4 * d4, threads, k_run) -}}
+{{ fetch("k", d4, k_run, "key") -}}
+{{ fill("k", d4, k_run, "K_STRIDE") -}}
+        }
+{% else %}
+{{ fill("k", d4, k_run, "K_STRIDE") -}}
+{% endif %}
         workgroupBarrier();
-{{ fetch("v", value_d4, "key") -}}
+{% if prefetch %}
+{{ fetch("v", value_d4, v_run, "key") -}}
+{% endif %}
         {
 {% for i in range(rm) %}
-{% for j in range(bc // edge) %}
+{% for j in range(score_columns) %}
             var s{{ i }}_{{ j }} = Sum();
 {% endfor %}
 {% endfor %}
 {# Part `step` of the head; the matrix of Q in row i of matrices is called left i suffix. #}
 {% macro score_step(step, left, suffix) %}
-{% for j in range(bc // edge) %}
-                let y{{ j }} = coopLoad<Right>(&kv_tile[{{ j * edge }}u * STRIDE + {{ step }}], STRIDE);
+{% for j in range(score_columns) %}
+                let y{{ j }} = coopLoad<Right>(&kv_tile[{{ at("(" ~ side_at(bc // across, j * edge) ~ ") * K_STRIDE + " ~ step) }}], {{ at("K_STRIDE") }});
 {% for i in range(rm) %}
                 s{{ i }}_{{ j }} = coopMultiplyAdd({{ left }}{{ i }}{{ suffix }}, y{{ j }}, s{{ i }}_{{ j }});
 {% endfor %}
@@ -271,26 +282,34 @@ fn main(
 {% else %}
             for (var step = 0u; step < D4; step += EDGE / 4u) {
 {% for i in range(rm) %}
-                let x{{ i }} = coopLoadT<Left>(&q_tile[(own * OWN + {{ i * edge }}u) * Q_STRIDE + step], Q_STRIDE);
+                let x{{ i }} = coopLoadT<Left>(&q_tile[{{ at("(own * OWN + " ~ (i * edge) ~ "u) * Q_STRIDE + step") }}], {{ at("Q_STRIDE") }});
 {% endfor %}
 {{ score_step("step", "x", "") -}}
             }
 {% endif %}
 {% for i in range(rm) %}
-{% for j in range(bc // edge) %}
-            let to{{ i }}_{{ j }} = (own * OWN + {{ i * edge }}u) * STRIP_STRIDE + {{ j * edge // 4 }}u;
-            let stride{{ i }}_{{ j }} = STRIP_STRIDE;
+{% for j in range(score_columns) %}
+            let to{{ i }}_{{ j }} = {{ at("(own * OWN + " ~ (i * edge) ~ "u) * STRIP_STRIDE + " ~ side_at(score_columns * edge // 4, j * edge // 4)) }};
+            let stride{{ i }}_{{ j }} = {{ at("STRIP_STRIDE") }};
             coopStoreT(s{{ i }}_{{ j }}, &strips[to{{ i }}_{{ j }}], stride{{ i }}_{{ j }});
 {% endfor %}
 {% endfor %}
         }
         workgroupBarrier();
-{{ fill("v", value_d4) -}}
+{% if not prefetch %}
+        {
+{{ stage.declare("v", bc, 4 * value_d4, threads, v_run) -}}
+{{ fetch("v", value_d4, v_run, "key") -}}
+{{ fill("v", value_d4, v_run, "V_STRIDE") -}}
+        }
+{% else %}
+{{ fill("v", value_d4, v_run, "V_STRIDE") -}}
+{% endif %}
         let at_edge = key + BC > inner_end{% if window %} || key < inner_first{% endif %};
 {% for r in range(rows_each) %}
         {
 {% for c in range(each) %}
-            var z{{ c }} = SCALE * strips[row{{ r }} * STRIP_STRIDE + {{ c * lanes_each }}u + share];
+            var z{{ c }} = SCALE * get_strips(row{{ r }} * STRIP_STRIDE + {{ c * lanes_each }}u + share);
 {% endfor %}
             if at_edge {
                 let from_key = vec4<u32>(key + 4u * share) + vec4<u32>(0u, 1u, 2u, 3u);
@@ -330,7 +349,7 @@ fn main(
             let above = max(next, 0.5 * LOWEST);
 {% for c in range(each) %}
             let p{{ c }} = Vec(exp2(z{{ c }} - above));
-            weights[row{{ r }} * WEIGHT_STRIDE + {{ c * lanes_each }}u + share] = p{{ c }};
+            put_weights(row{{ r }} * WEIGHT_STRIDE + {{ c * lanes_each }}u + share, p{{ c }});
             l{{ r }} += vec4<f32>(p{{ c }});
 {% endfor %}
         }
@@ -341,15 +360,19 @@ fn main(
         }
 {% if prefetch %}
         if key + BC < end {
-{{ fetch("k", d4, "key + BC") -}}
+{{ fetch("k", d4, k_run, "key + BC") -}}
         }
 {% endif %}
 {% macro sum_step(key_row, column) %}
 {% for i in range(rm) %}
-            let w{{ i }} = coopLoadT<Left>(&weights[(own * OWN + {{ i * edge }}u) * WEIGHT_STRIDE + {{ column }}], WEIGHT_STRIDE);
+            let w{{ i }} = coopLoadT<Left>(&weights[{{ at("(own * OWN + " ~ (i * edge) ~ "u) * WEIGHT_STRIDE + " ~ column) }}], {{ at("WEIGHT_STRIDE") }});
 {% endfor %}
 {% for c in range(columns) %}
-            let y{{ c }} = coopLoadT<Right>(&kv_tile[{{ key_row }} * STRIDE + {{ c * edge // 4 }}u], STRIDE);
+{% if v_run == "turned" %}
+            let y{{ c }} = coopLoad<Right>(&kv_tile[{{ at("(" ~ side_at(columns * edge, c * edge) ~ ") * V_STRIDE + " ~ column) }}], {{ at("V_STRIDE") }});
+{% else %}
+            let y{{ c }} = coopLoadT<Right>(&kv_tile[{{ at(key_row ~ " * V_STRIDE + " ~ side_at(columns * edge // 4, c * edge // 4)) }}], {{ at("V_STRIDE") }});
+{% endif %}
 {% for i in range(rm) %}
             o{{ i }}_{{ c }} = coopMultiplyAdd(w{{ i }}, y{{ c }}, o{{ i }}_{{ c }});
 {% endfor %}

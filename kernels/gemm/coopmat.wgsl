@@ -7,8 +7,9 @@
 //
 // Staged: tiles of A and B go through workgroup memory in the element format of the unit, whatever
 // format they have in storage, and lie there as they do in storage: the unit reads rows or columns.
-// A row is 16 bytes longer than needed, which spreads it over the banks and keeps it aligned. Beyond
-// the edge there are zeros, so that control flow stays uniform as matrices need it.
+// Turned: tiles lie along k in any case, as units want it that take the elements of a lane from there
+// (AMD). A row is 16 bytes longer than needed, which spreads it over the banks and keeps it aligned.
+// Beyond the edge there are zeros, so that control flow stays uniform as matrices need it.
 // Straight: matrices are read from storage; subgroups at the edge move inwards and compute again
 // what their neighbours do, which takes m >= GM EDGE, n >= GN EDGE and k % EDGE == 0.
 //
@@ -19,10 +20,12 @@
 // reduce.wgsl adds them up.
 //
 // Bindings: 0 a, 1 b (2 its scales), then c or the partial sums. Knobs: edge; sgm, sgn; gm, gn;
-// threads; order, the rows of tiles whose tiles follow one another; staged: bk, the elements of k in
-// workgroup memory (a multiple of edge and of 8); prefetch; split, the parts of k.
+// threads; order, the rows of tiles whose tiles follow one another; flat: workgroup memory holds
+// scalars, because matrices come through pointers to elements (Metal); staged: bk, the elements of k in
+// workgroup memory (a multiple of edge and of 8); prefetch; turn; split, the parts of k.
 
 {% import "format.wgsl" as format %}
+{% import "gemm/matrix_memory.wgsl" as memory %}
 {% import "gemm/stage.wgsl" as stage %}
 enable wgpu_cooperative_matrix;
 {% if enable_f16 %}
@@ -48,37 +51,58 @@ alias Sum = coop_mat{{ edge }}x{{ edge }}<{{ accumulate }}, C>;
 
 {% set vector_a = staged and a_vector %}
 {% set vector_b = staged and b_vector %}
-{{ format.input(a, vector_a, element) }}
-{{ format.input(b, vector_b, element) }}
+{% if "wide" in [a_run, b_run] %}
+{{ stage.eight() -}}
+{% endif %}
+{% if a_run == "wide" %}
+@group(0) @binding({{ a.binding }}) var<storage, read> a: array<Eight>;
+{% else %}
+{{ format.input(a, vector_a, element) -}}
+{% endif %}
+{% if b_run == "wide" %}
+@group(0) @binding({{ b.binding }}) var<storage, read> b: array<Eight>;
+{% else %}
+{{ format.input(b, vector_b, element) -}}
+{% endif %}
 {{ format.output(c, c_vector and not stores_matrices, accumulate) }}
-{# Extents of a tile as it lies in storage, and how the lanes share its runs of eight elements. #}
+{# Extents of a tile as it lies in storage and in workgroup memory. #}
 {% set pad = 16 // (4 * element_bytes) %}
 {% set a_outer, a_inner = (bk, bm) if a_transposed else (bm, bk) %}
 {% set b_outer, b_inner = (bn, bk) if b_transposed else (bk, bn) %}
+{% set a_columns = a_transposed and a_run != "turned" %}
+{% set b_rows = not b_transposed and b_run != "turned" %}
+{% set a_row = bm if a_columns else bk %}
+{% set b_row = bn if b_rows else bk %}
+{% macro at(index) %}{{ memory.at(index, flat) }}{% endmacro %}
 {% if staged %}
 // vec4s between two rows of a tile in workgroup memory.
-const A_STRIDE: u32 = {{ a_inner // 4 + pad }}u;
-const B_STRIDE: u32 = {{ b_inner // 4 + pad }}u;
+const A_STRIDE: u32 = {{ a_row // 4 + pad }}u;
+const B_STRIDE: u32 = {{ b_row // 4 + pad }}u;
 
-var<workgroup> tile_a: array<Vec, {{ a_outer * (a_inner // 4 + pad) }}>;
-var<workgroup> tile_b: array<Vec, {{ b_outer * (b_inner // 4 + pad) }}>;
-
-{{ stage.edge_load("a", vector_a, whole_a, "K" if a_transposed else "M", "M" if a_transposed else "K") }}
-{{ stage.edge_load("b", vector_b, whole_b, "N" if b_transposed else "K", "K" if b_transposed else "N") }}
+{{ memory.declare("tile_a", element, (bk if a_columns else bm) * (a_row // 4 + pad), flat) -}}
+{{ memory.declare("tile_b", element, (bk if b_rows else bn) * (b_row // 4 + pad), flat) }}
+{% for name, run, vector, whole, outer, inner in [
+    ("a", a_run, vector_a, whole_a, "K" if a_transposed else "M", "M" if a_transposed else "K"),
+    ("b", b_run, vector_b, whole_b, "N" if b_transposed else "K", "K" if b_transposed else "N"),
+] %}
+{% if run == "wide" %}
+{{ stage.wide_load(name, whole, outer, inner) -}}
+{% else %}
+{{ stage.edge_load(name, vector, whole, outer, inner) -}}
 {% endif %}
-{# The lanes share runs of eight elements, 16 bytes of f16. #}
-{% macro fill(name, outer, inner, stride) %}
-{% for t in range(stage.turns(outer, inner, threads, 2)|int) %}
-{{ stage.open(t, outer, inner, threads, 2) -}}
-            let at = unit / {{ inner // 8 }}u * {{ stride }} + unit % {{ inner // 8 }}u * 2u;
-            tile_{{ name }}[at] = {{ name }}{{ t }}_0;
-            tile_{{ name }}[at + 1u] = {{ name }}{{ t }}_1;
+{% endfor %}
+{% endif %}
+{# The lanes share runs of eight elements, 16 bytes of f16, or blocks of four by four. #}
+{% macro fill(name, outer, inner, run) %}
+{% for t in range(stage.turns(outer, inner, threads, run)|int) %}
+{{ stage.open(t, outer, inner, threads, run) -}}
+{{ memory.write("tile_" ~ name, name ~ t ~ "_", outer, inner, run, name|upper ~ "_STRIDE") -}}
         }
 {% endfor %}
 {% endmacro %}
 {% macro fetch_both(from_k) %}
-{{ stage.fetch("a", a_outer, a_inner, threads, 2, from_k if a_transposed else "first_row", "first_row" if a_transposed else from_k) -}}
-{{ stage.fetch("b", b_outer, b_inner, threads, 2, "first_column" if b_transposed else from_k, from_k if b_transposed else "first_column") -}}
+{{ stage.fetch("a", a_outer, a_inner, threads, a_run, from_k if a_transposed else "first_row", "first_row" if a_transposed else from_k) -}}
+{{ stage.fetch("b", b_outer, b_inner, threads, b_run, "first_column" if b_transposed else from_k, from_k if b_transposed else "first_column") -}}
 {% endmacro %}
 {% if not stores_matrices %}
 {# Columns of a strip, and vec4s between two of its rows. #}
@@ -86,7 +110,7 @@ var<workgroup> tile_b: array<Vec, {{ b_outer * (b_inner // 4 + pad) }}>;
 {% set strip_stride = strip // 4 + (16 // (4 * accumulate_bytes)) %}
 const STRIP_STRIDE: u32 = {{ strip_stride }}u;
 // A strip of each subgroup.
-var<workgroup> strips: array<vec4<{{ accumulate }}>, {{ subgroups * edge * strip_stride }}>;
+{{ memory.declare("strips", accumulate, subgroups * edge * strip_stride, flat) -}}
 
 {% endif %}
 // First row and column of C of subgroup s of a workgroup.
@@ -121,8 +145,8 @@ fn main(
     // Where this subgroup's matrices start in the tiles.
     let sub_row = own / {{ sgn }}u * {{ gm * edge }}u;
     let sub_column = own % {{ sgn }}u * {{ gn * edge }}u;
-{{ stage.declare("a", a_outer, a_inner, threads, 2) -}}
-{{ stage.declare("b", b_outer, b_inner, threads, 2) -}}
+{{ stage.declare("a", a_outer, a_inner, threads, a_run) -}}
+{{ stage.declare("b", b_outer, b_inner, threads, b_run) -}}
 {% if prefetch %}
 {{ fetch_both("first_k") -}}
 {% endif %}
@@ -130,8 +154,8 @@ fn main(
 {% if not prefetch %}
 {{ fetch_both("from_k") -}}
 {% endif %}
-{{ fill("a", a_outer, a_inner, "A_STRIDE") -}}
-{{ fill("b", b_outer, b_inner, "B_STRIDE") }}
+{{ fill("a", a_outer, a_inner, a_run) -}}
+{{ fill("b", b_outer, b_inner, b_run) }}
         workgroupBarrier();
 {% if prefetch %}
         let next_k = from_k + {{ bk }}u;
@@ -142,17 +166,17 @@ fn main(
 {% for step in range(bk // edge) %}
         {
 {% for i in range(gm) %}
-{% if a_transposed %}
-            let x{{ i }} = coopLoad<Left>(&tile_a[{{ step * edge }}u * A_STRIDE + (sub_row + {{ i * edge }}u) / 4u], A_STRIDE);
+{% if a_columns %}
+            let x{{ i }} = coopLoad<Left>(&tile_a[{{ at((step * edge) ~ "u * A_STRIDE + (sub_row + " ~ (i * edge) ~ "u) / 4u") }}], {{ at("A_STRIDE") }});
 {% else %}
-            let x{{ i }} = coopLoadT<Left>(&tile_a[(sub_row + {{ i * edge }}u) * A_STRIDE + {{ step * edge // 4 }}u], A_STRIDE);
+            let x{{ i }} = coopLoadT<Left>(&tile_a[{{ at("(sub_row + " ~ (i * edge) ~ "u) * A_STRIDE + " ~ (step * edge // 4) ~ "u") }}], {{ at("A_STRIDE") }});
 {% endif %}
 {% endfor %}
 {% for j in range(gn) %}
-{% if b_transposed %}
-            let y{{ j }} = coopLoad<Right>(&tile_b[(sub_column + {{ j * edge }}u) * B_STRIDE + {{ step * edge // 4 }}u], B_STRIDE);
+{% if b_rows %}
+            let y{{ j }} = coopLoadT<Right>(&tile_b[{{ at((step * edge) ~ "u * B_STRIDE + (sub_column + " ~ (j * edge) ~ "u) / 4u") }}], {{ at("B_STRIDE") }});
 {% else %}
-            let y{{ j }} = coopLoadT<Right>(&tile_b[{{ step * edge }}u * B_STRIDE + (sub_column + {{ j * edge }}u) / 4u], B_STRIDE);
+            let y{{ j }} = coopLoad<Right>(&tile_b[{{ at("(sub_column + " ~ (j * edge) ~ "u) * B_STRIDE + " ~ (step * edge // 4) ~ "u") }}], {{ at("B_STRIDE") }});
 {% endif %}
 {% for i in range(gm) %}
             c{{ i }}_{{ j }} = coopMultiplyAdd(x{{ i }}, y{{ j }}, c{{ i }}_{{ j }});
@@ -195,15 +219,15 @@ fn main(
 {% endfor %}
 {% endfor %}
 {% else %}
-    let strip_at = own * EDGE * STRIP_STRIDE;
-    let strip_stride = STRIP_STRIDE;
+    let strip_at = {{ at("own * EDGE * STRIP_STRIDE") }};
+    let strip_stride = {{ at("STRIP_STRIDE") }};
 {% for i in range(gm) %}
 {% for h in range(gn // hop) %}
 {% if i + h > 0 %}
     workgroupBarrier();
 {% endif %}
 {% for j in range(hop) %}
-    let at{{ i }}_{{ h * hop + j }} = strip_at + {{ j * edge // 4 }}u;
+    let at{{ i }}_{{ h * hop + j }} = strip_at + {{ j * edge if flat else j * edge // 4 }}u;
     coopStoreT(c{{ i }}_{{ h * hop + j }}, &strips[at{{ i }}_{{ h * hop + j }}], strip_stride);
 {% endfor %}
     workgroupBarrier();
@@ -213,7 +237,7 @@ fn main(
         let q = unit % {{ strip // 4 }}u;
         let row = row_of(first_row, s) + {{ i * edge }}u + r;
         let column = column_of(first_column, s) + {{ h * strip }}u + 4u * q;
-        let value = strips[(s * EDGE + r) * STRIP_STRIDE + q];
+        let value = get_strips((s * EDGE + r) * STRIP_STRIDE + q);
 {% if c_vector %}
         if row < M && column < N {
             store4_c((to_c + row * N + column) / 4u, value);

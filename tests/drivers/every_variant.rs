@@ -336,13 +336,20 @@ fn every_prefill_variant_on_the_matrix_unit_is_right() {
     // Masks, windows that leave rows without a key in a block, GQA with rows over the heads' borders,
     // every head dimension, and caches that are staged as f16; with some of what tuning may try.
     let keys = [
-        ("f16.f32 b1 hq4 hkv2 q70 kv70 d64 causal", "bc16 edge8 hold1 prefetch1 rm1 sg2 slack8"),
-        ("f16.f32 b2 hq3 hkv1 q17 kv150 d96", ""),
-        ("f16.f32 b1 hq6 hkv2 q37 kv71 d64 causal w7", "bc32 edge8 hold0 prefetch1 rm1 sg4 slack0"),
-        ("f16.f32 b1 hq2 hkv2 q129 kv129 d128 causal w40", ""),
+        ("f16.f32 b1 hq4 hkv2 q70 kv70 d64 causal", "across1 bc16 edge8 hold1 prefetch1 rm1 sg2 slack8"),
+        ("f16.f32 b1 hq4 hkv2 q70 kv70 d64 causal", "across2 bc16 edge8 hold1 prefetch1 rm2 sg4 slack8"),
+        ("f16.f32 b2 hq3 hkv1 q17 kv150 d96", "across2 bc32 edge8 hold0 prefetch0 rm2 sg4 slack8"),
+        ("f16.f32 b1 hq6 hkv2 q37 kv71 d64 causal w7", "across1 bc32 edge8 hold0 prefetch1 rm1 sg4 slack0"),
+        (
+            "f16.f32 b1 hq2 hkv2 q129 kv129 d128 causal w40",
+            "across2 bc32 edge8 hold0 prefetch0 rm2 sg4 slack8",
+        ),
         ("f16.f32 b1 hq2 hkv1 q19 kv35 d192 dv128 causal", ""),
         ("f16.f32 b1 hq3 hkv1 q9 kv35 d256", ""),
-        ("f16xq8_0.f32 b1 hq6 hkv2 q33 kv50 d64 causal", "bc16 edge8 hold0 prefetch0 rm2 sg4 slack8"),
+        (
+            "f16xq8_0.f32 b1 hq6 hkv2 q33 kv50 d64 causal",
+            "across1 bc16 edge8 hold0 prefetch0 rm2 sg4 slack8 threads32 turn0",
+        ),
         ("e4m3xint4g64.f32 b1 hq2 hkv2 q33 kv50 d64", ""),
     ];
     for device in &devices {

@@ -59,20 +59,24 @@ impl Unit {
         turn(&format!("alias Left = coop_mat{e}x{e}<{f}, A>;"), "alias Left = Operand;");
         turn(&format!("alias Right = coop_mat{e}x{e}<{f}, B>;"), "alias Right = Operand;");
         turn(&format!("alias Sum = coop_mat{e}x{e}<f32, C>;"), &self.arithmetic());
-        turn("    @builtin(subgroup_invocation_id) lane: u32,\n", "");
-        turn("    @builtin(subgroup_id) own: u32,\n", "");
-        let lanes =
-            format!("let lane = local % {subgroup}u; let own = local / {subgroup}u; own_lane = lane;");
-        turn("    // Workgroups beyond the end", &format!("{lanes}\n// Workgroups beyond the end"));
+        turn("    @builtin(subgroup_invocation_id) sub_lane: u32,\n", "");
+        turn("    @builtin(subgroup_id) number_of_subgroup: u32,\n", "");
+        let lanes = format!(
+            "let sub_lane = lane % {subgroup}u; let number_of_subgroup = lane / {subgroup}u; own_lane = sub_lane;"
+        );
+        turn("    let own = number_of_subgroup", &format!("{lanes}\n    let own = number_of_subgroup"));
         turn("coopLoadT<Left>(&q_tile[", "Operand(0u, (");
         turn("coopLoadT<Left>(&weights[", "Operand(1u, (");
         turn("coopLoad<Right>(&kv_tile[", "Operand(2u, (");
-        turn("coopLoadT<Right>(&kv_tile[", "Operand(3u, (");
+        // V along its columns; along the keys, it is loaded as K is.
+        if text.contains("coopLoadT<Right>") {
+            turn("coopLoadT<Right>(&kv_tile[", "Operand(3u, (");
+        }
         turn("coopLoadT<Sum>(&strips[", "load_sum((");
         turn("coopStoreT(", "store_sum(");
         turn(", &strips[", ", (");
         turn("coopMultiplyAdd(", "multiply_add_matrices(");
-        for stride in ["STRIDE", "Q_STRIDE", "WEIGHT_STRIDE", "STRIP_STRIDE", "stride"] {
+        for stride in ["K_STRIDE", "V_STRIDE", "Q_STRIDE", "WEIGHT_STRIDE", "STRIP_STRIDE", "stride"] {
             turn(&format!("], {stride}"), &format!("), {stride}"));
         }
         assert!(!plain.contains("coop"), "{plain}");
@@ -140,6 +144,23 @@ fn attention_on_the_units_of_gpus_is_right() {
         ("f16.f32 b1 hq4 hkv2 q50 kv70 d64 causal", unit(16, DType::F16, 32), "rm1 sg4 slack8"),
         ("f16xq8_0.f32 b1 hq3 hkv1 q37 kv71 d96 causal w9", unit(16, DType::F16, 64), "rm1 sg2 slack8"),
         ("f16.f32 b1 hq2 hkv2 q33 kv70 d64", unit(16, DType::F16, 64), "rm1 sg4 slack0"),
+        // Subgroups that share rows by two and by four, with V along the keys and along its columns.
+        (
+            "f16.f32 b1 hq4 hkv2 q50 kv70 d64 causal",
+            unit(16, DType::F16, 32),
+            "across2 bc32 edge16 hold0 prefetch1 rm1 sg4",
+        ),
+        (
+            "f16.f32 b1 hq2 hkv1 q41 kv90 d128 causal w33",
+            unit(16, DType::F16, 64),
+            "across2 bc32 edge16 hold0 prefetch0 rm1 sg4",
+        ),
+        (
+            "f16.f32 b1 hq2 hkv1 q33 kv70 d64",
+            unit(16, DType::F16, 32),
+            "across4 bc64 edge16 hold0 prefetch0 rm1 sg8",
+        ),
+        ("f16.f32 b1 hq2 hkv2 q33 kv70 d64", unit(16, DType::F16, 32), "slack8 threads128 turn0"),
         ("f32 b1 hq2 hkv1 q21 kv40 d64", unit(8, DType::F32, 32), "rm4 sg2 slack8"),
         ("f32 b1 hq2 hkv1 q21 kv40 d64 causal", unit(8, DType::F32, 32), "rm1 sg4 slack0"),
     ];

@@ -41,4 +41,5 @@ pub mod suite;
 pub mod text_file;
 pub mod units;
 pub mod variant;
+pub mod vendor;
 pub mod workload;

@@ -1,6 +1,7 @@
 //! Finds the GPU adapters and describes their capabilities.
 
 use portamark_model::device::{Capabilities, DeviceType, Feature, MatrixShape, Takes, TimerKind};
+use portamark_model::vendor::Vendor;
 use portamark_model::workload::DType;
 use std::collections::HashMap;
 
@@ -117,7 +118,7 @@ fn describe(adapter: &wgpu::Adapter) -> Capabilities {
     device.device_id = info.device;
     device.features = offered;
     if subgroups {
-        (device.subgroup_min, device.subgroup_max) = subgroup_range(adapter, &info);
+        (device.subgroup_min, device.subgroup_max) = subgroup_range(&device, &info);
         device.subgroup_sizes = subgroup_choice(adapter, &device);
     }
     device.limits.workgroup_memory = u64::from(limits.max_compute_workgroup_storage_size);
@@ -134,19 +135,11 @@ fn describe(adapter: &wgpu::Adapter) -> Capabilities {
     device
 }
 
-/// Vendor id of Apple in wgpu's list of adapters of Metal.
-const APPLE: u32 = 0x106b;
-/// PCI vendor ids.
-const AMD: u32 = 0x1002;
-const INTEL: u32 = 0x8086;
-
 /// Returns the smallest and the largest subgroup size. wgpu does not ask Metal, and says 4 to 64: the SIMD groups of all
 /// GPUs by Apple are of 32.
-fn subgroup_range(adapter: &wgpu::Adapter, info: &wgpu::AdapterInfo) -> (u32, u32) {
-    let is_apple = info.backend == wgpu::Backend::Metal
-        && (info.vendor == APPLE || info.name.starts_with("Apple"))
-        && adapter.features().contains(wgpu::Features::SUBGROUP);
-    if is_apple { (32, 32) } else { (info.subgroup_min_size, info.subgroup_max_size) }
+fn subgroup_range(device: &Capabilities, info: &wgpu::AdapterInfo) -> (u32, u32) {
+    let is_metal = info.backend == wgpu::Backend::Metal && Vendor::of(device) == Vendor::Apple;
+    if is_metal { (32, 32) } else { (info.subgroup_min_size, info.subgroup_max_size) }
 }
 
 /// Returns the subgroup sizes that a pipeline can be given, the one that kernels use unless told otherwise first: 64 on
@@ -156,9 +149,9 @@ fn subgroup_range(adapter: &wgpu::Adapter, info: &wgpu::AdapterInfo) -> (u32, u3
 fn subgroup_choice(adapter: &wgpu::Adapter, device: &Capabilities) -> Vec<u32> {
     let mut sizes = super::vulkan::subgroup_sizes(adapter);
     sizes.retain(|size| (device.subgroup_min..=device.subgroup_max).contains(size));
-    let usual = match device.vendor_id {
-        AMD => 64,
-        INTEL => 16,
+    let usual = match Vendor::of(device) {
+        Vendor::Amd => 64,
+        Vendor::Intel => 16,
         _ => device.subgroup_min,
     };
     sizes.sort_by_key(|size| (*size != usual, *size));

@@ -9,6 +9,7 @@ use crate::source::KernelSource;
 use portamark_model::device::{Capabilities, Feature, MatrixShape};
 use portamark_model::plan::Plan;
 use portamark_model::variant::{Path, Variant};
+use portamark_model::vendor::Vendor;
 use portamark_model::workload::{Attention, Case, DType, Tile, Workload};
 use serde_json::json;
 
@@ -29,6 +30,10 @@ const SLACK: u32 = 8;
 /// Maximum registers per lane for matrices; beyond about 250 in total, registers are spilled.
 const MOST_REGISTERS: u64 = 192;
 
+/// Maximum of the same with which four subgroups share a scheduler: addresses, operands and what compilers load ahead
+/// come to some 50 more, and a lane of NVIDIA's then has 128.
+const GOOD_REGISTERS: u64 = 88;
+
 /// The matrix unit as a kernel uses it: edge of its square matrices, element format and subgroup size. It
 /// accumulates in f32.
 #[derive(Clone, Copy)]
@@ -43,12 +48,16 @@ struct Unit {
 struct Shape {
     /// Subgroups per workgroup.
     sg: u32,
+    /// Subgroups that share rows: each has a part of the columns.
+    across: u32,
     /// Rows of matrices per subgroup.
     rm: u32,
     /// Keys per block.
     bc: u32,
     hold: bool,
     prefetch: bool,
+    /// Whether V lies along the keys in workgroup memory.
+    turn: bool,
     slack: u32,
 }
 
@@ -83,28 +92,31 @@ impl Unit {
 impl Shape {
     /// A shape that holds Q in registers and prefetches K and V; [`Shape::eased`] may turn both off.
     const fn new(sg: u32, rm: u32, bc: u32) -> Self {
-        Shape { sg, rm, bc, hold: true, prefetch: true, slack: SLACK }
+        Shape { sg, across: 1, rm, bc, hold: true, prefetch: true, turn: false, slack: SLACK }
     }
 
     /// Query rows per workgroup.
     fn tile(&self, edge: u32) -> u64 {
-        u64::from(self.sg * self.rm * edge)
+        u64::from(self.sg / self.across * self.rm * edge)
     }
 
     fn threads(&self, unit: Unit) -> u32 {
         self.sg * unit.subgroup
     }
 
-    /// Vectors of 4 elements between two rows of K or V in workgroup memory.
-    fn kv_stride(work: &Attention, unit: Unit) -> u64 {
-        work.dim.max(work.value_dim) / 4 + unit.pad()
+    /// Vectors of 4 elements that a block of K or of V takes in workgroup memory, whichever is more.
+    fn block(&self, work: &Attention, unit: Unit) -> u64 {
+        let (bc, pad) = (u64::from(self.bc), unit.pad());
+        let k = bc * (work.dim / 4 + pad);
+        let v = if self.turn { work.value_dim * (bc / 4 + pad) } else { bc * (work.value_dim / 4 + pad) };
+        k.max(v)
     }
 
     /// Number of parts in which the rows of Q pass through the memory of K and V on their way to registers;
     /// 1 if Q stays in workgroup memory.
     fn q_parts(&self, work: &Attention, unit: Unit) -> u64 {
         let steps = work.dim / u64::from(unit.edge);
-        let room = u64::from(self.bc) * Self::kv_stride(work, unit);
+        let room = self.block(work, unit);
         let fits = |parts: &u64| {
             steps.is_multiple_of(*parts) && self.tile(unit.edge) * (work.dim / 4 / parts + unit.pad()) <= room
         };
@@ -114,7 +126,7 @@ impl Shape {
     /// Vectors of workgroup memory for K or V, and for Q; the latter is 0 if Q is held in registers.
     fn staged(&self, work: &Attention, unit: Unit) -> (u64, u64) {
         let q_part = self.tile(unit.edge) * (work.dim / 4 / self.q_parts(work, unit) + unit.pad());
-        let kv = u64::from(self.bc) * Self::kv_stride(work, unit);
+        let kv = self.block(work, unit);
         // A block of few keys can be smaller than even the smallest part of Q.
         if self.hold { (kv.max(q_part), 0) } else { (kv, q_part) }
     }
@@ -130,7 +142,8 @@ impl Shape {
     /// 32-bit registers per lane for matrices and prefetched data.
     fn registers(&self, work: &Attention, unit: Unit) -> u64 {
         let (rm, edge) = (u64::from(self.rm), u64::from(unit.edge));
-        let sums = unit.registers(rm * (work.value_dim / edge + u64::from(self.bc) / edge), DType::F32);
+        let columns = (work.value_dim + u64::from(self.bc)) / edge / u64::from(self.across);
+        let sums = unit.registers(rm * columns, DType::F32);
         let held = if self.hold { unit.registers(rm * work.dim / edge, unit.element) } else { 0 };
         let block = unit.element.bytes(u64::from(self.bc) * work.dim.max(work.value_dim));
         let ahead = if self.prefetch { block.div_ceil(4 * u64::from(self.threads(unit))) } else { 0 };
@@ -140,7 +153,7 @@ impl Shape {
     /// Whether `device` can run this shape and most of a tile lies within the rows of a KV head.
     fn fits(&self, work: &Attention, device: &Capabilities, unit: Unit) -> bool {
         let edge = u64::from(unit.edge);
-        let (own, subgroup, bc) = (self.rm * unit.edge, unit.subgroup, self.bc);
+        let (own, subgroup, bc) = (self.rm * unit.edge / self.across, unit.subgroup, self.bc);
         // The lanes of a subgroup must share its rows evenly, and the lanes of a row its vectors.
         let shared = if own >= subgroup {
             own.is_multiple_of(subgroup)
@@ -150,42 +163,48 @@ impl Shape {
         let tile = self.tile(unit.edge);
         work.dim.is_multiple_of(edge)
             && work.value_dim.is_multiple_of(edge)
-            && bc.is_multiple_of(unit.edge)
+            && bc.is_multiple_of(unit.edge * self.across)
+            && (work.value_dim / edge).is_multiple_of(self.across.into())
+            && self.sg.is_multiple_of(self.across)
             && shared
-            && (self.sg == 1 || 2 * head_rows(work) > tile)
+            && (self.sg == self.across || 2 * head_rows(work) > tile)
             && u64::from(self.threads(unit)) <= device.limits.workgroup_size
             && self.memory(work, unit) <= device.limits.workgroup_memory
             // Software drivers decide for themselves what they keep in registers.
             && (device.is_software() || self.registers(work, unit) <= MOST_REGISTERS)
     }
 
-    /// This shape, or if it does not fit, the same with less in registers; `None` if that does not fit
-    /// either.
+    /// This shape, or if it takes too many registers, the same with less in them; `None` if that does not fit either.
     fn eased(self, work: &Attention, device: &Capabilities, unit: Unit) -> Option<Self> {
         let choices = [(true, true), (true, false), (false, true), (false, false)];
         let choices = choices.map(|(hold, prefetch)| Shape { hold, prefetch, ..self });
-        choices.into_iter().find(|shape| shape.fits(work, device, unit))
+        let fitting = choices.into_iter().filter(|shape| shape.fits(work, device, unit));
+        fitting.clone().find(|shape| shape.registers(work, unit) <= GOOD_REGISTERS).or(fitting.last())
     }
 
     fn variant(&self, unit: Unit) -> Variant {
         Variant::new("flash_coopmat", Path::Coopmat)
             .with("edge", unit.edge)
             .with("sg", self.sg)
+            .with("across", self.across)
             .with("rm", self.rm)
             .with("bc", self.bc)
             .with("hold", self.hold.into())
             .with("prefetch", self.prefetch.into())
             .with("slack", self.slack)
             .with("threads", self.threads(unit))
+            .with("turn", self.turn.into())
     }
 
     fn of(variant: &Variant) -> Self {
         Shape {
             sg: variant.knob("sg"),
+            across: variant.knob("across"),
             rm: variant.knob("rm"),
             bc: variant.knob("bc"),
             hold: variant.knob("hold") == 1,
             prefetch: variant.knob("prefetch") == 1,
+            turn: variant.knob("turn") == 1,
             slack: variant.knob("slack"),
         }
     }
@@ -213,18 +232,27 @@ fn variants(case: &Case, device: &Capabilities) -> Result<Vec<Variant>, PlanErro
             found.extend(shapes.iter().find(|s| s.fits(work, device, unit)).map(|s| s.variant(unit)));
             continue;
         }
-        // Sixteen query rows per subgroup.
+        // Lanes of AMD's larger subgroups would share matrices of O, but each repeats those of Q: fewer subgroups would
+        // be resident.
+        let smaller = device.subgroup_sizes.iter().any(|size| *size == 32);
+        if Vendor::of(device) == Vendor::Amd && unit.subgroup == 64 && smaller {
+            continue;
+        }
+        // Sixteen query rows of two subgroups.
         let rm = 16 / unit.edge;
-        let shapes = [(4, 64), (4, 32), (8, 32), (2, 32), (2, 16), (1, 32), (1, 16)];
-        let shapes = shapes.map(|(sg, bc)| Shape::new(sg, rm, bc));
+        let shapes = [(8, 2, 32), (4, 2, 32), (2, 2, 32), (4, 1, 32), (2, 1, 16), (1, 1, 16)];
+        let shapes = shapes.map(|(sg, across, bc)| Shape { across, turn: true, ..Shape::new(sg, rm, bc) });
         let fitting = shapes.into_iter().filter_map(|shape| shape.eased(work, device, unit));
-        found.extend(fitting.take(3).map(|shape| shape.variant(unit)));
+        let mut fitting: Vec<Shape> = fitting.collect();
+        // A smaller tile rather than fewer subgroups at a time.
+        fitting.sort_by_key(|shape| shape.registers(work, unit) > GOOD_REGISTERS);
+        found.extend(fitting.iter().take(3).map(|shape| shape.variant(unit)));
     }
     Ok(found)
 }
 
-/// Every shape that fits. How often sums are rescaled depends little on the other knobs, so `slack` is varied
-/// with only a few of them. Software drivers take too long to compile the unrolled products of `hold`.
+/// Every shape that fits. How often sums are rescaled and how V lies depend little on the other knobs, so `slack` and
+/// `turn` are varied with only a few of them. Software drivers take too long to compile the unrolled products of `hold`.
 fn space(case: &Case, device: &Capabilities) -> Result<Vec<Variant>, PlanError> {
     if !check(case)? {
         return Ok(Vec::new());
@@ -236,22 +264,44 @@ fn space(case: &Case, device: &Capabilities) -> Result<Vec<Variant>, PlanError> 
         (&[1, 2, 4, 8], &[(true, true), (true, false), (false, true), (false, false)])
     };
     let mut shapes = Vec::new();
+    let turn = !device.is_software();
     for &sg in subgroups {
         for rm in [1, 2, 4] {
             for bc in [16, 32, 64] {
                 for &(hold, prefetch) in registers {
-                    let slacks: &[u32] = if sg == 4 { &[SLACK, 0] } else { &[SLACK] };
-                    shapes.extend(slacks.iter().map(|&slack| Shape { sg, rm, bc, hold, prefetch, slack }));
+                    let usual = Shape { hold, prefetch, turn, ..Shape::new(sg, rm, bc) };
+                    shapes.push(usual);
+                    if sg == 4 {
+                        shapes.extend([Shape { slack: 0, ..usual }, Shape { turn: !turn, ..usual }]);
+                    }
+                    let shares = [2, 4].into_iter().filter(|across| 2 * across <= sg && rm <= 2);
+                    shapes.extend(shares.map(|across| Shape { across, ..usual }));
                 }
             }
         }
     }
     let of_unit = |unit: Unit| {
-        // More than 32 rows per subgroup need more registers than there are.
-        let fit = |shape: &&Shape| shape.rm * unit.edge <= 32 && shape.fits(work, device, unit);
+        // More than 32 rows per subgroup need more registers than there are, and long blocks of many rows leave room for
+        // few subgroups, unless these share them.
+        let fit = |shape: &&Shape| {
+            let rows = shape.rm * unit.edge;
+            let sensible = if shape.across > 1 { rows == 16 } else { rows * shape.bc <= 512 };
+            rows <= 32 && shape.fits(work, device, unit) && (device.is_software() || sensible)
+        };
         shapes.iter().filter(fit).map(|shape| shape.variant(unit)).collect::<Vec<_>>()
     };
     Ok(units(work, device).into_iter().flat_map(of_unit).collect())
+}
+
+/// Way in which a block of K or V with rows of `width` elements of `dtype` is loaded, of `gemm/stage.wgsl`.
+fn run_of(dtype: DType, width: u64, turned: bool, unit: Unit) -> serde_json::Value {
+    if turned {
+        json!("turned")
+    } else if dtype == DType::F16 && unit.element == DType::F16 && width.is_multiple_of(8) {
+        json!("wide")
+    } else {
+        json!(2)
+    }
 }
 
 fn plan(
@@ -269,7 +319,7 @@ fn plan(
     let tiles = head_rows(work).div_ceil(tile);
     let groups = work.batch * work.kv_heads * tiles;
     // Strides of the steps in which lanes that share a row combine their results.
-    let lanes_each = (unit.subgroup / (shape.rm * edge)).max(1);
+    let lanes_each = (unit.subgroup / (shape.rm * edge / shape.across)).max(1);
     let masks: Vec<u32> = (0..lanes_each.ilog2()).map(|bit| 1 << bit).collect();
     let more = json!({
         "hold": shape.hold,
@@ -278,7 +328,11 @@ fn plan(
         "element": unit.element.name(),
         "element_bytes": unit.element.bytes(1),
         "enable_f16": unit.element == DType::F16 || needs_f16(case, device),
-        "kv_stride": Shape::kv_stride(work, unit),
+        "k_run": run_of(work.precision.right, work.dim, false, unit),
+        "v_run": run_of(work.precision.right, work.value_dim, shape.turn, unit),
+        "whole_keys": work.keys.is_multiple_of(u64::from(shape.bc)),
+        // Metal loads matrices through pointers to elements.
+        "flat": device.api == "metal",
         "kv_vectors": shape.staged(work, unit).0,
         "q_parts": shape.q_parts(work, unit),
         "masks": masks,
@@ -315,15 +369,22 @@ mod tests {
     fn a_large_tile_is_preferred_as_far_as_memory_and_registers_go() {
         let first = |key: &str, memory| texts(key, &gpu(16, 32, memory)).swap_remove(0);
         let key = "f16.f32 b1 hq32 hkv8 q2048 kv2048 d128 causal";
-        let wanted = "flash_coopmat bc64 edge16 hold1 prefetch1 rm1 sg4 slack8 threads128";
+        let wanted = "flash_coopmat across2 bc32 edge16 hold1 prefetch1 rm1 sg8 slack8 threads256 turn1";
         assert_eq!(first(key, 48 << 10), wanted);
-        assert!(first(key, 32 << 10).contains("bc32") && first(key, 32 << 10).contains("sg4"));
+        // Workgroup memory of WebGPU's least.
+        let small = first(key, 16 << 10);
+        assert!(small.contains("across2 bc32") && small.contains("sg2"), "{small}");
         // Q of wide heads does not stay in registers.
         let wide = first("f16.f32 b1 hq8 hkv8 q2048 kv2048 d256", 48 << 10);
         assert!(wide.contains("hold0"), "{wide}");
         // A tile mostly beyond the last row is not preferred.
         let few = first("f16.f32 b1 hq8 hkv8 q20 kv2048 d128", 48 << 10);
-        assert!(few.contains("sg2"), "{few}");
+        assert!(few.contains("sg4"), "{few}");
+        // Lanes of larger subgroups repeat Q on AMD, where both sizes can be had.
+        let amd = gpu(16, 64, 64 << 10).but(|it| (it.vendor_id, it.subgroup_sizes) = (0x1002, vec![64, 32]));
+        assert!(texts(key, &amd).is_empty());
+        let smaller = texts(key, &amd.with_subgroup(32));
+        assert!(smaller[0].starts_with("flash_coopmat across2"), "{smaller:?}");
     }
 
     #[test]
@@ -381,7 +442,7 @@ mod tests {
         let key = case("f16.f32 b1 hq32 hkv8 q2048 kv2048 d128 causal");
         for edge in [8, 16] {
             let count = space(&key, &gpu(edge, 32, 48 << 10)).unwrap().len();
-            assert!((16..120).contains(&count), "{count}");
+            assert!((16..160).contains(&count), "{count}");
         }
     }
 }

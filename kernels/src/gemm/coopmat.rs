@@ -1,6 +1,6 @@
 //! Matrix products on the matrix unit, using cooperative matrices.
 
-use super::sizes::{ends_inside_a_word, gemm};
+use super::sizes::{ends_inside_a_word, gemm, runs};
 use super::space::{self, Estimate};
 use super::split;
 use crate::entry::Kernel;
@@ -10,8 +10,9 @@ use crate::source::KernelSource;
 use portamark_model::device::{Capabilities, Feature, MatrixShape};
 use portamark_model::plan::Plan;
 use portamark_model::variant::{Path, Variant};
+use portamark_model::vendor::Vendor;
 use portamark_model::workload::{Case, DType, Gemm, Tile, Workload};
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// Kernels of the `gemm` family that use the matrix unit, in order of preference.
 pub const KERNELS: &[Kernel] = &[
@@ -54,6 +55,8 @@ struct Shape {
     /// Elements of k in workgroup memory; 0 if matrices are read from storage directly.
     bk: u32,
     prefetch: u32,
+    /// Whether tiles lie along k in workgroup memory, whichever way they lie in storage.
+    turn: bool,
     order: u32,
     /// Number of parts that k is split into.
     split: u32,
@@ -76,11 +79,11 @@ fn units(work: &Gemm, device: &Capabilities) -> Vec<Unit> {
 
 impl Shape {
     const fn staged(sgm: u32, sgn: u32, gm: u32, gn: u32, bk: u32) -> Self {
-        Shape { sgm, sgn, gm, gn, bk, prefetch: 1, order: 4, split: 1 }
+        Shape { sgm, sgn, gm, gn, bk, prefetch: 1, turn: false, order: 4, split: 1 }
     }
 
     const fn straight(gm: u32, gn: u32) -> Self {
-        Shape { sgm: 1, sgn: 1, gm, gn, bk: 0, prefetch: 0, order: 4, split: 1 }
+        Shape { sgm: 1, sgn: 1, gm, gn, bk: 0, prefetch: 0, turn: false, order: 4, split: 1 }
     }
 
     fn is_staged(&self) -> bool {
@@ -101,9 +104,27 @@ impl Shape {
         output == work.precision.accumulate && aligned && whole
     }
 
-    /// Number of adjacent matrices that are copied to C together if they cannot be stored directly.
+    /// Number of adjacent matrices that are copied to C together if they cannot be stored directly. Many subgroups fill
+    /// the memory with one each.
     fn hop(&self) -> u32 {
-        if self.gn.is_multiple_of(2) { 2 } else { 1 }
+        if self.gn.is_multiple_of(2) && self.sgm * self.sgn < 8 { 2 } else { 1 }
+    }
+
+    /// Ways in which tiles of A and B are loaded, of `gemm/stage.wgsl`.
+    fn runs(&self, case: &Case, unit: Unit) -> [Value; 2] {
+        let work = gemm(case);
+        let (a_run, b_run) = runs(work);
+        let along_k = [!work.layout.a_transposed(), work.layout.b_transposed()];
+        let tensors = [(work.precision.input, a_run), (work.precision.right, b_run)];
+        [0, 1].map(|side| {
+            let (dtype, run) = tensors[side];
+            let halves = dtype == DType::F16 && unit.element == DType::F16 && run.is_multiple_of(8);
+            match (self.turn && !along_k[side], halves) {
+                (true, _) => json!("turned"),
+                (false, true) if self.is_staged() => json!("wide"),
+                _ => json!(2),
+            }
+        })
     }
 
     /// Workgroup memory in bytes.
@@ -111,7 +132,7 @@ impl Shape {
         let padded = |elements: u64, dtype: DType| dtype.bytes(elements) + 16;
         let Tile { rows, columns } = self.tile(unit.edge);
         let bk = u64::from(self.bk);
-        let tile = |transposed: bool, extent: u64| match (self.is_staged(), transposed) {
+        let tile = |transposed: bool, extent: u64| match (self.is_staged(), transposed && !self.turn) {
             (false, _) => 0,
             (true, true) => bk * padded(extent, unit.element),
             (true, false) => extent * padded(bk, unit.element),
@@ -157,11 +178,11 @@ impl Shape {
             .with("gn", self.gn)
             .with("threads", self.sgm * self.sgn * unit.subgroup)
             .with("order", self.order);
-        if self.is_staged() {
-            variant.with("bk", self.bk).with("prefetch", self.prefetch).with("split", self.split)
-        } else {
-            variant
+        if !self.is_staged() {
+            return variant;
         }
+        let variant = variant.with("bk", self.bk).with("prefetch", self.prefetch).with("split", self.split);
+        if self.turn { variant.with("turn", 1) } else { variant }
     }
 
     fn of(variant: &Variant) -> Self {
@@ -173,6 +194,7 @@ impl Shape {
             gn: knob("gn"),
             bk: knob("bk"),
             prefetch: knob("prefetch"),
+            turn: knob("turn") == 1,
             order: knob("order"),
             split: knob("split").max(1),
         }
@@ -209,6 +231,9 @@ impl Shape {
     fn variations(&self, work: &Gemm, device: &Capabilities, unit: Unit) -> Vec<Self> {
         let tile = self.tile(unit.edge);
         let mut shapes = vec![Shape { prefetch: 1 - self.prefetch, ..*self }];
+        if lies_across_k(work) {
+            shapes.push(Shape { turn: !self.turn, ..*self });
+        }
         let deeper = DEPTHS.into_iter().filter(|bk| *bk != self.bk).map(|bk| Shape { bk, ..*self });
         shapes.extend(deeper.map(|shape| shape.split_as_usual(work, device, unit)));
         let splits = space::other_splits(work, tile, self.bk, self.split);
@@ -219,6 +244,11 @@ impl Shape {
         shapes.retain(|shape| shape.is_worth_trying(work, device, unit));
         shapes
     }
+}
+
+/// Whether A or B lies in storage so that elements of another row or column follow those of one k.
+fn lies_across_k(work: &Gemm) -> bool {
+    work.layout.a_transposed() || !work.layout.b_transposed()
 }
 
 /// Choices for the elements of k in workgroup memory (`bk`), in order of preference.
@@ -243,9 +273,17 @@ fn variants(
 }
 
 fn staged_variants(case: &Case, device: &Capabilities) -> Result<Vec<Variant>, PlanError> {
-    let large = [Shape::staged(2, 2, 4, 4, 32), Shape::staged(2, 4, 4, 2, 32)];
-    let medium = Shape::staged(2, 2, 2, 2, 32);
-    let small = Shape::staged(1, 2, 2, 1, 32);
+    // Sixteen sums take half of the registers of NVIDIA's lanes, and leave room for few subgroups. The lanes of
+    // AMD's larger subgroups hold them in fewer, and each operand that they share saves them several.
+    let mut large = [Shape::staged(2, 4, 4, 2, 32), Shape::staged(2, 2, 4, 4, 32)];
+    if Vendor::of(device) == Vendor::Amd {
+        large.reverse();
+    }
+    // The few products of small tiles stand against the same loop: a longer stretch of k makes them more. A software
+    // driver would take a minute to compile it.
+    let depth = if device.is_software() { 32 } else { 64 };
+    let medium = Shape::staged(2, 2, 2, 2, depth);
+    let small = Shape::staged(1, 2, 2, 1, depth);
     let shapes = |work: &Gemm, unit: Unit| {
         let narrow = work.m.min(work.n);
         // Few tiles would leave much of a GPU idle, so smaller tiles then come first.
@@ -256,7 +294,12 @@ fn staged_variants(case: &Case, device: &Capabilities) -> Result<Vec<Variant>, P
         } else {
             vec![large[0], large[1], medium, small]
         };
-        shapes.into_iter().map(|shape| shape.split_as_usual(work, device, unit)).collect()
+        let usual = |shape: Shape| {
+            // Units of AMD and NVIDIA take the elements of a lane along k, and would load others one by one.
+            let turn = !device.is_software() && lies_across_k(work);
+            Shape { turn, ..shape }.split_as_usual(work, device, unit)
+        };
+        shapes.into_iter().map(usual).collect()
     };
     let mut variants = variants(case, device, shapes)?;
     variants.truncate(4);
@@ -312,8 +355,13 @@ fn coopmat_plan(
     let unit = units(work, device).into_iter().find(|unit| unit.edge == edge);
     let unit = unit.ok_or_else(|| PlanError::NoSuchVariant(format!("no matrices of edge {edge} here")))?;
     let tile = shape.tile(edge);
+    let [a_run, b_run] = shape.runs(case, unit);
     let mut more = json!({
         "staged": shape.is_staged(),
+        "a_run": a_run,
+        "b_run": b_run,
+        // Metal loads matrices through pointers to elements.
+        "flat": device.api == "metal",
         "bk": shape.bk,
         "prefetch": shape.prefetch == 1,
         "element": unit.element.name(),
