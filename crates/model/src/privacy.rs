@@ -499,7 +499,7 @@ mod tests {
         for text in [
             "timing, streaming: 3 mings",
             "fp16 fp8 2fp4",
-            "node123 and 1node12",
+            "node123 and 2node123",
             "host/Example CPU, host-time, 1.0host, hosthost, hosts",
             "root, rootless and root1",
         ] {
