@@ -84,7 +84,7 @@ fn a_stdout_that_is_closed_is_an_error_where_something_is_written_and_no_null_de
         }
     }
     // What writes nothing there needs no stdout.
-    let (quiet, said) = code(">&-", "export nothing.jsonl");
+    let (quiet, said) = code(">&-", "export nothing.jsonl --format csv");
     assert!(quiet == Some(2) && said.contains("nothing.jsonl"), "{said}");
 }
 
