@@ -79,11 +79,11 @@ mod tests {
         assert_eq!(size(&Config::default(), 3), 49_152);
         assert_eq!(size(&Config { cache_bytes: 10_000, ..Config::default() }, 3), 20_000);
         let (mut decoy, mut fake) = decoy(&Config::default(), 3);
-        let mut work = |executor: &mut dyn Executor| {
+        let work = |executor: &mut dyn Executor| {
             // Its own poison came before.
             executor.read(1, 0, &[], Config::default().timeout)
         };
-        let (_, poisoned) = decoy.poisoned(&mut fake, &Config::default(), &mut work).unwrap();
+        let (_, poisoned) = decoy.poisoned(&mut fake, &Config::default(), work).unwrap();
         assert_eq!((poisoned, fake.held()), (4096, 0));
     }
 
