@@ -16,12 +16,15 @@ import {
   stream,
   stretches,
 } from "./numbers.js";
+import { checkPrepare, checkRead, checkSample } from "./requests.js";
 
 const PROTOCOL = 1;
 /// Parameters of one dispatch that fills a buffer lie this far apart.
 const PARAMETER_STRIDE = 256;
 /// Words that such a dispatch is given.
 const PARAMETERS = 8;
+/// Most elements of a buffer: the generator counts them in 32 bits.
+const MOST_ELEMENTS = 2 ** 32 - 1;
 /// Dispatches of one submission: a driver's watchdog ends what takes seconds.
 const FILLS = 16;
 /// Bytes of an output that are read back at a time.
@@ -127,14 +130,17 @@ class Prepared {
   static async make(gpu, request) {
     const { plan, seed, dist = "uniform", memory_limit: limit } = request;
     if (!plan) throw new Problem("failed", "this executor takes plans");
+    checkPrepare(request);
     const made = new Prepared();
     Object.assign(made, { gpu, plan, sets: [] });
     const count = request.sets;
-    if (!(count >= 1)) throw new Problem("failed", "there must be a buffer set");
+    if (plan.buffers.length === 0) throw new Problem("failed", "there must be a buffer");
+    const large = plan.buffers.find(({ len }) => len > MOST_ELEMENTS);
+    if (large) throw new Problem("unsupported", `buffer ${large.name} has ${large.len} elements; the limit is 2^32 - 1`);
     const largest = Math.max(0, ...plan.buffers.filter(({ content }) => content === "output").map(allocated));
     const one = plan.buffers.reduce((sum, buffer) => sum + allocated(buffer), 0);
     made.held = one * count + 2 * Math.min(largest, READ_BACK) + count * plan.buffers.length * PARAMETER_STRIDE;
-    if (made.held > limit) {
+    if (!(made.held <= limit)) {
       throw new Problem("out-of-memory", `needs ${inWords(made.held)} for ${count} buffer sets, the limit is ${inWords(limit)}`);
     }
     const started = performance.now();
@@ -313,9 +319,11 @@ class Prepared {
     if (!timer) return sampled;
     const [begin, end] = new BigUint64Array(await gpu.bytes(timer.read, 16));
     // A pass without work may begin and end on one tick. Equal stamps around work are as unusable as zeros.
-    const usable = begin !== 0n && end !== 0n && (end > begin || (end === begin && k === 0));
+    // A difference that is no exact number, of 104 days and more, is no time either.
+    const exact = end - begin <= BigInt(Number.MAX_SAFE_INTEGER);
+    const usable = begin !== 0n && end !== 0n && exact && (end > begin || (end === begin && k === 0));
     if (usable) sampled.device_ns = Number(end - begin);
-    else sampled.invalid = k > 0 || end < begin ? 1 : 0;
+    else sampled.invalid = k > 0 || end < begin || !exact ? 1 : 0;
     return sampled;
   }
 
@@ -435,8 +443,10 @@ export class Executor {
         return { response: "prepared", handle: this.next, compile_ns: made.compileNs, held_bytes: made.held };
       }
       case "sample":
+        checkSample(request);
         return { response: "sampled", ...(await this.find(request.handle).sample(request.k, request.first_set)) };
       case "read": {
+        checkRead(request);
         const { values, poisoned: count } = await this.find(request.handle).read(request.set, request.elements);
         return { response: "values", values: encodeValues(values), poisoned: count };
       }

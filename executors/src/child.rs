@@ -9,7 +9,7 @@ use super::protocol::{Request, Response};
 use super::remote::{Executor, Fault, FaultKind, understood};
 use std::collections::VecDeque;
 use std::io::{BufRead, BufReader, Write};
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel, sync_channel};
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -172,7 +172,6 @@ impl ChildExecutor {
 fn spawn(program: &Program) -> Result<Running, Fault> {
     let mut command = Command::new(&program.program);
     command.args(&program.arguments).envs(program.environment.iter().cloned());
-    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut family = Family::start(command).map_err(|e| {
         let name = program.program.file_name().unwrap_or_default().to_string_lossy().into_owned();
         Fault::new(FaultKind::Crashed, format!("cannot start {name}: {e}"))

@@ -20,8 +20,6 @@
 //! Cargo features: `wgpu` for GPUs through Vulkan, Metal or DX12, `host` for the CPU, `browser` for WebGPU in
 //! a browser.
 
-#[cfg(target_os = "linux")]
-mod adopted;
 #[cfg(feature = "browser")]
 mod browser;
 mod child;
@@ -30,6 +28,10 @@ pub mod fake;
 mod family;
 #[cfg(any(feature = "browser", feature = "wgpu"))]
 mod generator;
+#[cfg(unix)]
+mod guard;
+#[cfg(unix)]
+mod guarding;
 #[cfg(feature = "host")]
 mod host;
 mod in_process;
@@ -38,6 +40,8 @@ pub mod loader;
 mod own_limits;
 mod post_mortem;
 mod printed;
+#[cfg(target_os = "linux")]
+mod process_table;
 pub mod protocol;
 mod remote;
 mod runtime;
@@ -55,6 +59,10 @@ pub use browser::{BrowserExecutor, BrowserServer, Ended, Progress, Say};
 pub use child::{ChildExecutor, Program};
 pub use compilers::{Compilers, VARIABLE as COMPILERS_VARIABLE};
 pub use family::TemporaryFolder;
+#[cfg(unix)]
+pub use guard::guarded_by;
+#[cfg(unix)]
+pub use guarding::Guarding;
 #[cfg(feature = "host")]
 pub use host::HostService;
 pub use in_process::{InProcessExecutor, MakeService};

@@ -76,6 +76,10 @@ enum Command {
 
 /// Runs the chosen subcommand.
 pub fn run(arguments: Arguments) -> Result<()> {
+    #[cfg(unix)]
+    if let Ok(program) = std::env::current_exe() {
+        portamark_executors::guarded_by(program);
+    }
     match arguments.command {
         Command::Devices(arguments) => devices::run(&arguments),
         Command::Doctor(arguments) => doctor::run(&arguments),

@@ -1,12 +1,16 @@
 //! `portamark executor`: the side of the child process. Not meant to be typed by hand.
 
 use crate::error::{Error, Result};
+#[cfg(unix)]
+use portamark_executors::Guarding;
 use portamark_executors::fake::{Fake, Script};
 use portamark_executors::{HostService, Service, WgpuService, limit_own_memory, private_stdout, serve};
 use portamark_kernels::{KernelSource, Rendering};
 use portamark_model::error::Error as Library;
 use portamark_model::text_file::read_text;
 use portamark_runner::RENDERER_MEMORY;
+#[cfg(unix)]
+use std::ffi::OsString;
 use std::io::{self, BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::thread;
@@ -35,6 +39,22 @@ pub enum Kind {
     },
     /// Renders templates that nobody has reviewed, within a limit of memory.
     Render,
+    /// Starts an executor, and ends all that came from it when it or the runner ends.
+    #[cfg(unix)]
+    Guard {
+        /// File descriptor of the connection to the runner.
+        #[arg(long, value_name = "NUMBER")]
+        connection: i32,
+        /// Remove this folder at the end.
+        #[arg(long, value_name = "PATH")]
+        folder: Option<PathBuf>,
+        /// Set a variable in the environment of the executor.
+        #[arg(long, value_name = "NAME=VALUE")]
+        set: Vec<OsString>,
+        /// Program of the executor with its arguments.
+        #[arg(last = true)]
+        command: Vec<OsString>,
+    },
 }
 
 /// Serves the protocol on stdin and stdout until `bye`.
@@ -45,6 +65,13 @@ pub fn run(kind: &Kind) -> Result<()> {
         Kind::Host { threads } => Box::new(HostService::new(*threads)),
         Kind::Fake { script } => Box::new(Fake::from_script(read_script(script.as_deref())?)),
         Kind::Render => return render().map_err(failed),
+        #[cfg(unix)]
+        Kind::Guard { connection, folder, set, command } => {
+            let (connection, folder) = (*connection, folder.clone());
+            let guarding =
+                Guarding { connection, folder, environment: set.clone(), command: command.clone() };
+            return guarding.perform().map_err(failed);
+        }
     };
     requests().and_then(|requests| serve(service.as_mut(), requests, private_stdout()?)).map_err(failed)
 }

@@ -1,6 +1,8 @@
 //! The command line: one file for each subcommand. Parsed flags are not resolved options.
 
 mod catalog;
+#[cfg(unix)]
+mod closed_stdout;
 mod command;
 mod compare;
 mod completions;

@@ -15,7 +15,7 @@ pub(super) fn note(text: &str) {
 /// Prints data to stdout. A closed pipe is not an error: its reader has what it wants.
 ///
 /// # Errors
-/// Fails if stdout takes no more, e.g. if it is redirected to a disk that is full.
+/// Fails if stdout takes no more, e.g. if it is redirected to a disk that is full, or was closed at the start.
 pub(super) fn print(text: &str) -> Result<()> {
     printed(io::stdout().write_all(printable(text).as_bytes()))
 }
@@ -25,6 +25,10 @@ pub(super) fn print(text: &str) -> Result<()> {
 /// # Errors
 /// As [`print()`].
 pub(super) fn printed(written: io::Result<()>) -> Result<()> {
+    #[cfg(unix)]
+    if let Some(error) = super::closed_stdout::error() {
+        return Err(Error::Output(error));
+    }
     match written.and_then(|()| io::stdout().flush()) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Error::Output(error)),
         _ => Ok(()),

@@ -9,6 +9,7 @@ const load = (name) =>
   import(`data:text/javascript;base64,${fs.readFileSync(new URL(`../../executors/browser/${name}`, import.meta.url)).toString("base64")}`);
 const numbers = await load("numbers.js");
 const adapter = await load("adapter.js");
+const requests = await load("requests.js");
 
 test("the vectors of the generator hold", () => {
   assert.equal(numbers.mix(0), 0);
@@ -124,4 +125,75 @@ test("an adapter is described as the runner wants it", () => {
   assert.deepEqual(made.features, ["subgroup"]);
   assert.deepEqual([made.subgroup_min, made.subgroup_max, made.limits.workgroup_size], [8, 32, 128]);
   assert.deepEqual([made.timer, made.device_type], ["pass-timestamps", "other"]);
+});
+
+/// A request to prepare with one field set to another value.
+function prepare(path = "", value = undefined) {
+  const generated = { name: "a", dtype: "f32", len: 64, content: "generated", number: 0, grid: { limit: 7, shift: 3 }, scale: -2 };
+  const buffers = [generated, { name: "t", dtype: "i32", len: 1, content: "table", words: [5] }, { name: "c", dtype: "f32", len: 64, content: "output" }];
+  const bindings = [{ buffer: 0, writes: false, range: { offset: 256, bytes: 64 } }, { buffer: 2, writes: true }];
+  const steps = [{ wgsl: "", bindings, workgroups: [1, 1, 1] }];
+  const request = { sets: 2, seed: 1, memory_limit: 18446744073709551615, plan: { buffers, steps } };
+  const fields = path.split(".");
+  const last = fields.pop();
+  const inner = fields.reduce((at, field) => at[field], request);
+  if (path) inner[last] = value;
+  return request;
+}
+
+test("a request with numbers of the protocol's types is taken", () => {
+  requests.checkPrepare(prepare());
+  for (const [path, value] of [
+    ["sets", 2 ** 32 - 1],
+    ["memory_limit", 0],
+    ["plan.buffers.0.len", 2 ** 53 - 1],
+    ["plan.buffers.0.scale", -128],
+    ["plan.buffers.1.words", []],
+    ["plan.steps.0.workgroups", [0, 4294967295, 1]],
+    ["plan.steps.0.bindings.0.range", null],
+    ["plan.steps", []],
+  ]) {
+    requests.checkPrepare(prepare(path, value));
+  }
+  requests.checkSample({ k: 0, first_set: 0 });
+  requests.checkSample({ k: 2 ** 32 - 1, first_set: 2 ** 32 - 1 });
+  requests.checkRead({ set: 0, elements: [0, 2 ** 40] });
+});
+
+test("a number that its type has not is refused with its field", () => {
+  for (const [path, value, words] of [
+    ["sets", 0, "sets is 0, not a whole number from 1 to 4294967295"],
+    ["sets", 1.5, "sets is 1.5"],
+    ["sets", 2 ** 32, "sets is 4294967296"],
+    ["sets", "2", 'sets is "2"'],
+    ["sets", undefined, "sets is undefined"],
+    ["seed", -1, "seed is -1"],
+    ["memory_limit", NaN, "memory_limit is null"],
+    ["memory_limit", undefined, "memory_limit is undefined"],
+    ["memory_limit", 2 ** 65, "memory_limit is 36893488147419103000"],
+    ["plan.buffers", 3, "buffers is 3, not a list"],
+    ["plan.buffers.0.len", undefined, 'len of buffer "a" is undefined'],
+    ["plan.buffers.0.len", -16, 'len of buffer "a" is -16'],
+    ["plan.buffers.0.len", 1e300, 'len of buffer "a" is 1e+300'],
+    ["plan.buffers.2.len", 0.5, 'len of buffer "c" is 0.5'],
+    ["plan.buffers.0.number", null, 'number of buffer "a" is null'],
+    ["plan.buffers.0.scale", 128, 'scale of buffer "a" is 128'],
+    ["plan.buffers.0.grid", undefined, 'grid.limit of buffer "a" is undefined'],
+    ["plan.buffers.0.grid.shift", 256, 'grid.shift of buffer "a" is 256'],
+    ["plan.buffers.1.words", 4000000000, 'words of buffer "t" is 4000000000, not a list'],
+    ["plan.buffers.1.words", [4294967296], 'a word of buffer "t" is 4294967296'],
+    ["plan.steps.0.workgroups", [1, 1], "workgroups is [1,1], not three numbers"],
+    ["plan.steps.0.workgroups", [1, -1, 1], "a number of workgroups is -1"],
+    ["plan.steps.0.bindings.1.buffer", 3, "the buffer of a binding is 3, not a whole number from 0 to 2"],
+    ["plan.steps.0.bindings.0.range", { offset: -256, bytes: 4 }, "the offset of a binding is -256"],
+    ["plan.steps.0.bindings.0.range", { offset: 0 }, "the bytes of a binding is undefined"],
+  ]) {
+    assert.throws(() => requests.checkPrepare(prepare(path, value)), (error) => error.message.startsWith(words) || assert.fail(`${path}: ${error.message}`));
+  }
+  for (const sample of [{ k: -1, first_set: 0 }, { k: 1.5, first_set: 0 }, { k: 2 ** 32, first_set: 0 }, { k: 1 }]) {
+    assert.throws(() => requests.checkSample(sample), /not a whole number/);
+  }
+  for (const read of [{ set: -1, elements: [] }, { set: "length", elements: [] }, { set: 0, elements: [-1] }, { set: 0, elements: [0.5] }, { set: 0, elements: 7 }]) {
+    assert.throws(() => requests.checkRead(read), /not a/);
+  }
 });

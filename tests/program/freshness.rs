@@ -13,13 +13,13 @@ use std::time::Duration;
 /// Measures `key` with the default kernel, as if it were the user's own. With a `factor` it skips finished work
 /// and is that much faster then. Times vary by ± `noise`.
 fn measured(key: &str, factor: Option<f64>, noise: f64, seed: u32, config: Config) -> Measurement {
+    measured_with(key, factor, Script { noise, noise_seed: seed, ..Script::default() }, config)
+}
+
+fn measured_with(key: &str, factor: Option<f64>, script: Script, config: Config) -> Measurement {
+    let seed = script.noise_seed;
     let skip = |factor| Rule { factor, ..Rule::new(key, On::Prepare, Act::Skip) };
-    let script = Script {
-        rules: factor.map(skip).into_iter().collect(),
-        noise,
-        noise_seed: seed,
-        ..Script::default()
-    };
+    let script = Script { rules: factor.map(skip).into_iter().collect(), ..script };
     let (mut fake, device, source) = (Fake::from_script(script), Script::device(), KernelSource::embedded());
     let warmup = Duration::ZERO;
     let config = Config { repoison: true, max_samples: 60, warmup, ..config };
@@ -83,6 +83,18 @@ fn honest_kernels_are_not_accused_on_a_noisy_machine() {
                 let measured = measured(key, None, noise, seed, Config::default());
                 assert_eq!(measured.ended, Ended::Ok, "{key}, ±{noise}, seed {seed}");
             }
+        }
+    }
+}
+
+#[test]
+fn caches_that_poisoning_disturbs_accuse_no_honest_kernel_and_hide_no_other() {
+    for (seed, key) in (0..).zip(CASES) {
+        for disturbance in [3.0, 10.0] {
+            let script = || Script { noise: 0.1, noise_seed: seed, disturbance, ..Script::default() };
+            let measured = |factor| measured_with(key, factor, script(), Config::default());
+            assert_eq!(measured(None).ended, Ended::Ok, "{key}, {disturbance} times as long");
+            assert!(is_found(&measured(Some(10.0))), "{key}, {disturbance} times as long");
         }
     }
 }

@@ -16,14 +16,18 @@ sleep "$SECONDS_OF_TEST" &
 (trap '' TERM INT HUP; sleep "$SECONDS_OF_TEST" &)
 "#;
 
-/// What leaves the group, the session and the environment as well: a child, and one whose parent is gone.
-const WITHOUT_MARK: &str = r#"
+/// What leaves the group, the session and the environment as well: a child, and three whose parents are gone.
+const FAR: &str = r#"
 env -i setsid sleep "$SECONDS_OF_TEST" &
-"#;
-const ADOPTED: &str = r#"
 (env -i setsid sleep "$SECONDS_OF_TEST" &)
 (env -i setsid sh -c "sleep $SECONDS_OF_TEST & wait" &)
 "#;
+
+/// Number of the processes of both that live for as long as the test.
+#[cfg(target_os = "linux")]
+const EVERY: usize = 6;
+#[cfg(not(target_os = "linux"))]
+const EVERY: usize = 3;
 
 /// Numbers of the processes whose command line has `word`.
 fn living(word: &str) -> Vec<String> {
@@ -127,20 +131,91 @@ fn no_descendant_outlives_a_runner_that_finished() {
 #[cfg(target_os = "linux")]
 #[test]
 fn nothing_that_left_group_session_and_environment_outlives_the_run_or_its_executor() {
-    let more = format!("{WITHOUT_MARK}{ADOPTED}");
-    let scene = Scene::new(3, "").with(&more);
+    let scene = Scene::new(3, "").with(FAR);
     assert!(scene.run(&["--executor", "sh executor.sh", "--timeout", "60s"]).wait().unwrap().success());
     scene.none_lives("after a run");
-    let scene = Scene::new(4, "[[rules]]\ncase = '*'\non = 'sample'\nact = 'exit'\n").with(&more);
+    let scene = Scene::new(4, "[[rules]]\ncase = '*'\non = 'sample'\nact = 'exit'\n").with(FAR);
     assert_eq!(scene.run(&["--executor", "sh executor.sh"]).wait().unwrap().code(), Some(1));
     scene.none_lives("after a crash");
-    let scene = Scene::new(5, "[[rules]]\ncase = '*'\non = 'prepare'\nact = 'hang'\n").with(&more);
+    let scene = Scene::new(5, "[[rules]]\ncase = '*'\non = 'prepare'\nact = 'hang'\n").with(FAR);
     let mut runner = scene.run(&["--executor", "sh executor.sh", "--timeout", "3s"]);
-    scene.live(6);
+    scene.live(EVERY);
     std::thread::sleep(Duration::from_millis(1000));
     kill_process(Pid::from_child(&runner), Signal::INT).unwrap();
     runner.wait().unwrap();
     scene.none_lives("Ctrl-C");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn an_executor_that_kills_its_guard_has_crashed_and_ends_with_all_its_descendants() {
+    let scene = Scene::new(6, "[[rules]]\ncase = '*'\non = 'prepare'\nact = 'hang'\n").with(FAR);
+    let path = scene.path().join("executor.sh");
+    let kills = "(sleep 1; kill -KILL $GUARD) &";
+    let text = fs::read_to_string(&path).unwrap();
+    fs::write(&path, format!("GUARD=$PPID\n{text}").replace("exec ", &format!("{kills}\nexec "))).unwrap();
+    let status = scene.run(&["--executor", "sh executor.sh", "--timeout", "60s"]).wait().unwrap();
+    assert_eq!(status.code(), Some(1));
+    let runs = load_all(&[scene.path().join("results")]).unwrap();
+    let row = &runs[0].rows[0];
+    assert_eq!(row.status, Status::Crashed, "{:?}", row.reason);
+    assert!(row.reason.as_deref().is_some_and(|it| it.contains("SIGKILL")), "{:?}", row.reason);
+    scene.none_lives("after the end of its guard");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn the_signal_that_ended_an_executor_is_told() {
+    let scene = Scene::new(7, "[[rules]]\ncase = '*'\non = 'sample'\nact = 'hang'\n");
+    let path = scene.path().join("executor.sh");
+    let text = fs::read_to_string(&path).unwrap();
+    fs::write(&path, text.replace("exec ", "(sleep 1; kill -TERM $$) &\nexec ")).unwrap();
+    scene.run(&["--executor", "sh executor.sh", "--timeout", "60s"]).wait().unwrap();
+    let runs = load_all(&[scene.path().join("results")]).unwrap();
+    let reason = runs[0].rows[0].reason.clone().unwrap_or_default();
+    assert!(reason.contains("ended by SIGTERM"), "{reason}");
+    scene.none_lives("after SIGTERM");
+}
+
+/// The session of the runner is then one of outside, which has no number inside.
+#[cfg(target_os = "linux")]
+#[test]
+fn nothing_outlives_a_runner_in_a_namespace_of_processes() {
+    let inside = ["--pid", "--fork", "--mount-proc"];
+    if !Command::new("unshare").args(inside).arg("true").status().is_ok_and(|status| status.success()) {
+        eprintln!("not shown: this process may not make a namespace of processes");
+        return;
+    }
+    let cases: [(&str, &str, &str, Option<i32>); 4] = [
+        ("a run", "", "true", Some(0)),
+        ("a crash", "[[rules]]\ncase = '*'\non = 'sample'\nact = 'exit'\n", "true", Some(1)),
+        ("SIGTERM", "[[rules]]\ncase = '*'\non = 'prepare'\nact = 'hang'\n", "kill -TERM $!", Some(4)),
+        ("SIGKILL", "[[rules]]\ncase = '*'\non = 'prepare'\nact = 'hang'\n", "kill -KILL $!", Some(137)),
+    ];
+    for (number, (how, rules, signal, code)) in cases.into_iter().enumerate() {
+        let scene = Scene::new(60 + number, rules).with(FAR);
+        // The shell has the number 1 inside, so that the namespace lives on after the runner. It counts what is left
+        // then; the brackets keep it from counting its own search.
+        let script = format!(
+            "\"$0\" \"$@\" & sleep 2; {signal}; wait $!; code=$?; sleep 2; cat /proc/[0-9]*/cmdline | tr '\\0' '\\n' | \
+             grep -c -x '[{}]{}' >left; exit $code",
+            &scene.seconds[..1],
+            &scene.seconds[1..]
+        );
+        let program = env!("CARGO_BIN_EXE_portamark");
+        let status = Command::new("unshare")
+            .args(inside)
+            .args(["sh", "-c", &script, program, "run", "one.toml", "-o", "results", "--max-time", "50ms"])
+            .args(["--executor", "sh executor.sh", "--timeout", "60s"])
+            .current_dir(scene.path())
+            .env("SECONDS_OF_TEST", &scene.seconds)
+            .stderr(Stdio::null())
+            .stdout(Stdio::null())
+            .status()
+            .unwrap();
+        let left = fs::read_to_string(scene.path().join("left")).unwrap();
+        assert_eq!((status.code(), left.trim()), (code, "0"), "{how}");
+    }
 }
 
 #[test]
@@ -154,9 +229,9 @@ fn no_descendant_outlives_a_runner_that_was_interrupted_or_killed() {
     for (number, (how, signals)) in signals.iter().enumerate() {
         let scene = Scene::new(10 + number, "[[rules]]\ncase = '*'\non = 'prepare'\nact = 'hang'\n");
         #[cfg(target_os = "linux")]
-        let scene = scene.with(WITHOUT_MARK);
+        let scene = scene.with(FAR);
         let mut runner = scene.run(&["--executor", "sh executor.sh", "--timeout", "60s"]);
-        scene.live(if cfg!(target_os = "linux") { 4 } else { 3 });
+        scene.live(EVERY);
         std::thread::sleep(Duration::from_millis(1500));
         for signal in *signals {
             kill_process(Pid::from_child(&runner), *signal).unwrap();

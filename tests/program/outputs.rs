@@ -66,6 +66,29 @@ fn a_stdout_that_takes_no_more_is_exit_2_with_a_sentence_for_every_command() {
 }
 
 #[test]
+fn a_stdout_that_is_closed_is_an_error_where_something_is_written_and_no_null_device() {
+    let (folder, _) = bench();
+    let code = |redirected: &str, arguments: &str| {
+        let script = format!("\"$0\" {arguments} {redirected}");
+        let program = env!("CARGO_BIN_EXE_portamark");
+        let output = Command::new("sh").args(["-c", &script, program]).current_dir(folder.path("")).output();
+        let output = output.unwrap();
+        (output.status.code(), String::from_utf8(output.stderr).unwrap())
+    };
+    for arguments in ["--help", "--version", "catalog", "man", "count 'gemm f32 m64 n64 k64 nn'"] {
+        let (closed, said) = code(">&-", arguments);
+        assert_eq!(closed, Some(2), "{arguments}: {said}");
+        assert!(said.contains("error: cannot write to stdout: Bad file descriptor"), "{arguments}: {said}");
+        for open in [">/dev/null", "1<>/dev/null", ">&- >/dev/null"] {
+            assert_eq!(code(open, arguments), (Some(0), String::new()), "{arguments} {open}");
+        }
+    }
+    // What writes nothing there needs no stdout.
+    let (quiet, said) = code(">&-", "export nothing.jsonl --format csv");
+    assert!(quiet == Some(2) && said.contains("nothing.jsonl"), "{said}");
+}
+
+#[test]
 fn a_reader_that_went_away_is_no_error() {
     let (folder, _) = bench();
     for arguments in [&["catalog"][..], &["--help"]] {

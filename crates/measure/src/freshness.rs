@@ -3,11 +3,16 @@
 //!
 //! An execution on poisoned output has to compute it. A kernel that looks at its output first, and does
 //! nothing where it finds a result, passes every comparison with the oracle, but takes much longer there.
+//!
+//! Poisoning disturbs the caches, and an execution of any kernel may take longer then. So each batch is preceded by a
+//! poisoning: of the outputs, or of a [`Decoy`] of their size. Which of the two comes first is drawn for each pair.
 
 use super::batch_time::chosen_s;
 use super::config::Config;
+use super::decoy::Decoy;
 use super::rotating::Rotating;
 use super::verify::Oracle;
+use portamark_executors::protocol::Sampled;
 use portamark_executors::{Executor, Fault};
 use portamark_model::units;
 use portamark_model::workload::generator::mix;
@@ -27,8 +32,8 @@ const MOST_PAIRS: usize = 24;
 const SUSPICIOUS: f64 = 1.25;
 /// Share of the pairs that may speak against a kernel without more pairs.
 const FEW: f64 = 0.125;
-/// Median time ratio of a pair above which a kernel is accused. Honest kernels are near 1: caches and clocks
-/// that poisoning disturbs change less.
+/// Median time ratio of a pair above which a kernel is accused. Honest kernels are near 1: what poisoning disturbs it
+/// disturbs for both batches.
 const GROSS: f64 = 1.5;
 /// Share of [`MOST_PAIRS`] that have to speak against a kernel.
 const MOST: f64 = 0.75;
@@ -56,6 +61,8 @@ pub(super) struct Freshness<'a> {
     case: &'a Case,
     tile: Tile,
     choice: TimerChoice,
+    /// What is poisoned before batches on computed outputs.
+    decoy: Decoy,
     /// Seconds of the batches on computed and on poisoned outputs.
     pairs: Vec<(f64, f64)>,
     /// What is wrong with an output; `None` if nothing is.
@@ -68,10 +75,16 @@ pub(super) struct Freshness<'a> {
 impl<'a> Freshness<'a> {
     /// Creates an examination of a kernel that computes `case` in tiles of `tile`. Times are by the clock
     /// `choice`, and batches are chosen from the seed of `config`.
-    pub(super) fn new(case: &'a Case, tile: Tile, choice: TimerChoice, config: &Config) -> Self {
+    pub(super) fn new(
+        case: &'a Case,
+        tile: Tile,
+        choice: TimerChoice,
+        decoy: Decoy,
+        config: &Config,
+    ) -> Self {
         let random = mix(config.seed ^ 0x5eed_f00d);
-        let mut freshness =
-            Freshness { case, tile, choice, pairs: Vec::new(), stale: None, random, due: (0, 0) };
+        let (pairs, stale, due) = (Vec::new(), None, (0, 0));
+        let mut freshness = Freshness { case, tile, choice, decoy, pairs, stale, random, due };
         freshness.draw();
         freshness
     }
@@ -127,12 +140,12 @@ impl<'a> Freshness<'a> {
         Ok(self.stale.is_some() || self.against() > 0)
     }
 
-    /// Times a batch on outputs that are computed and one on outputs that were poisoned, and checks an output
-    /// of the latter.
+    /// Times a batch on outputs that are computed and one on outputs that were poisoned, in an order that is drawn, and
+    /// checks an output of the latter.
     ///
     /// No batch has more executions than there are sets: each would find a result after the first round
-    /// through the sets. Both batches continue the rotation, so that caches serve neither better than the
-    /// other, unless that would take long and caches hardly matter to the kernel.
+    /// through the sets. Both batches continue the rotation and follow a poisoning, so that caches serve neither better
+    /// than the other, unless that would take long and caches hardly matter to the kernel.
     fn pair(
         &mut self,
         executor: &mut dyn Executor,
@@ -140,20 +153,52 @@ impl<'a> Freshness<'a> {
         rotating: &mut Rotating,
         k: u32,
     ) -> Result<(), Fault> {
-        let deadline = config.timeout;
         let k = k.min(rotating.sets());
-        self.compute(executor, config, rotating, k)?;
-        let computed = rotating.run(executor, k, deadline)?;
-        rotating.poison(executor, deadline)?;
-        let poisoned = rotating.run(executor, k, deadline)?;
-        let inputs = Inputs::new(config.seed, rotating.last_set()).of(config.dist);
-        let proof = Oracle::new(self.case, inputs, self.tile).check(executor, rotating.handle(), deadline)?;
-        let host_s = |ns: u64| ns as f64 * 1e-9;
-        let [computed_s, poisoned_s] = [computed, poisoned]
-            .map(|sampled| chosen_s(&sampled, self.choice).unwrap_or(host_s(sampled.host_ns)));
-        self.pairs.push((computed_s.max(1e-9), poisoned_s.max(1e-9)));
-        self.stale = self.stale.take().or(proof.reason());
+        let is_reversed = mix(self.random ^ self.pairs.len() as u32) & 1 == 1;
+        let (computed_s, poisoned_s) = if is_reversed {
+            let poisoned_s = self.on_poisoned(executor, config, rotating, k)?;
+            (self.on_computed(executor, config, rotating, k)?, poisoned_s)
+        } else {
+            let computed_s = self.on_computed(executor, config, rotating, k)?;
+            (computed_s, self.on_poisoned(executor, config, rotating, k)?)
+        };
+        self.pairs.push((computed_s, poisoned_s));
         Ok(())
+    }
+
+    /// Returns the seconds of a batch on computed outputs, after the decoy was poisoned.
+    fn on_computed(
+        &mut self,
+        executor: &mut dyn Executor,
+        config: &Config,
+        rotating: &mut Rotating,
+        k: u32,
+    ) -> Result<f64, Fault> {
+        self.compute(executor, config, rotating, k)?;
+        let run = |executor: &mut dyn Executor| rotating.run(executor, k, config.timeout);
+        let sampled = self.decoy.poisoned(executor, config, run)?;
+        Ok(self.seconds(&sampled))
+    }
+
+    /// Returns the seconds of a batch on outputs that were poisoned, of which it checks the last.
+    fn on_poisoned(
+        &mut self,
+        executor: &mut dyn Executor,
+        config: &Config,
+        rotating: &mut Rotating,
+        k: u32,
+    ) -> Result<f64, Fault> {
+        rotating.poison(executor, config.timeout)?;
+        let sampled = rotating.run(executor, k, config.timeout)?;
+        let inputs = Inputs::new(config.seed, rotating.last_set()).of(config.dist);
+        let oracle = Oracle::new(self.case, inputs, self.tile);
+        let proof = oracle.check(executor, rotating.handle(), config.timeout)?;
+        self.stale = self.stale.take().or(proof.reason());
+        Ok(self.seconds(&sampled))
+    }
+
+    fn seconds(&self, sampled: &Sampled) -> f64 {
+        chosen_s(sampled, self.choice).unwrap_or(sampled.host_ns as f64 * 1e-9).max(1e-9)
     }
 
     /// Computes the outputs that the next `k` executions write, if they are poisoned: those of all sets, because
@@ -232,6 +277,13 @@ impl<'a> Freshness<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use portamark_model::device::Capabilities;
+
+    fn examined(case: &Case) -> Freshness<'_> {
+        let config = Config::default();
+        let decoy = Decoy::new(case, &Capabilities::example(), 1, &config);
+        Freshness::new(case, Tile::ONE, TimerChoice::Host, decoy, &config)
+    }
 
     /// The accusation of pairs with these ratios: where it is below 1, the batch on computed outputs waited.
     fn with(ratios: Vec<f64>) -> Option<String> {
@@ -241,7 +293,7 @@ mod tests {
 
     fn with_pairs(pairs: Vec<(f64, f64)>) -> Option<String> {
         let case = "stream f32 copy n4096".parse().unwrap();
-        let new = Freshness::new(&case, Tile::ONE, TimerChoice::Host, &Config::default());
+        let new = examined(&case);
         Freshness { pairs, ..new }.accusation()
     }
 
@@ -269,7 +321,7 @@ mod tests {
         assert_eq!(with_pairs((0..24).map(|i| (wait(i), wait(i + 1))).collect()), None);
         // Both are looked at further, and one slow batch in ten is no reason to.
         let case = "stream f32 copy n4096".parse().unwrap();
-        let new = || Freshness::new(&case, Tile::ONE, TimerChoice::Host, &Config::default());
+        let new = || examined(&case);
         assert!(Freshness { pairs: (0..5).map(pair).collect(), ..new() }.is_open());
         let one = |i: usize| (1.0, if i == 7 { 6.0 } else { 1.0 });
         assert!(!Freshness { pairs: (0..10).map(one).collect(), ..new() }.is_open());
@@ -278,7 +330,7 @@ mod tests {
     #[test]
     fn one_batch_of_each_five_is_chosen_and_not_always_the_same() {
         let case = "stream f32 copy n4096".parse().unwrap();
-        let mut freshness = Freshness::new(&case, Tile::ONE, TimerChoice::Host, &Config::default());
+        let mut freshness = examined(&case);
         let (mut at, mut places) = (0, Vec::new());
         for block in 0..20 {
             at += freshness.due.0;

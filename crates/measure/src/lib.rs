@@ -25,6 +25,7 @@ mod budget;
 mod cache;
 mod config;
 pub mod conformance;
+mod decoy;
 mod evidence;
 mod fixed_work;
 mod freshness;

@@ -3,6 +3,7 @@
 
 use super::batch_time::{LONGEST_WAIT_S, chosen_s, grown};
 use super::config::Config;
+use super::decoy::Decoy;
 use super::freshness::Freshness;
 use super::rotating::Rotating;
 use super::session::Session;
@@ -161,7 +162,10 @@ impl<'a> Sampler<'a> {
             timer: session.timer.clone(),
             k,
             most_k: k,
-            freshness: config.repoison.then(|| Freshness::new(case, tile, choice, config)),
+            freshness: config.repoison.then(|| {
+                let decoy = Decoy::new(case, session.device, sets, config);
+                Freshness::new(case, tile, choice, decoy, config)
+            }),
             freshness_time: Duration::ZERO,
             warm: Vec::new(),
             warmup: Duration::ZERO,

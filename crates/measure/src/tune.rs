@@ -6,6 +6,7 @@
 
 use super::batch_time::{LONGEST_WAIT_S, grown, waited};
 use super::config::Config;
+use super::decoy::Decoy;
 use super::freshness::Freshness;
 use super::memory::total;
 use super::rotating::Rotating;
@@ -382,7 +383,9 @@ impl<'p> Search<'_, '_, '_> {
     /// `glance` at a kernel that looks right is one pair of batches.
     fn accuse(&mut self, runner: &mut Runner<'_>, glance: bool) -> Result<Option<String>, Fault> {
         let (executor, config) = (&mut *self.session.executor, self.config);
-        let mut freshness = Freshness::new(self.case, runner.plan.tile, self.session.timer.chosen, config);
+        let (choice, tile) = (self.session.timer.chosen, runner.plan.tile);
+        let decoy = Decoy::new(self.case, self.session.device, runner.rotating.sets(), config);
+        let mut freshness = Freshness::new(self.case, tile, choice, decoy, config);
         if glance && !freshness.looks_wrong(executor, config, &mut runner.rotating, runner.k)? {
             return Ok(None);
         }

@@ -74,30 +74,64 @@ enum Kind {
     Identity,
 }
 
-/// User and host names that identify nobody. Removing them would only garble messages.
-const COMMON_NAMES: [&str; 14] = [
-    "root",
-    "user",
-    "users",
-    "admin",
-    "administrator",
-    "home",
-    "nobody",
-    "localhost",
-    "localdomain",
-    "guest",
-    "ubuntu",
-    "debian",
-    "runner",
-    "default",
+/// User and host names that identify nobody: those of systems and services, and words of the field. Removing them
+/// would only garble messages and names of devices.
+#[rustfmt::skip]
+const COMMON_NAMES: [&str; 79] = [
+    "root", "user", "users", "admin", "administrator", "home", "nobody", "localhost", "localdomain", "guest", "ubuntu",
+    "debian", "fedora", "linux", "windows", "macos", "android", "runner", "default", "system", "server", "client",
+    "worker", "docker", "container", "jenkins", "github", "gitlab", "build", "builder", "buildkit", "test", "tester",
+    "tests", "bench", "benchmark", "demo", "host", "hostname", "node", "cluster", "address", "serial", "slot", "local",
+    "remote", "device", "driver", "kernel", "memory", "cache", "buffer", "shader", "compute", "matrix", "tensor",
+    "vector", "stream", "float", "half", "double", "cpu", "gpu", "cuda", "rocm", "metal", "vulkan", "webgpu", "opencl",
+    "mesa", "intel", "nvidia", "apple", "adreno", "torch", "numpy", "python", "rust", "portamark",
 ];
 
 /// Names and paths of this machine that are removed from messages.
 struct Redactor {
     /// Home folders, longest first.
     homes: Vec<String>,
-    /// Patterns of user and host names, each with its replacement.
-    names: Vec<(Regex, &'static str)>,
+    /// User and host names.
+    names: Vec<Name>,
+}
+
+/// Least length in characters of a name that is found next to digits and underscores: `1.0jane`. A shorter one may be
+/// a word of the field with its number, as `fp16` or `nv12`.
+const BESIDE_DIGITS: usize = 4;
+/// Least length in characters of a name that is found between letters too: `myworkstation`. Shorter ones are parts of
+/// words: `ming` of timing, `mark` of benchmark, `eric` of generic.
+const INSIDE_WORDS: usize = 6;
+
+/// Name of a user or a host, and what stands in its place.
+struct Name {
+    pattern: Regex,
+    length: usize,
+    mark: &'static str,
+}
+
+impl Name {
+    fn removed(&self, text: &str) -> String {
+        let replaced = self.pattern.replace_all(text, |found: &Captures| {
+            let name = found.get(0).expect("the whole match");
+            let (before, after) = (&text[..name.start()], &text[name.end()..]);
+            // Of a host the domain belongs to the match, but the name ends before it.
+            let (first, last) = (name.as_str().chars().next(), found[1].chars().next_back());
+            let after = if name.len() == found[1].len() { after.chars().next() } else { None };
+            let ends = self.ends(before.chars().next_back(), first) && self.ends(after, last);
+            if ends { self.mark } else { name.as_str() }.to_string()
+        });
+        replaced.into_owned()
+    }
+
+    /// Whether a name with the character `own` at its end may end next to the character `other`.
+    fn ends(&self, other: Option<char>, own: Option<char>) -> bool {
+        let Some(other) = other.filter(|c| c.is_alphanumeric() || *c == '_') else { return true };
+        // `node123` is another host than `node12`.
+        if other.is_numeric() && own.is_some_and(char::is_numeric) {
+            return false;
+        }
+        self.length >= if other.is_alphabetic() { INSIDE_WORDS } else { BESIDE_DIGITS }
+    }
 }
 
 impl Redactor {
@@ -136,11 +170,13 @@ impl Redactor {
                 if lower.chars().count() < 2 || is_number || COMMON_NAMES.contains(&&*lower) {
                     continue;
                 }
-                let name = regex::escape(&name);
-                let pattern = format!(r"(?i)\b{{start-half}}{name}{rest}\b{{end-half}}");
-                names.extend(Regex::new(&pattern).map(|regex| (regex, mark)));
+                let length = lower.chars().count();
+                let pattern = Regex::new(&format!(r"(?i)({}){rest}", regex::escape(&name)));
+                names.extend(pattern.map(|pattern| Name { pattern, length, mark }));
             }
         }
+        // The longer first: one may be a part of another.
+        names.sort_by_key(|name| std::cmp::Reverse(name.length));
         Redactor { homes, names }
     }
 
@@ -164,8 +200,8 @@ impl Redactor {
         }
         text = without_ipv4(&text, kind);
         text = MAYBE_IPV6.replace_all(&text, without_ipv6).into_owned();
-        for (pattern, mark) in &self.names {
-            text = pattern.replace_all(&text, *mark).into_owned();
+        for name in &self.names {
+            text = name.removed(&text);
         }
         text
     }
@@ -437,6 +473,37 @@ mod tests {
             ("host192.168.1.17 peer:fe80::1", "host<address> peer:<address>"),
         ] {
             assert_eq!(redacted(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_name_is_found_beside_digits_and_a_long_one_inside_words() {
+        let redactor = Redactor::new(
+            Vec::new(),
+            ["ming", "fp", "root"].map(String::from).to_vec(),
+            ["secrethost.example.org", "node12", "host"].map(String::from).to_vec(),
+        );
+        for (text, expected) in [
+            ("driver 1.0secrethost", "driver 1.0<host>"),
+            ("1.0SecretHost2", "1.0<host>2"),
+            ("xsecrethosty and lib_secrethost.so", "x<host>y and lib_<host>"),
+            ("2.6.0.dev1secrethost+cu124", "2.6.0.dev1<host>+cu124"),
+            ("1.0secrethostsecrethost", "1.0<host><host>"),
+            ("secrethost.example.org1", "<host>1"),
+            ("v2ming ming_gpu Ming", "v2<user> <user>_gpu <user>"),
+            ("1.0node12rc and 1.0node12", "1.0<host>rc and 1.0<host>"),
+            ("fp stands alone", "<user> stands alone"),
+        ] {
+            assert_eq!(redactor.redact(text, Kind::Message), expected, "{text}");
+        }
+        for text in [
+            "timing, streaming: 3 mings",
+            "fp16 fp8 2fp4",
+            "node123 and 2node123",
+            "host/Example CPU, host-time, 1.0host, hosthost, hosts",
+            "root, rootless and root1",
+        ] {
+            assert_eq!(redactor.redact(text, Kind::Message), text);
         }
     }
 

@@ -1,9 +1,9 @@
 //! What the fields of one row say against each other: a row that contradicts itself is no result.
 
 use super::schema::Row;
-use super::timing::{TimerChoice, Timing, Verification};
+use super::timing::{LEVEL, TimerChoice, Timing, Verification};
 use portamark_model::units;
-use portamark_stats::median_of_unsorted;
+use portamark_stats::{median_interval, median_of_unsorted};
 
 /// Factor by which the host may take longer than the device says for a batch, however busy the machine is, in at
 /// least one batch of a row.
@@ -45,7 +45,7 @@ impl Timing {
         if ns.is_empty() {
             return Some("its summary is of no samples".into());
         }
-        let mut samples = self.seconds();
+        let samples = self.seconds();
         let summary = &self.summary;
         // Batches without a time are samples by the host's clock.
         if summary.n != samples.len() && summary.n != ns.len() {
@@ -56,7 +56,7 @@ impl Timing {
             ));
         }
         let told = summary.median;
-        let found = median_of_unsorted(&mut samples).unwrap_or(f64::NAN);
+        let found = median_of_unsorted(&mut samples.clone()).unwrap_or(f64::NAN);
         let same = (told - found).abs() <= ROUNDING * found.abs();
         if !same {
             let [found, told] = [found, told].map(units::seconds);
@@ -73,10 +73,31 @@ impl Timing {
             _ => false,
         };
         let end = |end: Option<f64>| end.map_or("nothing".into(), units::seconds);
-        (!encloses).then(|| {
-            let (lo, hi) = (end(summary.ci_lo), end(summary.ci_hi));
-            format!("the interval of its median goes from {lo} to {hi}, which no such samples have")
-        })
+        let told = || format!("from {} to {}", end(summary.ci_lo), end(summary.ci_hi));
+        if !encloses {
+            return Some(format!("the interval of its median goes {}, which no such samples have", told()));
+        }
+        let [lo, hi] = self.other_interval(samples)?.map(units::seconds);
+        Some(format!("the interval of its median goes {}, that of its samples from {lo} to {hi}", told()))
+    }
+
+    /// Returns the interval of the median of `samples`, if that of the summary is another. Its ends may be the next
+    /// samples to either side: machines round the correlation of samples differently, which decides on their ranks.
+    fn other_interval(&self, mut samples: Vec<f64>) -> Option<[f64; 2]> {
+        let summary = &self.summary;
+        if summary.n != samples.len() {
+            return None;
+        }
+        let own = median_interval(&samples, LEVEL)?;
+        samples.sort_by(f64::total_cmp);
+        let rounding = ROUNDING * summary.median.abs();
+        let is_near = |told: Option<f64>, rank: usize| {
+            let least = samples[rank.saturating_sub(2)] - rounding;
+            let most = samples[rank.min(samples.len() - 1)] + rounding;
+            told.is_some_and(|told| (least..=most).contains(&told))
+        };
+        let same = is_near(summary.ci_lo, own.ranks.lower) && is_near(summary.ci_hi, own.ranks.upper);
+        (!same).then_some([own.lo, own.hi])
     }
 }
 
@@ -195,6 +216,26 @@ mod tests {
         // Of four batches one had no time: the summary may count it or not.
         assert_eq!(said(|it| it.device_ns.push(0)), "");
         assert_eq!(said(|it| (it.summary.n, it.device_ns) = (4, vec![1000, 2000, 4000, 0])), "");
+    }
+
+    #[test]
+    fn the_interval_of_enough_samples_is_the_one_that_they_have() {
+        // Ten samples in an order without correlation: ranks 2 and 9 are 2 µs and 9 µs.
+        let ns = [1u64, 9, 2, 8, 3, 7, 4, 6, 5, 20].map(|micros| 1000 * micros);
+        let said = |lo: Option<f64>, hi: Option<f64>| {
+            let mut timing = timing(&ns, &ns).but(|it| it.k = 1);
+            (timing.summary.n, timing.summary.median) = (10, 5.5e-6);
+            (timing.summary.ci_lo, timing.summary.ci_hi) = (lo, hi);
+            timing.other_summary().unwrap_or_default()
+        };
+        // The next samples are 1 and 3 µs, 8 and 20 µs.
+        for (lo, hi) in [(2e-6, 9e-6), (1e-6, 20e-6), (3e-6, 8e-6)] {
+            assert_eq!(said(Some(lo), Some(hi)), "", "{lo} {hi}");
+        }
+        let narrow = "the interval of its median goes from 5.00 µs to 6.00 µs, that of its samples from 2.00 µs to 9.00 µs";
+        assert_eq!(said(Some(5e-6), Some(6e-6)), narrow);
+        assert!(said(Some(2e-6), Some(7e-6)).contains("that of its samples"));
+        assert!(said(None, None).contains("from nothing to nothing, that of its samples"));
     }
 
     #[test]

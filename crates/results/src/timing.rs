@@ -152,7 +152,7 @@ impl Verification {
 }
 
 /// Confidence level of the intervals in rows.
-const LEVEL: f64 = 0.95;
+pub(super) const LEVEL: f64 = 0.95;
 
 /// Samples of a case and the statistics computed from them.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]

@@ -5,7 +5,7 @@ use super::bootstrap::{Bootstrap, BootstrapInterval, BootstrapMethod, Replicates
 use super::hierarchical::Levelled;
 use super::nested::Nested;
 use super::quantile::median_of_unsorted;
-use super::resampled_median::resampled_median;
+use super::resampled_median::{ResampledMedians, resampled_median};
 use super::spread::standard_deviation;
 use super::student::StudentEstimate;
 use rand_pcg::Pcg64;
@@ -332,7 +332,8 @@ fn ratio_of_samples(
 fn ratio_of_processes(new: &Nested, reference: &Nested, bootstrap: &Bootstrap) -> Option<Replicates> {
     let mut location = Levelled { within: |samples: &mut [f64]| median(samples).ln(), across: mean };
     let estimate = (location.of(new) - location.of(reference)).exp();
-    let mut logarithm = |generator: &mut Pcg64, samples: &[f64]| resampled_median(generator, samples).ln();
+    let mut medians = ResampledMedians::of(new.len().max(reference.len()));
+    let mut logarithm = |generator: &mut Pcg64, samples: &[f64]| medians.draw(generator, samples).ln();
     bootstrap.replicate(estimate, |generator| {
         let new = location.of_resample(new, generator, &mut logarithm);
         let reference = location.of_resample(reference, generator, &mut logarithm);

@@ -21,7 +21,7 @@ pub(super) const PAGE: Asset =
     Asset { path: "/", media: "text/html; charset=utf-8", text: include_str!("../../browser/index.html") };
 
 /// Style sheet and scripts that the page loads.
-pub(super) const ASSETS: [Asset; 5] = [
+pub(super) const ASSETS: [Asset; 6] = [
     Asset {
         path: "/style.css",
         media: "text/css; charset=utf-8",
@@ -31,6 +31,7 @@ pub(super) const ASSETS: [Asset; 5] = [
     Asset { path: "/adapter.js", media: SCRIPT, text: include_str!("../../browser/adapter.js") },
     Asset { path: "/executor.js", media: SCRIPT, text: include_str!("../../browser/executor.js") },
     Asset { path: "/numbers.js", media: SCRIPT, text: include_str!("../../browser/numbers.js") },
+    Asset { path: "/requests.js", media: SCRIPT, text: include_str!("../../browser/requests.js") },
 ];
 
 /// Path of the URL that serves the kernels that fill buffers, as JSON.

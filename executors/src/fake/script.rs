@@ -50,6 +50,8 @@ pub struct Script {
     pub noise: f64,
     /// Seed of the random numbers of the noise.
     pub noise_seed: u32,
+    /// Factor by which the first batch after poisoning takes longer, whatever was poisoned: caches hold poison then.
+    pub disturbance: f64,
     /// Memory of the device, in bytes.
     pub memory_bytes: u64,
     /// Behaviour of the device's timer.
@@ -77,6 +79,7 @@ impl Default for Script {
             compile_ns: 1_000_000,
             noise: 0.0,
             noise_seed: 1,
+            disturbance: 1.0,
             memory_bytes: 8_000_000_000,
             timer: Timer::Honest,
             timer_factor: 10.0,

@@ -28,6 +28,8 @@ pub struct Fake {
     samples: u32,
     now_ns: u64,
     requests: u64,
+    /// Whether buffers were poisoned since the last batch.
+    disturbed: bool,
 }
 
 #[derive(Debug)]
@@ -65,6 +67,7 @@ impl Fake {
             samples: 0,
             now_ns: 0,
             requests: 0,
+            disturbed: false,
         }
     }
 
@@ -159,6 +162,7 @@ impl Fake {
             Request::Poison { handle } => match self.handles.get_mut(&handle) {
                 Some(prepared) => {
                     prepared.outputs.poison();
+                    self.disturbed = true;
                     Response::Done
                 }
                 None => unknown(handle),
@@ -230,11 +234,13 @@ impl Fake {
         let random = f64::from(mix(self.samples ^ mix(self.script.noise_seed))) / 2f64.powi(31) - 1.0;
         let poisoned = f64::from(prepared.outputs.poisoned(k, first_set));
         let executions = skip.map_or(f64::from(k), |factor| poisoned + (f64::from(k) - poisoned) / factor);
-        let work_ns = executions * self.seconds(&prepared.outputs.case) * 1e9;
+        let disturbance = if self.disturbed { self.script.disturbance } else { 1.0 };
+        let work_ns = executions * self.seconds(&prepared.outputs.case) * 1e9 * disturbance;
         let device_ns = (self.script.pass_ns + work_ns * slow) * (1.0 + self.script.noise * random);
         let host_ns = (device_ns + self.script.overhead_ns).round().max(1.0) as u64;
         let has_stamps = prepared.device.timer == TimerKind::PassTimestamps;
         self.samples += 1;
+        self.disturbed = false;
         self.now_ns += host_ns;
 
         self.handles.get_mut(&handle)?.outputs.compute(k, first_set, act);

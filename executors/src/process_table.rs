@@ -1,11 +1,8 @@
-//! Processes that an executor started and that left its process group, its session and its environment: on Linux this
-//! process adopts them when their parents end, and so finds them.
-//!
-//! A process that the runner starts itself stays in its session. One that it adopted and that is in another session
-//! comes from an executor.
+//! The table of processes of Linux: which processes descend from another, and how they are ended.
 
 use rustix::process::{Pid, Signal, WaitOptions, getpid, kill_process, set_child_subreaper, waitpid};
 use std::fs;
+use std::path::Path;
 use std::sync::Once;
 use std::thread;
 use std::time::Duration;
@@ -13,10 +10,10 @@ use std::time::Duration;
 /// Times that adopted processes are searched for: the end of one may bring its children here.
 const ROUNDS: usize = 100;
 
-/// Makes this process the one that adopts what executors leave behind.
+/// Makes this process the one that adopts those of its descendants whose parent ends.
 pub(super) fn adopt() {
     static ONCE: Once = Once::new();
-    // Without it, on an old system, what leaves group, session and environment at once is not found.
+    // Without it, on an old system, what leaves its group and loses its parent is not found.
     ONCE.call_once(|| {
         let _ = set_child_subreaper(Some(getpid()));
     });
@@ -40,8 +37,13 @@ fn parse(stat: &str) -> Option<Process> {
     Some(Process { number, parent, session })
 }
 
-/// Returns all processes that there are, also those that have exited and are not waited for.
+/// Returns all processes that there are, also those that have exited and are not waited for. None is known where
+/// `/proc` numbers them in another way than the system calls, as that of another namespace does.
 fn processes() -> Vec<Process> {
+    let own = own_number().to_string();
+    if !fs::read_link("/proc/self").is_ok_and(|own_entry| own_entry == Path::new(&own)) {
+        return Vec::new();
+    }
     let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
     let is_process =
         |entry: &fs::DirEntry| entry.file_name().as_encoded_bytes().iter().all(u8::is_ascii_digit);
@@ -64,21 +66,31 @@ fn below(all: &[Process], root: i32) -> Vec<i32> {
     found
 }
 
-/// Ends all processes that descend from `leader`, but not itself.
-pub(super) fn end_descendants(leader: Pid) {
-    for number in below(&processes(), leader.as_raw_nonzero().get()) {
+fn own_number() -> i32 {
+    getpid().as_raw_nonzero().get()
+}
+
+/// Ends all processes that descend from this one.
+pub(super) fn end_own_descendants() {
+    end_below(own_number());
+}
+
+/// Ends all processes that descend from the process `root`, but not itself.
+pub(super) fn end_below(root: i32) {
+    for number in below(&processes(), root) {
         let _ = Pid::from_raw(number).map(|pid| kill_process(pid, Signal::KILL));
     }
 }
 
-/// Ends what this process adopted from executors, all of which have ended.
-pub(super) fn end_adopted() {
-    let own = getpid().as_raw_nonzero().get();
+/// Ends what this process adopted, which is its children of another session but for those that it started: `own`.
+pub(super) fn end_adopted(own: &[u32]) {
+    let number = own_number();
     for _ in 0..ROUNDS {
         let all = processes();
         // In a container the session may be one of outside, whose number is 0 here.
-        let Some(session) = all.iter().find(|it| it.number == own).map(|it| it.session) else { return };
-        let is_adopted = |it: &&Process| it.parent == own && it.session != session;
+        let Some(session) = all.iter().find(|it| it.number == number).map(|it| it.session) else { return };
+        let is_own = |it: &Process| own.iter().any(|own| i64::from(*own) == i64::from(it.number));
+        let is_adopted = |it: &&Process| it.parent == number && it.session != session && !is_own(it);
         let adopted: Vec<Pid> =
             all.iter().filter(is_adopted).filter_map(|process| Pid::from_raw(process.number)).collect();
         if adopted.is_empty() {
