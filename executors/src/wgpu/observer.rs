@@ -6,6 +6,7 @@
 //! statistics. All else is what wgpu does anyway, so what is told is told of exactly the pipelines that run.
 
 use super::adapters::Found;
+use super::declarations::Declarations;
 use super::executables::executables;
 use super::problem::Problem;
 use crate::protocol::Failure;
@@ -186,8 +187,13 @@ unsafe extern "system" fn create_compute_pipelines(
             for (pipeline, info) in made.iter().zip(infos) {
                 let mut compiled =
                     Compiled::new(executables(&it.properties, *pipeline, it.texts), compile_ns);
-                compiled.spirv =
-                    it.modules.get(&info.stage.module).filter(|_| it.texts).map(|words| base64_of(words));
+                let words = it.modules.get(&info.stage.module);
+                compiled.spirv = words.filter(|_| it.texts).map(|words| base64_of(words));
+                // SAFETY: Vulkan demands a name that ends with a zero.
+                let entry = unsafe { CStr::from_ptr(info.stage.p_name) }.to_string_lossy();
+                compiled.workgroup = words
+                    .and_then(|words| Declarations::read(words, &[]).ok())
+                    .and_then(|declared| declared.workgroup(&entry));
                 it.seen.push(compiled);
             }
         });
