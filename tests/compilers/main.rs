@@ -6,6 +6,7 @@
 mod chips;
 mod crash;
 mod floors;
+mod foreign;
 mod gate;
 mod judge;
 mod part;

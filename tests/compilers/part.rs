@@ -12,7 +12,7 @@ use std::fmt;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Number of days after which all variants were compiled.
-pub const PARTS: u64 = 60;
+pub const PARTS: u64 = 180;
 
 /// What of the tuning spaces is compiled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

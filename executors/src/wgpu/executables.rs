@@ -47,10 +47,18 @@ fn listings(from: &Told, info: &vk::PipelineExecutableInfoKHR<'_>) -> Vec<Listin
         return Vec::new();
     }
     let all = told.iter().zip(&texts).take(count as usize);
-    all.filter(|(one, _)| one.is_text == vk::TRUE)
-        .map(|(one, bytes)| {
+    let mut all: Vec<(String, &Vec<u8>)> =
+        all.filter(|(one, _)| one.is_text == vk::TRUE).map(|(one, bytes)| (text(&one.name), bytes)).collect();
+    // Where the instructions are a text of their own, those of what the compiler went through are many times as long,
+    // and nobody reads them.
+    let is_assembly = |name: &str| name.to_lowercase().contains("assembly");
+    if all.iter().any(|(name, _)| is_assembly(name)) {
+        all.retain(|(name, _)| is_assembly(name));
+    }
+    all.into_iter()
+        .map(|(name, bytes)| {
             let end = bytes.iter().position(|byte| *byte == 0).unwrap_or(bytes.len());
-            Listing::new(&text(&one.name), &String::from_utf8_lossy(&bytes[..end]))
+            Listing::new(&name, &String::from_utf8_lossy(&bytes[..end]))
         })
         .collect()
 }

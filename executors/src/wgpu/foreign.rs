@@ -4,13 +4,13 @@
 //! matrices, subgroup sizes) and without checks of buffer bounds, as inference programs open theirs. Nothing is run.
 
 use super::adapters::Found;
+use super::declarations::Declarations;
 use super::executables::executables;
 use super::problem::Problem;
 use crate::protocol::{Failure, InspectSpirv};
 use ash::vk;
 use base64::Engine;
 use portamark_model::compiled::Compiled;
-use rspirv_reflect::{BindingCount, DescriptorType, Reflection};
 use std::ffi::{CStr, CString, c_char};
 use std::time::Instant;
 
@@ -41,8 +41,8 @@ pub fn compile(found: &Found, request: &InspectSpirv) -> Result<Compiled, Proble
         return Err(failed(format!("{} bytes are not a whole number of words of SPIR-V", bytes.len())));
     }
     let words: Vec<u32> = words.iter().map(|word| u32::from_le_bytes(*word)).collect();
-    let reflection =
-        Reflection::new_from_spirv(&bytes).map_err(|error| failed(format!("this is no SPIR-V: {error}")))?;
+    let declarations = Declarations::read(&words, &request.constants)
+        .map_err(|reason| failed(format!("this is no SPIR-V: {reason}")))?;
     // SAFETY: the handle is used while the adapter exists, and is not kept.
     let adapter = unsafe { found.adapter.as_hal::<wgpu::hal::api::Vulkan>() };
     let adapter = adapter.ok_or_else(|| failed("only Vulkan takes SPIR-V"))?;
@@ -58,7 +58,7 @@ pub fn compile(found: &Found, request: &InspectSpirv) -> Result<Compiled, Proble
     }
     let device = open(instance, physical, &supports)?;
     let told = ash::khr::pipeline_executable_properties::Device::new(instance, &device.0);
-    let layouts = Layouts::new(&device.0, &reflection)?;
+    let layouts = Layouts::new(&device.0, &declarations)?;
     let module = vk::ShaderModuleCreateInfo::default().code(&words);
     // SAFETY: the device is open. What a driver makes of broken SPIR-V costs this child process alone.
     let module = unsafe { device.0.create_shader_module(&module, None) };
@@ -98,8 +98,8 @@ pub fn compile(found: &Found, request: &InspectSpirv) -> Result<Compiled, Proble
     let compile_ns = started.elapsed().as_nanos() as u64;
     let result = match made {
         Ok(pipelines) => {
-            // Its workgroup memory may depend on specialisation constants: what is not known is not told.
-            let compiled = Compiled::new(executables(&told, pipelines[0], request.texts), compile_ns);
+            let mut compiled = Compiled::new(executables(&told, pipelines[0], request.texts), compile_ns);
+            compiled.workgroup = declarations.workgroup(&request.entry);
             // SAFETY: it was made on this device, and nothing runs.
             unsafe { device.0.destroy_pipeline(pipelines[0], None) };
             Ok(compiled)
@@ -165,23 +165,17 @@ struct Layouts {
 }
 
 impl Layouts {
-    fn new(device: &ash::Device, reflection: &Reflection) -> Result<Self, Problem> {
-        let declared = reflection
-            .get_descriptor_sets()
-            .map_err(|error| failed(format!("bindings of the SPIR-V: {error}")))?;
+    fn new(device: &ash::Device, declarations: &Declarations<'_>) -> Result<Self, Problem> {
+        let declared = declarations.bindings();
         let mut made = Layouts { sets: Vec::new(), pipeline: vk::PipelineLayout::null() };
         let last = declared.keys().last().copied();
         for number in 0..last.map_or(0, |last| last.saturating_add(1)).min(32) {
             let none = Default::default();
-            let bindings = declared.get(&number).unwrap_or(&none).iter().map(|(binding, info)| {
-                let count = match info.binding_count {
-                    BindingCount::StaticSized(count) => count as u32,
-                    _ => 1,
-                };
+            let bindings = declared.get(&number).unwrap_or(&none).iter().map(|(binding, (kind, count))| {
                 vk::DescriptorSetLayoutBinding::default()
                     .binding(*binding)
-                    .descriptor_type(descriptor(info.ty))
-                    .descriptor_count(count)
+                    .descriptor_type(*kind)
+                    .descriptor_count(*count)
                     .stage_flags(vk::ShaderStageFlags::COMPUTE)
             });
             let bindings: Vec<_> = bindings.collect();
@@ -218,9 +212,4 @@ impl Layouts {
             self.sets.iter().for_each(|set| device.destroy_descriptor_set_layout(*set, None));
         }
     }
-}
-
-fn descriptor(told: DescriptorType) -> vk::DescriptorType {
-    // Both count as the enumeration of Vulkan does.
-    vk::DescriptorType::from_raw(told.0 as i32)
 }

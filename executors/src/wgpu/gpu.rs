@@ -3,7 +3,7 @@
 use super::adapters::Found;
 use super::problem::Problem;
 #[cfg(not(target_vendor = "apple"))]
-use super::{inspection::workgroup, vulkan};
+use super::vulkan;
 use crate::generator;
 use crate::protocol::Failure;
 use portamark_model::device::Feature;
@@ -115,18 +115,14 @@ impl Gpu {
     }
 
     /// Chooses what the next pipelines are like.
-    fn want(&self, text: &str, subgroup: Option<u32>, checks: bool) -> Result<(), Problem> {
+    fn want(&self, subgroup: Option<u32>, checks: bool) -> Result<(), Problem> {
         #[cfg(not(target_vendor = "apple"))]
         if let Some(opened) = self.vulkan {
-            let full = subgroup.is_some_and(|size| {
-                let workgroup = workgroup(text);
-                workgroup.is_some_and(|workgroup| workgroup.size[0].is_multiple_of(size))
-            });
-            opened.want(vulkan::Wanted { subgroup, full, unchecked: !checks });
+            opened.want(vulkan::Wanted { subgroup, unchecked: !checks });
             return Ok(());
         }
         // Metal and DX12 have no way to say it, and devices of theirs offer no sizes to choose from.
-        let _ = (text, checks);
+        let _ = checks;
         let told = |size| {
             Problem::new(Failure::Unsupported, format!("no pipeline here can ask for subgroups of {size}"))
         };
@@ -240,7 +236,7 @@ impl Gpu {
         checks: bool,
         subgroup: Option<u32>,
     ) -> Result<wgpu::ComputePipeline, Problem> {
-        self.want(text, subgroup, checks)?;
+        self.want(subgroup, checks)?;
         let descriptor =
             wgpu::ShaderModuleDescriptor { label: None, source: wgpu::ShaderSource::Wgsl(text.into()) };
         let module = if checks {

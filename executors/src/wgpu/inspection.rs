@@ -13,7 +13,7 @@ use {
     super::layouts::Layouts,
     super::vulkan::{Asked, Opened},
     crate::printed::printed_by,
-    portamark_model::compiled::{Listing, Workgroup},
+    portamark_model::compiled::Listing,
 };
 
 /// Device that tells what its compiler makes of a plan.
@@ -46,8 +46,7 @@ impl Inspector {
         for step in 0..plan.steps.len() {
             let (compiled, printed) = printed_by(|| layouts.compile_step(&self.gpu, plan, step));
             compiled?;
-            let mut compiled = self.opened.take().pop().ok_or_else(tells_nothing)?;
-            compiled.workgroup = workgroup(&plan.steps[step].wgsl);
+            let compiled = self.opened.take().pop().ok_or_else(tells_nothing)?;
             told.push(if texts { with_printed(compiled, &printed) } else { compiled });
         }
         Ok(told)
@@ -87,19 +86,6 @@ fn with_printed(mut compiled: Compiled, printed: &str) -> Compiled {
         program.listings.push(Listing::new("printed", printed));
     }
     compiled
-}
-
-/// Returns the workgroup of the entry point `main`, and the size of all variables in workgroup memory.
-#[cfg(not(target_vendor = "apple"))]
-pub fn workgroup(wgsl: &str) -> Option<Workgroup> {
-    let module = naga::front::wgsl::parse_str(wgsl).ok()?;
-    let mut layouter = naga::proc::Layouter::default();
-    layouter.update(module.to_ctx()).ok()?;
-    let main = module.entry_points.iter().find(|entry| entry.name == "main")?;
-    let variables = module.global_variables.iter().map(|(_, variable)| variable);
-    let shared = variables.filter(|variable| variable.space == naga::AddressSpace::WorkGroup);
-    let bytes = shared.map(|variable| u64::from(layouter[variable.ty].size)).sum();
-    Some(Workgroup::new(main.workgroup_size, bytes))
 }
 
 fn tells_nothing() -> Problem {

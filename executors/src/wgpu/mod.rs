@@ -3,6 +3,8 @@
 
 mod adapters;
 #[cfg(not(target_vendor = "apple"))]
+mod declarations;
+#[cfg(not(target_vendor = "apple"))]
 mod executables;
 #[cfg(not(target_vendor = "apple"))]
 mod foreign;

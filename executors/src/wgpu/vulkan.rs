@@ -8,12 +8,13 @@
 //! exactly those that run.
 
 use super::adapters::Found;
+use super::declarations::Declarations;
 use super::executables::executables;
 use super::problem::Problem;
 use crate::protocol::Failure;
 use ash::vk;
 use base64::Engine;
-use portamark_model::compiled::Compiled;
+use portamark_model::compiled::{Compiled, Workgroup};
 use std::collections::HashMap;
 use std::ffi::{CStr, c_char, c_void};
 use std::sync::{Mutex, PoisonError};
@@ -28,7 +29,7 @@ struct Kept {
     unchecked: bool,
     /// What the pipelines to come are to be like.
     wanted: Wanted,
-    /// SPIR-V of the shader modules made so far, by handle, if texts are kept.
+    /// SPIR-V of the shader modules made so far, by handle, if anything is asked or wanted of them.
     modules: HashMap<vk::ShaderModule, Vec<u32>>,
     /// What is asked of the compiler.
     asked: Asked,
@@ -41,8 +42,6 @@ struct Kept {
 pub struct Wanted {
     /// Size of subgroups in invocations; `None`: what the driver takes.
     pub subgroup: Option<u32>,
-    /// Whether all subgroups are full: the first extent of the workgroup is a multiple of `subgroup`.
-    pub full: bool,
     /// Whether the driver need not check accesses to buffers, because the kernel does.
     pub unchecked: bool,
 }
@@ -245,7 +244,7 @@ unsafe extern "system" fn create_shader_module(
     let result = unsafe { real(device, info, allocator, module) };
     if result == vk::Result::SUCCESS {
         kept(device, |it| {
-            if it.asked == Asked::Texts {
+            if it.asked != Asked::Nothing || it.wanted.subgroup.is_some() {
                 // SAFETY: the call succeeded, so both pointers are valid, and `code_size` bytes are at `p_code`.
                 let (module, words) = unsafe {
                     let info = &*info;
@@ -267,15 +266,16 @@ unsafe extern "system" fn create_compute_pipelines(
     allocator: *const vk::AllocationCallbacks<'_>,
     pipelines: *mut vk::Pipeline,
 ) -> vk::Result {
-    let of_device = |it: &mut Kept| {
-        let asked = if it.properties.is_some() { it.asked } else { Asked::Nothing };
-        (it.create_pipelines, it.wanted, it.unchecked, asked)
-    };
-    let Some((real, wanted, can_be_unchecked, asked)) = kept(device, of_device) else {
-        return vk::Result::ERROR_UNKNOWN;
-    };
     // SAFETY: Vulkan demands `count` valid elements.
     let infos = unsafe { std::slice::from_raw_parts(infos, count as usize) };
+    let of_device = |it: &mut Kept| {
+        let asked = if it.properties.is_some() { it.asked } else { Asked::Nothing };
+        let workgroups: Vec<_> = infos.iter().map(|info| workgroup(&it.modules, info)).collect();
+        (it.create_pipelines, it.wanted, it.unchecked, asked, workgroups)
+    };
+    let Some((real, wanted, can_be_unchecked, asked, workgroups)) = kept(device, of_device) else {
+        return vk::Result::ERROR_UNKNOWN;
+    };
     let mut flags = vk::PipelineCreateFlags::empty();
     if asked != Asked::Nothing {
         flags |= vk::PipelineCreateFlags::CAPTURE_STATISTICS_KHR;
@@ -301,7 +301,9 @@ unsafe extern "system" fn create_compute_pipelines(
             size.p_next = info.stage.p_next.cast_mut();
             info.stage.p_next = std::ptr::from_ref(size).cast();
             info.stage.flags &= !vk::PipelineShaderStageCreateFlags::ALLOW_VARYING_SUBGROUP_SIZE;
-            if wanted.full {
+            if workgroups[at]
+                .is_some_and(|workgroup| workgroup.size[0].is_multiple_of(size.required_subgroup_size))
+            {
                 info.stage.flags |= vk::PipelineShaderStageCreateFlags::REQUIRE_FULL_SUBGROUPS;
             }
         }
@@ -321,15 +323,29 @@ unsafe extern "system" fn create_compute_pipelines(
         let made = unsafe { std::slice::from_raw_parts(pipelines, count as usize) };
         kept(device, |it| {
             let Some(properties) = &it.properties else { return };
-            for (pipeline, info) in made.iter().zip(infos) {
+            for ((pipeline, info), workgroup) in made.iter().zip(infos).zip(&workgroups) {
                 let mut compiled = Compiled::new(executables(properties, *pipeline, texts), compile_ns);
                 compiled.spirv =
                     it.modules.get(&info.stage.module).filter(|_| texts).map(|words| base64_of(words));
+                compiled.workgroup = *workgroup;
                 it.seen.push(compiled);
             }
         });
     }
+    // wgpu makes a module for each pipeline, and destroys it after this.
+    kept(device, |it| infos.iter().for_each(|info| drop(it.modules.remove(&info.stage.module))));
     result
+}
+
+/// Returns the workgroup of the entry point of `info`, if the words of its module are kept.
+fn workgroup(
+    modules: &HashMap<vk::ShaderModule, Vec<u32>>,
+    info: &vk::ComputePipelineCreateInfo<'_>,
+) -> Option<Workgroup> {
+    let words = modules.get(&info.stage.module)?;
+    // SAFETY: Vulkan demands a name that ends with a zero.
+    let entry = unsafe { CStr::from_ptr(info.stage.p_name) }.to_string_lossy();
+    Declarations::read(words, &[]).ok()?.workgroup(&entry)
 }
 
 fn base64_of(words: &[u32]) -> String {

@@ -90,7 +90,7 @@ struct RowView {
     case: String,
     letter: char,
     class: &'static str,
-    numbers: [String; 6],
+    numbers: [String; 7],
     variant: String,
     remarks: String,
 }
@@ -184,6 +184,7 @@ fn mark(cell: &Cell) -> MarkView {
     parts.extend(told("subgroups resident", words::resident(cell)));
     parts.extend(told("workgroup memory", words::workgroup(cell)));
     parts.extend(told("issue ceiling", words::ceiling(cell)));
+    parts.extend(told("bound", words::bound(cell)));
     parts.push(clean(&words::findings(cell)));
     parts.retain(|part| !part.is_empty());
     MarkView {
@@ -247,6 +248,7 @@ fn row(cell: &Cell) -> RowView {
             words::limited_by(cell),
             words::workgroup(cell),
             words::ceiling(cell),
+            words::bound(cell),
         ],
         variant: cell.variant.as_deref().map_or(words::NONE.into(), clean),
         remarks: clean(&words::findings(cell)),
@@ -284,6 +286,19 @@ mod tests {
         let summaries: Vec<&str> = view.chips.iter().map(|chip| chip.summary.as_str()).collect();
         assert_eq!(summaries, ["1 S, 1 O of 2 kernels", "1 M of 2 kernels", "1 I of 1 kernel"]);
         assert_eq!((view.lacks.len(), view.lacks[0].chips.as_str(), view.lacks[0].cases), (1, "three", 1));
+    }
+
+    #[test]
+    fn the_bound_of_a_chip_in_the_catalogue_is_shown_on_hover_and_in_the_table_of_the_chip() {
+        let mut cells = compiled::cells();
+        cells[1].chip = "navi31".into();
+        let view = view(&cells[1..3]);
+        // A copy on a card of 960 GB/s; the other chip is no card of the catalogue.
+        let marks = &view.families[0].lines[0].marks;
+        assert!(marks[0].as_ref().unwrap().hover.contains("\nbound: ≤ 960 GB/s\n"), "{marks:?}");
+        let bounds: Vec<&str> = view.chips.iter().map(|chip| chip.rows[0].numbers[6].as_str()).collect();
+        assert_eq!(bounds, ["≤ 960 GB/s", words::NONE]);
+        assert!(!view.families[1].lines[0].marks[1].as_ref().unwrap().hover.contains("bound"));
     }
 
     #[test]

@@ -1,14 +1,15 @@
 //! Facts of earlier compilations. They depend on the plan, the device with its driver, and the code that reads them;
 //! nothing else.
 
+use super::of_plan::OfStep;
 use portamark_executors::compiling_source;
 use portamark_inspect::{Facts, reader_source};
 use portamark_model::device::Capabilities;
-use portamark_model::plan::Plan;
+use portamark_model::plan::{Plan, Step};
 use portamark_results::replace_file;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
@@ -22,6 +23,7 @@ pub struct Kept {
     base: String,
     file: File,
     changed: bool,
+    steps: HashMap<String, OfStep>,
 }
 
 /// Contents of the file.
@@ -50,7 +52,7 @@ impl Kept {
         let path = folder.join(format!("{name}.json"));
         let text = std::fs::read_to_string(&path).unwrap_or_default();
         let file = serde_json::from_str(&text).ok().filter(|file: &File| file.base == base);
-        Kept { path: Some(path), file: file.unwrap_or_default(), base, changed: false }
+        Kept { path: Some(path), file: file.unwrap_or_default(), base, ..Kept::default() }
     }
 
     /// Returns the facts of `plan`.
@@ -70,6 +72,23 @@ impl Kept {
         }
     }
 
+    /// Returns what was made of the same text in this run: steps of several cases and variants have it in common.
+    pub(super) fn step(&self, plan: &Plan, step: &Step) -> Option<&OfStep> {
+        self.steps.get(&name_of_step(plan, step))
+    }
+
+    /// Forgets the steps of this run if they are too many.
+    pub(super) fn make_room(&mut self) {
+        if self.steps.len() >= MOST {
+            self.steps.clear();
+        }
+    }
+
+    /// Keeps what was made of `step`, for this run.
+    pub(super) fn add_step(&mut self, plan: &Plan, step: &Step, made: OfStep) {
+        self.steps.insert(name_of_step(plan, step), made);
+    }
+
     /// Writes the file, if anything is new. An error is not told: nothing depends on it but the time of the next run.
     pub fn write(&mut self) {
         let Some(path) = self.path.as_ref().filter(|_| self.changed) else { return };
@@ -85,6 +104,12 @@ impl Kept {
 /// Returns a name for all that a compilation of `plan` depends on beside the device.
 pub(super) fn name(plan: &Plan) -> String {
     hash(&[&plan.hash(), &format!("{:?} {}", plan.features, plan.variant)])
+}
+
+/// Returns a name for all that a compilation of `step` depends on beside the device.
+pub(super) fn name_of_step(plan: &Plan, step: &Step) -> String {
+    let writes: Vec<bool> = step.bindings.iter().map(|binding| binding.writes).collect();
+    hash(&[&step.wgsl, &format!("{:?} {:?} {writes:?}", plan.features, plan.variant.checks)])
 }
 
 fn hash(parts: &[&str]) -> String {

@@ -1,18 +1,19 @@
 //! The loop over cases and variants on one target.
 
 use super::demand::demand;
-use super::kept::Kept;
-use super::of_plan::facts_of;
+use super::kept::{Kept, name_of_step};
+use super::of_plan::OfStep;
 use super::target::Target;
 use portamark_executors::protocol::Inspect;
 use portamark_executors::{Executor, Fault, FaultKind};
-use portamark_inspect::{Cell, Outcome};
+use portamark_inspect::{Cell, Facts, Outcome};
 use portamark_kernels::{Kernel, KernelSource, PlanError, candidates, named, space};
 use portamark_model::compiled::Compiled;
 use portamark_model::plan::Plan;
 use portamark_model::suite::Suite;
 use portamark_model::variant::Variant;
 use portamark_model::workload::Case;
+use std::collections::HashSet;
 use std::time::Duration;
 
 /// Which variants of a case are compiled.
@@ -87,16 +88,36 @@ pub fn inspect(
 }
 
 fn outcome(target: &mut Target, plan: Plan, kept: &mut Kept, deadline: Duration) -> Outcome {
-    match compiled(target, plan.clone(), deadline) {
+    match facts_of_steps(target, &plan, kept, deadline) {
         Ok(steps) => {
-            let (compiler, chip) = (target.compiler(), target.chip);
-            let steps = facts_of(compiler, &steps, &plan, chip);
             kept.add(&plan, &steps);
             Outcome::Compiled { steps }
         }
         Err(fault) if fault.kind == FaultKind::Unsupported => Outcome::Unsupported { reason: fault.reason },
         Err(fault) => Outcome::Failed { reason: fault.reason },
     }
+}
+
+/// Returns the facts of each step of `plan`. Only those are compiled that no plan before had.
+fn facts_of_steps(
+    target: &mut Target,
+    plan: &Plan,
+    kept: &mut Kept,
+    deadline: Duration,
+) -> Result<Vec<Facts>, Fault> {
+    kept.make_room();
+    let mut new = plan.clone();
+    let mut texts = HashSet::new();
+    new.steps.retain(|step| kept.step(plan, step).is_none() && texts.insert(name_of_step(plan, step)));
+    if !new.steps.is_empty() {
+        let (compiler, chip) = (target.compiler(), target.chip);
+        let told = compiled(target, new.clone(), deadline)?;
+        for (step, told) in new.steps.iter().zip(&told) {
+            kept.add_step(plan, step, OfStep::of(compiler, told, chip));
+        }
+    }
+    let of_step = |step| kept.step(plan, step).map(|made| made.over(step));
+    Ok(plan.steps.iter().filter_map(of_step).collect())
 }
 
 /// Compiles the steps of one plan on `target`, with the texts of the compiler.
@@ -140,5 +161,28 @@ mod tests {
             true
         });
         assert_eq!(told, [Some(last.to_string())]);
+    }
+
+    #[test]
+    fn a_text_that_several_steps_have_is_compiled_once() {
+        let device = Script::device();
+        // The second compilation fails.
+        let script = "[compiled]\ncompile_ns = 1\nexecutables = []\n\
+                      [[rules]]\non = \"inspect\"\nact = \"error\"\nafter = 1\n";
+        let executor = Box::new(Fake::from_script(Script::from_toml(script).unwrap()));
+        let (name, title) = ("fake".to_string(), "Fake".to_string());
+        let mut target = Target { name, title, chip: None, device, executor };
+        let (source, mut kept) = (KernelSource::embedded(), Kept::default());
+        // Eight dispatches, then 64 of the same text, then another text.
+        let keys = ["launch i32 d8", "launch i32 d64", "stream f32 copy n4096"];
+        let suite = Suite::new("three", keys.map(|key| key.parse().unwrap()));
+        let mut steps = Vec::new();
+        let limit = Duration::from_secs(1);
+        inspect(&suite, &mut target, &Wanted::Default, &source, &mut kept, limit, &mut |cell| {
+            steps.push(cell.steps().iter().map(|facts| facts.invocations).collect::<Vec<_>>());
+            true
+        });
+        assert_eq!(steps.iter().map(Vec::len).collect::<Vec<_>>(), [8, 64, 0]);
+        assert!(steps[0][0].is_some() && steps[1].iter().all(|count| *count == steps[0][0]), "{steps:?}");
     }
 }
