@@ -128,7 +128,7 @@ fn loads_ahead(case: &Case, threads: u32, rows: u32, words: u32) -> u32 {
     let work = gemm(case);
     let elements = (u64::from(words) * 32 / work.precision.right.bits()).max(1);
     let turns = work.k / (elements * u64::from(threads));
-    [4u32, 2].into_iter().find(|u| u64::from(*u) <= turns && u * rows <= 8).unwrap_or(1)
+    [4u32, 2].into_iter().find(|u| u64::from(*u) <= turns && u * rows <= 4).unwrap_or(1)
 }
 
 fn lanes_variants(case: &Case, device: &Capabilities) -> Result<Vec<Variant>, PlanError> {
