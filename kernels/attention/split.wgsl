@@ -55,10 +55,6 @@ var<workgroup> products: array<f32, {{ pack * slots * lanes }}u>;
 var<workgroup> tops: array<f32, {{ pack * 8 }}u>;
 var<workgroup> totals: array<f32, {{ pack * 8 }}u>;
 
-fn multiply_sum(x: vec4<f32>, y: vec4<f32>, sum: f32) -> f32 {
-    return fma(x.x, y.x, fma(x.y, y.y, fma(x.z, y.z, fma(x.w, y.w, sum))));
-}
-
 @compute @workgroup_size(THREADS)
 fn main(
     @builtin(workgroup_id) group: vec3<u32>,
@@ -80,12 +76,13 @@ fn main(
 {% macro k_unit(c) %}{% if (c + 1) * lanes <= k_units %}{{ c * lanes }}u + x{% else %}min({{ c * lanes }}u + x, K_UNITS - 1u){% endif %}{% endmacro %}
 {% macro v_unit(c) %}{% if (c + 1) * columns <= v_units %}{{ c * columns }}u + column{% else %}min({{ c * columns }}u + column, V_UNITS - 1u){% endif %}{% endmacro %}
 {# The stored rows of the keys of a turn from j on, of `keys` for each of `slots` slots: a page holds a block of keys. #}
-{% macro places(name, width, keys, slots, slot) %}
-{% if page and block % (keys * slots) == 0 %}
+{% macro places(name, width, keys_of, slots, slot) %}
+{% set together = block % (keys_of * slots) == 0 if page else (keys - first) % turn == 0 %}
+{% if together %}
         let at = stored_row(kv_head, begin + j) + {{ slot }};
 {% endif %}
-{% for e in range(keys) %}
-{% if page and block % (keys * slots) == 0 %}
+{% for e in range(keys_of) %}
+{% if together %}
         let {{ name }}{{ e }} = (at + {{ e * slots }}u) * {{ width }};
 {% elif page %}
         let {{ name }}{{ e }} = (stored_row(kv_head, begin + j + {{ e * slots }}u) + {{ slot }}) * {{ width }};
@@ -126,37 +123,41 @@ fn main(
     let from_queries = first_row * {{ k_chunks * lanes * entries }}u + x;
     workgroupBarrier();
 {% endif %}
-{# Products of the vectors of unit `c` of all keys with the queries; `at` is the first entry of the unit. #}
+{# Products of the vectors of unit `c` of all keys with the queries; `at` is the first entry of the unit. Two elements
+   at a time, so that few unpacked ones are alive. Where keys have scales, these multiply the elements, or the sum of a
+   unit where that needs few registers. #}
+{% set sum_first = k.scales and scores_each <= 4 %}
 {% macro multiply(c, at) %}
-{% if k.scales %}
+{% if sum_first %}
 {% for e in range(keys_each) %}
 {% for r in range(rows_each) %}
             var t{{ e }}_{{ r }} = 0.0;
 {% endfor %}
 {% endfor %}
 {% endif %}
-{% set sum = "t" if k.scales else "s" %}
+{% set sum = "t" if sum_first else "s" %}
 {% for w in range(vectors) %}
+{% for half in ["xy", "zw"] %}
             {
 {% for e in range(keys_each) %}
-                let x{{ e }} = {{ unit.part(k, wide, "u" ~ e ~ "_" ~ c, w) }};
+                let x{{ e }} = {% if k.scales and not sum_first %}scale{{ e }}_{{ c }} * {% endif %}({{ unit.part(k, wide, "u" ~ e ~ "_" ~ c, w) }}).{{ half }};
 {% endfor %}
 {% for r in range(rows_each) %}
 {% if held %}
-                let y{{ r }} = q{{ r }}_{{ c }}_{{ w }};
+                let y{{ r }} = q{{ r }}_{{ c }}_{{ w }}.{{ half }};
 {% elif pairs %}
-                let z{{ r }} = queries[from_queries + {{ r * k_chunks * lanes * entries + w // 2 * lanes }}u + {{ at }}];
-                let y{{ r }} = vec4<f32>(unpack2x16float(z{{ r }}.{{ ["x", "z"][w % 2] }}), unpack2x16float(z{{ r }}.{{ ["y", "w"][w % 2] }}));
+                let y{{ r }} = unpack2x16float(queries[from_queries + {{ r * k_chunks * lanes * entries + w // 2 * lanes }}u + {{ at }}].{{ ["x", "y", "z", "w"][w % 2 * 2 + (0 if half == "xy" else 1)] }});
 {% else %}
-                let y{{ r }} = queries[from_queries + {{ r * k_chunks * lanes * entries + w * lanes }}u + {{ at }}];
+                let y{{ r }} = queries[from_queries + {{ r * k_chunks * lanes * entries + w * lanes }}u + {{ at }}].{{ half }};
 {% endif %}
 {% for e in range(keys_each) %}
-                {{ sum }}{{ e }}_{{ r }} = multiply_sum(y{{ r }}, x{{ e }}, {{ sum }}{{ e }}_{{ r }});
+                {{ sum }}{{ e }}_{{ r }} = fma(x{{ e }}.x, y{{ r }}.x, fma(x{{ e }}.y, y{{ r }}.y, {{ sum }}{{ e }}_{{ r }}));
 {% endfor %}
 {% endfor %}
             }
 {% endfor %}
-{% if k.scales %}
+{% endfor %}
+{% if sum_first %}
 {% for e in range(keys_each) %}
 {% for r in range(rows_each) %}
             s{{ e }}_{{ r }} = fma(scale{{ e }}_{{ c }}, t{{ e }}_{{ r }}, s{{ e }}_{{ r }});

@@ -265,3 +265,33 @@ fn gemv_plan(
     let groups = work.n.div_ceil(columns);
     Ok(Plan::single(case, device, variant, wgsl, groups, Tile { rows: work.m, columns }))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use portamark_model::device::DeviceType;
+
+    /// Rows and loads ahead of the preferred variant of `key` on a GPU of `vendor`.
+    fn loads(key: &str, vendor: u32) -> [u32; 2] {
+        let device = Capabilities::example().but(|it| {
+            it.device_type = DeviceType::Discrete;
+            it.vendor_id = vendor;
+            it.features = vec![Feature::Subgroup, Feature::ShaderF16];
+            (it.subgroup_min, it.subgroup_max) = (32, 32);
+        });
+        let found = lanes_variants(&key.parse().unwrap(), &device).unwrap();
+        ["rows", "unroll"].map(|knob| found[0].knob(knob))
+    }
+
+    #[test]
+    fn four_loads_are_in_flight_where_registers_allow() {
+        for vendor in [NVIDIA, QUALCOMM, 0x1002] {
+            assert_eq!(loads("gemv f16.f32 m1 n4096 k4096", vendor), [2, 2], "{vendor:#x}");
+        }
+        let many = "gemv f16xq4_0.f32 m8 n4096 k4096";
+        assert_eq!(loads(many, 0x1002), [2, 2]);
+        assert_eq!([loads(many, NVIDIA), loads(many, QUALCOMM)], [[2, 1], [2, 1]]);
+        // A row of 256 f16 is one load for each lane.
+        assert_eq!(loads("gemv f16.f32 m1 n4096 k256", NVIDIA), [2, 1]);
+    }
+}

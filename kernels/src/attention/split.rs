@@ -16,7 +16,8 @@ const MOST_HELD: u64 = 16;
 /// Number of loads of 16 bytes that an invocation of a GPU has in flight.
 const IN_FLIGHT: u64 = 4;
 
-/// Maximum number of scores that an invocation sums at a time.
+/// Maximum number of scores that an invocation sums at a time; half of it where keys have scales, which take registers
+/// too.
 const MOST_SCORES: u64 = 16;
 
 /// Maximum number of scalars of the output that an invocation sums. With four loads of 16 bytes and the addresses
@@ -48,12 +49,14 @@ fn variant(work: &Attention, device: &Capabilities, shape: &Shape) -> Option<Var
     let (k_units, v_units) = units(work);
     let each = 4 * vectors(work);
     let k_chunks = k_units.div_ceil(LANES);
-    let held = k_chunks * each <= MOST_HELD;
+    // Rows whose scores an invocation sums together; a vector of K is then loaded once for all of them.
+    let most_scores = if work.precision.right.group().is_some() { MOST_SCORES / 2 } else { MOST_SCORES };
+    let together = pack.min(most_scores / IN_FLIGHT);
+    let held = together * k_chunks * each <= MOST_HELD;
     // Software drivers take long to compile long turns.
     let in_flight = if device.is_software() { 1 } else { IN_FLIGHT };
     let keys = if held { (in_flight / k_chunks).max(1) } else { in_flight };
-    let most_rows = if held { MOST_HELD / (k_chunks * each) } else { MOST_SCORES };
-    let rows = pack.min(most_rows).min(MOST_SCORES / keys);
+    let rows = if held { together } else { pack.min(most_scores / keys) };
     let columns = v_units.next_power_of_two().min(threads);
     let v_chunks = v_units.div_ceil(columns);
     let v_rows = pack.min(floor_power_of_two(MOST_SUMS / (v_chunks * each)));
@@ -146,4 +149,49 @@ pub(super) fn space(case: &Case, device: &Capabilities) -> Result<Vec<Variant>, 
         }
     }
     collect(case, device, shapes.into_iter())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use portamark_model::device::DeviceType;
+
+    /// The knobs of the preferred variant of `key` on a GPU with subgroups of 32.
+    fn first(key: &str) -> Variant {
+        let device = Capabilities::example().but(|it| {
+            it.device_type = DeviceType::Discrete;
+            it.features = vec![Feature::Subgroup, Feature::ShaderF16];
+            (it.subgroup_min, it.subgroup_max) = (32, 32);
+            it.limits.workgroup_memory = 32 << 10;
+        });
+        let found = variants(&format!("attention {key}").parse().unwrap(), &device).unwrap();
+        found.into_iter().next().unwrap_or_else(|| panic!("nothing for {key}"))
+    }
+
+    #[test]
+    fn short_queries_stay_in_registers_and_four_loads_are_in_flight() {
+        // A row of 128 f16 is 16 units of 16 bytes: two for each of eight lanes, so two keys make four loads.
+        let one_head = first("f16.f32 b1 hq32 hkv32 q1 kv4096 d128");
+        assert_eq!([one_head.knob("held"), one_head.knob("keys_each")], [1, 2]);
+        // Sixteen lanes own a row of V.
+        assert_eq!([one_head.knob("columns"), one_head.knob("v_keys")], [16, 4]);
+        let four = first("f16.f32 b1 hq32 hkv8 q1 kv4096 d128");
+        let knobs = ["held", "pack", "rows_each", "keys_each", "v_rows"].map(|name| four.knob(name));
+        assert_eq!(knobs, [0, 4, 4, 4, 4]);
+    }
+
+    #[test]
+    fn rows_that_fill_workgroup_memory_are_packed_by_eight() {
+        // A query row of 576 f16 is 1152 bytes: sixteen would be 18 KiB.
+        let latent = first("f16.f32 b1 hq128 hkv1 q1 kv4096 d576 dv512 latent");
+        assert_eq!([latent.knob("pack"), latent.knob("threads")], [8, 256]);
+        assert_eq!(first("f16.f32 b1 hq32 hkv1 q1 kv4096 d128").knob("pack"), 16);
+    }
+
+    #[test]
+    fn a_page_of_whole_turns_is_looked_up_once() {
+        // 16 slots of four keys are the longest turn.
+        assert_eq!(first("f16.f32 b1 hq32 hkv8 q1 kv4096 d128 page64").knob("block"), 64);
+        assert_eq!(first("f16.f32 b1 hq32 hkv8 q1 kv4096 d128 page16").knob("block"), 16);
+    }
 }
