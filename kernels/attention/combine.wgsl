@@ -28,20 +28,36 @@ fn main(
     if row >= ROWS {
         return;
     }
+    // Times 1, which compilers do not know: they would unroll the loops as a whole.
+    let parts = PARTS * groups.z;
     var top = -3.0e38;
-    for (var part = 0u; part < PARTS; part++) {
+    for (var part = 0u; part < parts; part++) {
         top = max(top, states[row * PARTS + part].x);
     }
+{% macro add(count) %}
+{% for i in range(count) %}
+            let state{{ i }} = states[row * PARTS + part + {{ i }}u];
+            let part_sum{{ i }} = sums[(row * PARTS + part + {{ i }}u) * DV4 + column];
+{% endfor %}
+{% for i in range(count) %}
+            let weight{{ i }} = exp2(state{{ i }}.x - top);
+            total += weight{{ i }} * state{{ i }}.y;
+            sum += weight{{ i }} * part_sum{{ i }};
+{% endfor %}
+{% endmacro %}
     for (var column = lane; column < DV4; column += THREADS) {
         var sum = vec4<f32>(0.0);
         var total = 0.0;
-        for (var part = 0u; part < PARTS; part++) {
-            let at = row * PARTS + part;
-            let state = states[at];
-            let weight = exp2(state.x - top);
-            total += weight * state.y;
-            sum += weight * sums[at * DV4 + column];
+{% set whole = parts // 4 * 4 %}
+        for (var part = 0u; part + 3u < parts; part += 4u) {
+{{ add(4) -}}
         }
+{% for i in range(parts % 4) %}
+        {
+            const part = {{ whole + i }}u;
+{{ add(1) -}}
+        }
+{% endfor %}
         store4_o(row * DV4 + column, sum / total);
     }
 }

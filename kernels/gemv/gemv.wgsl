@@ -42,18 +42,73 @@ var<workgroup> partial: array<{{ value }}, {{ rows * m * threads }}>;
 {% set per_a = format.per_word(a) | int %}
 {% set per_b = format.per_word(b) | int %}
 {% set grouped = b.scales is not none %}
+{# What is to be subtracted from the unpacked integers of a format with scales, and whether that is done for the sum
+   of a load, with the sum of X, or for each weight: whichever is less work. #}
+{% set zero = 8 if per_b == 8 else 128 %}
+{% set folded = grouped and m < rows %}
+{# A load of W is processed in chunks, each of whole words and of whole loads of X. #}
+{% set chunk_words = [words // a_loads, 1] | max if words > 0 else 1 %}
+{% set chunk_loads = [a_loads // words, 1] | max if words > 0 else 1 %}
 {# The next sum: float products are fused, integer ones are exact anyway. #}
 {% macro add(w, x, sum) -%}
 {% if value == "i32" %}{{ sum }} += {{ w }} * {{ x }};{% else %}{{ sum }} = fma({{ w }}, {{ x }}, {{ sum }});{% endif %}
 {%- endmacro %}
+{# Products of chunk `chunk` of load `u` of all rows with all vectors: the weights are unpacked once, and
+   the vectors read one after another. #}
+{% macro multiply(u, chunk) %}
+{% if not dot4 %}
+{% for r in range(rows) %}
+{% for i in range(chunk_words) %}
+                {{ format.unpack(b, "w" ~ r ~ "_" ~ i ~ "v", format.word_of("w" ~ u ~ "_" ~ r, chunk * chunk_words + i, words), value) }}
+{% if grouped and not folded %}
+{% for part in (["l", "h"] if per_b == 8 else [""]) %}
+                let s{{ r }}_{{ i }}v{{ part }} = fma(w{{ r }}_{{ i }}v{{ part }}, vec4<f32>(scale{{ u }}_{{ r }}), vec4<f32>(-{{ zero }}.0 * scale{{ u }}_{{ r }}));
+{% endfor %}
+{% endif %}
+{% endfor %}
+{% endfor %}
+{% endif %}
+{% for j in range(m) %}
+{% for g in range(chunk_loads) %}
+                let x{{ j }}_{{ g }} = a[{{ j }}u * {{ k // (a_words * per_a) }}u + p{{ u }} * {{ a_loads }}u + {{ chunk * chunk_loads + g }}u];
+{% if not dot4 %}
+{% for i in range(a_words) %}
+                {{ format.unpack(a, "x" ~ j ~ "_" ~ (g * a_words + i) ~ "w", format.word_of("x" ~ j ~ "_" ~ g, i, a_words), value) }}
+{% endfor %}
+{% endif %}
+{% endfor %}
+{% if dot4 %}
+{% for r in range(rows) %}
+{% for i in range(words) %}
+                sum{{ r }}_{{ j }}_{{ i % sums }} += dot4I8Packed({{ format.word_of("w" ~ u ~ "_" ~ r, i, words) }}, {{ format.word_of("x" ~ j ~ "_" ~ (i // a_words), i % a_words, a_words) }});
+{% endfor %}
+{% endfor %}
+{% else %}
+{% if folded %}
+{% for e in range(chunk_words * per_b) %}
+                all{{ j }} += {{ format.element(a, "x" ~ j ~ "_" ~ (e // per_a) ~ "w", e % per_a) }};
+{% endfor %}
+{% endif %}
+{% for r in range(rows) %}
+{% for e in range(chunk_words * per_b) %}
+                {{ add(format.element(b, ("s" if grouped and not folded else "w") ~ r ~ "_" ~ (e // per_b) ~ "v", e % per_b), format.element(a, "x" ~ j ~ "_" ~ (e // per_a) ~ "w", e % per_a), ("part" if folded else "sum") ~ r ~ "_" ~ j ~ "_" ~ (e % sums)) }}
+{% endfor %}
+{% endfor %}
+{% endif %}
+{% endfor %}
+{% endmacro %}
 {# Loads and products from load `p` of each row on, `count` of them STEP apart. #}
 {% macro turn(p, count) %}
 {% for u in range(count) %}
 {% for r in range(rows) %}
+{% set from = "row" ~ r ~ " + " ~ p ~ ((" + " ~ u ~ "u * STEP") if u > 0 else "") %}
 {% if words == 0 %}
-        let w{{ u }}_{{ r }} = load1_b(row{{ r }} + {{ p }} + {{ u }}u * STEP);
+        let w{{ u }}_{{ r }} = load1_b({{ from }});
 {% else %}
-        let w{{ u }}_{{ r }} = b[row{{ r }} + {{ p }} + {{ u }}u * STEP];
+        let w{{ u }}_{{ r }} = b[{{ from }}];
+{% if grouped %}
+        let scale{{ u }}_{{ r }} = scale_b(({{ from }}) / {{ b.group // elements }}u);
+{% endif %}
 {% endif %}
 {% endfor %}
 {% endfor %}
@@ -68,57 +123,30 @@ var<workgroup> partial: array<{{ value }}, {{ rows * m * threads }}>;
 {% endfor %}
 {% endfor %}
 {% else %}
+{% if folded %}
 {% for j in range(m) %}
-{% for g in range(a_loads) %}
-            let x{{ j }}_{{ g }} = a[{{ j }}u * {{ k // (a_words * per_a) }}u + p{{ u }} * {{ a_loads }}u + {{ g }}u];
-{% if not dot4 %}
-{% for i in range(a_words) %}
-            {{ format.unpack(a, "x" ~ j ~ "_" ~ (g * a_words + i) ~ "w", format.word_of("x" ~ j ~ "_" ~ g, i, a_words), value) }}
-{% endfor %}
-{% endif %}
-{% endfor %}
-{% if grouped %}
             var all{{ j }} = 0.0;
-{% for e in range(elements) %}
-            all{{ j }} += {{ format.element(a, "x" ~ j ~ "_" ~ (e // per_a) ~ "w", e % per_a) }};
-{% endfor %}
-{% endif %}
-{% endfor %}
 {% for r in range(rows) %}
-{% if dot4 %}
-{% for i in range(words) %}
-{% for j in range(m) %}
-            sum{{ r }}_{{ j }}_{{ i % sums }} += dot4I8Packed({{ format.word_of("w" ~ u ~ "_" ~ r, i, words) }}, {{ format.word_of("x" ~ j ~ "_" ~ (i // a_words), i % a_words, a_words) }});
-{% endfor %}
-{% endfor %}
-{% else %}
-{% set sum = "part" if grouped else "sum" %}
-{% if grouped %}
-            let scale{{ r }} = scale_b((row{{ r }} + p{{ u }}) / {{ b.group // elements }}u);
-{% for j in range(m) %}
 {% for s in range(sums) %}
             var part{{ r }}_{{ j }}_{{ s }} = 0.0;
 {% endfor %}
 {% endfor %}
+{% endfor %}
 {% endif %}
-{% for i in range(words) %}
-            {{ format.unpack(b, "w" ~ r ~ "_" ~ i ~ "v", format.word_of("w" ~ u ~ "_" ~ r, i, words), value) }}
-{% for e in range(per_b) %}
-{% set at = i * per_b + e %}
-{% for j in range(m) %}
-            {{ add(format.element(b, "w" ~ r ~ "_" ~ i ~ "v", e), format.element(a, "x" ~ j ~ "_" ~ (at // per_a) ~ "w", at % per_a), sum ~ r ~ "_" ~ j ~ "_" ~ (at % sums)) }}
+{% for chunk in range(words // chunk_words) %}
+            {
+{{ multiply(u, chunk) -}}
+            }
 {% endfor %}
-{% endfor %}
-{% endfor %}
-{% if grouped %}
+{% if folded %}
+{% for r in range(rows) %}
 {% for j in range(m) %}
 {% for s in range(sums) %}
-            sum{{ r }}_{{ j }}_{{ s }} = fma(scale{{ r }}, part{{ r }}_{{ j }}_{{ s }}{% if s == 0 %} - {{ 8 if per_b == 8 else 128 }}.0 * all{{ j }}{% endif %}, sum{{ r }}_{{ j }}_{{ s }});
+            sum{{ r }}_{{ j }}_{{ s }} = fma(scale{{ u }}_{{ r }}, part{{ r }}_{{ j }}_{{ s }}{% if s == 0 %} - {{ zero }}.0 * all{{ j }}{% endif %}, sum{{ r }}_{{ j }}_{{ s }});
+{% endfor %}
 {% endfor %}
 {% endfor %}
 {% endif %}
-{% endif %}
-{% endfor %}
 {% endif %}
         }
 {% endfor %}

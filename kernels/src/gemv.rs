@@ -13,6 +13,10 @@ use portamark_model::variant::{Path, Variant};
 use portamark_model::workload::{Case, DType, Gemv, Tile, Workload};
 use serde_json::json;
 
+/// PCI vendor ids (pcisig.com, member companies; Qualcomm's is what its Vulkan drivers report).
+const NVIDIA: u32 = 0x10de;
+const QUALCOMM: u32 = 0x5143;
+
 /// Kernels of the `gemv` family, in order of preference.
 pub const KERNELS: &[Kernel] = &[
     Kernel {
@@ -122,13 +126,27 @@ fn finish(device: &Capabilities, threads: u32) -> Finish {
     }
 }
 
-/// Loads issued ahead on a GPU: at most as many as an invocation makes per row, and at most eight in
-/// flight over all its rows.
-fn loads_ahead(case: &Case, threads: u32, rows: u32, words: u32) -> u32 {
+/// Loads of W that an invocation of a GPU should have in flight over all its rows. More vectors take more registers,
+/// and compilers for NVIDIA and Qualcomm load all of these first and only then multiply; fewer loads then leave room
+/// for more subgroups, which have loads in flight too.
+fn in_flight(case: &Case, device: &Capabilities) -> u32 {
+    let work = gemm(case);
+    let scaled = work.precision.right.group().is_some();
+    match device.vendor_id {
+        NVIDIA if work.m >= if scaled { 4 } else { 8 } => 2,
+        QUALCOMM if work.m >= if scaled { 1 } else { 4 } => 2,
+        _ => 4,
+    }
+}
+
+/// Loads issued ahead on a GPU: at most as many as an invocation makes per row, and as should be in flight over all its
+/// rows.
+fn loads_ahead(case: &Case, device: &Capabilities, threads: u32, rows: u32, words: u32) -> u32 {
     let work = gemm(case);
     let elements = (u64::from(words) * 32 / work.precision.right.bits()).max(1);
     let turns = work.k / (elements * u64::from(threads));
-    [4u32, 2].into_iter().find(|u| u64::from(*u) <= turns && u * rows <= 8).unwrap_or(1)
+    let most = in_flight(case, device);
+    [4u32, 2].into_iter().find(|u| u64::from(*u) <= turns && u * rows <= most).unwrap_or(1)
 }
 
 fn lanes_variants(case: &Case, device: &Capabilities) -> Result<Vec<Variant>, PlanError> {
@@ -157,7 +175,7 @@ fn lanes_variants(case: &Case, device: &Capabilities) -> Result<Vec<Variant>, Pl
     // (subgroups per workgroup, rows)
     for (subgroups, rows) in [(1, 2), (4, 1), (2, 2), (4, 2), (1, 4), (1, 1)] {
         let (threads, words) = (subgroups * size, at_most(4));
-        let unroll = loads_ahead(case, threads, rows, words);
+        let unroll = loads_ahead(case, device, threads, rows, words);
         let shape = Shape { threads, rows, words, unroll, sums: 1 };
         push(shape.variant(case, device, finish(device, threads)));
     }
@@ -246,4 +264,34 @@ fn gemv_plan(
     let columns = u64::from(if variant.kernel == "rows" { threads * rows } else { rows });
     let groups = work.n.div_ceil(columns);
     Ok(Plan::single(case, device, variant, wgsl, groups, Tile { rows: work.m, columns }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use portamark_model::device::DeviceType;
+
+    /// Rows and loads ahead of the preferred variant of `key` on a GPU of `vendor`.
+    fn loads(key: &str, vendor: u32) -> [u32; 2] {
+        let device = Capabilities::example().but(|it| {
+            it.device_type = DeviceType::Discrete;
+            it.vendor_id = vendor;
+            it.features = vec![Feature::Subgroup, Feature::ShaderF16];
+            (it.subgroup_min, it.subgroup_max) = (32, 32);
+        });
+        let found = lanes_variants(&key.parse().unwrap(), &device).unwrap();
+        ["rows", "unroll"].map(|knob| found[0].knob(knob))
+    }
+
+    #[test]
+    fn four_loads_are_in_flight_where_registers_allow() {
+        for vendor in [NVIDIA, QUALCOMM, 0x1002] {
+            assert_eq!(loads("gemv f16.f32 m1 n4096 k4096", vendor), [2, 2], "{vendor:#x}");
+        }
+        let many = "gemv f16xq4_0.f32 m8 n4096 k4096";
+        assert_eq!(loads(many, 0x1002), [2, 2]);
+        assert_eq!([loads(many, NVIDIA), loads(many, QUALCOMM)], [[2, 1], [2, 1]]);
+        // A row of 256 f16 is one load for each lane.
+        assert_eq!(loads("gemv f16.f32 m1 n4096 k256", NVIDIA), [2, 1]);
+    }
 }

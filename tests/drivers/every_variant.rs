@@ -466,6 +466,36 @@ fn decode_kernels_are_right_for_latent_caches_and_one_kv_head() {
 }
 
 #[test]
+fn decode_kernels_of_gpus_are_right_with_every_cache() {
+    // Queries in registers and in workgroup memory, as they are and as pairs of f16; rows of K that are whole turns of
+    // the lanes and that are not; pages of one turn and of several.
+    let keys = [
+        "attention f16.f32 b1 hq20 hkv1 q1 kv300 d576 dv512 latent page16",
+        "attention f32 b1 hq16 hkv1 q1 kv130 d576 dv512 latent",
+        "attention f16.f32 b2 hq16 hkv1 q1 kv333 d128 page64",
+        "attention f16xq8_0.f32 b1 hq8 hkv2 q1 kv200 d128 w100",
+        "attention bf16.f32 b1 hq6 hkv2 q3 kv200 d64 causal page128",
+        "attention f16.f32 b1 hq12 hkv1 q1 kv150 d144",
+        "attention f16.f32 b1 hq6 hkv1 q1 kv77 d36",
+        "attention f32xe4m3 b1 hq32 hkv2 q1 kv99 d256",
+    ];
+    prove_settings(&keys, &["threads", "pack"], |variant| variant.kernel == "split");
+}
+
+#[test]
+fn gemv_kernels_of_gpus_are_right_in_every_format() {
+    let keys = [
+        "gemv f16xq4_0.f32 m8 n66 k2048",
+        "gemv f16xint4g128.f32 m1 n33 k4096",
+        "gemv f32xq8_0 m3 n33 k1056",
+        "gemv bf16.f32 m8 n34 k1048",
+        "gemv e4m3.f32 m4 n33 k1040",
+        "gemv e4m3xq8_0.f32 m2 n18 k1024",
+    ];
+    prove_settings(&keys, &["rows", "unroll", "words"], |variant| variant.kernel == "lanes");
+}
+
+#[test]
 fn formats_that_a_device_lacks_are_unsupported_by_name() {
     let Some((_, devices)) = start() else { return };
     for device in devices.iter().filter(|d| !d.has(Feature::ShaderF16)) {
