@@ -18,6 +18,7 @@
 //! To add a kernel, write one WGSL file and one entry in the file of its family.
 
 mod attention;
+mod budget;
 mod elements;
 mod entry;
 mod error;

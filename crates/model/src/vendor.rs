@@ -21,7 +21,8 @@ pub enum Vendor {
 }
 
 impl Vendor {
-    /// Returns the maker of `device`, by its PCI vendor id (pcisig.com) or, on Metal, which has none, by its name.
+    /// Returns the maker of `device`, by its PCI vendor id (pcisig.com). Apple's GPUs are known by name: Metal has no ids,
+    /// and Mesa's driver for them has its own.
     pub fn of(device: &Capabilities) -> Self {
         match device.vendor_id {
             0x1002 | 0x1022 => Vendor::Amd,
@@ -29,7 +30,7 @@ impl Vendor {
             0x8086 => Vendor::Intel,
             0x10de => Vendor::Nvidia,
             0x5143 => Vendor::Qualcomm,
-            _ if device.api == "metal" && device.name.starts_with("Apple") => Vendor::Apple,
+            _ if device.name.starts_with("Apple") => Vendor::Apple,
             _ => Vendor::Other,
         }
     }
@@ -48,6 +49,7 @@ mod tests {
         assert_eq!(of(0x10de, "vulkan", "NVIDIA H20"), Vendor::Nvidia);
         assert_eq!(of(0x1002, "vulkan", "AMD Radeon RX 7900 XTX"), Vendor::Amd);
         assert_eq!(of(0, "metal", "Apple M4"), Vendor::Apple);
+        assert_eq!(of(0x10005, "vulkan", "Apple M1 (G13G B1)"), Vendor::Apple);
         assert_eq!(of(0, "metal", "AMD Radeon Pro 5500M"), Vendor::Other);
         assert_eq!(of(0x10005, "vulkan", "llvmpipe"), Vendor::Other);
     }

@@ -8,6 +8,7 @@ use crate::source::KernelSource;
 use portamark_model::device::Capabilities;
 use portamark_model::plan::Plan;
 use portamark_model::variant::{Path, Variant};
+use portamark_model::vendor::Vendor;
 use portamark_model::workload::{Attention, Case, DType, Tile, Workload};
 use serde_json::json;
 
@@ -167,20 +168,46 @@ fn flash_choices(
     Ok(variants)
 }
 
-/// Untuned variants of `flash`: a few tiles with the widest chunk each, and four rows for eight invocations,
-/// or two if heads are wide.
+/// Registers of an invocation, by [`flash_registers`], with which four subgroups share a scheduler and Apple's lanes, which
+/// have 128, spill none: compilers take some 20 more.
+const GOOD_REGISTERS: u64 = 110;
+
+/// Workgroup memory for each invocation with which four subgroups share a scheduler: 16 subgroups of 32 in the 64 KB of
+/// NVIDIA's Turing, or of 64 in the 128 KB of AMD's RDNA.
+const GOOD_MEMORY: u64 = 128;
+
+/// Untuned variants of `flash`: a few tiles, each with as many rows for eight invocations as leave room for other
+/// workgroups, and with the widest chunk that does.
 fn flash_variants(case: &Case, device: &Capabilities) -> Result<Vec<Variant>, PlanError> {
-    let tiles: &[u32] = if device.is_software() { &[32] } else { &[64, 32, 16] };
-    let per = if attention(case).value_dim > 128 { 2 } else { 4 };
-    let mut variants = flash_choices(case, device, tiles, &[per], true)?;
-    // Each chunk costs a barrier, so chunks of 8 vectors are used only if nothing wider fits.
-    let narrow = |variant: &Variant| variant.knob("chunk") < 16;
-    if !variants.iter().all(narrow) {
-        variants.retain(|variant| !narrow(variant));
-    }
+    let work = attention(case);
     if device.is_software() {
+        let per = if work.value_dim > 128 { 2 } else { 4 };
+        let mut variants = flash_choices(case, device, &[32], &[per], true)?;
+        let narrow = |variant: &Variant| variant.knob("chunk") < 16;
+        if !variants.iter().all(narrow) {
+            variants.retain(|variant| !narrow(variant));
+        }
         variants.truncate(1);
+        return Ok(variants);
     }
+    let pers = [4, 2, 1];
+    let per =
+        pers.into_iter().find(|per| flash_registers(work, u64::from(*per)) <= GOOD_REGISTERS).unwrap_or(1);
+    let vector = if stages_halves(case, device) { 8 } else { 16 };
+    let crowded = |variant: &Variant| {
+        let knob = |name: &str| u64::from(variant.knob(name));
+        let memory = flash_memory(vector, knob("tile"), knob("chunk"), knob("shuffle") == 1);
+        // Memory of Apple's cores is small, but so are the tiles that fit, and registers are what limits them.
+        Vendor::of(device) != Vendor::Apple && memory > GOOD_MEMORY * knob("threads")
+    };
+    // A chunk that is all of the head holds Q once; others bring it anew for each block of keys.
+    let parts = |variant: &Variant| (work.dim / 4).div_ceil(variant.knob("chunk").into());
+    let mut variants = flash_choices(case, device, &[64, 32, 16], &[per], false)?;
+    let apple = Vendor::of(device) == Vendor::Apple;
+    variants.sort_by_key(|it| {
+        (crowded(it), if apple { parts(it) } else { 0 }, u32::MAX - it.knob("tile"), parts(it))
+    });
+    variants.truncate(4);
     Ok(variants)
 }
 
@@ -188,7 +215,7 @@ fn flash_space(case: &Case, device: &Capabilities) -> Result<Vec<Variant>, PlanE
     if device.is_software() {
         return flash_variants(case, device);
     }
-    flash_choices(case, device, &[8, 16, 32, 64, 128], &[2, 4, 8], false)
+    flash_choices(case, device, &[8, 16, 32, 64, 128], &[2, 4, 8, 1], false)
 }
 
 /// Plan of `flash_rows` and of `flash`: each workgroup takes query rows of one KV head.

@@ -104,10 +104,11 @@ impl Shape {
         output == work.precision.accumulate && aligned && whole
     }
 
-    /// Number of adjacent matrices that are copied to C together if they cannot be stored directly. Many subgroups fill
-    /// the memory with one each.
+    /// Number of adjacent matrices that are copied to C together if they cannot be stored directly. Where many subgroups
+    /// or long tiles fill the memory, it is one.
     fn hop(&self) -> u32 {
-        if self.gn.is_multiple_of(2) && self.sgm * self.sgn < 8 { 2 } else { 1 }
+        let roomy = self.sgm * self.sgn < 8 && self.bk < 64;
+        if self.gn.is_multiple_of(2) && roomy { 2 } else { 1 }
     }
 
     /// Ways in which tiles of A and B are loaded, of `gemm/stage.wgsl`.

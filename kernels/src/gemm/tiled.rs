@@ -3,6 +3,7 @@
 use super::sizes::{ends_inside_a_word, gemm};
 use super::space::{self, Estimate};
 use super::split;
+use crate::budget::lane_registers;
 use crate::entry::Kernel;
 use crate::error::PlanError;
 use crate::source::KernelSource;
@@ -77,7 +78,7 @@ impl Shape {
         (32..=MOST_THREADS).contains(&threads)
             && self.fits(work, device)
             && space::fills_subgroups(device, threads.into())
-            && self.registers() <= space::MOST_REGISTERS
+            && self.registers() <= lane_registers(device)
             && [self.bm, self.bn].iter().all(|edge| space::shares_evenly(*edge, self.bk, threads, 4))
             && (self.bk <= 16 || u64::from(self.bk) <= work.k)
             && space::worth(work, self.tile(), LEAST, INTENSITY)
@@ -121,12 +122,13 @@ impl Shape {
 const SOFTWARE: Shape = Shape { bm: 32, bn: 32, bk: 8, tm: 4, tn: 4, prefetch: 0, order: 1, split: 1 };
 
 /// Default values of (bm, bn, bk, tm, tn) for GPUs: first for large products, then for products with few tiles.
-const USUAL: [[u32; 5]; 9] = [
+const USUAL: [[u32; 5]; 10] = [
     [128, 128, 16, 8, 8],
     [128, 128, 8, 8, 8],
     [64, 128, 16, 8, 8],
     [128, 64, 16, 8, 8],
     [64, 64, 16, 8, 8],
+    [64, 128, 16, 4, 8],
     [64, 64, 16, 4, 4],
     [32, 64, 16, 4, 4],
     [32, 32, 16, 4, 4],
@@ -143,6 +145,7 @@ fn tiled_variants(case: &Case, device: &Capabilities) -> Result<Vec<Variant>, Pl
     }
     let mut shapes = USUAL.map(|shape| Shape::usual(work, shape));
     shapes.sort_by(|a, b| b.speed(work).total_cmp(&a.speed(work)));
+    shapes.sort_by_key(|shape| shape.registers() > lane_registers(device));
     Ok(shapes.iter().filter(|shape| shape.fits(work, device)).map(Shape::variant).collect())
 }
 
