@@ -19,7 +19,9 @@
 // Where tiles are too few to fill a GPU, k is split: each part computes a C of its own in f32, and
 // reduce.wgsl adds them up.
 //
-// Bindings: 0 a, 1 b (2 its scales), then c or the partial sums. Knobs: edge; sgm, sgn; gm, gn;
+// With a table of tiles, the rows of a tile are those of one expert, which has a B of its own (moe).
+//
+// Bindings: 0 a, 1 b (2 its scales), then c or the partial sums, then the table. Knobs: edge; sgm, sgn; gm, gn;
 // threads; order, the rows of tiles whose tiles follow one another; flat: workgroup memory holds
 // scalars, because matrices come through pointers to elements (Metal); staged: bk, the elements of k in
 // workgroup memory (a multiple of edge and of 8); prefetch; turn; split, the parts of k.
@@ -64,7 +66,11 @@ alias Sum = coop_mat{{ edge }}x{{ edge }}<{{ accumulate }}, C>;
 {% else %}
 {{ format.input(b, vector_b, element) -}}
 {% endif %}
-{{ format.output(c, c_vector and not stores_matrices, accumulate) }}
+{{ format.output(c, c_vector and not stores_matrices, accumulate) -}}
+{% if table %}
+// Expert, first row and end of each tile of rows.
+@group(0) @binding({{ table }}) var<storage, read> tiles: array<u32>;
+{% endif %}
 {# Extents of a tile as it lies in storage and in workgroup memory. #}
 {% set pad = 16 // (4 * element_bytes) %}
 {% set a_outer, a_inner = (bk, bm) if a_transposed else (bm, bk) %}
@@ -135,7 +141,12 @@ fn main(
 {% if subgroups == 1 %}
     const own = 0u;
 {% endif %}
+{% if table %}
+{% include "moe/order.wgsl" %}
+{% else %}
 {% include "gemm/order.wgsl" %}
+    const end_row = M;
+{% endif %}
 {% for i in range(gm) %}
 {% for j in range(gn) %}
     var c{{ i }}_{{ j }} = Sum();
@@ -239,11 +250,11 @@ fn main(
         let column = column_of(first_column, s) + {{ h * strip }}u + 4u * q;
         let value = get_strips((s * EDGE + r) * STRIP_STRIDE + q);
 {% if c_vector %}
-        if row < M && column < N {
+        if row < end_row && column < N {
             store4_c((to_c + row * N + column) / 4u, value);
         }
 {% else %}
-        if row < M {
+        if row < end_row {
 {% for s in part %}
             if column + {{ loop.index0 }}u < N {
                 store1_c(to_c + row * N + column + {{ loop.index0 }}u, value.{{ s }});

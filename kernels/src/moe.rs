@@ -3,12 +3,13 @@
 use super::elements::{self, Items};
 use super::entry::Kernel;
 use super::error::PlanError;
+use super::gemm::coopmat::{Shape, Unit, units};
 use super::operand::template_values;
 use super::source::KernelSource;
 use portamark_model::device::Capabilities;
 use portamark_model::plan::{Binding, Buffer, Plan};
 use portamark_model::variant::{Path, Variant};
-use portamark_model::workload::{Case, Moe, Tile, Workload};
+use portamark_model::workload::{Case, Gemm, Layout, Moe, Tile, Workload};
 use serde_json::{Value, json};
 
 /// Kernels of the `moe` family, in order of preference.
@@ -20,6 +21,14 @@ pub const KERNELS: &[Kernel] = &[
         variants: |case, device| direct_variants(case, device, &[4, 8, 2]),
         space: |case, device| direct_variants(case, device, &[1, 2, 4, 6, 8, 12]),
         plan: direct_plan,
+    },
+    Kernel {
+        family: Moe::FAMILY,
+        name: "coopmat",
+        summary: "matrix unit: tiles of one expert's rows in workgroup memory",
+        variants: matrix_variants,
+        space: matrix_space,
+        plan: matrix_plan,
     },
     Kernel {
         family: Moe::FAMILY,
@@ -97,13 +106,17 @@ fn tile_plan(
     variant: &Variant,
     (source, template): (&KernelSource, &str),
     tile: Tile,
+    more: Value,
 ) -> Result<Plan, PlanError> {
     let tiles = tiles(moe(case), tile.rows);
     let (row_tiles, column_tiles) = (tiles.len() as u64, moe(case).n.div_ceil(tile.columns));
-    let mut more = sizes(case);
-    more["row_tiles"] = json!(row_tiles);
-    more["column_tiles"] = json!(column_tiles);
-    let wgsl = source.render(template, template_values(case, device, variant, more))?;
+    let mut values = template_values(case, device, variant, more);
+    if let (Value::Object(values), Value::Object(sizes)) = (&mut values, sizes(case)) {
+        values.extend(sizes);
+    }
+    values["row_tiles"] = json!(row_tiles);
+    values["column_tiles"] = json!(column_tiles);
+    let wgsl = source.render(template, values)?;
     let plan = Plan::single(case, device, variant, wgsl, row_tiles * column_tiles, tile);
     Ok(with_table(plan, "tiles", tiles.concat()))
 }
@@ -128,7 +141,100 @@ fn direct_plan(
     source: &KernelSource,
 ) -> Result<Plan, PlanError> {
     let tile = Tile { rows: variant.knob("rows").into(), columns: 4 * u64::from(variant.knob("threads")) };
-    tile_plan(case, device, variant, (source, "moe/direct.wgsl"), tile)
+    tile_plan(case, device, variant, (source, "moe/direct.wgsl"), tile, json!({}))
+}
+
+/// The product of the rows of one expert. Their number is not known here: tiles end anywhere.
+fn product(work: &Moe) -> Gemm {
+    Gemm { precision: work.precision, batch: 1, m: 1, n: work.n, k: work.dim, layout: Layout::NT }
+}
+
+/// Variants of those `shapes` that fit, for every matrix unit of `device`: first the height with the least padding, then
+/// the larger tile.
+fn matrix_shapes(case: &Case, device: &Capabilities, shapes: &[Shape]) -> Vec<Variant> {
+    let work = moe(case);
+    if !whole(work) {
+        return Vec::new();
+    }
+    let (product, rows) = (product(work), work.rows().max(1));
+    let of_unit = |unit: Unit| {
+        let mut fitting: Vec<Shape> =
+            shapes.iter().filter(|shape| shape.fits(&product, device, unit)).copied().collect();
+        let padded = |shape: &Shape| {
+            let height = shape.tile(unit.edge).rows;
+            tiles(work, height).len() as u64 * height
+        };
+        fitting.sort_by_key(|it| (padded(it).div_ceil(rows), u64::MAX - it.tile(unit.edge).rows));
+        fitting.into_iter().map(move |shape| shape.variant(unit))
+    };
+    units(&product, device).into_iter().flat_map(of_unit).collect()
+}
+
+fn matrix_variants(case: &Case, device: &Capabilities) -> Result<Vec<Variant>, PlanError> {
+    let depth = if device.is_software() { 32 } else { 64 };
+    let shapes = [
+        Shape::staged(2, 4, 4, 2, 32),
+        Shape::staged(2, 2, 2, 2, depth),
+        Shape::staged(1, 4, 2, 1, depth),
+        Shape::staged(1, 4, 1, 1, depth),
+    ];
+    let mut variants = matrix_shapes(case, device, &shapes);
+    if device.is_software() {
+        variants.truncate(1);
+    }
+    Ok(variants)
+}
+
+fn matrix_space(case: &Case, device: &Capabilities) -> Result<Vec<Variant>, PlanError> {
+    if device.is_software() {
+        return matrix_variants(case, device);
+    }
+    let grids = [
+        (2, 4, 4, 2),
+        (2, 2, 4, 4),
+        (2, 2, 2, 2),
+        (2, 4, 2, 2),
+        (1, 4, 2, 2),
+        (1, 4, 2, 1),
+        (1, 4, 1, 1),
+        (1, 2, 1, 2),
+    ];
+    let depths = [32, 64].into_iter();
+    let shapes: Vec<Shape> = depths
+        .flat_map(|bk| grids.map(|(sgm, sgn, gm, gn)| Shape::staged(sgm, sgn, gm, gn, bk)))
+        .flat_map(|shape| [shape, shape.without_prefetch()])
+        .collect();
+    Ok(matrix_shapes(case, device, &shapes))
+}
+
+fn matrix_plan(
+    case: &Case,
+    device: &Capabilities,
+    variant: &Variant,
+    source: &KernelSource,
+) -> Result<Plan, PlanError> {
+    let (work, shape) = (moe(case), Shape::of(variant));
+    let product = product(work);
+    let edge = variant.knob("edge");
+    let unit = units(&product, device).into_iter().find(|unit| unit.edge == edge);
+    let unit = unit.ok_or_else(|| PlanError::NoSuchVariant(format!("no matrices of edge {edge} here")))?;
+    let tile = shape.tile(edge);
+    let mut more = shape.values(&product, unit, device, false);
+    let sizes = json!({
+        "m": work.rows(),
+        "k": work.dim,
+        "a_transposed": false,
+        "b_transposed": true,
+        "a_vector": true,
+        "b_vector": true,
+        "c_vector": true,
+        "whole_a": false,
+        "whole_b": work.n.is_multiple_of(tile.columns) && work.dim.is_multiple_of(variant.knob("bk").into()),
+    });
+    if let (Value::Object(more), Value::Object(sizes)) = (&mut more, sizes) {
+        more.extend(sizes);
+    }
+    tile_plan(case, device, variant, (source, "gemm/coopmat.wgsl"), tile, more)
 }
 
 fn tiled_variants(
@@ -164,7 +270,7 @@ fn tiled_plan(
     source: &KernelSource,
 ) -> Result<Plan, PlanError> {
     let tile = Tile { rows: variant.knob("bm").into(), columns: variant.knob("bn").into() };
-    tile_plan(case, device, variant, (source, "moe/tiled.wgsl"), tile)
+    tile_plan(case, device, variant, (source, "moe/tiled.wgsl"), tile, json!({}))
 }
 
 fn reference_plan(

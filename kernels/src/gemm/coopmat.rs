@@ -37,15 +37,15 @@ pub const KERNELS: &[Kernel] = &[
 
 /// The matrix unit as a kernel uses it: edge of its square matrices, element format and subgroup size.
 #[derive(Clone, Copy)]
-struct Unit {
-    edge: u32,
+pub(crate) struct Unit {
+    pub(crate) edge: u32,
     element: DType,
     subgroup: u32,
 }
 
 /// The knobs of one variant.
 #[derive(Clone, Copy)]
-struct Shape {
+pub(crate) struct Shape {
     /// Subgroups per workgroup along m and n.
     sgm: u32,
     sgn: u32,
@@ -64,12 +64,12 @@ struct Shape {
 
 /// Matrix units that can compute `work` on `device`, largest matrices first. Empty if operands would lose
 /// digits or if the subgroup size is unknown before the kernel runs.
-fn units(work: &Gemm, device: &Capabilities) -> Vec<Unit> {
+pub(crate) fn units(work: &Gemm, device: &Capabilities) -> Vec<Unit> {
     let Some(subgroup) = device.fixed_subgroup() else { return Vec::new() };
-    if !device.has(Feature::CooperativeMatrix) {
+    let half = fits_f16(work.precision.input) && fits_f16(work.precision.right);
+    if !device.has(Feature::CooperativeMatrix) || half && !device.has(Feature::ShaderF16) {
         return Vec::new();
     }
-    let half = fits_f16(work.precision.input) && fits_f16(work.precision.right);
     let element = if half { DType::F16 } else { DType::F32 };
     let accumulate = work.precision.accumulate;
     let offered = |edge: &u32| device.matrix_shapes.contains(&MatrixShape::new(*edge, element, accumulate));
@@ -78,8 +78,12 @@ fn units(work: &Gemm, device: &Capabilities) -> Vec<Unit> {
 }
 
 impl Shape {
-    const fn staged(sgm: u32, sgn: u32, gm: u32, gn: u32, bk: u32) -> Self {
+    pub(crate) const fn staged(sgm: u32, sgn: u32, gm: u32, gn: u32, bk: u32) -> Self {
         Shape { sgm, sgn, gm, gn, bk, prefetch: 1, turn: false, order: 4, split: 1 }
+    }
+
+    pub(crate) const fn without_prefetch(self) -> Self {
+        Shape { prefetch: 0, ..self }
     }
 
     const fn straight(gm: u32, gn: u32) -> Self {
@@ -90,7 +94,7 @@ impl Shape {
         self.bk > 0
     }
 
-    fn tile(&self, edge: u32) -> Tile {
+    pub(crate) fn tile(&self, edge: u32) -> Tile {
         Tile { rows: u64::from(self.sgm * self.gm * edge), columns: u64::from(self.sgn * self.gn * edge) }
     }
 
@@ -112,8 +116,7 @@ impl Shape {
     }
 
     /// Ways in which tiles of A and B are loaded, of `gemm/stage.wgsl`.
-    fn runs(&self, case: &Case, unit: Unit) -> [Value; 2] {
-        let work = gemm(case);
+    fn runs(&self, work: &Gemm, unit: Unit) -> [Value; 2] {
         let (a_run, b_run) = runs(work);
         let along_k = [!work.layout.a_transposed(), work.layout.b_transposed()];
         let tensors = [(work.precision.input, a_run), (work.precision.right, b_run)];
@@ -125,6 +128,33 @@ impl Shape {
                 (false, true) if self.is_staged() => json!("wide"),
                 _ => json!(2),
             }
+        })
+    }
+
+    /// What the template gets of this shape. `stores_matrices`: accumulators are stored to C directly.
+    pub(crate) fn values(
+        &self,
+        work: &Gemm,
+        unit: Unit,
+        device: &Capabilities,
+        stores_matrices: bool,
+    ) -> Value {
+        let [a_run, b_run] = self.runs(work, unit);
+        json!({
+            "staged": self.is_staged(),
+            "a_run": a_run,
+            "b_run": b_run,
+            // Metal loads matrices through pointers to elements.
+            "flat": device.api == "metal",
+            "bk": self.bk,
+            "prefetch": self.prefetch == 1,
+            "element": unit.element.name(),
+            "element_bytes": unit.element.bytes(1),
+            "accumulate": work.precision.accumulate.name(),
+            "accumulate_bytes": work.precision.accumulate.bytes(1),
+            "enable_f16": unit.element == DType::F16 || work.precision.uses(DType::F16),
+            "stores_matrices": stores_matrices,
+            "hop": self.hop(),
         })
     }
 
@@ -148,7 +178,7 @@ impl Shape {
     }
 
     /// Whether `device` can run this shape and `work` has enough rows and columns for it.
-    fn fits(&self, work: &Gemm, device: &Capabilities, unit: Unit) -> bool {
+    pub(crate) fn fits(&self, work: &Gemm, device: &Capabilities, unit: Unit) -> bool {
         let edge = u64::from(unit.edge);
         let threads = u64::from(self.sgm * self.sgn * unit.subgroup);
         // 32-bit registers per lane that hold accumulators: more than 128 would be spilled.
@@ -169,7 +199,7 @@ impl Shape {
             && (self.is_staged() && self.bk.is_multiple_of(unit.edge) || !self.is_staged() && straight())
     }
 
-    fn variant(&self, unit: Unit) -> Variant {
+    pub(crate) fn variant(&self, unit: Unit) -> Variant {
         let name = if self.is_staged() { "coopmat" } else { "coopmat_straight" };
         let variant = Variant::new(name, Path::Coopmat)
             .with("edge", unit.edge)
@@ -186,7 +216,7 @@ impl Shape {
         if self.turn { variant.with("turn", 1) } else { variant }
     }
 
-    fn of(variant: &Variant) -> Self {
+    pub(crate) fn of(variant: &Variant) -> Self {
         let knob = |name: &str| variant.knobs.get(name).copied().unwrap_or(0);
         Shape {
             sgm: knob("sgm"),
@@ -356,23 +386,7 @@ fn coopmat_plan(
     let unit = units(work, device).into_iter().find(|unit| unit.edge == edge);
     let unit = unit.ok_or_else(|| PlanError::NoSuchVariant(format!("no matrices of edge {edge} here")))?;
     let tile = shape.tile(edge);
-    let [a_run, b_run] = shape.runs(case, unit);
-    let mut more = json!({
-        "staged": shape.is_staged(),
-        "a_run": a_run,
-        "b_run": b_run,
-        // Metal loads matrices through pointers to elements.
-        "flat": device.api == "metal",
-        "bk": shape.bk,
-        "prefetch": shape.prefetch == 1,
-        "element": unit.element.name(),
-        "element_bytes": unit.element.bytes(1),
-        "accumulate": work.precision.accumulate.name(),
-        "accumulate_bytes": work.precision.accumulate.bytes(1),
-        "enable_f16": unit.element == DType::F16 || work.precision.uses(DType::F16),
-        "stores_matrices": shape.stores_matrices(work, edge),
-        "hop": shape.hop(),
-    });
+    let mut more = shape.values(work, unit, device, shape.stores_matrices(work, edge));
     if !shape.is_staged() {
         // The matrix unit reads elements, even where other kernels are faster with packed words.
         let operands = operands(case, device);
