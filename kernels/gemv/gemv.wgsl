@@ -6,8 +6,11 @@
 // Each invocation takes `rows` rows of W, so that a load of X serves as many loads of W, and keeps M
 // sums for each. Either invocations own whole rows (finish 0), or those of a workgroup lie along K
 // and add their sums at the end. A load is of `words` words; with words 0, where a row of W is no
-// whole number of words, elements are loaded one by one. The scale of a group multiplies the sum of
-// one load, and 4-bit integers are q = w + 8 until there: sum of w x = sum of q x - 8 sum of x.
+// whole number of words, elements are loaded one by one. A load of W is unpacked in chunks as long as a
+// load of X, and the vectors are read one after another against a chunk: so few registers hold unpacked
+// elements. Integers with a scale are q = w + zero when unpacked. Scale and zero are applied to the sum of a
+// load (sum of w x = sum of q x - zero sum of x) where there are fewer vectors than rows, otherwise to each
+// weight of a chunk.
 //
 // Bindings: 0 a (X, M x K), 1 b (W, N x K) and its scales, then c (Y, M x N). Knobs: threads; rows;
 // words; unroll, the loads of W that are issued before the first is used; finish, how sums of a
