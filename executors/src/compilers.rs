@@ -127,6 +127,11 @@ impl Compilers {
     }
 }
 
+/// Returns the source text that decides how pipelines are compiled: what is kept of compilers is asked anew when it changes.
+pub fn compiling_source() -> &'static str {
+    concat!(include_str!("wgpu/gpu.rs"), include_str!("wgpu/vulkan.rs"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -49,15 +49,10 @@ pub mod serve;
 #[cfg(feature = "wgpu")]
 mod wgpu;
 
-/// Returns the source text that decides how pipelines are compiled: what is kept of compilers is asked anew when it changes.
-pub fn compiling_source() -> &'static str {
-    concat!(include_str!("wgpu/gpu.rs"), include_str!("wgpu/vulkan.rs"))
-}
-
 #[cfg(feature = "browser")]
 pub use browser::{BrowserExecutor, BrowserServer, Ended, Progress, Say};
 pub use child::{ChildExecutor, Program};
-pub use compilers::{Compilers, VARIABLE as COMPILERS_VARIABLE};
+pub use compilers::{Compilers, VARIABLE as COMPILERS_VARIABLE, compiling_source};
 pub use family::TemporaryFolder;
 #[cfg(unix)]
 pub use guard::guarded_by;

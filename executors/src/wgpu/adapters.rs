@@ -1,7 +1,7 @@
 //! Finds the GPU adapters and describes their capabilities.
 
+use super::subgroups;
 use portamark_model::device::{Capabilities, DeviceType, Feature, MatrixShape, Takes, TimerKind};
-use portamark_model::vendor::Vendor;
 use portamark_model::workload::DType;
 use std::collections::HashMap;
 
@@ -118,8 +118,8 @@ fn describe(adapter: &wgpu::Adapter) -> Capabilities {
     device.device_id = info.device;
     device.features = offered;
     if subgroups {
-        (device.subgroup_min, device.subgroup_max) = subgroup_range(&device, &info);
-        device.subgroup_sizes = subgroup_choice(adapter, &device);
+        (device.subgroup_min, device.subgroup_max) = subgroups::range(&device, &info);
+        device.subgroup_sizes = subgroups::choice(adapter, &device);
     }
     device.limits.workgroup_memory = u64::from(limits.max_compute_workgroup_storage_size);
     device.limits.workgroup_size = u64::from(limits.max_compute_invocations_per_workgroup)
@@ -133,35 +133,6 @@ fn describe(adapter: &wgpu::Adapter) -> Capabilities {
     device.timer = if timestamps { TimerKind::PassTimestamps } else { TimerKind::Host };
     device.pci_bus_id = Some(info.device_pci_bus_id).filter(|id| !id.is_empty());
     device
-}
-
-/// Returns the smallest and the largest subgroup size. wgpu does not ask Metal, and says 4 to 64: the SIMD groups of all
-/// GPUs by Apple are of 32.
-fn subgroup_range(device: &Capabilities, info: &wgpu::AdapterInfo) -> (u32, u32) {
-    let is_metal = info.backend == wgpu::Backend::Metal && Vendor::of(device) == Vendor::Apple;
-    if is_metal { (32, 32) } else { (info.subgroup_min_size, info.subgroup_max_size) }
-}
-
-/// Returns the subgroup sizes that a pipeline can be given, the one that kernels use unless told otherwise first: 64 on
-/// AMD, as its drivers choose for compute (32 lanes would have to share their matrices with twice the registers), 16 on
-/// Intel, whose matrix unit wants it, and the smallest elsewhere.
-#[cfg(not(target_vendor = "apple"))]
-fn subgroup_choice(adapter: &wgpu::Adapter, device: &Capabilities) -> Vec<u32> {
-    let mut sizes = super::vulkan::subgroup_sizes(adapter);
-    sizes.retain(|size| (device.subgroup_min..=device.subgroup_max).contains(size));
-    let usual = match Vendor::of(device) {
-        Vendor::Amd => 64,
-        Vendor::Intel => 16,
-        _ => device.subgroup_min,
-    };
-    sizes.sort_by_key(|size| (*size != usual, *size));
-    sizes
-}
-
-/// Returns none: Metal has no way to ask for a size.
-#[cfg(target_vendor = "apple")]
-fn subgroup_choice(_: &wgpu::Adapter, _: &Capabilities) -> Vec<u32> {
-    Vec::new()
 }
 
 /// Returns the size of the largest device-local memory heap, in bytes. wgpu does not report it, so this asks

@@ -14,6 +14,7 @@ mod layouts;
 mod prepared;
 mod problem;
 mod service;
+mod subgroups;
 #[cfg(not(target_vendor = "apple"))]
 mod vulkan;
 

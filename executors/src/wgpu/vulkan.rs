@@ -94,35 +94,6 @@ impl Opened {
     }
 }
 
-/// Sizes of subgroups that a compute pipeline of `adapter` can be given; empty if none can be asked for.
-pub fn subgroup_sizes(adapter: &wgpu::Adapter) -> Vec<u32> {
-    // SAFETY: the handle is only used to read plain data while the adapter exists, and is not kept.
-    let Some(adapter) = (unsafe { adapter.as_hal::<wgpu::hal::api::Vulkan>() }) else { return Vec::new() };
-    let capabilities = adapter.physical_device_capabilities();
-    // Before Vulkan 1.3 it is an extension, which wgpu knows but cannot be asked about here.
-    if capabilities.properties().api_version < vk::API_VERSION_1_3 {
-        return Vec::new();
-    }
-    let mut sizes = vk::PhysicalDeviceSubgroupSizeControlProperties::default();
-    let mut properties = vk::PhysicalDeviceProperties2::default().push_next(&mut sizes);
-    let mut offered = vk::PhysicalDeviceSubgroupSizeControlFeatures::default();
-    let mut features = vk::PhysicalDeviceFeatures2::default().push_next(&mut offered);
-    let instance = adapter.shared_instance().raw_instance();
-    // SAFETY: the physical device belongs to that instance, and all structures live until the calls return.
-    unsafe {
-        instance.get_physical_device_properties2(adapter.raw_physical_device(), &mut properties);
-        instance.get_physical_device_features2(adapter.raw_physical_device(), &mut features);
-    }
-    let can = offered.subgroup_size_control == vk::TRUE
-        && offered.compute_full_subgroups == vk::TRUE
-        && sizes.required_subgroup_size_stages.contains(vk::ShaderStageFlags::COMPUTE);
-    if !can {
-        return Vec::new();
-    }
-    let all = std::iter::successors(Some(sizes.min_subgroup_size.max(1)), |size| size.checked_mul(2));
-    all.take_while(|size| *size <= sizes.max_subgroup_size).collect()
-}
-
 /// Opens `found` as wgpu would for `descriptor`, with what else its driver can do. `None` if its API is not Vulkan.
 pub fn open(
     found: &Found,

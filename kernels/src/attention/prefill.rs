@@ -168,9 +168,12 @@ fn flash_choices(
     Ok(variants)
 }
 
-/// Registers of an invocation, by [`flash_registers`], with which four subgroups share a scheduler and Apple's lanes, which
-/// have 128, spill none: compilers take some 20 more.
+/// Registers of an invocation, by [`flash_registers`], with which four subgroups share a scheduler: compilers take some 20
+/// more.
 const GOOD_REGISTERS: u64 = 110;
+
+/// The same with which Apple's lanes, which have 128 in halves, spill none: a core has more subgroups in any case.
+const APPLE_REGISTERS: u64 = 140;
 
 /// Workgroup memory for each invocation with which four subgroups share a scheduler: 16 subgroups of 32 in the 64 KB of
 /// NVIDIA's Turing, or of 64 in the 128 KB of AMD's RDNA.
@@ -190,20 +193,20 @@ fn flash_variants(case: &Case, device: &Capabilities) -> Result<Vec<Variant>, Pl
         variants.truncate(1);
         return Ok(variants);
     }
-    let pers = [4, 2, 1];
-    let per =
-        pers.into_iter().find(|per| flash_registers(work, u64::from(*per)) <= GOOD_REGISTERS).unwrap_or(1);
+    let apple = Vendor::of(device) == Vendor::Apple;
+    let most = if apple { APPLE_REGISTERS } else { GOOD_REGISTERS };
+    let good = |per: &u32| flash_registers(work, u64::from(*per)) <= most;
+    let per = [4, 2, 1].into_iter().find(good).unwrap_or(1);
     let vector = if stages_halves(case, device) { 8 } else { 16 };
     let crowded = |variant: &Variant| {
         let knob = |name: &str| u64::from(variant.knob(name));
         let memory = flash_memory(vector, knob("tile"), knob("chunk"), knob("shuffle") == 1);
         // Memory of Apple's cores is small, but so are the tiles that fit, and registers are what limits them.
-        Vendor::of(device) != Vendor::Apple && memory > GOOD_MEMORY * knob("threads")
+        !apple && memory > GOOD_MEMORY * knob("threads")
     };
     // A chunk that is all of the head holds Q once; others bring it anew for each block of keys.
     let parts = |variant: &Variant| (work.dim / 4).div_ceil(variant.knob("chunk").into());
     let mut variants = flash_choices(case, device, &[64, 32, 16], &[per], false)?;
-    let apple = Vendor::of(device) == Vendor::Apple;
     variants.sort_by_key(|it| {
         (crowded(it), if apple { parts(it) } else { 0 }, u32::MAX - it.knob("tile"), parts(it))
     });

@@ -155,6 +155,8 @@ impl Shape {
             "enable_f16": unit.element == DType::F16 || work.precision.uses(DType::F16),
             "stores_matrices": stores_matrices,
             "hop": self.hop(),
+            // Binding of the table of tiles, of products whose rows belong to experts.
+            "table": Value::Null,
         })
     }
 

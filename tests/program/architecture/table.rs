@@ -32,6 +32,7 @@ pub const ROOMS: &[(&str, &[&str])] = &[
     ("catalog", &["device"]),
     ("compiled", &[]),
     ("variant", &[]),
+    ("vendor", &["device"]),
     ("kernel_text", &["workload", "device", "variant"]),
     ("plan", &["workload", "device", "variant"]),
     ("text_file", &["error"]),
