@@ -152,6 +152,8 @@ fn attention_on_honeykrisp() {
     // 17 operations on integers and 16 on floats, 12 loads, and three instructions of the loop itself.
     share(found, 128.0, 128.0 + 17.0 + 16.0 + 12.0 + 3.0);
     assert_eq!(hot.mix().count(Class::MultiplyAdd), 128);
+    // Four loads of four words, eight of four halves.
+    assert_eq!(hot.mix().mean_width(Class::WorkgroupLoad), Some((4.0 * 16.0 + 8.0 * 8.0) / 12.0));
 }
 
 #[test]
