@@ -10,7 +10,7 @@ use std::time::Duration;
 
 /// One of each architecture that compilers treat in their own way, with the suite whose default variants are compiled;
 /// those that compile longest come first. Compilers of NVIDIA's and Qualcomm's chips take ten times as long as others, so
-/// of each of these two one has the suite `full`.
+/// of each of these two one has the suite `full`, and with it a part of the tuning spaces.
 pub const CHIPS: [(&str, &str); 10] = [
     ("ampere", "full"),
     ("volta", "standard"),

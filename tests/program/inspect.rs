@@ -80,7 +80,8 @@ fn a_table_has_the_numbers_of_each_kernel() {
     let row = text.lines().find(|line| line.starts_with("gemm f32 m512 n512 k512 nn")).unwrap();
     let words: Vec<&str> = row.split_whitespace().skip(6).collect();
     // Two multiply-adds in one cycle, beside one addition: half of the cycles, and all lanes in these.
-    assert_eq!(words.join(" "), "96 3 12/16 8.19 kB 50 % fma 3 registers spilled");
+    // The device is no chip by its name, so it has no bound.
+    assert_eq!(words.join(" "), "96 3 12/16 8.19 kB 50 % fma - 3 registers spilled");
 }
 
 #[test]

@@ -107,3 +107,60 @@ fn a_gemv_on_nvk() {
     // on another way.
     share(found, 2.0, 4.0 + 21.0 + 4.0);
 }
+
+#[test]
+fn a_product_on_turnip() {
+    let (hot, found) = checked("adreno750_product.txt", Compiler::Turnip, "adreno-750", 64);
+    // 128 multiply-adds, each repeated once. Of 38 others of categories 1 to 3, nine are in the block that fetches the next
+    // tile, which is left out in the last pass.
+    share(found, 256.0, 256.0 + 38.0 - 9.0);
+    assert_eq!(hot.mix().count(Class::MultiplyAdd), 256);
+    assert_eq!(hot.mix().mean_width(Class::GlobalLoad), Some(16.0));
+    // Eight stores of one word, and two of four.
+    assert_eq!(hot.mix().mean_width(Class::WorkgroupStore), Some(6.4));
+}
+
+#[test]
+fn attention_on_turnip() {
+    let (hot, found) = checked("adreno750_attention.txt", Compiler::Turnip, "adreno-750", 64);
+    // 72 multiply-adds and 28 that are repeated once. Eight additions of floats are repeated once, one of integers twice,
+    // and there are 20 more instructions.
+    share(found, 72.0 + 28.0 * 2.0, 128.0 + 8.0 * 2.0 + 3.0 + 20.0);
+    assert_eq!(hot.mix().mean_width(Class::WorkgroupLoad), Some(16.0));
+}
+
+#[test]
+fn a_gemv_on_turnip() {
+    let (hot, found) = checked("adreno750_gemv.txt", Compiler::Turnip, "adreno-750", 64);
+    // 26 instructions of categories 2 and 3, and eight conversions, one of them repeated twice.
+    share(found, 1.0, 1.0 + 26.0 + 7.0 + 3.0);
+    assert_eq!(hot.mix().count(Class::Conversion), 10);
+    // Of each vector of four, one word is written.
+    assert_eq!(hot.mix().mean_width(Class::GlobalLoad), Some(4.0));
+}
+
+#[test]
+fn a_product_on_honeykrisp() {
+    let (_, found) = checked("m1_product.txt", Compiler::Honeykrisp, "apple-m1", 32);
+    // One multiply-add of 21 instructions, two of which wait.
+    share(found, 1.0, 21.0 - 2.0);
+}
+
+#[test]
+fn attention_on_honeykrisp() {
+    let (hot, found) = checked("m1_attention.txt", Compiler::Honeykrisp, "apple-m1", 32);
+    // 17 operations on integers and 16 on floats, 12 loads, and three instructions of the loop itself.
+    share(found, 128.0, 128.0 + 17.0 + 16.0 + 12.0 + 3.0);
+    assert_eq!(hot.mix().count(Class::MultiplyAdd), 128);
+    // Four loads of four words, eight of four halves.
+    assert_eq!(hot.mix().mean_width(Class::WorkgroupLoad), Some((4.0 * 16.0 + 8.0 * 8.0) / 12.0));
+}
+
+#[test]
+fn a_gemv_on_honeykrisp() {
+    let (hot, found) = checked("m1_gemv.txt", Compiler::Honeykrisp, "apple-m1", 32);
+    // 83 instructions, eight of which wait.
+    share(found, 8.0, 83.0 - 8.0);
+    // Words of two halves.
+    assert_eq!(hot.mix().mean_width(Class::GlobalLoad), Some(4.0));
+}

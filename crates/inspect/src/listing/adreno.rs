@@ -12,6 +12,8 @@ use std::sync::LazyLock;
 /// Reads the text.
 pub fn read(text: &str) -> Program {
     let mut blocks = vec![Block { falls_through: true, ..Block::default() }];
+    // The preamble, from `shps #l24` to `shpe`, runs once for many subgroups and is no part of the program of each.
+    let mut preamble = false;
     for (number, line) in text.lines().enumerate() {
         let line = line.trim();
         if line.is_empty() || line.starts_with([';', '@']) || line.starts_with("Native code") {
@@ -23,12 +25,17 @@ pub fn read(text: &str) -> Program {
         }
         let block = blocks.last_mut().expect("one at least");
         let Some(one) = instruction(line, number) else { continue };
+        let inside = preamble || one.name == "shps";
+        preamble = inside && one.name != "shpe";
+        if inside {
+            continue;
+        }
         let (name, target) =
             (one.name.clone(), line.rsplit_once('#').map(|(_, label)| label.trim().to_string()));
         block.instructions.push(one);
-        // Predication skips instructions of the same block: no branch. The preamble is left by `shpe`.
+        // Predication skips instructions of the same block: no branch.
         let branches =
-            matches!(name.as_str(), "br" | "brao" | "braa" | "brac" | "jump" | "getone" | "getlast" | "shps");
+            matches!(name.as_str(), "br" | "brao" | "braa" | "brac" | "jump" | "getone" | "getlast");
         if branches || name.starts_with("getlast") {
             block.next.extend(target);
             block.falls_through = name != "jump";
@@ -117,6 +124,9 @@ mod tests {
         let found = loops(&program);
         assert_eq!(found.len(), 1);
         assert_eq!(found[0].mix().to_string(), "3 multiply-add, 2 branch, 1 workgroup load (16 B)");
+        let with_preamble = format!("shps #l24\ngetone #l24\nmov.u32u32 r1.x, 1\n(sy)(ss)shpe\nl24:\n{text}");
+        let count = |text: &str| read(text).instructions().count();
+        assert_eq!(count(&with_preamble), count(text));
         let store = program.instructions().find(|one| one.class == Class::GlobalStore).unwrap();
         assert_eq!(store.bytes, 16);
     }

@@ -85,16 +85,26 @@ fn instruction(line: &str, number: usize) -> Option<Instruction> {
     };
     let loads =
         [Class::WorkgroupLoad, Class::WorkgroupStore, Class::GlobalLoad, Class::GlobalStore, Class::Scratch];
-    let bytes = if loads.contains(&class) { bytes(operation) } else { 0 };
+    let bytes = if loads.contains(&class) { bytes(line) } else { 0 };
     Some(Instruction::new(name, class, number).of_bytes(bytes))
 }
 
-/// Bytes of one invocation: as many words of 32 bits as components (`xyzw`) are named. Halves are not told apart: the
-/// text does not say the format.
-fn bytes(operation: &str) -> u32 {
+/// Bytes of one invocation: as many components as are named (`xyzw`), of 32 bits, or of 16 if the register that holds the
+/// first of them is half of one, as in `$r68l...r69h = local_load r68l, #0, xyzw, #0x0`. A byte is read into a half, too.
+fn bytes(line: &str) -> u32 {
+    let (result, operation) = line.split_once(" = ").unwrap_or(("", line));
     let is_mask = |word: &&str| !word.is_empty() && "xyzw".starts_with(*word);
     let mask = operation.split([',', ' ']).map(str::trim).find(is_mask);
-    4 * mask.map_or(1, str::len) as u32
+    // A store names what it stores first.
+    let stored = || operation.split([' ', ',']).nth(1).unwrap_or_default();
+    let register = if result.is_empty() { stored() } else { result };
+    let first = register.split("...").next().unwrap_or_default();
+    let width = if first.trim_start_matches(['$', '^']).starts_with('r') && first.ends_with(['l', 'h']) {
+        2
+    } else {
+        4
+    };
+    width * mask.map_or(1, str::len) as u32
 }
 
 #[cfg(test)]
@@ -116,5 +126,10 @@ mod tests {
         assert_eq!(found[0].mix().to_string(), "1 multiply-add, 1 workgroup load (16 B), 1 branch");
         let store = program.instructions().find(|one| one.class == Class::GlobalStore).unwrap();
         assert_eq!(store.bytes, 4);
+        let of = |line: &str| instruction(line, 0).unwrap().bytes;
+        assert_eq!(of("$r68l...r69h = local_load r68l, #0, xyzw, #0x0"), 8);
+        assert_eq!(of("$r0h = device_load r10:r11, r9.abs, x, #0x0, slot 0"), 2);
+        assert_eq!(of("$r72...r75 = local_load r69l, #0, xyzw, #0x0"), 16);
+        assert_eq!(of("local_store $r4h, r9l, #0, x, #0x0"), 2);
     }
 }

@@ -57,11 +57,13 @@ pub fn inspection_table(cells: &[Cell], width: Option<u16>) -> String {
 mod tests {
     use super::*;
     use portamark_fixtures::compiled;
+    use portamark_inspect::Demand;
 
     #[test]
     fn the_bound_stands_in_the_table_where_there_is_room() {
         let mut cell = compiled::cells().swap_remove(1);
         cell.chip = "navi31".into();
+        cell.demand = Demand::new(false, false);
         let table = |width| inspection_table(std::slice::from_ref(&cell), width);
         assert!(table(Some(WIDTH_WITH_BOUND)).contains("≤ 960 GB/s"), "{}", table(Some(WIDTH_WITH_BOUND)));
         assert!(table(None).contains("<= 960 GB/s"), "{}", table(None));

@@ -259,6 +259,7 @@ fn row(cell: &Cell) -> RowView {
 mod tests {
     use super::*;
     use portamark_fixtures::compiled;
+    use portamark_inspect::Demand;
 
     fn view(cells: &[Cell]) -> InspectionView {
         InspectionView::new(cells, &mut Names::default())
@@ -292,6 +293,9 @@ mod tests {
     fn the_bound_of_a_chip_in_the_catalogue_is_shown_on_hover_and_in_the_table_of_the_chip() {
         let mut cells = compiled::cells();
         cells[1].chip = "navi31".into();
+        // Were it bound by arithmetic, of which no peak is known, the bandwidth would say nothing.
+        assert_eq!(words::bound(&cells[1]), words::NONE);
+        cells[1].demand = Demand::new(false, false);
         let view = view(&cells[1..3]);
         // A copy on a card of 960 GB/s; the other chip is no card of the catalogue.
         let marks = &view.families[0].lines[0].marks;

@@ -1,6 +1,6 @@
 //! Words and numbers of cells.
 
-use portamark_analysis::compiled_bound;
+use portamark_analysis::{CompiledBound, compiled_bound};
 use portamark_inspect::{Cell, Finding, Outcome};
 use portamark_model::units;
 use portamark_model::workload::Case;
@@ -118,10 +118,12 @@ pub fn ceiling(cell: &Cell) -> String {
     })
 }
 
-/// Highest rate that the compiled kernel can have on the card of the catalogue with this chip; it is not measured.
+/// Highest rate that the compiled kernel can have on the card of the catalogue with this chip; it is not measured. Where
+/// arithmetic bounds the case and its peak is not published, the bandwidth alone would say nothing of worth.
 pub fn bound(cell: &Cell) -> String {
     let case: Option<Case> = cell.case.parse().ok();
-    let told = compiled_bound(cell).zip(case).map(|(bound, case)| {
+    let of_worth = |bound: &CompiledBound| bound.ceiling.is_some() || !cell.demand.computes;
+    let told = compiled_bound(cell).filter(of_worth).zip(case).map(|(bound, case)| {
         let rate = bound.rate(&case);
         match (case.is_bandwidth(), case.precision().accumulate.is_integer()) {
             (true, _) => units::byte_rate(rate),
