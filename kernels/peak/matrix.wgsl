@@ -5,7 +5,8 @@
 // subgroup. All tiles end equal, and all links of a round add the same product: a compiler that sees
 // it multiplies once. So tiles start from zeros, the links scale A_r and the tiles B by ones, of which
 // only the inputs' range says what they are, and no two come from the same element. Scaling A_r is
-// edge^2 products beside the 2 edge^3 FLOP of each of the subgroup's tiles.
+// edge^2 products beside the 2 edge^3 FLOP of each of the subgroup's tiles. Metal cannot scale a matrix
+// (`scaled` is false): its products are instructions that a compiler takes as they are.
 //
 // One workgroup is one subgroup. Bindings: 0 a (one tile per round), 1 b (one tile), 2 y; all
 // tiles row-major. Knobs: threads, the subgroup's size; per, tiles of each subgroup.
@@ -27,11 +28,13 @@ const PER: u32 = {{ per }}u;
 
 var<workgroup> zeros: array<{{ accumulate }}, {{ edge * edge * per }}>;
 
+{% if scaled %}
 // One, since inputs lie within [-1, 1]; another unknown for every i below the tile's size.
 fn one(i: u32) -> {{ element }} {
     let seen = b[i];
     return select({{ element }}(1.0), seen, seen > {{ element }}(2.0));
 }
+{% endif %}
 
 @compute @workgroup_size(THREADS)
 fn main(
@@ -51,17 +54,19 @@ fn main(
     var d{{ j }} = coopLoadT<coop_mat{{ edge }}x{{ edge }}<{{ accumulate }}, C>>(&zeros[{{ j * edge * edge }}u], {{ edge }}u);
 {% endfor %}
     let loaded = coopLoadT<coop_mat{{ edge }}x{{ edge }}<{{ element }}, B>>(&b[0u], {{ edge }}u);
+{% if scaled %}
 {% for link in range(links) %}
     let one{{ link }} = one({{ link }}u);
 {% endfor %}
+{% endif %}
 {% for j in range(per) %}
-    let right{{ j }} = loaded * one({{ links + j }}u);
+    let right{{ j }} = loaded{% if scaled %} * one({{ links + j }}u){% endif %};
 {% endfor %}
     for (var round = 0u; round < ROUNDS; round++) {
         let start = round * TILE;
         let left = coopLoadT<coop_mat{{ edge }}x{{ edge }}<{{ element }}, A>>(&a[start], {{ edge }}u);
 {% for link in range(links) %}
-        let left{{ link }} = left * one{{ link }};
+        let left{{ link }} = left{% if scaled %} * one{{ link }}{% endif %};
 {% for j in range(per) %}
         d{{ j }} = coopMultiplyAdd(left{{ link }}, right{{ j }}, d{{ j }});
 {% endfor %}

@@ -164,6 +164,7 @@ fn matrix_plan(
         "links": STEPS_PER_ROUND,
         "threads": variant.knob("threads"),
         "per": per,
+        "scaled": device.api != "metal",
     });
     let wgsl = source.render("peak/matrix.wgsl", values)?;
     let groups = count;

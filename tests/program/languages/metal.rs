@@ -10,17 +10,8 @@ use naga::proc::{BoundsCheckPolicies, BoundsCheckPolicy};
 use naga::valid::ModuleInfo;
 use naga::{Module, ResourceBinding, ShaderStage};
 
-const VECTORS: &str = "it lies in workgroup memory as array<vec4<...>>, so Metal gets a pointer to vectors and a stride \
-                       counted in them";
-const SCALED: &str = "links are kept apart by multiplying matrices with a scalar";
-
 /// Faults that wait for a change of the kernels.
-const KNOWN: &[Known<Fault>] = &[
-    Known { kernel: "attention flash_coopmat", kind: Fault::Pointer, reason: VECTORS },
-    Known { kernel: "gemm coopmat", kind: Fault::Pointer, reason: VECTORS },
-    Known { kernel: "gemm coopmat_straight", kind: Fault::Pointer, reason: VECTORS },
-    Known { kernel: "peak matrix", kind: Fault::Operator, reason: SCALED },
-];
+const KNOWN: &[Known<Fault>] = &[];
 
 /// Writes `text` as wgpu-hal does in src/metal/device.rs. `checks`: with run-time checks.
 fn written(
