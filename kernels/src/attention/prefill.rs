@@ -119,7 +119,7 @@ fn flash_variant(
         && divides(work.value_dim)
         && u64::from(threads) <= device.limits.workgroup_size
         && memory <= device.limits.workgroup_memory
-        && flash_registers(work, per.into()) <= 255
+        && flash_registers(work, per.into()) <= most_registers(device)
         && (!shuffle || subgroup.is_some());
     let path = if shuffle { Path::Subgroup } else { Path::Vector };
     fits.then(|| {
@@ -166,6 +166,11 @@ fn flash_choices(
         }
     }
     Ok(variants)
+}
+
+/// Registers of an invocation, by [`flash_registers`], beyond which they would be spilled.
+fn most_registers(device: &Capabilities) -> u64 {
+    if Vendor::of(device) == Vendor::Apple { APPLE_REGISTERS } else { 255 }
 }
 
 /// Registers of an invocation, by [`flash_registers`], with which four subgroups share a scheduler: compilers take some 20
