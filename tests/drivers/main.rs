@@ -6,6 +6,8 @@
 mod cache;
 mod device;
 mod every_variant;
+#[cfg(target_os = "linux")]
+mod gpu_day;
 mod inputs;
 #[cfg(unix)]
 mod isolation;
