@@ -178,8 +178,11 @@ impl Shape {
     fn eased(self, work: &Attention, device: &Capabilities, unit: Unit) -> Option<Self> {
         let choices = [(true, true), (true, false), (false, true), (false, false)];
         let choices = choices.map(|(hold, prefetch)| Shape { hold, prefetch, ..self });
-        let fitting = choices.into_iter().filter(|shape| shape.fits(work, device, unit));
-        fitting.clone().find(|shape| shape.registers(work, unit) <= GOOD_REGISTERS).or(fitting.last())
+        let mut fitting = choices.into_iter().filter(|shape| shape.fits(work, device, unit));
+        fitting
+            .clone()
+            .find(|shape| shape.registers(work, unit) <= GOOD_REGISTERS)
+            .or_else(|| fitting.next_back())
     }
 
     fn variant(&self, unit: Unit) -> Variant {
@@ -234,7 +237,7 @@ fn variants(case: &Case, device: &Capabilities) -> Result<Vec<Variant>, PlanErro
         }
         // Lanes of AMD's larger subgroups would share matrices of O, but each repeats those of Q: fewer subgroups would
         // be resident.
-        let smaller = device.subgroup_sizes.iter().any(|size| *size == 32);
+        let smaller = device.subgroup_sizes.contains(&32);
         if Vendor::of(device) == Vendor::Amd && unit.subgroup == 64 && smaller {
             continue;
         }
