@@ -37,6 +37,10 @@ pub struct Statistics {
     /// Number of instructions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub instructions: Option<u32>,
+    /// Cycles that NVK's compiler estimates for the program, with loops weighted: a number to compare kernels by that do
+    /// the same work, and no time (Mesa, `src/nouveau/compiler`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub static_cycles: Option<u64>,
     /// Subgroups that are resident.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resident: Option<Resident>,
@@ -100,7 +104,7 @@ pub fn statistics(
 ) -> Statistics {
     let told = |names: &[&str]| names.iter().find_map(|name| program.statistic(name));
     let number = |names: &[&str]| told(names).map(|value| value as u32);
-    let bytes = |names: &[&str]| told(names).map(|value| value as u64);
+    let long = |names: &[&str]| told(names).map(|value| value as u64);
     let registers = match compiler {
         Compiler::Honeykrisp => number(&["GPRs"]).map(|halves| halves.div_ceil(2)),
         Compiler::Turnip => {
@@ -131,11 +135,12 @@ pub fn statistics(
         vector_registers: registers,
         scalar_registers: number(&["SGPRs"]),
         spills: spills.filter(|(_, count)| *count > 0).collect(),
-        scratch_bytes: bytes(&["Scratch size", "SLM size", "Scratch", "Scratch Memory Size"]),
-        workgroup_bytes: bytes(&["LDS size", "Workgroup Memory Size"])
+        scratch_bytes: long(&["Scratch size", "SLM size", "Scratch", "Scratch Memory Size"]),
+        workgroup_bytes: long(&["LDS size", "Workgroup Memory Size"])
             .or(compiled.workgroup.map(|workgroup| workgroup.memory_bytes)),
-        code_bytes: bytes(&["Code size", "Binary Size"]),
+        code_bytes: long(&["Code size", "Binary Size"]),
         instructions: number(&["Instructions", "Instruction count", "Instruction Count"]),
+        static_cycles: long(&["Static cycle count"]),
         resident: None,
     };
     statistics.resident = chip.and_then(|chip| resident(compiler, compiled, program, &statistics, chip));
