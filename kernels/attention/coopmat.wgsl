@@ -50,15 +50,19 @@ enable wgpu_cooperative_matrix;
 {% set each = bc // 4 // lanes_each %}
 {# Whether lanes are left that share no row. #}
 {% set spare = share_rows * lanes_each < subgroup %}
-{# Subgroups that share a matrix of scores, and matrices of a row of Q that one of them multiplies. #}
+{# Subgroups that share a matrix of scores, matrices of a row of Q, and how many of them each of these subgroups has at
+   most: every depth-th one. Where these are not as many for each, the last one multiplies zeros, which follow the rows of
+   Q (matrices need uniform control flow). #}
 {% set depth = [across * edge // bc, 1] | max %}
-{% set steps = 4 * d4 // edge // depth %}
+{% set head_steps = 4 * d4 // edge %}
+{% set steps = (head_steps + depth - 1) // depth %}
+{% set zeros = edge // 4 if head_steps % depth else 0 %}
 {# Matrices of a row of scores and of O that a subgroup has. #}
 {% set score_columns = bc * depth // edge // across %}
 {% set columns = 4 * value_d4 // edge // across %}
 {# Matrices of a row of Q that are brought to registers at a time. #}
 {% set turned = v_run in ["turned", "wide_turned"] %}
-{% set part = 4 * d4 // edge // q_parts %}
+{% set part = head_steps // q_parts %}
 {% set partial = parts and parts > 1 %}
 const EDGE: u32 = {{ edge }}u;
 const TILE: u32 = {{ tile }}u;
@@ -73,7 +77,7 @@ const VALUE_D: u32 = {{ 4 * value_d4 }}u;
 // Vectors of 4 elements between two rows in workgroup memory.
 const K_STRIDE: u32 = {{ d4 + pad }}u;
 const V_STRIDE: u32 = {{ (bc // 4 if turned else d4 if latent else value_d4) + pad }}u;
-const Q_STRIDE: u32 = {{ part * edge // 4 + pad }}u;
+const Q_STRIDE: u32 = {{ part * edge // 4 + zeros + pad }}u;
 const STRIP_STRIDE: u32 = {{ depth * bc // 4 + 1 }}u;
 const WEIGHT_STRIDE: u32 = {{ bc // 4 + pad }}u;
 {% if parts %}
@@ -117,7 +121,7 @@ alias Sum = coop_mat{{ edge }}x{{ edge }}<f32, C>;
 {% set q_tile = "kv_tile" %}
 {% else %}
 {% set q_tile = "q_tile" %}
-{{ memory.declare("q_tile", element, tile * (d4 + pad), flat) -}}
+{{ memory.declare("q_tile", element, tile * (d4 + zeros + pad), flat) -}}
 {% endif %}
 {{ memory.declare("strips", "f32", tile * (depth * bc // 4 + 1), flat) -}}
 {{ memory.declare("weights", element, tile * (bc // 4 + pad), flat) -}}
@@ -137,9 +141,13 @@ var<workgroup> moved: atomic<u32>;
 {% endmacro %}
 {# `offset` vec4s into the share of this subgroup, of which each has `each`. #}
 {% macro side_at(each, offset) %}{% if across > 1 %}side * {{ each }}u + {% endif %}{{ offset }}u{% endmacro %}
-{# The first key of column j of matrices of scores, and vec4 `offset` of the part of the head, that this subgroup has. #}
+{# The first key of column j of matrices of scores, and the first vec4 of step `step` over the head, of this subgroup. #}
 {% macro score_key(j) %}{% if depth > 1 %}score_side * {{ score_columns * edge }}u + {{ j * edge }}u{% else %}{{ side_at(bc // across, j * edge) }}{% endif %}{% endmacro %}
-{% macro head_at(offset) %}{% if depth > 1 %}head_side * {{ steps * edge // 4 }}u + {% endif %}{{ offset }}{% endmacro %}
+{% macro head_at(step) %}{% if depth > 1 %}head_side * {{ edge // 4 }}u + {% endif %}{{ step * depth * edge // 4 }}u{% endmacro %}
+{# The same in a row of Q and in one of K. #}
+{% macro at_or(at, last) %}{% if zeros %}min({{ at }}, {{ last }}u){% else %}{{ at }}{% endif %}{% endmacro %}
+{% macro in_q(at) %}{{ at_or(at, d4) }}{% endmacro %}
+{% macro in_k(at) %}{{ at_or(at, d4 - edge // 4) }}{% endmacro %}
 {# Vec4 c of the scores of row r of a lane: the sum of what the parts of the head give. #}
 {% macro score(r, c) %}{% for e in range(depth) %}{% if e %} + {% endif %}get_strips(row{{ r }} * STRIP_STRIDE + {{ e * bc // 4 + c * lanes_each }}u + share){% endfor %}{% endmacro %}
 {# The accumulators through the strips, as many columns at a time as these hold: lanes find four of them
@@ -286,12 +294,17 @@ fn main(
         put_{{ q_tile }}(to, load4_q(origin));
         put_{{ q_tile }}(to + 1u, load4_q(origin + 1u));
     }
+{% if zeros %}
+    for (var unit = lane; unit < {{ tile * zeros }}u; unit += THREADS) {
+        put_{{ q_tile }}(unit / {{ zeros }}u * Q_STRIDE + D4 + unit % {{ zeros }}u, Vec());
+    }
+{% endif %}
 {% if hold %}
     workgroupBarrier();
 {% for i in range(rm) %}
 {# With several to a matrix of scores, all parts come at once. #}
 {% for step in range([part, steps] | min) %}
-    let q{{ i }}_{{ p * part + step }} = coopLoadT<Left>(&kv_tile[{{ at("(own * OWN + " ~ (i * edge) ~ "u) * Q_STRIDE + " ~ head_at((step * edge // 4) ~ "u")) }}], {{ at("Q_STRIDE") }});
+    let q{{ i }}_{{ p * part + step }} = coopLoadT<Left>(&kv_tile[{{ at("(own * OWN + " ~ (i * edge) ~ "u) * Q_STRIDE + " ~ in_q(head_at(step))) }}], {{ at("Q_STRIDE") }});
 {% endfor %}
 {% endfor %}
 {% endif %}
@@ -324,7 +337,7 @@ fn main(
 {# Part `step` of the head; the matrix of Q in row i of matrices is called left i suffix. #}
 {% macro score_step(step, left, suffix) %}
 {% for j in range(score_columns) %}
-                let y{{ j }} = coopLoad<Right>(&kv_tile[{{ at("(" ~ score_key(j) ~ ") * K_STRIDE + " ~ head_at(step)) }}], {{ at("K_STRIDE") }});
+                let y{{ j }} = coopLoad<Right>(&kv_tile[{{ at("(" ~ score_key(j) ~ ") * K_STRIDE + " ~ in_k(step)) }}], {{ at("K_STRIDE") }});
 {% for i in range(rm) %}
                 s{{ i }}_{{ j }} = coopMultiplyAdd({{ left }}{{ i }}{{ suffix }}, y{{ j }}, s{{ i }}_{{ j }});
 {% endfor %}
@@ -333,13 +346,14 @@ fn main(
 {% if hold %}
 {% for step in range(steps) %}
             {
-{{ score_step((step * edge // 4) ~ "u", "q", "_" ~ step) -}}
+{{ score_step(head_at(step), "q", "_" ~ step) -}}
             }
 {% endfor %}
 {% else %}
-            for (var step = 0u; step < {% if depth > 1 %}{{ steps * edge // 4 }}u{% else %}D4{% endif %}; step += EDGE / 4u) {
+            for (var first_step = 0u; first_step < D4; first_step += {% if depth > 1 %}{{ depth }}u * {% endif %}EDGE / 4u) {
+                let step = first_step{% if depth > 1 %} + head_side * {{ edge // 4 }}u{% endif %};
 {% for i in range(rm) %}
-                let x{{ i }} = coopLoadT<Left>(&q_tile[{{ at("(own * OWN + " ~ (i * edge) ~ "u) * Q_STRIDE + " ~ head_at("step")) }}], {{ at("Q_STRIDE") }});
+                let x{{ i }} = coopLoadT<Left>(&q_tile[{{ at("(own * OWN + " ~ (i * edge) ~ "u) * Q_STRIDE + " ~ in_q("step")) }}], {{ at("Q_STRIDE") }});
 {% endfor %}
 {{ score_step("step", "x", "") -}}
             }

@@ -34,7 +34,7 @@ const MOST_REGISTERS: u64 = 192;
 
 /// Maximum of the same with which four subgroups share a scheduler: addresses, operands and what compilers load ahead
 /// come to some 50 more, and a lane of NVIDIA's then has 128.
-pub(super) const GOOD_REGISTERS: u64 = 88;
+const GOOD_REGISTERS: u64 = 88;
 
 /// The matrix unit as a kernel uses it: edge of its square matrices, element format and subgroup size. It
 /// accumulates in f32.
@@ -133,20 +133,28 @@ impl Shape {
         if work.latent { k } else { k.max(v) }
     }
 
+    /// Vectors of zeros after a row of Q: subgroups that share a head have as many matrices of it each.
+    fn zeros(&self, work: &Attention, unit: Unit) -> u64 {
+        let edge = u64::from(unit.edge);
+        let even = (work.dim / edge).is_multiple_of(self.depth(unit.edge).into());
+        if even { 0 } else { edge / 4 }
+    }
+
     /// Number of parts in which the rows of Q pass through the memory of K and V on their way to registers;
-    /// 1 if Q stays in workgroup memory.
+    /// 1 if Q stays in workgroup memory, or if subgroups share a head: each finds its part only when all come at once.
     fn q_parts(&self, work: &Attention, unit: Unit) -> u64 {
         let steps = work.dim / u64::from(unit.edge);
         let room = self.block(work, unit);
         let fits = |parts: &u64| {
             steps.is_multiple_of(*parts) && self.tile(unit.edge) * (work.dim / 4 / parts + unit.pad()) <= room
         };
-        if self.hold { (1..steps).find(fits).unwrap_or(steps) } else { 1 }
+        if self.hold && self.depth(unit.edge) == 1 { (1..steps).find(fits).unwrap_or(steps) } else { 1 }
     }
 
     /// Vectors of workgroup memory for K or V, and for Q; the latter is 0 if Q is held in registers.
     fn staged(&self, work: &Attention, unit: Unit) -> (u64, u64) {
-        let q_part = self.tile(unit.edge) * (work.dim / 4 / self.q_parts(work, unit) + unit.pad());
+        let q_part = self.tile(unit.edge)
+            * (work.dim / 4 / self.q_parts(work, unit) + self.zeros(work, unit) + unit.pad());
         let kv = self.block(work, unit);
         // A block of few keys can be smaller than even the smallest part of Q.
         if self.hold { (kv.max(q_part), 0) } else { (kv, q_part) }
@@ -167,7 +175,8 @@ impl Shape {
         let depth = u64::from(self.depth(unit.edge));
         let columns = (work.value_dim + u64::from(self.bc) * depth) / edge / u64::from(self.across);
         let sums = unit.registers(rm * columns, DType::F32);
-        let held = if self.hold { unit.registers(rm * work.dim / edge / depth, unit.element) } else { 0 };
+        let held =
+            if self.hold { unit.registers(rm * (work.dim / edge).div_ceil(depth), unit.element) } else { 0 };
         let block = unit.element.bytes(u64::from(self.bc) * work.dim.max(work.value_dim));
         let ahead = if self.prefetch { block.div_ceil(4 * u64::from(self.threads(unit))) } else { 0 };
         sums + held + ahead
@@ -186,9 +195,6 @@ impl Shape {
                 unit.subgroup.is_multiple_of(own) && (self.bc / 4).is_multiple_of(self.lanes_each(unit))
             };
         let depth = self.depth(unit.edge);
-        let heads = (work.dim / edge).is_multiple_of(depth.into());
-        // Each of the subgroups that share a head holds its part of Q, which it finds there only when Q comes at once.
-        let held = !self.hold || depth == 1 || self.q_parts(work, unit) == 1;
         work.dim.is_multiple_of(edge)
             && work.value_dim.is_multiple_of(edge)
             && self.bc.is_multiple_of(unit.edge)
@@ -197,8 +203,7 @@ impl Shape {
             && (work.value_dim / edge).is_multiple_of(self.across.into())
             && self.sg.is_multiple_of(self.across)
             && shared
-            && heads
-            && held
+            && u64::from(depth) <= work.dim / edge
             && u64::from(self.threads(unit)) <= device.limits.workgroup_size
             && self.memory(work, unit) <= device.limits.workgroup_memory
             // Software drivers decide for themselves what they keep in registers.

@@ -3,7 +3,7 @@
 //! The kernel is that of prefill, over a part of the keys for each workgroup, with partial sums for `combine.wgsl`.
 
 use super::cache::{Split, check, is_step};
-use super::coopmat::{GOOD_REGISTERS, SLACK, Shape, Unit, body, unit_of, units};
+use super::coopmat::{SLACK, Shape, Unit, body, unit_of, units};
 use super::decode::in_parts;
 use super::sizes::{attention, head_rows};
 use crate::entry::Kernel;
@@ -31,6 +31,10 @@ pub const KERNELS: &[Kernel] = &[Kernel {
 /// query are multiplied for nothing; with 8 that is half of the work, of which the unit does several times as much in
 /// the time in which keys and values are loaded.
 const LEAST_ROWS: u64 = 8;
+
+/// Maximum registers per lane for matrices and prefetched data with which four subgroups share a scheduler: parts of K and
+/// of V wait there at the same time, and lanes of many subgroups need more addresses than in prefill.
+const FEW_REGISTERS: u64 = 64;
 
 /// Number of workgroups below which parts are made shorter.
 const ENOUGH_GROUPS: u64 = 256;
@@ -71,27 +75,29 @@ fn variants(case: &Case, device: &Capabilities) -> Result<Vec<Variant>, PlanErro
         let rm = 16 / unit.edge;
         if device.is_software() {
             // Emulated matrices take seconds to compile, so use few of them.
-            let plain = |across| Shape { turn: false, ..shape(work, across, rm, 16, false, false) };
-            let shape = [4, 2, 1].map(plain).into_iter().find(|shape| shape.runs(work, device, unit));
+            let plain = |(across, bc)| Shape { turn: false, ..shape(work, across, rm, bc, false, false) };
+            let shapes = [(4, 16), (2, 16), (1, 16), (4, 8), (2, 8)].map(plain);
+            let shape = shapes.into_iter().find(|shape| shape.runs(work, device, unit));
             found.extend(shape.map(|shape| variant(work, &shape, unit, None)));
             continue;
         }
         if unit.is_second_choice(device) {
             continue;
         }
-        let sides: &[(u32, u32)] = if work.value_dim > 256 {
-            &[(8, 32), (8, 16), (4, 16), (4, 32)]
-        } else {
-            &[(4, 32), (4, 16), (8, 32), (2, 32)]
+        // Wide heads take so much workgroup memory that more subgroups have to share it.
+        let sides: &[(u32, u32)] = match work.dim {
+            ..=128 => &[(4, 32), (4, 16), (8, 32), (2, 32)],
+            129..=256 => &[(8, 32), (8, 16), (4, 16), (4, 32)],
+            _ => &[(8, 16), (8, 32), (4, 16), (4, 32)],
         };
         let choices = [(true, true), (true, false), (false, true), (false, false)];
         let shapes = sides.iter().filter_map(|&(across, bc)| {
             let eased = choices.map(|(hold, prefetch)| shape(work, across, rm, bc, hold, prefetch));
             let fitting = eased.into_iter().filter(|shape| shape.runs(work, device, unit));
-            fitting.clone().find(|shape| shape.registers(work, unit) <= GOOD_REGISTERS).or(fitting.last())
+            fitting.clone().find(|shape| shape.registers(work, unit) <= FEW_REGISTERS).or(fitting.last())
         });
         let mut shapes: Vec<Shape> = shapes.collect();
-        shapes.sort_by_key(|shape| shape.registers(work, unit) > GOOD_REGISTERS);
+        shapes.sort_by_key(|shape| shape.registers(work, unit) > FEW_REGISTERS);
         found.extend(shapes.iter().take(3).map(|shape| variant(work, shape, unit, None)));
     }
     Ok(found)
@@ -148,4 +154,92 @@ fn plan(
         values[name] = json!(value);
     }
     in_parts(case, device, variant, source, &split, "attention/coopmat.wgsl", values)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use portamark_model::device::{Feature, MatrixShape};
+    use portamark_model::workload::DType;
+
+    /// A GPU with square matrices of f16 and 48 KiB of workgroup memory.
+    fn gpu(edge: u32, subgroup: u32) -> Capabilities {
+        let mut device = Capabilities::example();
+        device.features = vec![Feature::ShaderF16, Feature::Subgroup, Feature::CooperativeMatrix];
+        (device.subgroup_min, device.subgroup_max) = (subgroup, subgroup);
+        device.limits.workgroup_memory = 48 << 10;
+        device.matrix_shapes = vec![MatrixShape::new(edge, DType::F16, DType::F32)];
+        device
+    }
+
+    fn case(key: &str) -> Case {
+        format!("attention {key}").parse().unwrap()
+    }
+
+    fn texts(key: &str) -> Vec<String> {
+        variants(&case(key), &gpu(16, 32)).unwrap().iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn heads_with_enough_rows_are_served_and_others_are_left_to_vectors() {
+        for key in ["hq8 hkv1 q1 kv64 d64", "hq6 hkv1 q2 kv64 d64", "hq128 hkv1 q1 kv64 d576 dv512 latent"] {
+            assert!(!texts(&format!("f16.f32 b1 {key}")).is_empty(), "{key}");
+        }
+        // Seven rows, prefill, a table of pages, heads that are no whole matrices, formats beyond f16.
+        for key in [
+            "f16.f32 b1 hq7 hkv1 q1 kv64 d64",
+            "f16.f32 b1 hq8 hkv1 q8 kv64 d64",
+            "f16.f32 b1 hq8 hkv1 q1 kv64 d64 page16",
+            "f16.f32 b1 hq8 hkv1 q1 kv64 d72",
+            "f32 b1 hq8 hkv1 q1 kv64 d64",
+            "bf16.f32 b1 hq8 hkv1 q1 kv64 d64",
+        ] {
+            assert!(texts(key).is_empty(), "{key}");
+        }
+    }
+
+    #[test]
+    fn wide_heads_are_shared_by_more_subgroups() {
+        let first = |key: &str| texts(&format!("f16.f32 b1 {key}")).swap_remove(0);
+        assert!(first("hq16 hkv1 q1 kv4096 d128").contains("across4 bc32"));
+        assert!(first("hq16 hkv1 q1 kv4096 d256").contains("across8 bc32"));
+        let latent = first("hq16 hkv1 q1 kv4096 d576 dv512 latent");
+        assert!(latent.contains("across8 bc16") && latent.contains("turn0"), "{latent}");
+    }
+
+    #[test]
+    fn parts_are_as_long_as_the_number_of_workgroups_allows() {
+        let span = |key: &str| variants(&case(key), &gpu(16, 32)).unwrap()[0].knob("span");
+        assert_eq!(span("f16.f32 b1 hq16 hkv1 q1 kv4096 d128"), 64);
+        // 32 KV heads with 8 parts each.
+        assert_eq!(span("f16.f32 b4 hq128 hkv8 q1 kv8192 d128"), 1024);
+        // Eight tiles of rows read the same keys.
+        assert_eq!(span("f16.f32 b1 hq128 hkv1 q1 kv4096 d128"), 128);
+    }
+
+    #[test]
+    fn workgroups_cover_all_rows_and_parts_and_partial_sums_are_combined() {
+        let (device, source) = (gpu(16, 32), KernelSource::embedded());
+        let steps = |key: &str| {
+            let case = case(key);
+            let variant = variants(&case, &device).unwrap().swap_remove(0);
+            let plan = plan(&case, &device, &variant, &source).unwrap();
+            plan.steps.iter().map(|step| step.workgroups.iter().product::<u32>()).collect::<Vec<_>>()
+        };
+        // 3 sequences with two tiles of 16 rows and 5 parts of 64 keys; one workgroup combines each row.
+        assert_eq!(steps("f16.f32 b3 hq20 hkv1 q1 kv300 d128"), [3 * 2 * 5, 60]);
+        // A window: the first 3 of 5 parts are never seen, and what is left begins at a block of keys.
+        assert_eq!(steps("f16.f32 b1 hq16 hkv1 q1 kv300 d128 w100"), [2, 16]);
+        // One part needs no second step.
+        assert_eq!(steps("f16.f32 b1 hq16 hkv1 q1 kv64 d128"), [1]);
+    }
+
+    #[test]
+    fn the_space_is_no_larger_than_a_tuner_gets_through() {
+        for (edge, subgroup) in [(8, 32), (16, 32), (16, 64)] {
+            let count =
+                space(&case("f16.f32 b1 hq32 hkv1 q1 kv4096 d128"), &gpu(edge, subgroup)).unwrap().len();
+            assert!((16..160).contains(&count), "{count} for {edge} and {subgroup}");
+        }
+    }
 }
