@@ -162,7 +162,7 @@ fn attention_on_the_units_of_gpus_is_right() {
             "across4 bc64 edge16 hold0 prefetch0 rm1 sg8",
         ),
         ("f16.f32 b1 hq2 hkv2 q33 kv70 d64", unit(16, DType::F16, 32), "slack8 threads128 turn0"),
-        ("f32 b1 hq2 hkv1 q21 kv40 d64", unit(8, DType::F32, 32), "rm4 sg2 slack8"),
+        ("f32 b1 hq2 hkv1 q21 kv40 d32", unit(8, DType::F32, 32), "rm4 sg2 slack8"),
         ("f32 b1 hq2 hkv1 q21 kv40 d64 causal", unit(8, DType::F32, 32), "rm1 sg4 slack0"),
         // Decode: parts of the keys, subgroups that share matrices of scores by two, four and eight, lanes that share no
         // row, and values that are the head of the keys.
@@ -182,12 +182,12 @@ fn attention_on_the_units_of_gpus_is_right() {
             "across8 bc16 edge16 hold0",
         ),
         (
-            "f16.f32 b1 hq16 hkv1 q1 kv77 d192 dv128 latent",
+            "f16.f32 b1 hq16 hkv1 q1 kv77 d144 dv128 latent",
             unit(16, DType::F16, 32),
             "across8 bc32 edge16 hold0",
         ),
         (
-            "f16.f32 b1 hq40 hkv1 q1 kv77 d192 dv128 latent",
+            "f16.f32 b1 hq40 hkv1 q1 kv77 d128 dv64 latent",
             unit(16, DType::F16, 64),
             "across4 bc32 edge16 hold0 prefetch0 rm2",
         ),
