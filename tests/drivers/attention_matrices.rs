@@ -61,10 +61,10 @@ fn every_prefill_variant_on_the_matrix_unit_is_right() {
 
 #[test]
 fn decode_kernels_on_the_matrix_unit_are_right() {
-    // One part and several, the last of them short; rows that fill half a tile, one, and one and a bit; several queries
+    // One part and several, the last of them short; rows that fill half of a tile, one, and one and a bit; several queries
     // with parts that some rows do not see; windows; caches that are staged as f16; values that are the head of the keys.
     let keys = [
-        ("f16.f32 b1 hq8 hkv1 q1 kv50 d64", "across1 bc16 edge8 hold0 prefetch0 rm2 sg1 slack8 span64"),
+        ("f16.f32 b1 hq9 hkv1 q1 kv50 d64", "across1 bc16 edge8 hold0 prefetch0 rm2 sg1 slack8 span64"),
         ("f16.f32 b2 hq16 hkv1 q1 kv333 d64", "across2 bc16 edge8 hold1 prefetch1 rm2 sg2 slack8 span64"),
         // Subgroups that share matrices of scores by two and by four.
         ("f16.f32 b1 hq40 hkv2 q1 kv200 d128", "across4 bc16 edge8 hold1 prefetch0 rm2 sg4 slack8 span64"),

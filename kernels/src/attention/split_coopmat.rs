@@ -27,10 +27,13 @@ pub const KERNELS: &[Kernel] = &[Kernel {
     plan,
 }];
 
-/// Fewest query rows of a KV head with which the matrix unit is used. Matrices have 16 rows, and those beyond the last
-/// query are multiplied for nothing; with 8 that is half of the work, of which the unit does several times as much in
-/// the time in which keys and values are loaded.
+/// Fewest query rows of a KV head with which tuning tries the matrix unit: half of the 16 rows of its matrices.
 const LEAST_ROWS: u64 = 8;
+
+/// Number of rows beyond which it is preferred. With 8 the multiply-adds of the vector kernel take about half of the time
+/// in which keys and values are loaded (Navi 31, GA102), and it keeps up to twice as many subgroups resident. It has 16
+/// for 9 rows and more, and then they take as long as the loads.
+const MOST_VECTOR_ROWS: u64 = 8;
 
 /// Maximum registers per lane for matrices and prefetched data with which four subgroups share a scheduler: parts of K and
 /// of V wait there at the same time, and lanes of many subgroups need more addresses than in prefill.
@@ -68,7 +71,7 @@ fn variant(work: &Attention, shape: &Shape, unit: Unit, span: Option<u32>) -> Va
 fn variants(case: &Case, device: &Capabilities) -> Result<Vec<Variant>, PlanError> {
     let work = attention(case);
     let mut found = Vec::new();
-    if !serves(work)? {
+    if !serves(work)? || head_rows(work) <= MOST_VECTOR_ROWS {
         return Ok(found);
     }
     for unit in units(work, device) {
@@ -182,20 +185,24 @@ mod tests {
 
     #[test]
     fn heads_with_enough_rows_are_served_and_others_are_left_to_vectors() {
-        for key in ["hq8 hkv1 q1 kv64 d64", "hq6 hkv1 q2 kv64 d64", "hq128 hkv1 q1 kv64 d576 dv512 latent"] {
+        for key in ["hq9 hkv1 q1 kv64 d64", "hq6 hkv1 q2 kv64 d64", "hq128 hkv1 q1 kv64 d576 dv512 latent"] {
             assert!(!texts(&format!("f16.f32 b1 {key}")).is_empty(), "{key}");
         }
-        // Seven rows, prefill, a table of pages, heads that are no whole matrices, formats beyond f16.
+        // Eight rows, prefill, a table of pages, heads that are no whole matrices, formats beyond f16.
         for key in [
-            "f16.f32 b1 hq7 hkv1 q1 kv64 d64",
-            "f16.f32 b1 hq8 hkv1 q8 kv64 d64",
-            "f16.f32 b1 hq8 hkv1 q1 kv64 d64 page16",
-            "f16.f32 b1 hq8 hkv1 q1 kv64 d72",
-            "f32 b1 hq8 hkv1 q1 kv64 d64",
-            "bf16.f32 b1 hq8 hkv1 q1 kv64 d64",
+            "f16.f32 b1 hq8 hkv1 q1 kv64 d64",
+            "f16.f32 b1 hq16 hkv1 q8 kv64 d64",
+            "f16.f32 b1 hq16 hkv1 q1 kv64 d64 page16",
+            "f16.f32 b1 hq16 hkv1 q1 kv64 d72",
+            "f32 b1 hq16 hkv1 q1 kv64 d64",
+            "bf16.f32 b1 hq16 hkv1 q1 kv64 d64",
         ] {
             assert!(texts(key).is_empty(), "{key}");
         }
+        // Tuning tries it from eight rows on.
+        let tuned = |key: &str| space(&case(key), &gpu(16, 32)).unwrap();
+        assert!(!tuned("f16.f32 b1 hq8 hkv1 q1 kv64 d64").is_empty());
+        assert!(tuned("f16.f32 b1 hq7 hkv1 q1 kv64 d64").is_empty());
     }
 
     #[test]
