@@ -82,7 +82,7 @@ impl Unit {
     /// Whether `device` has smaller subgroups that serve better: lanes of AMD's larger ones would share matrices of O, but
     /// each repeats those of Q, so fewer subgroups would be resident.
     pub fn is_second_choice(&self, device: &Capabilities) -> bool {
-        let smaller = device.subgroup_sizes.iter().any(|size| *size == 32);
+        let smaller = device.subgroup_sizes.contains(&32);
         Vendor::of(device) == Vendor::Amd && self.subgroup == 64 && smaller
     }
 
@@ -219,12 +219,19 @@ impl Shape {
             && self.runs(work, device, unit)
     }
 
-    /// This shape, or if it takes too many registers, the same with less in them; `None` if that does not fit either.
-    fn eased(self, work: &Attention, device: &Capabilities, unit: Unit) -> Option<Self> {
+    /// This shape, or if it takes more registers than `most`, the same with less in them, of those that `fit`; `None` if
+    /// none does.
+    pub fn eased(
+        self,
+        work: &Attention,
+        unit: Unit,
+        most: u64,
+        fit: impl Fn(&Shape) -> bool,
+    ) -> Option<Self> {
         let choices = [(true, true), (true, false), (false, true), (false, false)];
-        let choices = choices.map(|(hold, prefetch)| Shape { hold, prefetch, ..self });
-        let fitting = choices.into_iter().filter(|shape| shape.fits(work, device, unit));
-        fitting.clone().find(|shape| shape.registers(work, unit) <= GOOD_REGISTERS).or(fitting.last())
+        let mut fitting = choices.map(|(hold, prefetch)| Shape { hold, prefetch, ..self }).to_vec();
+        fitting.retain(fit);
+        fitting.iter().find(|shape| shape.registers(work, unit) <= most).or(fitting.last()).copied()
     }
 
     /// The variant of the kernel `name`.
@@ -285,7 +292,9 @@ fn variants(case: &Case, device: &Capabilities) -> Result<Vec<Variant>, PlanErro
         let rm = 16 / unit.edge;
         let shapes = [(8, 2, 32), (4, 2, 32), (2, 2, 32), (4, 1, 32), (2, 1, 16), (1, 1, 16)];
         let shapes = shapes.map(|(sg, across, bc)| Shape { across, turn: true, ..Shape::new(sg, rm, bc) });
-        let fitting = shapes.into_iter().filter_map(|shape| shape.eased(work, device, unit));
+        let fitting = shapes.into_iter().filter_map(|shape| {
+            shape.eased(work, unit, GOOD_REGISTERS, |shape| shape.fits(work, device, unit))
+        });
         let mut fitting: Vec<Shape> = fitting.collect();
         // A smaller tile rather than fewer subgroups at a time.
         fitting.sort_by_key(|shape| shape.registers(work, unit) > GOOD_REGISTERS);

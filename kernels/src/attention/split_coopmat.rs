@@ -93,11 +93,9 @@ fn variants(case: &Case, device: &Capabilities) -> Result<Vec<Variant>, PlanErro
             129..=256 => &[(8, 32), (8, 16), (4, 16), (4, 32)],
             _ => &[(8, 16), (8, 32), (4, 16), (4, 32)],
         };
-        let choices = [(true, true), (true, false), (false, true), (false, false)];
         let shapes = sides.iter().filter_map(|&(across, bc)| {
-            let eased = choices.map(|(hold, prefetch)| shape(work, across, rm, bc, hold, prefetch));
-            let fitting = eased.into_iter().filter(|shape| shape.runs(work, device, unit));
-            fitting.clone().find(|shape| shape.registers(work, unit) <= FEW_REGISTERS).or(fitting.last())
+            let shape = shape(work, across, rm, bc, true, true);
+            shape.eased(work, unit, FEW_REGISTERS, |shape| shape.runs(work, device, unit))
         });
         let mut shapes: Vec<Shape> = shapes.collect();
         shapes.sort_by_key(|shape| shape.registers(work, unit) > FEW_REGISTERS);
