@@ -21,8 +21,14 @@
 // Keys beyond the end repeat the last one with weight 0, rows beyond the end the last row. Blocks of
 // keys that no row of the tile sees are not visited, only blocks at an edge are masked, and tiles
 // with most work come first.
-// Bindings: q, k (and its scales), v (and its scales), o, all dense.
-// Knobs: edge; sg; across; rm; bc, a multiple of edge; threads; slack; hold, 1 when the matrices of Q stay in
+// `parts`: a workgroup takes the keys of one of several parts and leaves partial sums and pairs (m, l) for
+// attention/combine.wgsl (split-KV; Flash-Decoding, Dao et al. 2023); null where it takes all keys.
+// `latent`: V is the head of the rows of K, read where K lies.
+//
+// Bindings: q, k (and its scales), v (and its scales) unless latent, all dense; then o, or partial sums (f32, not
+// divided by l) and pairs (m, l).
+// Knobs: edge; sg; across, where it has more subgroups than a block of keys has matrices, several share a matrix of
+// scores, each with a part of the head; rm; bc, a multiple of edge; threads; slack; hold, 1 when the matrices of Q stay in
 // registers and the products are written out, 0 when they stay in workgroup memory; prefetch, 1 when
 // the next K and V wait in registers while the present ones are multiplied; turn, 1 when V lies along
 // the keys. `flat`: workgroup memory holds scalars (Metal).
@@ -39,14 +45,25 @@ enable wgpu_cooperative_matrix;
 {# Rows whose weights a subgroup computes; lanes that share one of them, or rows that a lane has; vectors of a row
    that a lane has. #}
 {% set share_rows = rm * edge // across %}
-{% set lanes_each = [subgroup // share_rows, 1] | max %}
+{% set lanes_each = [[subgroup // share_rows, 1] | max, bc // 4] | min %}
 {% set rows_each = [share_rows // subgroup, 1] | max %}
 {% set each = bc // 4 // lanes_each %}
-{% set steps = 4 * d4 // edge %}
+{# Whether lanes are left that share no row. #}
+{% set spare = share_rows * lanes_each < subgroup %}
+{# Subgroups that share a matrix of scores, matrices of a row of Q, and how many of them each of these subgroups has at
+   most: every depth-th one. Where these are not as many for each, the last one multiplies zeros, which follow the rows of
+   Q (matrices need uniform control flow). #}
+{% set depth = [across * edge // bc, 1] | max %}
+{% set head_steps = 4 * d4 // edge %}
+{% set steps = (head_steps + depth - 1) // depth %}
+{% set zeros = edge // 4 if head_steps % depth else 0 %}
 {# Matrices of a row of scores and of O that a subgroup has. #}
-{% set score_columns = bc // edge // across %}
+{% set score_columns = bc * depth // edge // across %}
 {% set columns = 4 * value_d4 // edge // across %}
-{% set part = steps // q_parts %}
+{# Matrices of a row of Q that are brought to registers at a time. #}
+{% set turned = v_run in ["turned", "wide_turned"] %}
+{% set part = head_steps // q_parts %}
+{% set partial = parts and parts > 1 %}
 const EDGE: u32 = {{ edge }}u;
 const TILE: u32 = {{ tile }}u;
 const TILES: u32 = {{ tiles }}u;
@@ -59,10 +76,16 @@ const D: u32 = {{ 4 * d4 }}u;
 const VALUE_D: u32 = {{ 4 * value_d4 }}u;
 // Vectors of 4 elements between two rows in workgroup memory.
 const K_STRIDE: u32 = {{ d4 + pad }}u;
-const V_STRIDE: u32 = {{ (bc // 4 if v_run == "turned" else value_d4) + pad }}u;
-const Q_STRIDE: u32 = {{ part * edge // 4 + pad }}u;
-const STRIP_STRIDE: u32 = {{ bc // 4 + 1 }}u;
+const V_STRIDE: u32 = {{ (bc // 4 if turned else d4 if latent else value_d4) + pad }}u;
+const Q_STRIDE: u32 = {{ part * edge // 4 + zeros + pad }}u;
+const STRIP_STRIDE: u32 = {{ depth * bc // 4 + 1 }}u;
 const WEIGHT_STRIDE: u32 = {{ bc // 4 + pad }}u;
+{% if parts %}
+const PARTS: u32 = {{ parts }}u;
+// Keys of a part, and the first key of the first one.
+const SPAN: u32 = {{ span }}u;
+const FIRST: u32 = {{ first }}u;
+{% endif %}
 
 alias Vec = vec4<{{ element }}>;
 alias Left = coop_mat{{ edge }}x{{ edge }}<{{ element }}, A>;
@@ -70,11 +93,13 @@ alias Right = coop_mat{{ edge }}x{{ edge }}<{{ element }}, B>;
 alias Sum = coop_mat{{ edge }}x{{ edge }}<f32, C>;
 
 {{ format.input(q, true, element) }}
-{% if "wide" in [k_run, v_run] %}
+{% set wide = ["wide", "wide_turned"] %}
+{% if k_run in wide or v_run in wide %}
 {{ stage.eight() -}}
 {% endif %}
-{% for x, run, width, whole in [(k, k_run, "D", whole_keys), (v, v_run, "VALUE_D", whole_keys)] %}
-{% if run == "wide" %}
+{% set caches = [(k, k_run, "D", whole_keys)] if latent else [(k, k_run, "D", whole_keys), (v, v_run, "VALUE_D", whole_keys)] %}
+{% for x, run, width, whole in caches %}
+{% if run in wide %}
 @group(0) @binding({{ x.binding }}) var<storage, read> {{ x.name }}: array<Eight>;
 {{ stage.wide_load(x.name, whole, "KEYS", width) -}}
 {% else %}
@@ -82,7 +107,12 @@ alias Sum = coop_mat{{ edge }}x{{ edge }}<f32, C>;
 {{ stage.edge_load(x.name, true, whole, "KEYS", width) -}}
 {% endif %}
 {% endfor %}
+{% if partial %}
+@group(0) @binding({{ o.binding }}) var<storage, read_write> sums: array<vec4<f32>>;
+@group(0) @binding({{ o.binding + 1 }}) var<storage, read_write> states: array<vec2<f32>>;
+{% else %}
 {{ format.output(o, true, "f32") }}
+{% endif %}
 {% include "attention/visible.wgsl" %}
 
 // BC rows of K, or V{% if hold %}; before that, parts of the rows of Q{% endif %}.
@@ -91,9 +121,9 @@ alias Sum = coop_mat{{ edge }}x{{ edge }}<f32, C>;
 {% set q_tile = "kv_tile" %}
 {% else %}
 {% set q_tile = "q_tile" %}
-{{ memory.declare("q_tile", element, tile * (d4 + pad), flat) -}}
+{{ memory.declare("q_tile", element, tile * (d4 + zeros + pad), flat) -}}
 {% endif %}
-{{ memory.declare("strips", "f32", tile * (bc // 4 + 1), flat) -}}
+{{ memory.declare("strips", "f32", tile * (depth * bc // 4 + 1), flat) -}}
 {{ memory.declare("weights", element, tile * (bc // 4 + pad), flat) -}}
 // By what each row of the accumulators is to be multiplied, and whether that is not 1 for some row.
 var<workgroup> factors: array<f32, {{ tile }}>;
@@ -111,6 +141,15 @@ var<workgroup> moved: atomic<u32>;
 {% endmacro %}
 {# `offset` vec4s into the share of this subgroup, of which each has `each`. #}
 {% macro side_at(each, offset) %}{% if across > 1 %}side * {{ each }}u + {% endif %}{{ offset }}u{% endmacro %}
+{# The first key of column j of matrices of scores, and the first vec4 of step `step` over the head, of this subgroup. #}
+{% macro score_key(j) %}{% if depth > 1 %}score_side * {{ score_columns * edge }}u + {{ j * edge }}u{% else %}{{ side_at(bc // across, j * edge) }}{% endif %}{% endmacro %}
+{% macro head_at(step) %}{% if depth > 1 %}head_side * {{ edge // 4 }}u + {% endif %}{{ step * depth * edge // 4 }}u{% endmacro %}
+{# The same in a row of Q and in one of K. #}
+{% macro at_or(at, last) %}{% if zeros %}min({{ at }}, {{ last }}u){% else %}{{ at }}{% endif %}{% endmacro %}
+{% macro in_q(at) %}{{ at_or(at, d4) }}{% endmacro %}
+{% macro in_k(at) %}{{ at_or(at, d4 - edge // 4) }}{% endmacro %}
+{# Vec4 c of the scores of row r of a lane: the sum of what the parts of the head give. #}
+{% macro score(r, c) %}{% for e in range(depth) %}{% if e %} + {% endif %}get_strips(row{{ r }} * STRIP_STRIDE + {{ e * bc // 4 + c * lanes_each }}u + share){% endfor %}{% endmacro %}
 {# The accumulators through the strips, as many columns at a time as these hold: lanes find four of them
    in strips[at], to be multiplied by factors[row]. #}
 {% macro through_strips(final) %}
@@ -134,7 +173,7 @@ var<workgroup> moved: atomic<u32>;
                 let row = unit / {{ across * mine }}u;
                 let column = unit % {{ across * mine }}u;
                 let at = row * STRIP_STRIDE + column;
-                let value = factors[row] * get_strips(at);
+                let value = {% if not (final and partial) %}factors[row] * {% endif %}get_strips(at);
 {% if final %}
                 if first + row < HEAD_ROWS {
 {% if across > 1 %}
@@ -142,7 +181,11 @@ var<workgroup> moved: atomic<u32>;
 {% else %}
                     let at_o = {{ from_c * edge // 4 }}u + column;
 {% endif %}
+{% if partial %}
+                    sums[((kv_head * HEAD_ROWS + first + row) * PARTS + key_part) * VALUE_D4 + at_o] = value;
+{% else %}
                     store4_o((kv_head * HEAD_ROWS + first + row) * VALUE_D4 + at_o, value);
+{% endif %}
                 }
 {% else %}
                 put_strips(at, value);
@@ -180,16 +223,33 @@ fn main(
 {% endif %}
     // Workgroups beyond the end repeat the last one: control flow stays uniform.
     let number = min(group.y * groups.x + group.x, {{ groups - 1 }}u);
+{% if parts %}
+    // Those that read the same keys follow one another.
+    let kv_head = number / (TILES * PARTS);
+    let key_part = number / TILES % PARTS;
+    let tile = number % TILES;
+{% else %}
     let kv_head = number / TILES;
     let tile = {% if causal %}TILES - 1u - {% endif %}number % TILES;
+{% endif %}
     let first = tile * TILE;
     let span = tile_queries(first, TILE);
+{% if parts %}
+    let first_block = FIRST + key_part * SPAN;
+    let end = min(end_key(span.y), first_block + SPAN);
+{% else %}
     let end = end_key(span.y);
     let first_block = first_key(span.x) / BC * BC;
+{% endif %}
     // All rows see the keys from inner_first to inner_end - 1.
     let inner_end = end_key(span.x);
 {% if window %}
     let inner_first = first_key(span.y);
+{% endif %}
+{% if depth > 1 %}
+    // The share of this subgroup in the matrices of a block of scores, and in the head.
+    let score_side = side % {{ across // depth }}u;
+    let head_side = side / {{ across // depth }}u;
 {% endif %}
 {% if lanes_each > 1 %}
     let share = sub_lane % {{ lanes_each }}u;
@@ -197,7 +257,7 @@ fn main(
     const share = 0u;
 {% endif %}
 {% for r in range(rows_each) %}
-    let row{{ r }} = own * OWN + {% if across > 1 %}side * {{ share_rows }}u + {% endif %}{% if lanes_each > 1 %}sub_lane / {{ lanes_each }}u{% else %}sub_lane + {{ r * subgroup }}u{% endif %};
+    let row{{ r }} = own * OWN + {% if across > 1 %}side * {{ share_rows }}u + {% endif %}{% if lanes_each > 1 %}sub_lane / {{ lanes_each }}u{% if spare %} % {{ share_rows }}u{% endif %}{% else %}sub_lane + {{ r * subgroup }}u{% endif %};
     let query{{ r }} = min(first + row{{ r }}, HEAD_ROWS - 1u) % QUERIES;
     let end{{ r }} = end_key(query{{ r }});
 {% if window %}
@@ -212,10 +272,14 @@ fn main(
 {% endfor %}
 {% endfor %}
     let from_k = kv_head * KEYS * D;
+{% if not latent %}
     let from_v = kv_head * KEYS * VALUE_D;
+{% endif %}
 {% if prefetch %}
 {{ stage.declare("k", bc, 4 * d4, threads, k_run) -}}
+{% if not latent %}
 {{ stage.declare("v", bc, 4 * value_d4, threads, v_run) -}}
+{% endif %}
 {{ fetch("k", d4, k_run, "first_block") -}}
 {% endif %}
 {% for p in range(q_parts) %}
@@ -230,11 +294,17 @@ fn main(
         put_{{ q_tile }}(to, load4_q(origin));
         put_{{ q_tile }}(to + 1u, load4_q(origin + 1u));
     }
+{% if zeros %}
+    for (var unit = lane; unit < {{ tile * zeros }}u; unit += THREADS) {
+        put_{{ q_tile }}(unit / {{ zeros }}u * Q_STRIDE + D4 + unit % {{ zeros }}u, Vec());
+    }
+{% endif %}
 {% if hold %}
     workgroupBarrier();
 {% for i in range(rm) %}
-{% for step in range(part) %}
-    let q{{ i }}_{{ p * part + step }} = coopLoadT<Left>(&kv_tile[{{ at("(own * OWN + " ~ (i * edge) ~ "u) * Q_STRIDE + " ~ (step * edge // 4) ~ "u") }}], {{ at("Q_STRIDE") }});
+{# With several to a matrix of scores, all parts come at once. #}
+{% for step in range([part, steps] | min) %}
+    let q{{ i }}_{{ p * part + step }} = coopLoadT<Left>(&kv_tile[{{ at("(own * OWN + " ~ (i * edge) ~ "u) * Q_STRIDE + " ~ in_q(head_at(step))) }}], {{ at("Q_STRIDE") }});
 {% endfor %}
 {% endfor %}
 {% endif %}
@@ -255,7 +325,7 @@ fn main(
 {{ fill("k", d4, k_run, "K_STRIDE") -}}
 {% endif %}
         workgroupBarrier();
-{% if prefetch %}
+{% if prefetch and not latent %}
 {{ fetch("v", value_d4, v_run, "key") -}}
 {% endif %}
         {
@@ -267,7 +337,7 @@ fn main(
 {# Part `step` of the head; the matrix of Q in row i of matrices is called left i suffix. #}
 {% macro score_step(step, left, suffix) %}
 {% for j in range(score_columns) %}
-                let y{{ j }} = coopLoad<Right>(&kv_tile[{{ at("(" ~ side_at(bc // across, j * edge) ~ ") * K_STRIDE + " ~ step) }}], {{ at("K_STRIDE") }});
+                let y{{ j }} = coopLoad<Right>(&kv_tile[{{ at("(" ~ score_key(j) ~ ") * K_STRIDE + " ~ in_k(step)) }}], {{ at("K_STRIDE") }});
 {% for i in range(rm) %}
                 s{{ i }}_{{ j }} = coopMultiplyAdd({{ left }}{{ i }}{{ suffix }}, y{{ j }}, s{{ i }}_{{ j }});
 {% endfor %}
@@ -276,13 +346,14 @@ fn main(
 {% if hold %}
 {% for step in range(steps) %}
             {
-{{ score_step((step * edge // 4) ~ "u", "q", "_" ~ step) -}}
+{{ score_step(head_at(step), "q", "_" ~ step) -}}
             }
 {% endfor %}
 {% else %}
-            for (var step = 0u; step < D4; step += EDGE / 4u) {
+            for (var first_step = 0u; first_step < D4; first_step += {% if depth > 1 %}{{ depth }}u * {% endif %}EDGE / 4u) {
+                let step = first_step{% if depth > 1 %} + head_side * {{ edge // 4 }}u{% endif %};
 {% for i in range(rm) %}
-                let x{{ i }} = coopLoadT<Left>(&q_tile[{{ at("(own * OWN + " ~ (i * edge) ~ "u) * Q_STRIDE + step") }}], {{ at("Q_STRIDE") }});
+                let x{{ i }} = coopLoadT<Left>(&q_tile[{{ at("(own * OWN + " ~ (i * edge) ~ "u) * Q_STRIDE + " ~ in_q("step")) }}], {{ at("Q_STRIDE") }});
 {% endfor %}
 {{ score_step("step", "x", "") -}}
             }
@@ -296,7 +367,8 @@ fn main(
 {% endfor %}
         }
         workgroupBarrier();
-{% if not prefetch %}
+{% if latent %}
+{% elif not prefetch %}
         {
 {{ stage.declare("v", bc, 4 * value_d4, threads, v_run) -}}
 {{ fetch("v", value_d4, v_run, "key") -}}
@@ -309,7 +381,7 @@ fn main(
 {% for r in range(rows_each) %}
         {
 {% for c in range(each) %}
-            var z{{ c }} = SCALE * get_strips(row{{ r }} * STRIP_STRIDE + {{ c * lanes_each }}u + share);
+            var z{{ c }} = SCALE * {% if depth > 1 %}({{ score(r, c) }}){% else %}{{ score(r, c) }}{% endif %};
 {% endfor %}
             if at_edge {
                 let from_key = vec4<u32>(key + 4u * share) + vec4<u32>(0u, 1u, 2u, 3u);
@@ -339,7 +411,7 @@ fn main(
             m{{ r }} = next;
             l{{ r }} *= keep;
 {% if lanes_each > 1 %}
-            if share == 0u {
+            if share == 0u{% if spare %} && sub_lane < {{ share_rows * lanes_each }}u{% endif %} {
                 factors[row{{ r }}] = keep;
             }
 {% else %}
@@ -349,7 +421,13 @@ fn main(
             let above = max(next, 0.5 * LOWEST);
 {% for c in range(each) %}
             let p{{ c }} = Vec(exp2(z{{ c }} - above));
+{% if spare %}
+            if sub_lane < {{ share_rows * lanes_each }}u {
+                put_weights(row{{ r }} * WEIGHT_STRIDE + {{ c * lanes_each }}u + share, p{{ c }});
+            }
+{% else %}
             put_weights(row{{ r }} * WEIGHT_STRIDE + {{ c * lanes_each }}u + share, p{{ c }});
+{% endif %}
             l{{ r }} += vec4<f32>(p{{ c }});
 {% endfor %}
         }
@@ -368,7 +446,7 @@ fn main(
             let w{{ i }} = coopLoadT<Left>(&weights[{{ at("(own * OWN + " ~ (i * edge) ~ "u) * WEIGHT_STRIDE + " ~ column) }}], {{ at("WEIGHT_STRIDE") }});
 {% endfor %}
 {% for c in range(columns) %}
-{% if v_run == "turned" %}
+{% if turned %}
             let y{{ c }} = coopLoad<Right>(&kv_tile[{{ at("(" ~ side_at(columns * edge, c * edge) ~ ") * V_STRIDE + " ~ column) }}], {{ at("V_STRIDE") }});
 {% else %}
             let y{{ c }} = coopLoadT<Right>(&kv_tile[{{ at(key_row ~ " * V_STRIDE + " ~ side_at(columns * edge // 4, c * edge // 4)) }}], {{ at("V_STRIDE") }});
@@ -398,8 +476,12 @@ fn main(
 {% for mask in masks %}
         total += subgroupShuffleXor(total, {{ mask }}u);
 {% endfor %}
-{% if lanes_each > 1 %}
-        if share == 0u {
+{% if partial %}
+        if {% if lanes_each > 1 %}share == 0u && {% endif %}{% if spare %}sub_lane < {{ share_rows * lanes_each }}u && {% endif %}first + row{{ r }} < HEAD_ROWS {
+            states[(kv_head * HEAD_ROWS + first + row{{ r }}) * PARTS + key_part] = vec2<f32>(m{{ r }}, total);
+        }
+{% elif lanes_each > 1 %}
+        if share == 0u{% if spare %} && sub_lane < {{ share_rows * lanes_each }}u{% endif %} {
             factors[row{{ r }}] = 1.0 / total;
         }
 {% else %}

@@ -38,6 +38,11 @@ fn get_{{ name }}(at: u32) -> vec4<{{ held }}> {
 {% for s in ["x", "y", "z", "w"] %}
             put_{{ name }}(at{% if loop.index0 %} + {{ loop.index0 }}u * {{ stride }}{% endif %}, Vec({{ held }}0.{{ s }}, {{ held }}1.{{ s }}, {{ held }}2.{{ s }}, {{ held }}3.{{ s }}));
 {% endfor %}
+{% elif run == "wide_turned" %}
+            let at = unit / {{ outer // 4 }}u * 8u * {{ stride }} + unit % {{ outer // 4 }}u;
+{% for s in ["low.x", "low.y", "low.z", "low.w", "high.x", "high.y", "high.z", "high.w"] %}
+            put_{{ name }}(at{% if loop.index0 %} + {{ loop.index0 }}u * {{ stride }}{% endif %}, Vec({{ held }}0.{{ s }}, {{ held }}1.{{ s }}, {{ held }}2.{{ s }}, {{ held }}3.{{ s }}));
+{% endfor %}
 {% else %}
             let at = unit / {{ inner // 8 }}u * {{ stride }} + unit % {{ inner // 8 }}u * 2u;
 {% if run == "wide" %}

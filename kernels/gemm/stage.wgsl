@@ -7,7 +7,7 @@
 
    How a tile is loaded: 1 or 2 vec4s a unit (`run`); "wide", eight halves by one load of 16 bytes, kept
    in x<t>_0 as a structure Eight (which this file declares as `eight`); or "turned", four vec4s of four runs that follow one another, to be written with
-   both extents exchanged. #}
+   both extents exchanged; or "wide_turned", the same with eight halves of each of four runs. #}
 
 {# edge_<name>(from_element, outer, inner): elements inner to inner + 3 of run `outer`, with zeros
    beyond the ends; wide_<name> has inner to inner + 7. `vector`: four elements lie in one load; `whole`: all tiles lie within. Needs
@@ -61,15 +61,15 @@ fn wide_{{ name }}(from_element: u32, outer: u32, inner: u32) -> Eight {
 {% endmacro %}
 
 {# Elements of a unit, and vec4s that its variables hold. #}
-{% macro held(run) %}{{ 16 if run == "turned" else 8 if run == "wide" else 4 * run }}{% endmacro %}
-{% macro kept(run) %}{{ 4 if run == "turned" else 1 if run == "wide" else run }}{% endmacro %}
+{% macro held(run) %}{{ 16 if run == "turned" else 32 if run == "wide_turned" else 8 if run == "wide" else 4 * run }}{% endmacro %}
+{% macro kept(run) %}{{ 4 if run in ["turned", "wide_turned"] else 1 if run == "wide" else run }}{% endmacro %}
 
 {% macro turns(outer, inner, threads, run) %}{{ (outer * inner // held(run)|int + threads - 1) // threads }}{% endmacro %}
 
 {% macro declare(name, outer, inner, threads, run) %}
 {% for t in range(turns(outer, inner, threads, run)|int) %}
 {% for r in range(kept(run)|int) %}
-    var {{ name }}{{ t }}_{{ r }} = {% if run == "wide" %}Eight(){% else %}Vec(){% endif %};
+    var {{ name }}{{ t }}_{{ r }} = {% if run in ["wide", "wide_turned"] %}Eight(){% else %}Vec(){% endif %};
 {% endfor %}
 {% endfor %}
 {% endmacro %}
@@ -81,11 +81,11 @@ fn wide_{{ name }}(from_element: u32, outer: u32, inner: u32) -> Eight {
 {% for t in range(turns(outer, inner, threads, run)|int) %}
         {
             let unit = {% if (t + 1) * threads > units %}min(lane + {{ t * threads }}u, {{ units - 1 }}u){% else %}lane + {{ t * threads }}u{% endif %};
-{% if run == "turned" %}
+{% if run in ["turned", "wide_turned"] %}
             let outer = {{ first_outer }} + unit % {{ outer // 4 }}u * 4u;
-            let inner = {{ first_inner }} + unit / {{ outer // 4 }}u * 4u;
+            let inner = {{ first_inner }} + unit / {{ outer // 4 }}u * {{ 4 if run == "turned" else 8 }}u;
 {% for r in range(4) %}
-            {{ name }}{{ t }}_{{ r }} = edge_{{ name }}(from_{{ name }}, outer{% if r > 0 %} + {{ r }}u{% endif %}, inner);
+            {{ name }}{{ t }}_{{ r }} = {{ "edge" if run == "turned" else "wide" }}_{{ name }}(from_{{ name }}, outer{% if r > 0 %} + {{ r }}u{% endif %}, inner);
 {% endfor %}
 {% else %}
 {% set length = held(run)|int %}

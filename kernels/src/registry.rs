@@ -26,6 +26,7 @@ pub fn kernels() -> impl Iterator<Item = &'static Kernel> {
         gemm::reference::KERNELS,
         moe::KERNELS,
         gemv::KERNELS,
+        attention::split_coopmat::KERNELS,
         attention::decode::KERNELS,
         attention::coopmat::KERNELS,
         attention::two_pass::KERNELS,

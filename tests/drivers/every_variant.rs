@@ -331,54 +331,6 @@ fn products_are_right_with_and_without_prefetching_in_every_order_of_tiles() {
 }
 
 #[test]
-fn every_prefill_variant_on_the_matrix_unit_is_right() {
-    let Some((mut executor, devices)) = start() else { return };
-    // Masks, windows that leave rows without a key in a block, GQA with rows over the heads' borders,
-    // every head dimension, and caches that are staged as f16; with some of what tuning may try.
-    let keys = [
-        ("f16.f32 b1 hq4 hkv2 q70 kv70 d64 causal", "across1 bc16 edge8 hold1 prefetch1 rm1 sg2 slack8"),
-        ("f16.f32 b1 hq4 hkv2 q70 kv70 d64 causal", "across2 bc16 edge8 hold1 prefetch1 rm2 sg4 slack8"),
-        ("f16.f32 b2 hq3 hkv1 q17 kv150 d96", "across2 bc32 edge8 hold0 prefetch0 rm2 sg4 slack8"),
-        ("f16.f32 b1 hq6 hkv2 q37 kv71 d64 causal w7", "across1 bc32 edge8 hold0 prefetch1 rm1 sg4 slack0"),
-        (
-            "f16.f32 b1 hq2 hkv2 q129 kv129 d128 causal w40",
-            "across2 bc32 edge8 hold0 prefetch0 rm2 sg4 slack8",
-        ),
-        ("f16.f32 b1 hq2 hkv1 q19 kv35 d192 dv128 causal", ""),
-        ("f16.f32 b1 hq3 hkv1 q9 kv35 d256", ""),
-        (
-            "f16xq8_0.f32 b1 hq6 hkv2 q33 kv50 d64 causal",
-            "across1 bc16 edge8 hold0 prefetch0 rm2 sg4 slack8 threads32 turn0",
-        ),
-        ("e4m3xint4g64.f32 b1 hq2 hkv2 q33 kv50 d64", ""),
-    ];
-    for device in &devices {
-        let able = !device.matrix_shapes.is_empty() && device.fixed_subgroup().is_some();
-        for (key, tuned) in keys {
-            let case = case(&format!("attention {key}"));
-            let on_unit = |list: Result<Vec<(&'static Kernel, Variant)>, PlanError>| {
-                // A device without f16 has no variants at all.
-                let list = list.unwrap_or_default().into_iter();
-                list.filter(|(kernel, _)| kernel.name == "flash_coopmat").collect::<Vec<_>>()
-            };
-            let mut list = on_unit(candidates(&case, device));
-            assert_eq!(list.len(), usize::from(able), "{key} on {}", device.id);
-            if let (true, Some(gpu), false) = (able, as_gpu(device), tuned.is_empty()) {
-                let space = on_unit(space(&case, &gpu)).into_iter();
-                list.extend(space.filter(|(_, variant)| variant.to_string().contains(tuned)));
-                assert_eq!(list.len(), 2, "{key} {tuned}");
-            }
-            for (kernel, variant) in list {
-                let plan = (kernel.plan)(&case, device, &variant, &KernelSource::embedded()).unwrap();
-                let proof = proven(&mut executor, device, &case, plan);
-                proof.unwrap_or_else(|reason| panic!("{case} {variant}: {reason}"));
-            }
-        }
-        eprintln!("{} on {}", if able { "proven" } else { "no matrices" }, device.id);
-    }
-}
-
-#[test]
 fn every_prefill_variant_is_right() {
     let shapes = ["b1 hq4 hkv2 q70 kv70 d64 causal", "b1 hq2 hkv2 q40 kv40 d128"];
     prove_all(Depth::All, &keys(&[&["attention f32"], &shapes]));

@@ -3,6 +3,7 @@
 //! `./test` runs this once for each software driver, chosen by the Vulkan loader's own variable.
 //! Without any device the tests pass with a note, unless PORTAMARK_REQUIRE_DEVICE is set.
 
+mod attention_matrices;
 mod cache;
 mod device;
 mod every_variant;

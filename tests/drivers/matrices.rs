@@ -40,7 +40,8 @@ impl Unit {
 
     /// `plan` of attention without cooperative matrices.
     fn emulate(&self, mut plan: Plan) -> Plan {
-        for step in &mut plan.steps {
+        // A last step that combines the sums of parts has none.
+        for step in plan.steps.iter_mut().filter(|step| step.wgsl.contains("coop_mat")) {
             step.wgsl = self.plain(&step.wgsl);
         }
         plan.features = Plan::features(&plan.steps);
@@ -161,8 +162,36 @@ fn attention_on_the_units_of_gpus_is_right() {
             "across4 bc64 edge16 hold0 prefetch0 rm1 sg8",
         ),
         ("f16.f32 b1 hq2 hkv2 q33 kv70 d64", unit(16, DType::F16, 32), "slack8 threads128 turn0"),
-        ("f32 b1 hq2 hkv1 q21 kv40 d64", unit(8, DType::F32, 32), "rm4 sg2 slack8"),
+        ("f32 b1 hq2 hkv1 q21 kv40 d32", unit(8, DType::F32, 32), "rm4 sg2 slack8"),
         ("f32 b1 hq2 hkv1 q21 kv40 d64 causal", unit(8, DType::F32, 32), "rm1 sg4 slack0"),
+        // Decode: parts of the keys, subgroups that share matrices of scores by two, four and eight, lanes that share no
+        // row, and values that are the head of the keys.
+        (
+            "f16.f32 b1 hq8 hkv1 q1 kv150 d64",
+            unit(16, DType::F16, 32),
+            "across4 bc32 edge16 hold0 prefetch0 rm1 sg4",
+        ),
+        (
+            "f16.f32 b2 hq20 hkv1 q1 kv90 d128",
+            unit(16, DType::F16, 64),
+            "across4 bc16 edge16 hold0 prefetch0 rm1 sg4",
+        ),
+        (
+            "f16xq8_0.f32 b1 hq6 hkv1 q3 kv200 d128 causal w99",
+            unit(16, DType::F16, 32),
+            "across8 bc16 edge16 hold0",
+        ),
+        (
+            "f16.f32 b1 hq16 hkv1 q1 kv77 d144 dv128 latent",
+            unit(16, DType::F16, 32),
+            "across8 bc32 edge16 hold0",
+        ),
+        (
+            "f16.f32 b1 hq40 hkv1 q1 kv77 d128 dv64 latent",
+            unit(16, DType::F16, 64),
+            "across4 bc32 edge16 hold0 prefetch0 rm2",
+        ),
+        ("f32 b1 hq9 hkv1 q1 kv70 d64", unit(8, DType::F32, 32), "across4 bc16 edge8 hold0 prefetch0 rm2"),
     ];
     let gpus = devices.iter().filter(|device| as_gpu(device).is_some() && device.has(Feature::Subgroup));
     for device in gpus {
@@ -172,7 +201,7 @@ fn attention_on_the_units_of_gpus_is_right() {
             }
             let (case, gpu) = (case(&format!("attention {key}")), unit.on(device));
             let wanted = |(kernel, variant): &(&Kernel, Variant)| {
-                kernel.name == "flash_coopmat"
+                ["flash_coopmat", "split_coopmat"].contains(&kernel.name)
                     && variant.to_string().contains(part)
                     && variant.knob("hold") == 0
             };

@@ -64,10 +64,15 @@ impl Split {
     /// Computes the split from the knobs `span`, `pack` and `block`.
     pub fn new(work: &Attention, variant: &Variant) -> Self {
         let knob = |name| u64::from(variant.knob(name));
+        Split::of(work, knob("span"), knob("pack"), knob("block"))
+    }
+
+    /// Computes the split into parts of `span` keys and packs of `pack` rows; parts begin at multiples of `block`.
+    pub fn of(work: &Attention, span: u64, pack: u64, block: u64) -> Self {
         let start = work.visible(0).start;
-        let first = start - start % knob("block");
-        let parts = (work.keys - first).div_ceil(knob("span"));
-        let packs = head_rows(work).div_ceil(knob("pack"));
+        let first = start - start % block;
+        let parts = (work.keys - first).div_ceil(span);
+        let packs = head_rows(work).div_ceil(pack);
         Split { first, parts, packs, groups: work.batch * work.kv_heads * packs * parts }
     }
 }

@@ -13,10 +13,12 @@ use portamark_model::vendor::Vendor;
 use portamark_model::workload::{Attention, Case, DType, Tile, Workload};
 use serde_json::json;
 
+const NAME: &str = "flash_coopmat";
+
 /// The prefill kernel on the matrix unit.
 pub const KERNELS: &[Kernel] = &[Kernel {
     family: Attention::FAMILY,
-    name: "flash_coopmat",
+    name: NAME,
     summary: "matrix unit: a workgroup owns a tile of query rows, both products by matrices",
     variants,
     space,
@@ -25,7 +27,7 @@ pub const KERNELS: &[Kernel] = &[Kernel {
 
 /// Maximum difference, in base 2, between a row's largest score and its reference before the sums are
 /// rescaled. Weights are then at most 2^8 = 256; f16 holds values up to 65504.
-const SLACK: u32 = 8;
+pub(super) const SLACK: u32 = 8;
 
 /// Maximum registers per lane for matrices; beyond about 250 in total, registers are spilled.
 const MOST_REGISTERS: u64 = 192;
@@ -37,34 +39,34 @@ const GOOD_REGISTERS: u64 = 88;
 /// The matrix unit as a kernel uses it: edge of its square matrices, element format and subgroup size. It
 /// accumulates in f32.
 #[derive(Clone, Copy)]
-struct Unit {
-    edge: u32,
+pub(super) struct Unit {
+    pub edge: u32,
     element: DType,
-    subgroup: u32,
+    pub subgroup: u32,
 }
 
 /// The knobs of one variant.
 #[derive(Clone, Copy)]
-struct Shape {
+pub(super) struct Shape {
     /// Subgroups per workgroup.
-    sg: u32,
+    pub sg: u32,
     /// Subgroups that share rows: each has a part of the columns.
-    across: u32,
+    pub across: u32,
     /// Rows of matrices per subgroup.
-    rm: u32,
+    pub rm: u32,
     /// Keys per block.
-    bc: u32,
-    hold: bool,
-    prefetch: bool,
+    pub bc: u32,
+    pub hold: bool,
+    pub prefetch: bool,
     /// Whether V lies along the keys in workgroup memory.
-    turn: bool,
-    slack: u32,
+    pub turn: bool,
+    pub slack: u32,
 }
 
 /// Matrix units that can compute `work` on `device`, largest matrices first. Empty if operands would lose
 /// digits or if the subgroup size is unknown before the kernel runs. The error bound allows for weights in
 /// the format of the queries, and f16 has more digits than any other format that fits into it.
-fn units(work: &Attention, device: &Capabilities) -> Vec<Unit> {
+pub(super) fn units(work: &Attention, device: &Capabilities) -> Vec<Unit> {
     let Some(subgroup) = device.fixed_subgroup() else { return Vec::new() };
     let half = fits_f16(work.precision.input) && fits_f16(work.precision.right);
     if !device.has(Feature::CooperativeMatrix) || half && !device.has(Feature::ShaderF16) {
@@ -77,6 +79,13 @@ fn units(work: &Attention, device: &Capabilities) -> Vec<Unit> {
 }
 
 impl Unit {
+    /// Whether `device` has smaller subgroups that serve better: lanes of AMD's larger ones would share matrices of O, but
+    /// each repeats those of Q, so fewer subgroups would be resident.
+    pub fn is_second_choice(&self, device: &Capabilities) -> bool {
+        let smaller = device.subgroup_sizes.contains(&32);
+        Vendor::of(device) == Vendor::Amd && self.subgroup == 64 && smaller
+    }
+
     /// Padding of rows in workgroup memory: 16 bytes, counted in vectors of 4 elements.
     fn pad(&self) -> u64 {
         4 / self.element.bytes(1)
@@ -96,12 +105,23 @@ impl Shape {
     }
 
     /// Query rows per workgroup.
-    fn tile(&self, edge: u32) -> u64 {
+    pub fn tile(&self, edge: u32) -> u64 {
         u64::from(self.sg / self.across * self.rm * edge)
     }
 
-    fn threads(&self, unit: Unit) -> u32 {
+    pub fn threads(&self, unit: Unit) -> u32 {
         self.sg * unit.subgroup
+    }
+
+    /// Subgroups that share a matrix of scores, each with a part of the head: more than 1 where a block of keys has fewer
+    /// matrices than there are subgroups.
+    fn depth(&self, edge: u32) -> u32 {
+        (self.across * edge / self.bc).max(1)
+    }
+
+    /// Lanes that share a row of weights, as far as that has vectors for them; 1 where a lane has whole rows.
+    fn lanes_each(&self, unit: Unit) -> u32 {
+        (unit.subgroup / (self.rm * unit.edge / self.across)).clamp(1, self.bc / 4)
     }
 
     /// Vectors of 4 elements that a block of K or of V takes in workgroup memory, whichever is more.
@@ -109,23 +129,32 @@ impl Shape {
         let (bc, pad) = (u64::from(self.bc), unit.pad());
         let k = bc * (work.dim / 4 + pad);
         let v = if self.turn { work.value_dim * (bc / 4 + pad) } else { bc * (work.value_dim / 4 + pad) };
-        k.max(v)
+        // A latent V is read where K lies.
+        if work.latent { k } else { k.max(v) }
+    }
+
+    /// Vectors of zeros after a row of Q: subgroups that share a head have as many matrices of it each.
+    fn zeros(&self, work: &Attention, unit: Unit) -> u64 {
+        let edge = u64::from(unit.edge);
+        let even = (work.dim / edge).is_multiple_of(self.depth(unit.edge).into());
+        if even { 0 } else { edge / 4 }
     }
 
     /// Number of parts in which the rows of Q pass through the memory of K and V on their way to registers;
-    /// 1 if Q stays in workgroup memory.
+    /// 1 if Q stays in workgroup memory, or if subgroups share a head: each finds its part only when all come at once.
     fn q_parts(&self, work: &Attention, unit: Unit) -> u64 {
         let steps = work.dim / u64::from(unit.edge);
         let room = self.block(work, unit);
         let fits = |parts: &u64| {
             steps.is_multiple_of(*parts) && self.tile(unit.edge) * (work.dim / 4 / parts + unit.pad()) <= room
         };
-        if self.hold { (1..steps).find(fits).unwrap_or(steps) } else { 1 }
+        if self.hold && self.depth(unit.edge) == 1 { (1..steps).find(fits).unwrap_or(steps) } else { 1 }
     }
 
     /// Vectors of workgroup memory for K or V, and for Q; the latter is 0 if Q is held in registers.
     fn staged(&self, work: &Attention, unit: Unit) -> (u64, u64) {
-        let q_part = self.tile(unit.edge) * (work.dim / 4 / self.q_parts(work, unit) + unit.pad());
+        let q_part = self.tile(unit.edge)
+            * (work.dim / 4 / self.q_parts(work, unit) + self.zeros(work, unit) + unit.pad());
         let kv = self.block(work, unit);
         // A block of few keys can be smaller than even the smallest part of Q.
         if self.hold { (kv.max(q_part), 0) } else { (kv, q_part) }
@@ -134,59 +163,80 @@ impl Shape {
     /// Workgroup memory in bytes.
     fn memory(&self, work: &Attention, unit: Unit) -> u64 {
         let (tile, bc) = (self.tile(unit.edge), u64::from(self.bc));
+        let strip = bc / 4 * u64::from(self.depth(unit.edge)) + 1;
         let vector = unit.element.bytes(4);
         let (kv, q) = self.staged(work, unit);
-        (kv + q) * vector + tile * ((bc / 4 + unit.pad()) * vector + (bc / 4 + 1) * 16 + 4) + 4
+        (kv + q) * vector + tile * ((bc / 4 + unit.pad()) * vector + strip * 16 + 4) + 4
     }
 
     /// 32-bit registers per lane for matrices and prefetched data.
-    fn registers(&self, work: &Attention, unit: Unit) -> u64 {
+    pub fn registers(&self, work: &Attention, unit: Unit) -> u64 {
         let (rm, edge) = (u64::from(self.rm), u64::from(unit.edge));
-        let columns = (work.value_dim + u64::from(self.bc)) / edge / u64::from(self.across);
+        let depth = u64::from(self.depth(unit.edge));
+        let columns = (work.value_dim + u64::from(self.bc) * depth) / edge / u64::from(self.across);
         let sums = unit.registers(rm * columns, DType::F32);
-        let held = if self.hold { unit.registers(rm * work.dim / edge, unit.element) } else { 0 };
+        let held =
+            if self.hold { unit.registers(rm * (work.dim / edge).div_ceil(depth), unit.element) } else { 0 };
         let block = unit.element.bytes(u64::from(self.bc) * work.dim.max(work.value_dim));
         let ahead = if self.prefetch { block.div_ceil(4 * u64::from(self.threads(unit))) } else { 0 };
         sums + held + ahead
     }
 
-    /// Whether `device` can run this shape and most of a tile lies within the rows of a KV head.
-    fn fits(&self, work: &Attention, device: &Capabilities, unit: Unit) -> bool {
+    /// Whether `device` can run this shape.
+    pub fn runs(&self, work: &Attention, device: &Capabilities, unit: Unit) -> bool {
         let edge = u64::from(unit.edge);
-        let (own, subgroup, bc) = (self.rm * unit.edge / self.across, unit.subgroup, self.bc);
+        let rows = self.rm * unit.edge;
         // The lanes of a subgroup must share its rows evenly, and the lanes of a row its vectors.
-        let shared = if own >= subgroup {
-            own.is_multiple_of(subgroup)
-        } else {
-            subgroup.is_multiple_of(own) && (bc / 4).is_multiple_of(subgroup / own)
-        };
-        let tile = self.tile(unit.edge);
+        let own = rows / self.across;
+        let shared = rows.is_multiple_of(self.across)
+            && if own >= unit.subgroup {
+                own.is_multiple_of(unit.subgroup)
+            } else {
+                unit.subgroup.is_multiple_of(own) && (self.bc / 4).is_multiple_of(self.lanes_each(unit))
+            };
+        let depth = self.depth(unit.edge);
         work.dim.is_multiple_of(edge)
             && work.value_dim.is_multiple_of(edge)
-            && bc.is_multiple_of(unit.edge * self.across)
+            && self.bc.is_multiple_of(unit.edge)
+            && (self.bc * depth).is_multiple_of(unit.edge * self.across)
+            && self.across.is_multiple_of(depth)
             && (work.value_dim / edge).is_multiple_of(self.across.into())
             && self.sg.is_multiple_of(self.across)
             && shared
-            && (self.sg == self.across || 2 * head_rows(work) > tile)
+            && u64::from(depth) <= work.dim / edge
             && u64::from(self.threads(unit)) <= device.limits.workgroup_size
             && self.memory(work, unit) <= device.limits.workgroup_memory
             // Software drivers decide for themselves what they keep in registers.
             && (device.is_software() || self.registers(work, unit) <= MOST_REGISTERS)
     }
 
-    /// This shape, or if it takes too many registers, the same with less in them; `None` if that does not fit either.
-    fn eased(self, work: &Attention, device: &Capabilities, unit: Unit) -> Option<Self> {
-        let choices = [(true, true), (true, false), (false, true), (false, false)];
-        let choices = choices.map(|(hold, prefetch)| Shape { hold, prefetch, ..self });
-        let mut fitting = choices.into_iter().filter(|shape| shape.fits(work, device, unit));
-        fitting
-            .clone()
-            .find(|shape| shape.registers(work, unit) <= GOOD_REGISTERS)
-            .or_else(|| fitting.next_back())
+    /// Whether `device` can run this shape with work for all lanes, and most of a tile lies within the rows of a KV head.
+    fn fits(&self, work: &Attention, device: &Capabilities, unit: Unit) -> bool {
+        let busy = self.rm * unit.edge / self.across * self.lanes_each(unit) >= unit.subgroup;
+        (self.sg == self.across || 2 * head_rows(work) > self.tile(unit.edge))
+            && self.depth(unit.edge) == 1
+            && busy
+            && self.runs(work, device, unit)
     }
 
-    fn variant(&self, unit: Unit) -> Variant {
-        Variant::new("flash_coopmat", Path::Coopmat)
+    /// This shape, or if it takes more registers than `most`, the same with less in them, of those that `fit`; `None` if
+    /// none does.
+    pub fn eased(
+        self,
+        work: &Attention,
+        unit: Unit,
+        most: u64,
+        fit: impl Fn(&Shape) -> bool,
+    ) -> Option<Self> {
+        let choices = [(true, true), (true, false), (false, true), (false, false)];
+        let mut fitting = choices.map(|(hold, prefetch)| Shape { hold, prefetch, ..self }).to_vec();
+        fitting.retain(fit);
+        fitting.iter().find(|shape| shape.registers(work, unit) <= most).or(fitting.last()).copied()
+    }
+
+    /// The variant of the kernel `name`.
+    pub fn variant(&self, name: &str, unit: Unit) -> Variant {
+        Variant::new(name, Path::Coopmat)
             .with("edge", unit.edge)
             .with("sg", self.sg)
             .with("across", self.across)
@@ -199,7 +249,7 @@ impl Shape {
             .with("turn", self.turn.into())
     }
 
-    fn of(variant: &Variant) -> Self {
+    pub fn of(variant: &Variant) -> Self {
         Shape {
             sg: variant.knob("sg"),
             across: variant.knob("across"),
@@ -232,24 +282,23 @@ fn variants(case: &Case, device: &Capabilities) -> Result<Vec<Variant>, PlanErro
             // Emulated matrices and many exponentials take seconds to compile, so use few of both.
             let plain = |sg| Shape { hold: false, prefetch: false, ..Shape::new(sg, 1, 16) };
             let shapes = [4, 2, 1].map(plain);
-            found.extend(shapes.iter().find(|s| s.fits(work, device, unit)).map(|s| s.variant(unit)));
+            found.extend(shapes.iter().find(|s| s.fits(work, device, unit)).map(|s| s.variant(NAME, unit)));
             continue;
         }
-        // Lanes of AMD's larger subgroups would share matrices of O, but each repeats those of Q: fewer subgroups would
-        // be resident.
-        let smaller = device.subgroup_sizes.contains(&32);
-        if Vendor::of(device) == Vendor::Amd && unit.subgroup == 64 && smaller {
+        if unit.is_second_choice(device) {
             continue;
         }
         // Sixteen query rows of two subgroups.
         let rm = 16 / unit.edge;
         let shapes = [(8, 2, 32), (4, 2, 32), (2, 2, 32), (4, 1, 32), (2, 1, 16), (1, 1, 16)];
         let shapes = shapes.map(|(sg, across, bc)| Shape { across, turn: true, ..Shape::new(sg, rm, bc) });
-        let fitting = shapes.into_iter().filter_map(|shape| shape.eased(work, device, unit));
+        let fitting = shapes.into_iter().filter_map(|shape| {
+            shape.eased(work, unit, GOOD_REGISTERS, |shape| shape.fits(work, device, unit))
+        });
         let mut fitting: Vec<Shape> = fitting.collect();
         // A smaller tile rather than fewer subgroups at a time.
         fitting.sort_by_key(|shape| shape.registers(work, unit) > GOOD_REGISTERS);
-        found.extend(fitting.iter().take(3).map(|shape| shape.variant(unit)));
+        found.extend(fitting.iter().take(3).map(|shape| shape.variant(NAME, unit)));
     }
     Ok(found)
 }
@@ -291,20 +340,51 @@ fn space(case: &Case, device: &Capabilities) -> Result<Vec<Variant>, PlanError> 
             let sensible = if shape.across > 1 { rows == 16 } else { rows * shape.bc <= 512 };
             rows <= 32 && shape.fits(work, device, unit) && (device.is_software() || sensible)
         };
-        shapes.iter().filter(fit).map(|shape| shape.variant(unit)).collect::<Vec<_>>()
+        shapes.iter().filter(fit).map(|shape| shape.variant(NAME, unit)).collect::<Vec<_>>()
     };
     Ok(units(work, device).into_iter().flat_map(of_unit).collect())
 }
 
 /// Way in which a block of K or V with rows of `width` elements of `dtype` is loaded, of `gemm/stage.wgsl`.
-fn run_of(dtype: DType, width: u64, turned: bool, unit: Unit) -> serde_json::Value {
-    if turned {
-        json!("turned")
-    } else if dtype == DType::F16 && unit.element == DType::F16 && width.is_multiple_of(8) {
+fn run_of(dtype: DType, width: u64, unit: Unit) -> serde_json::Value {
+    if dtype == DType::F16 && unit.element == DType::F16 && width.is_multiple_of(8) {
         json!("wide")
     } else {
         json!(2)
     }
+}
+
+/// The unit that `variant` uses.
+pub(super) fn unit_of(work: &Attention, device: &Capabilities, variant: &Variant) -> Result<Unit, PlanError> {
+    let edge = variant.knob("edge");
+    let unit = units(work, device).into_iter().find(|unit| unit.edge == edge);
+    unit.ok_or_else(|| PlanError::NoSuchVariant(format!("no matrices of edge {edge} here")))
+}
+
+/// Template values for `attention/coopmat.wgsl`, without those of the way in which the work is divided.
+pub(super) fn body(case: &Case, device: &Capabilities, variant: &Variant, unit: Unit) -> serde_json::Value {
+    let (work, shape) = (attention(case), Shape::of(variant));
+    // Strides of the steps in which lanes that share a row combine their results.
+    let masks: Vec<u32> = (0..shape.lanes_each(unit).ilog2()).map(|bit| 1 << bit).collect();
+    let dtype = work.precision.right;
+    let more = json!({
+        "hold": shape.hold,
+        "prefetch": shape.prefetch,
+        "subgroup": unit.subgroup,
+        "element": unit.element.name(),
+        "element_bytes": unit.element.bytes(1),
+        "enable_f16": unit.element == DType::F16 || needs_f16(case, device),
+        "k_run": run_of(dtype, work.dim, unit),
+        "v_run": if shape.turn { json!("turned") } else { run_of(dtype, work.value_dim, unit) },
+        "whole_keys": work.keys.is_multiple_of(u64::from(shape.bc)),
+        // Metal loads matrices through pointers to elements.
+        "flat": device.api == "metal",
+        "kv_vectors": shape.staged(work, unit).0,
+        "q_parts": shape.q_parts(work, unit),
+        "masks": masks,
+        "parts": null,
+    });
+    values(case, device, variant, more)
 }
 
 fn plan(
@@ -314,35 +394,14 @@ fn plan(
     source: &KernelSource,
 ) -> Result<Plan, PlanError> {
     let work = attention(case);
-    let shape = Shape::of(variant);
-    let edge = variant.knob("edge");
-    let unit = units(work, device).into_iter().find(|unit| unit.edge == edge);
-    let unit = unit.ok_or_else(|| PlanError::NoSuchVariant(format!("no matrices of edge {edge} here")))?;
-    let tile = shape.tile(edge);
+    let unit = unit_of(work, device, variant)?;
+    let tile = Shape::of(variant).tile(unit.edge);
     let tiles = head_rows(work).div_ceil(tile);
     let groups = work.batch * work.kv_heads * tiles;
-    // Strides of the steps in which lanes that share a row combine their results.
-    let lanes_each = (unit.subgroup / (shape.rm * edge / shape.across)).max(1);
-    let masks: Vec<u32> = (0..lanes_each.ilog2()).map(|bit| 1 << bit).collect();
-    let more = json!({
-        "hold": shape.hold,
-        "prefetch": shape.prefetch,
-        "subgroup": unit.subgroup,
-        "element": unit.element.name(),
-        "element_bytes": unit.element.bytes(1),
-        "enable_f16": unit.element == DType::F16 || needs_f16(case, device),
-        "k_run": run_of(work.precision.right, work.dim, false, unit),
-        "v_run": run_of(work.precision.right, work.value_dim, shape.turn, unit),
-        "whole_keys": work.keys.is_multiple_of(u64::from(shape.bc)),
-        // Metal loads matrices through pointers to elements.
-        "flat": device.api == "metal",
-        "kv_vectors": shape.staged(work, unit).0,
-        "q_parts": shape.q_parts(work, unit),
-        "masks": masks,
-        "tiles": tiles,
-        "groups": groups,
-    });
-    let wgsl = source.render("attention/coopmat.wgsl", values(case, device, variant, more))?;
+    let mut values = body(case, device, variant, unit);
+    values["tiles"] = json!(tiles);
+    values["groups"] = json!(groups);
+    let wgsl = source.render("attention/coopmat.wgsl", values)?;
     Ok(Plan::single(case, device, variant, wgsl, groups, Tile { rows: tile, columns: work.value_dim }))
 }
 

@@ -10,7 +10,7 @@ use portamark_model::device::Capabilities;
 use portamark_model::plan::{Binding, Buffer, Content, Plan, Step, spread};
 use portamark_model::variant::Variant;
 use portamark_model::workload::{Attention, Case, Tile, Workload};
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// Kernels of a decode step, in order of preference. A decode step has one row per query head, too few to
 /// fill a device, so its kernels split the keys and combine the parts.
@@ -51,8 +51,6 @@ fn split_plan(
     plan(case, device, variant, source, "attention/split.wgsl")
 }
 
-/// Plan with one step for partial results over parts of the keys and one that combines them; if there is only
-/// one part, it has a single step.
 fn plan(
     case: &Case,
     device: &Capabilities,
@@ -60,14 +58,27 @@ fn plan(
     source: &KernelSource,
     template: &str,
 ) -> Result<Plan, PlanError> {
-    let work = attention(case);
-    let threads = variant.knob("threads");
-    let split = Split::new(work, variant);
+    let split = Split::new(attention(case), variant);
     let mut values = cache_values(case, device, variant, &split);
     // Strides of the steps in which invocations add up their sums.
     let masks = |lanes: u32| -> Vec<u32> { (0..lanes.ilog2()).rev().map(|bit| 1 << bit).collect() };
-    values["masks"] = json!(masks(threads));
+    values["masks"] = json!(masks(variant.knob("threads")));
     values["lane_masks"] = json!(masks(variant.knobs.get("lanes").copied().unwrap_or(1)));
+    in_parts(case, device, variant, source, &split, template, values)
+}
+
+/// Plan with one step for partial results over parts of the keys and one that combines them; if there is only
+/// one part, it has a single step. `values` are those of `template`, with `value_dim` and `parts` for the second step.
+pub(super) fn in_parts(
+    case: &Case,
+    device: &Capabilities,
+    variant: &Variant,
+    source: &KernelSource,
+    split: &Split,
+    template: &str,
+    mut values: Value,
+) -> Result<Plan, PlanError> {
+    let work = attention(case);
     let mut buffers = Buffer::all(case);
     let output = buffers.len() - 1;
     let bind = |buffers: &[usize], writes: &[usize]| -> Vec<Binding> {
@@ -89,7 +100,7 @@ fn plan(
     )];
     if split.parts > 1 {
         // One workgroup combines one row; more invocations than this would find no vector of it to process.
-        let most = if device.is_software() { threads } else { device.limits.threads(64) };
+        let most = if device.is_software() { variant.knob("threads") } else { device.limits.threads(64) };
         values["threads"] = json!(most);
         values["o"]["binding"] = json!(2);
         steps.push(Step::new(

@@ -8,4 +8,5 @@ pub mod prefill;
 pub mod reference;
 mod sizes;
 mod split;
+pub mod split_coopmat;
 pub mod two_pass;
