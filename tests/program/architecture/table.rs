@@ -16,6 +16,7 @@ pub const CRATES: &[(&str, &str, &[&str])] = &[
     ("report", "crates/report", &["analysis", "inspect", "model", "results", "stats"]),
     ("measure", "crates/measure", &["executors", "kernels", "model", "results", "stats"]),
     ("runner", "crates/runner", &["executors", "inspect", "kernels", "measure", "model", "results", "stats"]),
+    ("races", "crates/races", &[]),
     ("fixtures", "crates/fixtures", &["inspect", "model", "results", "stats"]),
 ];
 
