@@ -34,13 +34,16 @@ fn no_floor_is_lower_than_needed_and_no_exception_outlives_its_fault() {
 #[test]
 fn every_variant_that_tuning_may_try_compiles_in_the_part_of_the_day() {
     let Some(sweep) = sweep() else { return };
-    // What spills is slow, and tuning finds that by itself.
+    // What spills is slow, and tuning finds that by itself: it goes to the edge of what registers hold, and a little
+    // beyond. More than a little is time of every user's tuning.
     let mut spilling: BTreeMap<(&str, &str), usize> = BTreeMap::new();
     for cell in sweep.space.iter().filter(|cell| cell.spills() > 0) {
         let kernel = cell.variant.as_deref().and_then(|variant| variant.split(' ').next());
         *spilling.entry((&cell.chip, kernel.unwrap_or_default())).or_default() += 1;
     }
-    eprintln!("of {} variants of tuning spaces these spill: {spilling:?}", sweep.space.len());
+    let said = format!("of {} variants of tuning spaces these spill: {spilling:?}", sweep.space.len());
+    eprintln!("{said}");
+    assert!(spilling.values().sum::<usize>() * 10 <= sweep.space.len(), "{said}");
     let failed = sweep.space.iter().filter_map(|cell| match &cell.outcome {
         Outcome::Failed { reason } => {
             let variant = cell.variant.as_deref().unwrap_or("no variant");
