@@ -56,6 +56,8 @@ pub const CASES: &[&str] = &[
     "attention f32 b1 hq4 hkv1 q1 kv77 d64",
     "attention f16.f32 b1 hq8 hkv2 q1 kv300 d128 page16",
     "attention f16.f32 b1 hq16 hkv1 q1 kv100 d576 dv512 latent",
+    "attention f16.f32 b1 hq32 hkv1 q1 kv100 d64",
+    "attention f16.f32 b1 hq20 hkv1 q1 kv150 d128",
     "attention bf16.f32 b1 hq2 hkv2 q3 kv50 d64 causal w9",
     "softmax f32 r3 c7",
     "softmax f16.f32 r2 c4100",
