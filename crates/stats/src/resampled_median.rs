@@ -87,15 +87,15 @@ const STRETCHES: usize = 1024;
 /// less work than a resample where thousands of groups have as many samples. The numbers drawn are others than those of
 /// [`resampled_median`], their distribution is the same.
 ///
-/// Of n = 2h samples, h draws are at most x₍ᵢ₎ and h above x₍ⱼ₎ with probability C(n, h)·(i/n)ʰ·(1 − j/n)ʰ for i ≤ j; the
-/// middle draws are (i, j) with the differences of these. The middle of an odd number is at most x₍ᵢ₎ where more than half
-/// of the draws are, which is binomial (David and Nagaraja, section 2.1).
+/// Probabilities (David and Nagaraja, "Order Statistics", section 2.1): of an even number n = 2h of draws, h are at most x₍ᵢ₎
+/// and h above x₍ⱼ₎ with C(n, h)·(i/n)ʰ·(1 − j/n)ʰ for i ≤ j, whose differences are those of the middle draws (i, j). The
+/// middle of an odd number is at most x₍ᵢ₎ where more than half of the draws are, which is binomial.
 struct MiddleDraws {
     /// Sums of the probabilities of `middles` up to each; the last is infinite.
     sums: Vec<f64>,
     /// Indices of both middle draws.
     middles: Vec<(usize, usize)>,
-    /// Of each stretch the first of `middles` that its numbers can find.
+    /// Index into `middles` where the search for a random number begins, by the stretch that the number lies in.
     first: Vec<usize>,
 }
 
